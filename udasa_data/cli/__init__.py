@@ -1,0 +1,175 @@
+"""The command line: thin wrappers that parse, call, and print.
+
+Nothing heavy is imported here or on the way to ``--help``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Engine = Literal["auto", "transformers", "vllm", "openai"]
+StageName = Literal["conservative", "moderate", "exploratory"]
+DEFAULT_MODEL = "tiny"
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends with one line and status 1."""
+    from udasa_data.errors import UserError
+
+    # the libraries' own bars and advice would break ours
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        app()
+    except UserError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("stopped; the same command goes on from here", err=True)
+        sys.exit(130)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from udasa_data import __version__
+
+        typer.echo(f"udasa-data {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Preference data from your own model's answers, staged by uncertainty."""
+
+
+@app.command()
+def build(
+    model: Annotated[
+        str | None,
+        typer.Option(help="Preset (see: udasa-data models), Hub id or local folder. [tiny]"),
+    ] = None,
+    prompts: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Preset, Hub id with :config/split#column, or a .jsonl, .json, .csv, .parquet or "
+            ".txt file; AXIS= before it names its axis. May be given again."
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Take so many prompts, evenly from the sources.")
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option(min=3, max=1024, help="Answers to each prompt.")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="Sampling temperature, above 0.")
+    ] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest answer.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of sampling and drawing.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run directory. [runs/MODEL]", file_okay=False)
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A YAML file; flags win over it.", dir_okay=False)
+    ] = None,
+    engine: Annotated[Engine | None, typer.Option(help="What draws the answers.")] = None,
+    scorers: Annotated[
+        str | None, typer.Option(help="Scorer set of presets.yaml: tiny or hub.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the configuration and what is there already.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Build a staged preference dataset. Killed? The same command goes on where it was."""
+    from udasa_data.config import resolve
+
+    if model is None and config is None:
+        model = DEFAULT_MODEL
+    sampling = _said(samples=samples, temperature=temperature, max_tokens=max_tokens)
+    flags = _said(prompts=prompts, limit=limit, seed=seed, engine=engine, sampling=sampling or None)
+    resolved = resolve(model, flags, scorers=scorers, file=config)
+    folder = out or Path("runs") / resolved.model.strip("./~").replace("/", "-")
+    if dry_run:
+        _show_plan(resolved, folder, as_json=as_json)
+        return
+    _run_build(resolved, folder, as_json=as_json)
+
+
+@app.command()
+def models() -> None:
+    """List the model presets."""
+    from udasa_data.cli.tables import models_table
+    from udasa_data.config import presets
+
+    models_table(presets())
+
+
+@app.command()
+def show(
+    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    stage: Annotated[StageName | None, typer.Option(help="Only this stage.")] = None,
+    n: Annotated[int, typer.Option("-n", min=1, help="How many pairs.")] = 3,
+) -> None:
+    """Show pairs of a run, chosen beside rejected, with their uncertainties."""
+    from udasa_data.cli.tables import show_pairs
+    from udasa_data.reading import read_pairs
+
+    show_pairs(read_pairs(run, stage, n))
+
+
+def _said(**options: object) -> dict[str, object]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _show_plan(config: Any, out: Path, *, as_json: bool) -> None:
+    from udasa_data.config import to_yaml
+    from udasa_data.pipeline import plan
+
+    made = plan(config, out)
+    if as_json:
+        shards = {step: {"done": done, "all": all_} for step, (done, all_) in made.shards.items()}
+        facts = {"prompts": made.prompts, "left_out": made.left_out, "shards": shards}
+        typer.echo(json.dumps({"out": str(out), **facts}))
+        return
+    typer.echo(to_yaml(config))
+    typer.echo(f"{made.prompts:,} prompts ({made.left_out:,} rows left out) → {out}")
+    for step, (done, all_) in made.shards.items():
+        typer.echo(f"{step}: {done} of {all_} shards are there already")
+
+
+def _run_build(config: Any, out: Path, *, as_json: bool) -> None:
+    from udasa_data.cli.progress import Bars
+    from udasa_data.cli.tables import summary_tables
+    from udasa_data.pipeline import build as build_dataset
+
+    with Bars() as bars:
+        result = build_dataset(config, out, bars)
+    if as_json:
+        import msgspec
+
+        facts = msgspec.to_builtins(result.summary)
+        places = {"out": str(result.out), "dataset": str(result.dataset), "reused": result.reused}
+        typer.echo(json.dumps({**places, **facts}))
+        return
+    summary_tables(result)

@@ -1,0 +1,75 @@
+"""Progress bars on a terminal; nothing elsewhere."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+
+class Bars:
+    """Draws one bar a step on standard error, when that is a terminal."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        self._progress = Progress(
+            TextColumn("{task.description:8}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]:>26}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task: TaskID | None = None
+        self._started = 0.0
+        self._prompts = 0.0
+        self._tokens = 0
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def start(self, step: str, total: int, done: int) -> None:
+        """Begin a bar."""
+        self._task = self._progress.add_task(step, total=total, completed=done, rate="")
+        self._started, self._prompts, self._tokens = time.monotonic(), 0.0, 0
+
+    def advance(self, prompts: float, tokens: int = 0) -> None:
+        """Move the bar."""
+        if self._task is None:
+            return
+        self._prompts += prompts
+        self._tokens += tokens
+        seconds = max(time.monotonic() - self._started, 1e-9)
+        rate = f"{self._prompts / seconds:.1f} prompts/s"
+        if self._tokens:
+            rate += f" {self._tokens / seconds:,.0f} tok/s"
+        self._progress.update(self._task, advance=prompts, rate=rate)
+
+    def finish(self) -> None:
+        """Fill the bar."""
+        if self._task is not None:
+            task = self._progress.tasks[self._progress.task_ids.index(self._task)]
+            self._progress.update(self._task, completed=task.total)

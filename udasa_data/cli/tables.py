@@ -1,0 +1,132 @@
+"""What a terminal shows: short aligned tables, plain when it is no terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from udasa_data.config import Presets
+from udasa_data.pipeline import BuildResult
+from udasa_data.reading import PairView
+from udasa_data.summary import Summary
+
+
+def summary_tables(result: BuildResult) -> None:
+    """Print what a build came to, and the Python line that loads it."""
+    console = Console()
+    summary = result.summary
+    if result.reused:
+        console.print(f"Nothing to do: {result.out} holds this build already.")
+    for table in (_counts(summary), _stages(summary), _steps(summary)):
+        console.print(table)
+    for note in summary.notes:
+        console.print(Text(f"note: {note}"))
+    console.print(Text(f"dataset: {result.dataset}"))
+    load = f'datasets.load_dataset("{result.dataset}", "conservative", split="train")'
+    console.print(Text(load), soft_wrap=True)
+
+
+def models_table(presets: Presets) -> None:
+    """Print the model presets."""
+    rows = [(name, preset.policy.id, preset.about) for name, preset in presets.models.items()]
+    Console().print(_table(("name", "policy", "about"), rows))
+
+
+def show_pairs(pairs: Iterable[PairView]) -> None:
+    """Print pairs, chosen beside rejected."""
+    console = Console()
+    for pair in pairs:
+        title = f"{pair.stage} · Δu {pair.delta_u:.3f} ± {pair.se_delta:.3f} · {pair.axis}"
+        sides = Table.grid(padding=(0, 2), expand=True)
+        for _ in range(2):
+            sides.add_column(ratio=1)
+        sides.add_row(Text("chosen", style="bold green"), Text("rejected", style="bold red"))
+        sides.add_row(Text(pair.chosen), Text(pair.rejected))
+        figures = Table(box=None, pad_edge=False, padding=(0, 2))
+        for head in ("", "uncertainty", "semantic", "factual", "value"):
+            figures.add_column(head, justify="left" if not head else "right", style="dim")
+        for name, side in (("chosen", pair.u_chosen), ("rejected", pair.u_rejected)):
+            figures.add_row(name, *(f"{u:.3f}" for u in side))
+        body = Group(Text(pair.prompt, style="bold"), Text(), sides, Text(), figures)
+        console.print(_framed(console, title, body))
+
+
+def _framed(console: Console, title: str, body: RenderableType) -> RenderableType:
+    if console.is_terminal:
+        return Panel(body, title=Text(title), title_align="left")
+    return Group(Text(f"--- {title}"), body, Text())
+
+
+def _counts(summary: Summary) -> Table:
+    counts = summary.counts
+    rows = [
+        ("prompts", f"{counts.prompts:,}", ""),
+        ("samples", f"{counts.samples:,}", ""),
+        ("pairs", f"{counts.pairs:,}", f"{_share(counts.pairs, counts.prompts)} of the prompts"),
+    ]
+    rows += [
+        (f"left out: {what}", f"{n:,}", why.replace("_", " "))
+        for what, reasons in counts.dropped.items()
+        for why, n in sorted(reasons.items(), key=lambda item: -item[1])
+    ]
+    rows += [
+        (
+            f"scored: {name}",
+            f"{d.finite:,}",
+            f"{_share(d.finite, d.applies_to)} of {d.applies_to:,}",
+        )
+        for name, d in counts.dimensions.items()
+    ]
+    return _table(("", "count", ""), rows, right={1})
+
+
+def _stages(summary: Summary) -> Table:
+    rows = [
+        (
+            name,
+            f"{s.pairs:,}",
+            _figure(s.mean_delta_u),
+            _figure(s.min_delta_u),
+            _figure(s.max_delta_u),
+        )
+        for name, s in summary.counts.stages.items()
+    ]
+    return _table(("stage", "pairs", "mean Δu", "from", "to"), rows, right={1, 2, 3, 4})
+
+
+def _steps(summary: Summary) -> Table:
+    rows = []
+    for name, cost in summary.steps.items():
+        rate = f"{cost.tokens / cost.seconds:,.0f}" if cost.tokens and cost.seconds else ""
+        tokens = f"{cost.tokens:,}" if cost.tokens else ""
+        rows.append((name, f"{cost.seconds:,.1f}", tokens, rate))
+    total = sum(cost.seconds for cost in summary.steps.values())
+    rows.append(("all", f"{total:,.1f}", "", ""))
+    return _table(("step", "seconds", "tokens", "tokens/s"), rows, right={1, 2, 3})
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.0%}" if whole else "–"
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _table(
+    header: tuple[str, ...],
+    rows: Iterable[tuple[str, ...]],
+    right: frozenset[int] | set[int] = frozenset(),
+) -> Table:
+    plain = not Console().is_terminal
+    table = Table(box=None if plain else box.SIMPLE_HEAD, pad_edge=False)
+    for number, head in enumerate(header):
+        table.add_column(head, justify="right" if number in right else "left")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table

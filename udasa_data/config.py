@@ -1,0 +1,292 @@
+"""The configuration of a build: frozen, strict, and complete once resolved.
+
+Three layers, later ones win: a model preset (``presets.yaml``), the user's YAML file, the flags.
+The resolved form is written to the run as ``config.yaml`` and can be given back as ``--config``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias, get_args
+
+import msgspec
+import yaml
+from msgspec import Meta
+
+from udasa_data.errors import UserError, nearest
+
+Unit: TypeAlias = Annotated[float, Meta(ge=0.0, le=1.0)]
+NonNegative: TypeAlias = Annotated[float, Meta(ge=0.0)]
+Positive: TypeAlias = Annotated[float, Meta(gt=0.0)]
+EngineName: TypeAlias = Literal["auto", "transformers", "vllm", "openai"]
+Json: TypeAlias = "Mapping[str, object]"
+
+MIN_SAMPLES = 3
+EMBEDDED = "embedded:"
+
+
+class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of every section: immutable, no unknown keys, no coercion."""
+
+
+class ModelRef(_Strict, frozen=True):
+    """A model: Hub id, local folder, or ``embedded:NAME``; the revision is a Hub revision."""
+
+    id: Annotated[str, Meta(min_length=1)]
+    revision: str = "main"
+
+
+class ValueRef(ModelRef, frozen=True):
+    """A value scorer. ``violation`` names the classes whose probability is P(violation)."""
+
+    violation: tuple[str, ...] = ()
+
+
+class Sampling(_Strict, frozen=True):
+    """How answers are drawn from the policy."""
+
+    samples: Annotated[int, Meta(ge=MIN_SAMPLES, le=1024)] = 8
+    temperature: Positive = 1.0
+    top_p: Annotated[float, Meta(gt=0.0, le=1.0)] = 1.0
+    max_tokens: Annotated[int, Meta(ge=1)] = 256
+
+
+class Scoring(_Strict, frozen=True):
+    """How answers are turned into raw uncertainties."""
+
+    # λ of mean + λ·sd over value scorers; with two scorers, 1 is their maximum
+    disagreement_weight: NonNegative = 1.0
+    # Beta(a, a) pseudo-claims: one claim can neither prove nor damn an answer
+    claim_prior: Positive = 0.5
+    max_length: Annotated[int, Meta(ge=16)] = 512
+
+
+class Calibration(_Strict, frozen=True):
+    """Mid-rank calibration; an axis has its own curve from ``min_axis_rows`` finite values on."""
+
+    min_axis_rows: Annotated[int, Meta(ge=1)] = 200
+
+
+class Weights(_Strict, frozen=True):
+    """Weights of the dimensions in the combined uncertainty; renormalised over those scored."""
+
+    semantic: NonNegative = 1.0
+    factual: NonNegative = 1.0
+    value: NonNegative = 1.0
+
+    def __post_init__(self) -> None:
+        if self.semantic + self.factual + self.value == 0:
+            raise ValueError("At least one weight must be above 0")
+
+
+class Pairing(_Strict, frozen=True):
+    """Which two answers make a pair, and which pairs are left out."""
+
+    rejected: Literal["auto", "max", "mu_2_sigma", "median", "random"] = "auto"
+    veto: Unit = 0.8  # an answer with u_value above it is never chosen
+    noise_z: NonNegative = 1.0  # drop when delta_u < noise_z · se_delta
+    tolerance: Unit = 0.25  # how much worse than rejected chosen may be in one dimension
+    near_equal: Unit = 0.9  # character similarity from which two texts count as equal
+    length_ratio: Annotated[float, Meta(ge=1.0)] = 4.0  # longest over shortest, in tokens
+
+
+class Stages(_Strict, frozen=True):
+    """Absolute cut-offs [low, high] of delta_u; none means tertiles of the kept pairs."""
+
+    cutoffs: tuple[Unit, Unit] | None = None
+
+    def __post_init__(self) -> None:
+        if self.cutoffs and self.cutoffs[0] > self.cutoffs[1]:
+            raise ValueError("Cut-offs read [low, high], with low at most high")
+
+
+class BuildConfig(_Strict, frozen=True):
+    """All that decides the rows of a build (the output directory does not)."""
+
+    model: str
+    policy: ModelRef
+    nli: ModelRef
+    value: Annotated[tuple[ValueRef, ...], Meta(min_length=2)]
+    sentiment: ValueRef
+    prompts: Annotated[tuple[str, ...], Meta(min_length=1)]
+    limit: Annotated[int, Meta(ge=1)] | None = None
+    seed: Annotated[int, Meta(ge=0)] = 0
+    engine: EngineName = "auto"
+    system_prompt: str | None = None
+    shard_size: Annotated[int, Meta(ge=1)] = 32
+    batch_tokens: Annotated[int, Meta(ge=256)] = 32768
+    sampling: Sampling = Sampling()
+    scoring: Scoring = Scoring()
+    calibration: Calibration = Calibration()
+    weights: Weights = Weights()
+    pairing: Pairing = Pairing()
+    stages: Stages = Stages()
+
+
+class PromptPreset(_Strict, frozen=True):
+    """A named prompt source."""
+
+    about: str
+    source: str
+    axis: str | None = None
+
+
+class ModelPreset(_Strict, frozen=True):
+    """A named policy with its scorers, prompts and sampling."""
+
+    about: str
+    policy: ModelRef
+    scorers: str
+    prompts: tuple[str, ...]
+    sampling: Sampling
+
+
+class Scorers(_Strict, frozen=True):
+    """A named set of scorers."""
+
+    nli: ModelRef
+    value: tuple[ValueRef, ...]
+    sentiment: ValueRef
+
+
+class Presets(_Strict, frozen=True):
+    """The content of ``presets.yaml``."""
+
+    models: dict[str, ModelPreset]
+    scorers: dict[str, Scorers]
+    prompts: dict[str, PromptPreset]
+
+
+def presets() -> Presets:
+    """Return the presets shipped with the package."""
+    text = files("udasa_data").joinpath("presets.yaml").read_text(encoding="utf-8")
+    return msgspec.convert(yaml.safe_load(text), Presets)
+
+
+def resolve(
+    model: str | None, overrides: Json, *, scorers: str | None = None, file: Path | None = None
+) -> BuildConfig:
+    """Lay preset, file and flags over each other.
+
+    Args:
+        model: preset name, Hub id or local folder; None takes the file's ``model``.
+        overrides: what the flags say; nested like the configuration, absent keys unsaid.
+        scorers: name of a scorer set; None takes the preset's.
+        file: a YAML file in the shape of the configuration, any subset of its keys.
+
+    Raises:
+        UserError: unknown model, key or value, said in one line.
+    """
+    given = _read_yaml(file) if file else {}
+    name = model or given.get("model")
+    if not isinstance(name, str):
+        raise UserError("no model named: give --model NAME|HUB-ID|PATH (see: udasa-data models)")
+    layers = _merge(_merge(_base(name, scorers), {**given, "model": name}), overrides)
+    if "policy" in given and given.get("model", name) != name:
+        layers["policy"] = _base(name, scorers)["policy"]  # the flag wins over the file
+    return _convert(layers, where=str(file) if file else "the command line")
+
+
+def to_yaml(config: BuildConfig) -> str:
+    """Return the configuration as YAML that :func:`resolve` reads back to an equal one."""
+    return yaml.safe_dump(msgspec.to_builtins(config), sort_keys=False, allow_unicode=True)
+
+
+def _base(name: str, scorers: str | None) -> dict[str, object]:
+    """Return the preset layer for ``name``; an unnamed policy gets the Hub's scorers."""
+    known = presets()
+    preset = known.models.get(name)
+    if preset is None and "/" not in name and not Path(name).exists():
+        raise UserError(
+            f"unknown model '{name}'{nearest(name, known.models)}; a Hub id reads ORG/NAME, "
+            "a local model is the path of its folder"
+        )
+    chosen = scorers or (preset.scorers if preset else "hub")
+    if chosen not in known.scorers:
+        raise UserError(f"unknown scorers '{chosen}'{nearest(chosen, known.scorers)}")
+    base: dict[str, object] = {
+        "model": name,
+        "policy": {"id": name},
+        "prompts": ["tiny"],
+        **_builtins(known.scorers[chosen]),
+    }
+    if preset:
+        base |= {
+            "policy": _builtins(preset.policy),
+            "prompts": list(preset.prompts),
+            "sampling": _builtins(preset.sampling),
+        }
+    return base
+
+
+def _builtins(section: _Strict) -> dict[str, object]:
+    value: dict[str, object] = msgspec.to_builtins(section)
+    return value
+
+
+def _merge(base: Json, over: Json) -> dict[str, object]:
+    """Return ``base`` with ``over`` laid on it; only mappings are merged, lists are replaced."""
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            merged[key] = _merge(old, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _read_yaml(path: Path) -> dict[str, object]:
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text (byte {error.start})") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" line {mark.line + 1}, column {mark.column + 1}:" if mark else ""
+        problem = getattr(error, "problem", None) or "not YAML"
+        raise UserError(f"{path}:{line} {problem}") from error
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise UserError(f"{path}: the top level must be a mapping of configuration keys")
+    return value
+
+
+def _convert(layers: Json, where: str) -> BuildConfig:
+    try:
+        return msgspec.convert(layers, BuildConfig)
+    except msgspec.ValidationError as error:
+        raise UserError(f"{where}: {_explain(str(error))}") from error
+
+
+def _explain(message: str) -> str:
+    """Turn msgspec's message into ours: key path first, nearest known key where one is unknown."""
+    text, _, path = message.partition(" - at `$")
+    path = path.rstrip("`").lstrip(".")
+    unknown = re.search(r"unknown field `(.+)`", text)
+    if unknown is None:
+        return f"key '{path}': {text[0].lower()}{text[1:]}"
+    section = _section(path)
+    key = unknown.group(1)
+    full = f"{path}.{key}" if path else key
+    return f"unknown key '{full}'{nearest(key, section.__struct_fields__)}"
+
+
+def _section(path: str) -> type[_Strict]:
+    """Return the section type at a msgspec path such as ``value[...]`` or ``pairing``."""
+    section: type[_Strict] = BuildConfig
+    for step in filter(None, re.split(r"\.|\[.*?\]", path)):
+        hint = msgspec.structs.fields(section)[section.__struct_fields__.index(step)].type
+        found = [t for t in _flatten(hint) if isinstance(t, type) and issubclass(t, _Strict)]
+        section = found[0] if found else section
+    return section
+
+
+def _flatten(hint: object) -> list[object]:
+    return [hint, *(leaf for part in get_args(hint) for leaf in _flatten(part))]

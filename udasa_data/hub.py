@@ -1,0 +1,47 @@
+"""The Hugging Face Hub, as far as a build reads from it: which commit a revision is."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from udasa_data.errors import UserError
+
+RepoType = Literal["model", "dataset"]
+
+
+def commit_of(repo_id: str, revision: str, repo_type: RepoType) -> str:
+    """Return the commit hash that ``revision`` of a Hub repository is now.
+
+    Raises:
+        UserError: no such repository or revision, no access, or no network.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HFValidationError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    where = f"{repo_type} '{repo_id}'"
+    try:
+        sha = HfApi().repo_info(repo_id, revision=revision, repo_type=repo_type).sha
+    except HFValidationError as error:
+        raise UserError(f"{where}: neither an existing path nor a Hub id (ORG/NAME)") from error
+    except RevisionNotFoundError as error:
+        raise UserError(f"{where}: the Hub has no revision '{revision}' of it") from error
+    except GatedRepoError as error:
+        advice = "accept its terms on the Hub, then: hf auth login"
+        raise UserError(f"{where} is gated: {advice}") from error
+    except RepositoryNotFoundError as error:
+        raise UserError(
+            f"{where}: not on the Hub, or private (to sign in: hf auth login)"
+        ) from error
+    except Exception as error:  # huggingface_hub's HTTP library changes
+        raise UserError(
+            f"{where}: the Hub cannot be reached to look up revision '{revision}' "
+            f"({type(error).__name__}); give a local folder, or --model tiny, which needs no network"
+        ) from error
+    if sha is None:
+        raise UserError(f"{where}: the Hub names no commit for revision '{revision}'")
+    return sha

@@ -1,0 +1,91 @@
+"""Where a model's files are, and the fingerprint that tells one model from another."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.resources import files
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from udasa_data.config import EMBEDDED, ModelRef
+from udasa_data.errors import UserError, nearest
+from udasa_data.hub import commit_of
+
+WHOLE_FILE: Final = 64 * 2**20  # bytes up to which a file is hashed whole
+_SPOTS: Final = 32
+_SPOT_SIZE: Final = 2**20
+_KINDS: Final = {".json", ".safetensors", ".txt", ".model", ".jinja", ".jsonl"}
+
+
+class Located(NamedTuple):
+    """A model, pinned: what to load, at which commit, and what it is known by in keys."""
+
+    load_from: str  # folder or Hub id
+    commit: str | None  # of a Hub repository
+    fingerprint: str
+    name: str  # as the user knows it
+
+    @property
+    def load_kwargs(self) -> dict[str, str]:
+        """Arguments for ``from_pretrained`` beside the first."""
+        return {} if self.commit is None else {"revision": self.commit}
+
+
+def locate(ref: ModelRef, known: str | None = None) -> Located:
+    """Find a model and pin it.
+
+    Args:
+        ref: embedded name, local folder, or Hub id with its revision.
+        known: the fingerprint recorded by an earlier start of the same run; a Hub revision is
+            then not looked up again, so that a moving branch cannot change a run half-way.
+
+    Raises:
+        UserError: no such embedded model, a folder that holds no model, or no such repository.
+    """
+    folder = _local_folder(ref)
+    if folder is not None:
+        return Located(str(folder), None, _hash_folder(folder), ref.id)
+    if known is not None and known.startswith("commit:"):
+        commit = known.removeprefix("commit:")
+    else:
+        commit = commit_of(ref.id, ref.revision, "model")
+    return Located(ref.id, commit, f"commit:{commit}", ref.id)
+
+
+def _local_folder(ref: ModelRef) -> Path | None:
+    if ref.id.startswith(EMBEDDED):
+        root = Path(str(files("udasa_data").joinpath("tiny")))
+        name = ref.id.removeprefix(EMBEDDED)
+        known = [path.parent.name for path in root.glob("*/config.json")]
+        if name not in known:
+            raise UserError(f"no embedded model '{name}'{nearest(name, known)}")
+        return root / name
+    path = Path(ref.id).expanduser()
+    if not path.exists():
+        if ref.id.startswith((".", "/", "~")) or ref.id.count("/") != 1:
+            raise UserError(f"model '{ref.id}': no such folder")
+        return None
+    if not (path / "config.json").is_file():
+        raise UserError(
+            f"{path}: holds no model (no config.json); give a folder saved with save_pretrained"
+        )
+    return path
+
+
+def _hash_folder(folder: Path) -> str:
+    """Return a digest of a model folder's files: names, sizes and contents.
+
+    Files above 64 MiB are hashed at 32 spots of 1 MiB, evenly spread: training moves all weights.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.iterdir() if path.suffix in _KINDS):
+        size = path.stat().st_size
+        digest.update(f"{path.name}\0{size}\0".encode())
+        with path.open("rb") as file:
+            if size <= WHOLE_FILE:
+                digest.update(file.read())
+                continue
+            for spot in range(_SPOTS):
+                file.seek(spot * (size - _SPOT_SIZE) // (_SPOTS - 1))
+                digest.update(file.read(_SPOT_SIZE))
+    return f"sha256:{digest.hexdigest()}"

@@ -1,0 +1,159 @@
+"""What a build is made from: prompts read, models pinned, every artifact's key known."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from typing import Any, Final
+
+import msgspec
+import polars as pl
+
+from udasa_data.config import BuildConfig, ModelRef, to_yaml
+from udasa_data.engines import choose_engine
+from udasa_data.errors import UserError
+from udasa_data.model_files import Located, locate
+from udasa_data.prompts import load_prompts
+from udasa_data.sources import fingerprint, parse_source
+from udasa_data.store import Run, Shards, code_hash, differing, key_of
+
+# What decides the result of a step, beside its inputs: a change here makes it anew.
+_CODE: Final = {
+    "samples": ("sampling.py", "engines"),
+    "scores": ("scoring.py", "claims.py", "uncertainty", "scorers"),
+    "dataset": ("calibration.py", "pairs.py", "stages.py", "uncertainty", "publish", "summary.py"),
+}
+_VERSIONS: Final = ("udasa", "torch", "transformers", "datasets", "polars", "numpy")
+
+
+class Prepared:
+    """A build before its first step.
+
+    Attributes:
+        config: resolved.
+        run: its directory.
+        loaded: the prompts, and the rows left out of them.
+        models: every model of the run, located and pinned, by id.
+        inputs: all that decides the samples, by the name a user knows it by.
+        keys: of the three artifacts: samples, scores, dataset.
+        shards: of the two sharded steps.
+    """
+
+    def __init__(self, config: BuildConfig, run: Run) -> None:
+        self.config = config
+        self.run = run
+        self.commits = self._commits()
+        self.loaded = load_prompts(
+            config.prompts, limit=config.limit, seed=config.seed, commits=self.commits
+        )
+        self.models = self._locate()
+        self.engine, self.engine_reason = choose_engine(config.engine)
+        self.inputs = self._inputs()
+        samples_key = key_of(self.inputs)
+        scores_key = key_of(samples_key, self._scored_with(), code_hash(_CODE["scores"]))
+        paired_with = [config.calibration, config.weights, config.pairing, config.stages]
+        self.keys = {
+            "samples": samples_key,
+            "scores": scores_key,
+            "dataset": key_of(
+                scores_key, msgspec.to_builtins(paired_with), code_hash(_CODE["dataset"])
+            ),
+        }
+        n_shards = -(-len(self.loaded.prompts) // config.shard_size)
+        self.shards = {
+            step: Shards(run, step, self.keys[step], n_shards) for step in ("samples", "scores")
+        }
+
+    def _commits(self) -> dict[str, str]:
+        """Return the commit of each source: as recorded when the run started, else as of now."""
+        known: dict[str, str] = self.run.manifest.get("prompt_commits", {})
+        sources = [parse_source(text) for text in self.config.prompts]
+        return {s.place: known.get(s.place) or fingerprint(s) for s in sources}
+
+    def _locate(self) -> dict[str, Located]:
+        """Pin every model: a Hub revision as recorded when the run started, else as of now."""
+        known: dict[str, Any] = self.run.manifest.get("models", {})
+        config = self.config
+        refs: list[ModelRef] = [config.policy, config.nli, *config.value, config.sentiment]
+        return {ref.id: locate(ref, known.get(_name(ref))) for ref in dict.fromkeys(refs)}
+
+    def _inputs(self) -> dict[str, Any]:
+        """Return all that decides the samples, by the name a user knows it by."""
+        config = self.config
+        rows = self.loaded.prompts.select("prompt_id", "messages", "mode", "axis", "context")
+        return {
+            "prompts": ", ".join(config.prompts),
+            "limit": config.limit,
+            "prompt rows": key_of(rows.rows()),
+            "model": config.policy.id,
+            "model weights": self.models[config.policy.id].fingerprint,
+            "seed": config.seed,
+            "system prompt": config.system_prompt,
+            "shard_size": config.shard_size,
+            "batch_tokens": config.batch_tokens,
+            "engine": self.engine,
+            **{f"sampling.{k}": v for k, v in msgspec.to_builtins(config.sampling).items()},
+            "code of the sampling step": code_hash(_CODE["samples"]),
+        }
+
+    def _scored_with(self) -> dict[str, Any]:
+        config = self.config
+        chosen: dict[str, Any] = msgspec.to_builtins(
+            {
+                "nli": config.nli,
+                "value": config.value,
+                "sentiment": config.sentiment,
+                "scoring": config.scoring,
+            }
+        )
+        weights = {name: located.fingerprint for name, located in self.models.items()}
+        return {**chosen, "weights": weights}
+
+    def refuse_another_run(self) -> None:
+        """Raise a UserError when the directory holds samples made from something else."""
+        old = self.run.manifest.get("sampled_from")
+        if old is None:
+            return
+        if differences := differing(old, self.inputs):
+            raise UserError(
+                f"{self.run.root} holds a run that differs in: {'; '.join(differences)}. "
+                "Give another --out, or delete that directory"
+            )
+
+    def is_finished(self) -> bool:
+        """Return whether the directory holds this very build, whole."""
+        made = self.run.manifest.get("finished") == self.keys["dataset"]
+        return made and all(
+            self.run.has(n) for n in ("dataset", "pairs.parquet", "dropped.parquet")
+        )
+
+    def shard_of_prompts(self, number: int) -> pl.DataFrame:
+        """Return the prompts of a shard."""
+        return self.loaded.prompts.slice(number * self.config.shard_size, self.config.shard_size)
+
+    def record(self) -> None:
+        """Write the resolved configuration, the prompts and what they were made from."""
+        config, run = self.config, self.run
+        run.write_text("config.yaml", to_yaml(config))
+        if not run.has("prompts.parquet"):
+            run.write_table("prompts.parquet", self.loaded.prompts)
+        refs: list[ModelRef] = [config.policy, config.nli, *config.value, config.sentiment]
+        old = run.manifest.get("keys", {})
+        kept = {step for step, key in self.keys.items() if old.get(step) == key}
+        for told in ("steps", "notes"):  # of a step made anew, nothing old is told
+            entries = run.manifest.get(told, {})
+            run.manifest[told] = {step: entries[step] for step in entries if step in kept}
+        run.save_manifest(
+            sampled_from=self.inputs,
+            keys=self.keys,
+            prompt_commits=self.commits,
+            models={_name(ref): self.models[ref.id].fingerprint for ref in refs},
+            engine={"name": self.engine, "reason": self.engine_reason},
+            code={step: code_hash(names) for step, names in _CODE.items()},
+            versions={"python": platform.python_version(), **{n: version(n) for n in _VERSIONS}},
+            finished=None,
+        )
+
+
+def _name(ref: ModelRef) -> str:
+    return f"{ref.id}@{ref.revision}"

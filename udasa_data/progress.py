@@ -1,0 +1,34 @@
+"""How a long step tells that it goes on; the CLI draws it, library users may ignore it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Told about steps as they run."""
+
+    def start(self, step: str, total: int, done: int) -> None:
+        """Begin a step of ``total`` prompts, ``done`` of which an earlier run had finished."""
+        ...
+
+    def advance(self, prompts: float, tokens: int = 0) -> None:
+        """Move on by so many prompts (fractions while a batch is under way) and tokens."""
+        ...
+
+    def finish(self) -> None:
+        """End the step."""
+        ...
+
+
+class Silent:
+    """Tells nobody."""
+
+    def start(self, step: str, total: int, done: int) -> None:
+        """Ignore the start of a step."""
+
+    def advance(self, prompts: float, tokens: int = 0) -> None:
+        """Ignore progress."""
+
+    def finish(self) -> None:
+        """Ignore the end of a step."""

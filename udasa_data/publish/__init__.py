@@ -1,0 +1,1 @@
+"""Publishing: the Hub-shaped dataset folder and its card."""

@@ -1,0 +1,68 @@
+"""Finished runs, read back for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from udasa_data.errors import UserError
+from udasa_data.schema import PAIRS, Dimension, require
+
+
+class PairView(NamedTuple):
+    """A pair as text; the uncertainties are (combined, semantic, factual, value)."""
+
+    prompt: str
+    chosen: str
+    rejected: str
+    stage: str
+    axis: str
+    delta_u: float
+    se_delta: float
+    u_chosen: tuple[float, ...]
+    u_rejected: tuple[float, ...]
+
+
+def read_pairs(run: Path, stage: str | None, n: int) -> list[PairView]:
+    """Return the ``n`` pairs of widest gap, of one stage or spread evenly over the stages.
+
+    Raises:
+        UserError: ``run`` holds no finished run, or no such pairs.
+    """
+    path = run / "pairs.parquet"
+    if not path.is_file():
+        raise UserError(f"{run}: holds no finished run (no pairs.parquet)")
+    pairs = require(pl.read_parquet(path), PAIRS, "pairs").sort("delta_u", descending=True)
+    if stage is not None:
+        pairs = pairs.filter(pl.col("stage") == stage)
+    rank = pl.int_range(pl.len()).over("stage")
+    pairs = pairs.with_columns(rank.alias("rank")).sort("rank", maintain_order=True).head(n)
+    if pairs.is_empty():
+        raise UserError(f"{run}: no pairs{f' in stage {stage}' if stage else ''}")
+    return [_view(row) for row in pairs.sort("delta_u", descending=True).iter_rows(named=True)]
+
+
+def _view(row: dict[str, object]) -> PairView:
+    texts = {side: row[side] for side in ("prompt", "chosen", "rejected")}
+    prompt, chosen, rejected = (_text(turns) for turns in texts.values())
+    sides = [
+        tuple(
+            float(row[f"{name}_{side}"])  # type: ignore[arg-type]
+            for name in ("uncertainty", *(f"u_{d}" for d in Dimension))
+        )
+        for side in ("chosen", "rejected")
+    ]
+    delta, se = float(row["delta_u"]), float(row["se_delta"])  # type: ignore[arg-type]
+    return PairView(
+        prompt, chosen, rejected, str(row["stage"]), str(row["axis"]), delta, se, *sides
+    )
+
+
+def _text(turns: object) -> str:
+    """Return one turn as it stands, several with their roles."""
+    assert isinstance(turns, list)
+    if len(turns) == 1:
+        return str(turns[0]["content"])
+    return "\n".join(f"{turn['role']}: {turn['content']}" for turn in turns)

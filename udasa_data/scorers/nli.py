@@ -1,0 +1,43 @@
+"""Natural-language inference: does one text entail or contradict another?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from udasa_data.errors import UserError
+from udasa_data.model_files import Located
+from udasa_data.scorers import Entailment, OnBatch, TextPair
+from udasa_data.scorers.batching import Loaded, Truncations, load_classifier, score_logits
+
+
+class NliScorer:
+    """A three-way NLI classifier; which class is which is read from its own label names."""
+
+    def __init__(self, located: Located, max_length: int, on_truncated: Truncations) -> None:
+        self._loaded = load_classifier(located, max_length)
+        self._entail, self._contradict = _outer_classes(self._loaded)
+        self._on_truncated = on_truncated
+
+    def __call__(self, pairs: Sequence[TextPair], on_batch: OnBatch) -> Entailment:
+        """Return p_e and p_c of each (premise, hypothesis), [N] each in [0, 1]."""
+        logits = score_logits(self._loaded, pairs, on_batch, self._on_truncated)
+        exponents = np.exp(logits - logits.max(axis=-1, keepdims=True, initial=-np.inf))
+        probabilities = exponents / exponents.sum(axis=-1, keepdims=True)
+        return Entailment(probabilities[:, self._entail], probabilities[:, self._contradict])
+
+
+def _outer_classes(loaded: Loaded) -> tuple[int, int]:
+    labels = {number: label.lower() for number, label in loaded.model.config.id2label.items()}
+    found = [
+        [number for number, label in labels.items() if label.startswith(stem)]
+        for stem in ("entail", "contradict", "neutral")
+    ]
+    if len(labels) != 3 or any(len(numbers) != 1 for numbers in found):
+        names = ", ".join(loaded.model.config.id2label.values())
+        raise UserError(
+            f"nli scorer '{loaded.name}' has the labels {names}; three are needed: "
+            "entailment, neutral, contradiction"
+        )
+    return found[0][0], found[1][0]

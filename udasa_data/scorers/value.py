@@ -1,0 +1,65 @@
+"""Value scorers: P(violation) of an answer, from a classifier's classes or a reward."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from udasa_data.config import ValueRef
+from udasa_data.errors import UserError, nearest
+from udasa_data.model_files import Located
+from udasa_data.scorers import Floats, OnBatch, TextPair
+from udasa_data.scorers.batching import Loaded, Truncations, load_classifier, score_logits
+
+
+class ValueScorer:
+    """P(violation) from a safety classifier, a sentiment classifier or a reward model.
+
+    With several classes, it is the probability of those that ``violation`` names (their sum;
+    their maximum for a multi-label classifier). With one output r, a reward model's, it is
+    sigmoid(−r).
+    """
+
+    def __init__(
+        self, ref: ValueRef, located: Located, max_length: int, on_truncated: Truncations
+    ) -> None:
+        self.name = ref.id
+        self._loaded = load_classifier(located, max_length)
+        self._classes = _violation_classes(self._loaded, ref)
+        self._on_truncated = on_truncated
+
+    def __call__(self, pairs: Sequence[TextPair], on_batch: OnBatch) -> Floats:
+        """Return P(violation) of each (prompt, answer) or (text, ""), [N] in [0, 1]."""
+        logits = score_logits(self._loaded, pairs, on_batch, self._on_truncated)
+        config = self._loaded.model.config
+        if config.num_labels == 1:
+            return np.asarray(_sigmoid(-logits[:, 0]))
+        if config.problem_type == "multi_label_classification":
+            return np.asarray(_sigmoid(logits[:, self._classes]).max(axis=-1, initial=0.0))
+        exponents = np.exp(logits - logits.max(axis=-1, keepdims=True, initial=-np.inf))
+        probabilities = exponents / exponents.sum(axis=-1, keepdims=True)
+        return np.asarray(probabilities[:, self._classes].sum(axis=-1).clip(0.0, 1.0))
+
+
+def _sigmoid(logits: Floats) -> Floats:
+    return np.exp(-np.logaddexp(0.0, -logits))
+
+
+def _violation_classes(loaded: Loaded, ref: ValueRef) -> list[int]:
+    config = loaded.model.config
+    if config.num_labels == 1:
+        return []
+    numbers = {label.lower(): number for number, label in config.id2label.items()}
+    if not ref.violation:
+        names = ", ".join(config.id2label.values())
+        raise UserError(
+            f"value scorer '{ref.id}' has the labels {names}; say which mean a violation: "
+            "violation: [LABEL]"
+        )
+    for label in ref.violation:
+        if label.lower() not in numbers:
+            raise UserError(
+                f"value scorer '{ref.id}' has no label '{label}'{nearest(label.lower(), numbers)}"
+            )
+    return [numbers[label.lower()] for label in ref.violation]

@@ -1,0 +1,286 @@
+"""The third step: samples → scores, the raw uncertainties of each answer.
+
+One set of NLI pairs serves both the semantic and the factual dimension: each sentence of an
+answer against each other answer to the same prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from udasa_data.claims import is_checkable, is_refusal, sentences
+from udasa_data.config import MIN_SAMPLES, Scoring
+from udasa_data.schema import DROPPED, SCORES, Axis, Dimension, Why
+from udasa_data.scorers import Entailment, PairScorer, TextPair, TextScorer
+from udasa_data.uncertainty import factual, semantic, value
+
+Floats: TypeAlias = NDArray[np.float64]
+
+
+class Scorers(NamedTuple):
+    """The models that score a run."""
+
+    nli: PairScorer
+    value: Sequence[TextScorer]
+    sentiment: TextScorer
+
+
+class Scored(NamedTuple):
+    """The scores of a shard, and the prompts that could not be scored."""
+
+    scores: pl.DataFrame
+    dropped: pl.DataFrame
+
+
+@dataclass
+class _Answers:
+    """One prompt with its non-empty answers, and where its NLI pairs lie among the shard's."""
+
+    row: dict[str, Any]
+    ids: list[int]
+    texts: list[str]
+    n_samples: int
+    sentences: list[list[str]] = field(default_factory=list)
+    claims: list[list[int]] = field(default_factory=list)  # sentence numbers
+    prefix: str = ""
+    pair_rows: list[tuple[int, int, int]] = field(default_factory=list)  # answer, sentence, other
+    first_pair: int = 0
+    evidence: list[str] = field(default_factory=list)
+    evidence_rows: list[tuple[int, int, int]] = field(default_factory=list)
+    first_evidence: int = 0
+
+
+def score_shard(
+    prompts: pl.DataFrame,
+    samples: pl.DataFrame,
+    scorers: Scorers,
+    options: Scoring,
+    on_share: Callable[[float], None],
+) -> Scored:
+    """Score the answers to a shard of prompts in the three dimensions.
+
+    Args:
+        prompts: rows of the prompts table.
+        samples: all samples of these prompts.
+        scorers: the models.
+        options: of the scoring step.
+        on_share: told the share of the shard's work just done; the shares sum to 1.
+
+    Returns:
+        one row for each sample of each prompt with at least three non-empty answers, in the
+        order of ``prompts`` and ``sample_id``; an empty answer's uncertainties are NaN.
+    """
+    grouped = {key[0]: rows for key, rows in samples.group_by("prompt_id", maintain_order=True)}
+    answers, dropped = [], []
+    for row in prompts.iter_rows(named=True):
+        if row["prompt_id"] not in grouped:
+            continue  # set aside by the sampling step
+        of_prompt = grouped[row["prompt_id"]]
+        kept = of_prompt.filter(pl.col("text") != "")
+        if len(kept) < MIN_SAMPLES:
+            dropped.append(_too_few(row["prompt_id"], len(kept)))
+            continue
+        ids, texts = kept["sample_id"].to_list(), kept["text"].to_list()
+        answers.append(_Answers(row, ids, texts, len(of_prompt)))
+    pairs = _nli_pairs(answers)
+    values = [pair for one in answers for pair in _value_pairs(one)]
+    sentiment = np.array([one.row["axis"] == Axis.SENTIMENT for one in answers for _ in one.texts])
+    work = len(pairs) + len(values) * len(scorers.value)
+
+    def done(rows: int) -> None:
+        on_share(rows / work)
+
+    entailment = scorers.nli(pairs, done)
+    violations = _violations(scorers, values, sentiment.astype(bool), done)
+    rows, start = [], 0
+    for one in answers:
+        end = start + len(one.texts)
+        rows += _scores_of_prompt(one, entailment, violations[start:end], options)
+        start = end
+    return Scored(
+        pl.DataFrame(rows, schema=SCORES, orient="row"),
+        pl.DataFrame(dropped, schema=DROPPED, orient="row"),
+    )
+
+
+def _too_few(prompt_id: str, n: int) -> dict[str, Any]:
+    why = Why.TOO_FEW_SAMPLES.value
+    return {"prompt_id": prompt_id, "what": "prompt", "why": why, "value": n, "limit": MIN_SAMPLES}
+
+
+def _nli_pairs(answers: Sequence[_Answers]) -> list[TextPair]:
+    """Return the premise–hypothesis pairs of a shard, and note in each prompt where its own lie.
+
+    Premise: another answer, or a sentence of the evidence. Hypothesis: a sentence of the answer.
+    When all answers to a prompt are single sentences, both sides begin with the question (Kuhn et
+    al. 2023), since "Paris" alone asserts nothing. Equal texts need no model: they entail
+    each other.
+    """
+    pairs: list[TextPair] = []
+    for one in answers:
+        one.sentences = [sentences(text) or [text] for text in one.texts]
+        if one.row["axis"] == Axis.SENTIMENT:  # a review to be continued asserts nothing checkable
+            one.claims = [[] for _ in one.texts]
+        else:
+            one.claims = [
+                [n for n, s in enumerate(said) if is_checkable(s)] for said in one.sentences
+            ]
+        if all(len(said) == 1 for said in one.sentences):
+            one.prefix = one.row["messages"][-1]["content"] + " "
+        one.first_pair = len(pairs)
+        for i, said in enumerate(one.sentences):
+            for j, other in enumerate(one.texts):
+                if other != one.texts[i]:
+                    one.pair_rows += [(i, n, j) for n in range(len(said))]
+        pairs += [
+            TextPair(one.prefix + one.texts[j], one.prefix + one.sentences[i][n])
+            for i, n, j in one.pair_rows
+        ]
+        one.first_evidence = len(pairs)
+        one.evidence = sentences(one.row["context"] or "")
+        for i, claims in enumerate(one.claims):
+            one.evidence_rows += [(i, n, e) for n in claims for e in range(len(one.evidence))]
+        pairs += [TextPair(one.evidence[e], one.sentences[i][n]) for i, n, e in one.evidence_rows]
+    return pairs
+
+
+def _value_pairs(one: _Answers) -> list[TextPair]:
+    question = one.row["messages"][-1]["content"]
+    if one.row["axis"] == Axis.SENTIMENT:
+        return [TextPair(f"{question} {text}", "") for text in one.texts]
+    return [TextPair(question, text) for text in one.texts]
+
+
+def _violations(
+    scorers: Scorers,
+    pairs: list[TextPair],
+    sentiment: NDArray[np.bool_],
+    done: Callable[[int], None],
+) -> Floats:
+    """Return P(violation), [N, M]: the value scorers', or the sentiment scorer's in column 0."""
+    p_violation = np.full((len(pairs), len(scorers.value)), np.nan)
+    others = [pair for pair, is_sentiment in zip(pairs, sentiment, strict=True) if not is_sentiment]
+    reviews = [pair for pair, is_sentiment in zip(pairs, sentiment, strict=True) if is_sentiment]
+    for column, scorer in enumerate(scorers.value):
+        p_violation[~sentiment, column] = scorer(others, done)
+    share = len(scorers.value)  # one scorer stands for all of them here
+    p_violation[sentiment, 0] = scorers.sentiment(reviews, lambda rows: done(rows * share))
+    return p_violation
+
+
+def _scores_of_prompt(
+    one: _Answers, entailment: Entailment, p_violation: Floats, options: Scoring
+) -> list[dict[str, Any]]:
+    entail, contradict = _cubes(one, entailment)
+    with_sentences = [entail[i, : len(said)] for i, said in enumerate(one.sentences)]
+    # [i, j]: how far answer j entails answer i, sentence by sentence (LUQ); then transposed
+    matrix = np.stack([said.mean(axis=0) for said in with_sentences]).T
+    u_semantic = semantic.degree(matrix)
+    semantic_without = semantic.degree_leave_one_out(matrix)
+    clusters = semantic.meaning_clusters(matrix)
+    u_factual, factual_without = _factual(one, entailment, entail, contradict, options)
+    weight = options.disagreement_weight
+    u_value = value.risk_and_disagreement(p_violation, weight)
+    se_value = semantic.jackknife_se(value.value_leave_one_out(p_violation, weight))
+    se_semantic = semantic.jackknife_se(semantic_without)
+    se_factual = semantic.jackknife_se(factual_without)
+    entropy = float(semantic.semantic_entropy(clusters))
+    n_clusters = len(np.unique(clusters))
+    rows = {
+        sample_id: {
+            "u_semantic": u_semantic[i],
+            "u_factual": u_factual[i],
+            "u_value": u_value[i],
+            "se_semantic": se_semantic[i],
+            "se_factual": se_factual[i],
+            "se_value": se_value[i],
+            "semantic_leave_one_out": _by_sample(one, semantic_without[i]),
+            "factual_leave_one_out": _by_sample(one, factual_without[i]),
+            "p_violation": [p for p in p_violation[i].tolist() if np.isfinite(p)],
+            "n_claims": len(one.claims[i]),
+            "refusal": is_refusal(one.texts[i]),
+            "cluster_id": one.ids[clusters[i]],
+        }
+        for i, sample_id in enumerate(one.ids)
+    }
+    of_prompt = {
+        "prompt_id": one.row["prompt_id"],
+        "n_clusters": n_clusters,
+        "semantic_entropy": entropy,
+        "homogeneous": n_clusters == 1,
+    }
+    empty = _unscored(one.n_samples)
+    return [{**of_prompt, "sample_id": n, **rows.get(n, empty)} for n in range(one.n_samples)]
+
+
+def _unscored(n_samples: int) -> dict[str, Any]:
+    """Return the columns of an empty answer."""
+    return {
+        **{f"{kind}_{d}": np.nan for kind in ("u", "se") for d in Dimension},
+        **{f"{d}_leave_one_out": [np.nan] * n_samples for d in ("semantic", "factual")},
+        "p_violation": [],
+        "n_claims": 0,
+        "refusal": False,
+        "cluster_id": None,
+    }
+
+
+def _cubes(one: _Answers, entailment: Entailment) -> tuple[Floats, Floats]:
+    """Return p_e and p_c as [answer, sentence, other answer].
+
+    NaN at the answer's own place and beyond its last sentence; an equal text entails (1, 0).
+    """
+    k, most = len(one.texts), max(len(said) for said in one.sentences)
+    entail, contradict = np.full((k, most, k), np.nan), np.full((k, most, k), np.nan)
+    for i, text in enumerate(one.texts):
+        for j, other in enumerate(one.texts):
+            if i != j and text == other:
+                entail[i, : len(one.sentences[i]), j] = 1.0
+                contradict[i, : len(one.sentences[i]), j] = 0.0
+    if one.pair_rows:
+        at = tuple(np.array(one.pair_rows).T)
+        mine = slice(one.first_pair, one.first_pair + len(one.pair_rows))
+        entail[at] = entailment.entail[mine]
+        contradict[at] = entailment.contradict[mine]
+    return entail, contradict
+
+
+def _factual(
+    one: _Answers, entailment: Entailment, entail: Floats, contradict: Floats, options: Scoring
+) -> tuple[Floats, Floats]:
+    """Return u_factual [K] and its leave-one-out replicates [K, K]."""
+    k = len(one.texts)
+    u, without = np.full(k, np.nan), np.full((k, k), np.nan)
+    supported: dict[tuple[int, int], float] = {}
+    if one.evidence_rows:
+        table = np.array(one.evidence_rows)
+        mine = slice(one.first_evidence, one.first_evidence + len(table))
+        by_claim = entailment.entail[mine].reshape(-1, len(one.evidence))
+        places = table[:: len(one.evidence), :2].tolist()
+        best = factual.support(by_claim).tolist()
+        supported = {(i, n): v for (i, n), v in zip(places, best, strict=True)}
+    for i, claims in enumerate(one.claims):
+        others = np.arange(k) != i
+        if one.evidence:  # evidence does not depend on the other answers
+            v = np.array([supported[i, n] for n in claims])
+            u[i] = factual.shrunk_uncertainty(v, options.claim_prior)
+            without[i, others] = u[i]
+            continue
+        agreements = factual.agreement(entail[i, claims], contradict[i, claims])
+        u[i] = factual.shrunk_uncertainty(factual.consistency(agreements), options.claim_prior)
+        replicates = factual.consistency_leave_one_out(agreements)
+        without[i] = factual.shrunk_uncertainty(replicates, options.claim_prior)
+    return u, without
+
+
+def _by_sample(one: _Answers, replicates: Floats) -> list[float]:
+    """Spread [K kept] replicates over all sample ids; NaN for empty answers."""
+    spread = np.full(one.n_samples, np.nan)
+    spread[one.ids] = replicates
+    return spread.tolist()

@@ -1,0 +1,111 @@
+"""What a run came to: the counts and costs that the table, the manifest and the card all show."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+import polars as pl
+
+from udasa_data.schema import Axis, Dimension, Stage
+
+
+class StageSummary(msgspec.Struct, frozen=True):
+    """The pairs of one stage; gaps are None when it has none."""
+
+    pairs: int
+    mean_delta_u: float | None
+    min_delta_u: float | None
+    max_delta_u: float | None
+
+
+class DimensionSummary(msgspec.Struct, frozen=True):
+    """How many answers a dimension applies to, and how many of them could be scored."""
+
+    applies_to: int
+    finite: int
+    mean: float | None  # of the raw uncertainty
+
+
+class StepCost(msgspec.Struct, frozen=True):
+    """Wall time and tokens of one step, over all starts of the run."""
+
+    seconds: float = 0.0
+    tokens: int = 0
+
+    def plus(self, seconds: float, tokens: int) -> StepCost:
+        """Return the cost with more added."""
+        return StepCost(self.seconds + seconds, self.tokens + tokens)
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """What a run holds."""
+
+    prompts: int
+    samples: int
+    pairs: int
+    homogeneous: int
+    no_claim: int  # non-empty chat answers that assert nothing checkable
+    dropped: dict[str, dict[str, int]]  # what → why → how many
+    stages: dict[str, StageSummary]
+    dimensions: dict[str, DimensionSummary]
+    thresholds: tuple[float, float] | None  # low, high of delta_u
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """Counts, costs by step, and the notes a user should read."""
+
+    counts: Counts
+    steps: dict[str, StepCost]
+    notes: tuple[str, ...]
+
+
+def count(
+    prompts: pl.DataFrame,
+    answers: pl.DataFrame,
+    pairs: pl.DataFrame,
+    dropped: pl.DataFrame,
+    thresholds: tuple[float, float],
+) -> Counts:
+    """Count a run's tables.
+
+    Args:
+        prompts: the prompts table.
+        answers: all samples with their scores, ``axis`` and ``text``.
+        pairs: the staged pairs.
+        dropped: all that was left out.
+        thresholds: low and high of the stages, NaN when there are none.
+    """
+    said = answers.filter(pl.col("text") != "")
+    chat = pl.col("axis") != Axis.SENTIMENT
+    claims = said.filter(chat & (pl.col("n_claims") > 0))
+    grouped: dict[str, dict[str, int]] = {}
+    for what, why, n in dropped.group_by("what", "why").len().sort("what", "why").iter_rows():
+        grouped.setdefault(what, {})[why] = n
+    return Counts(
+        prompts=len(prompts),
+        samples=len(answers),
+        pairs=len(pairs),
+        homogeneous=said.filter(pl.col("homogeneous"))["prompt_id"].n_unique(),
+        no_claim=len(said.filter(chat)) - len(claims),
+        dropped=grouped,
+        stages={str(s): _stage(pairs.filter(pl.col("stage") == s.value)) for s in Stage},
+        dimensions={
+            str(d): _dimension(claims if d is Dimension.FACTUAL else said, f"u_{d}")
+            for d in Dimension
+        },
+        thresholds=None if math.isnan(thresholds[0]) else thresholds,
+    )
+
+
+def _stage(pairs: pl.DataFrame) -> StageSummary:
+    if pairs.is_empty():
+        return StageSummary(0, None, None, None)
+    gaps = pairs["delta_u"].to_numpy()
+    return StageSummary(len(gaps), float(gaps.mean()), float(gaps.min()), float(gaps.max()))
+
+
+def _dimension(answers: pl.DataFrame, column: str) -> DimensionSummary:
+    finite = answers[column].filter(answers[column].is_finite()).to_numpy()
+    mean = float(finite.mean()) if len(finite) else None
+    return DimensionSummary(len(answers), len(finite), mean)

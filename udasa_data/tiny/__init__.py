@@ -1,0 +1,1 @@
+"""The embedded models and prompts: what `--model tiny` runs on, with no network."""
