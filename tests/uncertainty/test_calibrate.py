@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from udasa_data.uncertainty.calibrate import MAX_KNOTS, apply_by_axis, fit, fit_by_axis
+from udasa_data.uncertainty.combine import combine
+
+values = arrays(np.float64, st.integers(1, 60), elements=st.floats(0, 1, width=16))
+
+
+def test_mid_ranks_by_hand():
+    # .1 → (0+½)/4, .2 twice → (1+1)/4, .9 → (3+½)/4
+    raw = np.array([0.2, 0.1, 0.9, 0.2])
+    assert fit(raw)(raw) == pytest.approx([0.5, 0.125, 0.875, 0.5])
+
+
+def test_new_values_are_interpolated_and_clamped():
+    curve = fit(np.array([0.0, 1.0]))  # ranks ¼ and ¾
+    assert curve(np.array([0.5, -1.0, 2.0])) == pytest.approx([0.5, 0.25, 0.75])
+
+
+def test_nan_stays_and_is_not_counted():
+    curve = fit(np.array([0.3, np.nan, 0.5]))
+    assert curve.n == 2
+    assert np.isnan(curve(np.array([np.nan]))).all()
+
+
+def test_nothing_to_fit_gives_nan():
+    assert np.isnan(fit(np.array([np.nan]))(np.array([0.5]))).all()
+
+
+@given(values)
+def test_mean_is_one_half_and_order_is_kept(raw):
+    c = fit(raw)(raw)
+    assert c.mean() == pytest.approx(0.5)
+    assert ((c > 0) & (c < 1)).all()
+    order = np.argsort(raw, kind="stable")
+    assert (np.diff(c[order]) >= -1e-12).all()
+    assert all(len(set(c[raw == v])) == 1 for v in set(raw))
+
+
+def test_many_values_are_thinned_without_moving_far():
+    raw = np.random.default_rng(0).beta(2, 5, 50_000)
+    curve = fit(raw)
+    assert len(curve.values) <= MAX_KNOTS
+    exact = (np.argsort(np.argsort(raw)) + 0.5) / len(raw)
+    assert np.abs(curve(raw) - exact).max() < 1 / MAX_KNOTS
+
+
+def test_an_axis_has_its_own_curve_from_enough_rows_on():
+    raw = np.array([0.0, 1.0, 2.0, 10.0])
+    axes = np.array(["a", "a", "a", "b"])
+    curves = fit_by_axis(raw, axes, min_rows=3)
+    assert set(curves) == {"*", "a"}
+    # a: (½, 1½, 2½)/3; b falls back to the pooled curve: (3+½)/4
+    assert apply_by_axis(curves, raw, axes) == pytest.approx([1 / 6, 0.5, 5 / 6, 0.875])
+
+
+def test_combination_by_hand():
+    weights = np.array([1.0, 1.0, 2.0])
+    calibrated = np.array([[0.2, 0.4, 0.6], [0.2, np.nan, 0.6], [np.nan] * 3])
+    # (.2+.4+1.2)/4 = .45; (.2+1.2)/3 = .4667; nothing scored
+    assert combine(calibrated, weights) == pytest.approx([0.45, 1.4 / 3, np.nan], nan_ok=True)
+
+
+def test_a_weight_of_zero_leaves_a_dimension_out():
+    assert np.isnan(combine(np.array([np.nan, 0.4]), np.array([1.0, 0.0])))
+
+
+@given(arrays(np.float64, (5, 3), elements=st.floats(0, 1, width=32)))
+def test_combination_stays_between_its_parts(calibrated):
+    u = combine(calibrated, np.array([1.0, 2.0, 0.5]))
+    assert (u >= calibrated.min(axis=1) - 1e-12).all()
+    assert (u <= calibrated.max(axis=1) + 1e-12).all()
