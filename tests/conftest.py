@@ -1,0 +1,46 @@
+import os
+from pathlib import Path
+
+import pytest
+
+# before any library reads them: no network, no bars, no advice
+os.environ |= {
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+from small_models import save_all
+
+DATA = Path(os.environ.get("UDASA_DATA_DIR", Path(__file__).parents[2] / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory):
+    """A policy and scorers with random weights: name → folder."""
+    return save_all(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="session")
+def small_config(small, tmp_path_factory):
+    """A configuration file that names them."""
+    path = tmp_path_factory.mktemp("config") / "small.yaml"
+    path.write_text(
+        f"policy: {{id: {small['policy']}}}\n"
+        f"nli: {{id: {small['nli']}}}\n"
+        f"value: [{{id: {small['harm']}, violation: [unsafe]}}, {{id: {small['reward']}}}]\n"
+        f"sentiment: {{id: {small['sentiment']}, violation: [negative]}}\n"
+        "sampling: {samples: 4, max_tokens: 12}\n"
+        "shard_size: 4\n"
+        "pairing: {noise_z: 0, tolerance: 1, length_ratio: 100, veto: 1}\n"
+    )
+    return path
+
+
+@pytest.fixture
+def real_data():
+    """The folder of real data, where there is one."""
+    if not (DATA / "hh_rlhf" / "hh_rlhf.parquet").is_file():
+        pytest.skip("no real data here; set UDASA_DATA_DIR to the folder that holds it")
+    return DATA

@@ -1,0 +1,85 @@
+import pytest
+
+from udasa_data.config import presets, resolve, to_yaml
+from udasa_data.errors import UserError
+
+
+def test_layers_preset_file_flags(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("seed: 3\nsampling: {temperature: 0.7}\n")
+    config = resolve("tiny", {"sampling": {"samples": 5}}, file=path)
+    assert (config.seed, config.sampling.temperature, config.sampling.samples) == (3, 0.7, 5)
+    assert config.sampling.max_tokens == 64  # the preset's
+
+
+def test_resolved_configuration_reads_back(tmp_path):
+    config = resolve("mistral", {"limit": 7, "stages": {"cutoffs": [0.1, 0.4]}})
+    path = tmp_path / "config.yaml"
+    path.write_text(to_yaml(config))
+    assert resolve(None, {}, file=path) == config
+
+
+def test_model_flag_wins_over_the_file(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(to_yaml(resolve("tiny", {})))
+    assert resolve("qwen", {}, file=path).policy.id == presets().models["qwen"].policy.id
+
+
+def test_every_preset_resolves():
+    for name, preset in presets().models.items():
+        config = resolve(name, {})
+        assert config.policy == preset.policy
+        assert config.policy.revision == "main"  # resolved to a commit when a run starts
+        assert len(config.value) >= 2
+
+
+def test_any_hub_id_or_folder_is_a_model(tmp_path):
+    assert resolve("org/name", {}).policy.id == "org/name"
+    assert resolve(str(tmp_path), {}, scorers="tiny").nli.id == "embedded:nli"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("samplng: {}", "unknown key 'samplng' (did you mean 'sampling'?)"),
+        ("pairing: {vetto: 0.3}", "unknown key 'pairing.vetto' (did you mean 'veto'?)"),
+        ("value: [{id: a, violaton: [x]}, {id: b}]", "did you mean 'violation'?"),
+        ("sampling: {samples: 2}", "key 'sampling.samples': expected `int` >= 3"),
+        ("sampling: {samples: many}", "key 'sampling.samples': expected `int`, got `str`"),
+        ("sampling: {temperature: 0}", "key 'sampling.temperature'"),
+        ("weights: {semantic: 0, factual: 0, value: 0}", "at least one weight"),
+        ("stages: {cutoffs: [0.5, 0.1]}", "low at most high"),
+        ("value: [{id: only}]", "key 'value'"),
+        ("a: [", "line 1"),
+        ("- list", "top level must be a mapping"),
+    ],
+)
+def test_bad_configuration_is_one_clear_line(tmp_path, text, message):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError) as caught:
+        resolve("tiny", {}, file=path)
+    assert message in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_unreadable_files(tmp_path):
+    with pytest.raises(UserError, match="cannot be read"):
+        resolve("tiny", {}, file=tmp_path / "none.yaml")
+    (tmp_path / "latin.yaml").write_bytes(b"model: \xe9")
+    with pytest.raises(UserError, match="not UTF-8"):
+        resolve("tiny", {}, file=tmp_path / "latin.yaml")
+
+
+@pytest.mark.parametrize(
+    ("model", "message"), [("mistrl", "did you mean 'mistral'"), (None, "no model named")]
+)
+def test_unknown_model(model, message):
+    with pytest.raises(UserError, match=message):
+        resolve(model, {})
+
+
+def test_unknown_scorers():
+    with pytest.raises(UserError, match="unknown scorers 'hubb'"):
+        resolve("tiny", {}, scorers="hubb")
