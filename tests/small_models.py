@@ -1,4 +1,4 @@
-"""Small models with random weights, saved as any Hub model is: for tests of loading and plumbing."""
+"""Small models with random weights, saved as any Hub model is: for tests of plumbing."""
 
 from __future__ import annotations
 

@@ -10,7 +10,20 @@ from udasa_data.pairs import make_pairs
 from udasa_data.stages import assign_stages
 
 LENIENT = Pairing(noise_z=0.0, tolerance=1.0, length_ratio=100.0, veto=1.0)
-WORDS = "amber basil cedar daisy ember fjord grove haven ivory jolly karma lemon".split()
+WORDS = [
+    "amber",
+    "basil",
+    "cedar",
+    "daisy",
+    "ember",
+    "fjord",
+    "grove",
+    "haven",
+    "ivory",
+    "jolly",
+    "karma",
+    "lemon",
+]
 
 
 def answers(uncertainty, **columns):

@@ -31,16 +31,17 @@ def commit_of(repo_id: str, revision: str, repo_type: RepoType) -> str:
     except RevisionNotFoundError as error:
         raise UserError(f"{where}: the Hub has no revision '{revision}' of it") from error
     except GatedRepoError as error:
-        advice = "accept its terms on the Hub, then: hf auth login"
-        raise UserError(f"{where} is gated: {advice}") from error
+        raise UserError(
+            f"{where} is gated: accept its terms on the Hub, then: hf auth login"
+        ) from error
     except RepositoryNotFoundError as error:
         raise UserError(
             f"{where}: not on the Hub, or private (to sign in: hf auth login)"
         ) from error
-    except Exception as error:  # huggingface_hub's HTTP library changes
+    except Exception as error:  # its HTTP library changes between releases
         raise UserError(
             f"{where}: the Hub cannot be reached to look up revision '{revision}' "
-            f"({type(error).__name__}); give a local folder, or --model tiny, which needs no network"
+            f"({type(error).__name__}); a local folder or --model tiny needs no network"
         ) from error
     if sha is None:
         raise UserError(f"{where}: the Hub names no commit for revision '{revision}'")

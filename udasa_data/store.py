@@ -18,7 +18,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -63,14 +63,21 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        if error.errno in {errno.ENOSPC, errno.EDQUOT} or "No space left" in str(error):
-            raise UserError(
-                f"{path.parent}: no space left on the device; free some, then run the same "
-                "command again: it goes on from here"
-            ) from error
-        raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
+    except (OSError, pl.exceptions.PolarsError) as error:  # polars wraps some of the system's
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: Exception) -> UserError:
+    """Return what a failed write means to the user."""
+    full = getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT}
+    if full or "No space left" in str(error):
+        return UserError(
+            f"{path.parent}: no space left on the device; free some, then run the same command "
+            "again: it goes on from here"
+        )
+    return UserError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})")
 
 
 class Run:
@@ -182,9 +189,9 @@ def replace_folder(target: Path, fill: Callable[[Path], None]) -> None:
             shutil.rmtree(old)
         else:
             temporary.replace(target)
-    except OSError as error:
+    except (OSError, pl.exceptions.PolarsError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise UserError(f"{target}: cannot be written ({error.strerror or error})") from error
+        raise _unwritable(target, error) from error
 
 
 def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

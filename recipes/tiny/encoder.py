@@ -47,11 +47,7 @@ def prune_vocabulary(texts: Iterable[str], folder: Path) -> tuple[BertTokenizerF
     for text in texts:
         counts.update(full(text, add_special_tokens=False, truncation=True)["input_ids"])
     pieces = sorted(full.get_vocab(), key=full.get_vocab().__getitem__)
-    always = {
-        n for n, piece in enumerate(pieces)
-        if piece.startswith("[") and "unused" not in piece or len(piece.removeprefix("##")) == 1
-        and piece.removeprefix("##").isascii()
-    }
+    always = {n for n, piece in enumerate(pieces) if _is_always_kept(piece)}
     kept = set(always)
     for number, _ in counts.most_common():
         if len(kept) >= VOCABULARY:
@@ -64,16 +60,30 @@ def prune_vocabulary(texts: Iterable[str], folder: Path) -> tuple[BertTokenizerF
     return tokenizer, ids
 
 
+def _is_always_kept(piece: str) -> bool:
+    """Return whether a piece is a special token or a single character."""
+    if piece.startswith("[") and piece.endswith("]"):
+        return "unused" not in piece
+    bare = piece.removeprefix("##")
+    return len(bare) == 1 and bare.isascii()
+
+
 def from_minilm(
     ids: list[int], layers: Sequence[int], labels: list[str]
 ) -> BertForSequenceClassification:
     """Return MiniLM with the given layers and pieces, and a new head."""
     base = AutoModel.from_pretrained(minilm(), dtype=torch.float32)
-    config = BertConfig(**{
-        **base.config.to_dict(), "vocab_size": len(ids), "num_hidden_layers": len(layers),
-        "id2label": dict(enumerate(labels)), "label2id": {l: n for n, l in enumerate(labels)},
-        "num_labels": len(labels), "pad_token_id": 0,
-    })
+    config = BertConfig(
+        **{
+            **base.config.to_dict(),
+            "vocab_size": len(ids),
+            "num_hidden_layers": len(layers),
+            "id2label": dict(enumerate(labels)),
+            "label2id": {label: n for n, label in enumerate(labels)},
+            "num_labels": len(labels),
+            "pad_token_id": 0,
+        }
+    )
     model = BertForSequenceClassification(config)
     state = {f"bert.{name}": value for name, value in base.state_dict().items()}
     renamed = {}
@@ -98,9 +108,15 @@ def small(ids: list[int], labels: list[str], hidden: int = 128) -> BertForSequen
     _, _, directions = torch.linalg.svd(centred, full_matrices=False)
     projected = centred @ directions[:hidden].T
     config = BertConfig(
-        vocab_size=len(ids), hidden_size=hidden, num_hidden_layers=2, num_attention_heads=4,
-        intermediate_size=2 * hidden, max_position_embeddings=512, num_labels=len(labels),
-        id2label=dict(enumerate(labels)), label2id={l: n for n, l in enumerate(labels)},
+        vocab_size=len(ids),
+        hidden_size=hidden,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=2 * hidden,
+        max_position_embeddings=512,
+        num_labels=len(labels),
+        id2label=dict(enumerate(labels)),
+        label2id={label: n for n, label in enumerate(labels)},
     )
     model = BertForSequenceClassification(config)
     with torch.no_grad():
@@ -114,14 +130,25 @@ def encode(tokenizer: Any, rows: Sequence[Labelled], max_length: int) -> Any:
     first = [row.first for row in rows]
     second = [row.second for row in rows] if any(row.second for row in rows) else None
     return tokenizer(
-        first, second, padding=True, truncation="longest_first", max_length=max_length,
+        first,
+        second,
+        padding=True,
+        truncation="longest_first",
+        max_length=max_length,
         return_tensors="pt",
     )
 
 
 def fit(
-    model: Any, rows: Sequence[Any], loss_of: Callable[[list[Any]], torch.Tensor], *, epochs: int,
-    rate: float, seed: int, batch: int = 32, size: Callable[[Any], int],
+    model: Any,
+    rows: Sequence[Any],
+    loss_of: Callable[[list[Any]], torch.Tensor],
+    *,
+    epochs: int,
+    rate: float,
+    seed: int,
+    batch: int = 32,
+    size: Callable[[Any], int],
 ) -> None:
     """Train in place with AdamW, warm-up and linear decay, on batches of like size."""
     rng = np.random.default_rng(seed)

@@ -23,7 +23,6 @@ LICENCES: Final = {
     "diasafety": "DiaSafety; Apache-2.0",
     "jigsaw_sample": "Jigsaw toxicity, sample; MIT",
     "harmful_prompts": "AdvBench; MIT",
-    "sst5": "Stanford Sentiment Treebank sentences; MIT (copy)",
 }
 
 
@@ -148,5 +147,6 @@ def sentiment(data_dir: Path, part: str) -> list[Labelled]:
     """Return (review, "", positive); part: train | test."""
     labels = table(data_dir, f"imdb/{part}")["label"].to_list()
     return [
-        Labelled(text, "", label) for text, label in zip(reviews(data_dir, part), labels, strict=True)
+        Labelled(text, "", label)
+        for text, label in zip(reviews(data_dir, part), labels, strict=True)
     ]

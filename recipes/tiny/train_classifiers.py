@@ -1,6 +1,6 @@
 """Train the embedded value and sentiment scorers: harm, preference, sentiment.
 
-    python -m recipes.tiny.train_classifiers harm --data-dir DATA --out udasa_data/tiny/harm
+python -m recipes.tiny.train_classifiers harm --data-dir DATA --out udasa_data/tiny/harm
 """
 
 from __future__ import annotations
@@ -12,8 +12,24 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from recipes.tiny.encoder import encode, fit, fold_temperature, logits, prune_vocabulary, save, small
-from recipes.tiny.sources import Labelled, Preferred, harm, held_out, preferences, reviews, sentiment
+from recipes.tiny.encoder import (
+    encode,
+    fit,
+    fold_temperature,
+    logits,
+    prune_vocabulary,
+    save,
+    small,
+)
+from recipes.tiny.sources import (
+    Labelled,
+    Preferred,
+    harm,
+    held_out,
+    preferences,
+    reviews,
+    sentiment,
+)
 
 LABELS: Final = {
     "harm": ["safe", "unsafe"],
@@ -54,7 +70,12 @@ def train_classifier(name: str, data_dir: Path, out: Path, seed: int) -> None:
         return torch.nn.functional.cross_entropy(output, labels)
 
     fit(
-        model, train, loss_of, epochs=EPOCHS[name], rate=5e-4, seed=seed,
+        model,
+        train,
+        loss_of,
+        epochs=EPOCHS[name],
+        rate=5e-4,
+        seed=seed,
         size=lambda row: len(row.first) + len(row.second),
     )
     found = logits(model, tokenizer, held, MAX_LENGTH[name])
@@ -80,7 +101,13 @@ def train_preference(data_dir: Path, out: Path, seed: int) -> None:
         return -torch.nn.functional.logsigmoid(chosen - rejected).mean()
 
     fit(
-        model, train, loss_of, epochs=EPOCHS["preference"], rate=3e-4, seed=seed, batch=16,
+        model,
+        train,
+        loss_of,
+        epochs=EPOCHS["preference"],
+        rate=3e-4,
+        seed=seed,
+        batch=16,
         size=lambda pair: len(pair.prompt) + len(pair.chosen) + len(pair.rejected),
     )
     centre(model, tokenizer, train)

@@ -1,6 +1,6 @@
 """Train the embedded language model: a small Llama on film reviews and short chats.
 
-    python -m recipes.tiny.train_lm --data-dir DATA --out udasa_data/tiny/lm
+python -m recipes.tiny.train_lm --data-dir DATA --out udasa_data/tiny/lm
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ def train_tokenizer(texts: list[str], talk: list[Chat]) -> PreTrainedTokenizerFa
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=8192, special_tokens=SPECIAL, show_progress=False,
+        vocab_size=8192,
+        special_tokens=SPECIAL,
+        show_progress=False,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
     )
     bpe.train_from_iterator([*texts[:12000], *(f"{c.question} {c.answer}" for c in talk)], trainer)
@@ -56,8 +58,12 @@ def train_tokenizer(texts: list[str], talk: list[Chat]) -> PreTrainedTokenizerFa
         single="<|bos|> $A", special_tokens=[("<|bos|>", BOS)]
     )
     fast = PreTrainedTokenizerFast(
-        tokenizer_object=bpe, bos_token="<|bos|>", eos_token="<|eos|>", pad_token="<|eos|>",
-        additional_special_tokens=SPECIAL[2:], model_max_length=1024,
+        tokenizer_object=bpe,
+        bos_token="<|bos|>",
+        eos_token="<|eos|>",
+        pad_token="<|eos|>",
+        additional_special_tokens=SPECIAL[2:],
+        model_max_length=1024,
     )
     fast.chat_template = TEMPLATE
     return fast
@@ -109,9 +115,16 @@ def main() -> None:
     texts, talk = documents(args.data_dir, np.random.default_rng(args.seed))
     tokenizer = train_tokenizer(texts, talk)
     config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=256, intermediate_size=688, num_hidden_layers=5,
-        num_attention_heads=4, max_position_embeddings=1024, tie_word_embeddings=True,
-        bos_token_id=BOS, eos_token_id=EOS, pad_token_id=EOS,
+        vocab_size=len(tokenizer),
+        hidden_size=256,
+        intermediate_size=688,
+        num_hidden_layers=5,
+        num_attention_heads=4,
+        max_position_embeddings=1024,
+        tie_word_embeddings=True,
+        bos_token_id=BOS,
+        eos_token_id=EOS,
+        pad_token_id=EOS,
     )
     model = LlamaForCausalLM(config)
     steppers = optimizers(model)
@@ -134,10 +147,11 @@ def main() -> None:
         recent = loss.item() if step == 0 else 0.95 * recent + 0.05 * loss.item()
         if step % 50 == 0 or step == args.steps - 1:
             seconds = time.monotonic() - started
-            print(f"step {step} loss {recent:.3f} ppl {math.exp(recent):.0f} {seconds:.0f} s", flush=True)
-    model.generation_config = GenerationConfig(
-        bos_token_id=BOS, eos_token_id=EOS, pad_token_id=EOS
-    )
+            print(
+                f"step {step} loss {recent:.3f} ppl {math.exp(recent):.0f} {seconds:.0f} s",
+                flush=True,
+            )
+    model.generation_config = GenerationConfig(bos_token_id=BOS, eos_token_id=EOS, pad_token_id=EOS)
     model.to(torch.bfloat16).save_pretrained(args.out)
     tokenizer.save_pretrained(args.out)
 

@@ -1,6 +1,6 @@
 """Train the embedded NLI classifier: MiniLM with a pruned vocabulary and three of its layers.
 
-    python -m recipes.tiny.train_nli --data-dir DATA --out udasa_data/tiny/nli
+python -m recipes.tiny.train_nli --data-dir DATA --out udasa_data/tiny/nli
 """
 
 from __future__ import annotations
@@ -79,7 +79,12 @@ def main() -> None:
         return torch.nn.functional.cross_entropy(output, labels)
 
     fit(
-        model, epochs, loss_of, epochs=1, rate=1.5e-4, seed=args.seed,
+        model,
+        epochs,
+        loss_of,
+        epochs=1,
+        rate=1.5e-4,
+        seed=args.seed,
         size=lambda row: len(row.first) + len(row.second),
     )
     # the first half of the held-out pairs sets the temperature, the second half is measured

@@ -1,0 +1,131 @@
+import numpy as np
+import pytest
+import torch
+from small_models import save_policy
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from udasa_data.config import ModelRef, Sampling
+from udasa_data.engines import PolicyPrompt, SetAside, choose_engine
+from udasa_data.engines.transformers import TransformersEngine
+from udasa_data.errors import UserError
+from udasa_data.model_files import locate
+from udasa_data.sampling import SEED_STRIDE, seed_of
+
+PARAMS = Sampling(samples=4, max_tokens=10)
+
+
+def engine_of(folder, batch_tokens=32768):
+    return TransformersEngine(locate(ModelRef(id=str(folder))), batch_tokens)
+
+
+def ask(text, seed=0, *, raw=False):
+    return PolicyPrompt((("user", text),), raw, seed)
+
+
+def answers(engine, prompts, params=PARAMS):
+    return dict(engine.sample(prompts, params, lambda n: None))
+
+
+@pytest.fixture(scope="module")
+def engine(small):
+    return engine_of(small["policy"])
+
+
+def test_an_answer_does_not_depend_on_its_batch(engine, small):
+    prompts = [ask("short", 0), ask("a rather longer prompt about rice", 5000), ask("x", 9000)]
+    together = answers(engine, prompts)
+    one_by_one = engine_of(small["policy"], batch_tokens=1)
+    for index, completions in answers(one_by_one, prompts).items():
+        assert [c.text for c in completions] == [c.text for c in together[index]]
+        for alone, batched in zip(completions, together[index], strict=True):
+            assert alone.sum_logprob == pytest.approx(batched.sum_logprob, abs=1e-3)
+            assert alone.seed == batched.seed
+
+
+def test_log_probabilities_are_the_policys_own(engine, small):
+    completions = answers(
+        engine, [ask("The cat", 3, raw=True)], Sampling(samples=3, max_tokens=8, temperature=0.7)
+    )[0]
+    tokenizer = AutoTokenizer.from_pretrained(small["policy"])
+    model = AutoModelForCausalLM.from_pretrained(small["policy"])
+    prompt = tokenizer("The cat")["input_ids"]
+    checked = 0
+    for completion in completions:
+        ids = tokenizer(completion.text, add_special_tokens=False)["input_ids"]
+        if len(ids) != completion.n_tokens or completion.finish_reason == "stop":
+            continue  # white space was trimmed, or bytes do not round-trip
+        with torch.inference_mode():
+            logits = model(torch.tensor([prompt + ids])).logits[0].log_softmax(-1)
+        expected = sum(float(logits[len(prompt) - 1 + n, t]) for n, t in enumerate(ids))
+        assert completion.sum_logprob == pytest.approx(expected, abs=1e-3)
+        checked += 1
+    assert checked
+
+
+def test_the_draw_follows_the_model(engine, small):
+    # first tokens of 2,000 samples against the model's own probabilities
+    completions = answers(
+        engine, [ask("The", 1024, raw=True)], Sampling(samples=1000, max_tokens=1)
+    )
+    drawn = np.array([c.sum_logprob for c in completions[0]])
+    tokenizer = AutoTokenizer.from_pretrained(small["policy"])
+    model = AutoModelForCausalLM.from_pretrained(small["policy"])
+    with torch.inference_mode():
+        logprobs = (
+            model(torch.tensor([tokenizer("The")["input_ids"]])).logits[0, -1].log_softmax(-1)
+        )
+    p = logprobs.exp()
+    mean = float((p * logprobs).sum())
+    sd = float((p * (logprobs - mean) ** 2).sum().sqrt())
+    assert drawn.mean() == pytest.approx(mean, abs=4 * sd / np.sqrt(1000))
+
+
+def test_cold_and_narrow_draws_take_the_likeliest_token(engine):
+    for params in (
+        Sampling(samples=3, max_tokens=6, temperature=1e-4),
+        Sampling(samples=3, max_tokens=6, top_p=1e-6),
+    ):
+        assert len({c.text for c in answers(engine, [ask("Hello")], params)[0]}) == 1
+
+
+def test_over_long_prompts_are_set_aside(engine):
+    result = answers(engine, [ask("word " * 300), ask("fine")])
+    assert isinstance(result[0], SetAside)
+    assert result[0].n_tokens > result[0].limit
+    assert len(result[1]) == 4
+
+
+def test_counts_include_the_end_of_text(engine):
+    for completion in answers(engine, [ask("Hi", 77)], Sampling(samples=64, max_tokens=40))[0]:
+        assert 1 <= completion.n_tokens <= 40
+        assert (completion.finish_reason == "length") <= (completion.n_tokens == 40)
+
+
+def test_a_template_that_refuses_a_prompt_sets_it_aside(tmp_path):
+    folder = save_policy(tmp_path / "m", template="{{ raise_exception('no such role') }}")
+    result = answers(engine_of(folder), [ask("x")])
+    assert "no such role" in result[0].detail
+
+
+def test_a_second_bos_is_not_written(tmp_path):
+    folder = save_policy(tmp_path / "m", template="<s>{{ messages[0]['content'] }}")
+    ids = engine_of(folder)._encode(ask("Hi"))
+    assert ids.count(0) == 1
+
+
+def test_seeds_of_two_prompts_are_apart():
+    seeds = {seed_of(0, f"p{n}") for n in range(1000)}
+    assert len(seeds) == 1000
+    assert all(seed % SEED_STRIDE == 0 for seed in seeds)
+
+
+def test_engines():
+    assert choose_engine("auto")[0] == "transformers"
+    with pytest.raises(UserError, match="not in this version"):
+        choose_engine("vllm")
+
+
+def test_a_folder_without_weights(tmp_path, small):
+    (tmp_path / "config.json").write_text((small["policy"] / "config.json").read_text())
+    with pytest.raises(UserError, match="cannot be loaded"):
+        engine_of(tmp_path)

@@ -1,0 +1,246 @@
+"""The main job on small models with random weights: plumbing, resumption, refusals."""
+
+import json
+import shutil
+
+import polars as pl
+import pytest
+from small_models import save_policy
+
+from udasa_data import build, resolve
+from udasa_data.errors import UserError
+from udasa_data.pipeline import plan
+from udasa_data.reading import read_pairs
+from udasa_data.schema import PAIRS, Stage, Why
+
+PROMPTS = [
+    *({"prompt": f"Say something about {thing}.", "axis": "helpfulness"} for thing in "abcdefgh"),
+    *({"prompt": f"Is {thing} harmful?", "axis": "harmlessness"} for thing in "ijkl"),
+    *(
+        {
+            "prompt": f"What is {t}?",
+            "axis": "truthfulness",
+            "context": f"{t} is a letter. It is old.",
+        }
+        for t in "mnop"
+    ),
+    *({"prompt": f"The film about {t}", "axis": "sentiment", "mode": "completion"} for t in "qrst"),
+    {"prompt": "far too long " * 60},
+]
+
+
+@pytest.fixture(scope="module")
+def prompts_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("prompts") / "prompts.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in PROMPTS))
+    return path
+
+
+@pytest.fixture(scope="module")
+def config(small_config, prompts_file):
+    return resolve("tiny", {"prompts": [str(prompts_file)]}, file=small_config)
+
+
+@pytest.fixture(scope="module")
+def run(config, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    return build(config, out)
+
+
+def table(out, name):
+    return pl.read_parquet(out / f"{name}.parquet")
+
+
+def test_every_prompt_is_in_a_pair_or_dropped_with_a_reason(run):
+    prompts = set(table(run.out, "prompts")["prompt_id"])
+    dropped = table(run.out, "dropped")
+    ended = dropped.filter(pl.col("what").is_in(["prompt", "pair"]))["prompt_id"]
+    pairs = set(table(run.out, "pairs")["prompt_id"])
+    assert pairs | set(ended) == prompts
+    assert not pairs & set(ended)
+    assert set(dropped["why"]) <= set(Why)
+    assert dropped.filter(pl.col("why") == "too_long")["value"].to_list() > [200]
+
+
+def test_counts_agree_everywhere(run):
+    manifest = json.loads((run.out / "manifest.json").read_text())
+    counts, pairs = manifest["counts"], table(run.out, "pairs")
+    assert counts["prompts"] == len(table(run.out, "prompts")) == len(PROMPTS)
+    assert counts["pairs"] == len(pairs) == sum(s["pairs"] for s in counts["stages"].values())
+    listed = sum(n for reasons in counts["dropped"].values() for n in reasons.values())
+    assert listed == len(table(run.out, "dropped"))
+    samples = pl.read_parquet(run.dataset / "samples" / "*.parquet")
+    assert counts["samples"] == len(samples) == 4 * (len(PROMPTS) - 1)
+
+
+def test_stages_are_not_empty_and_their_texts_differ(run):
+    pairs = table(run.out, "pairs")
+    assert dict(pairs.schema) == dict(PAIRS)
+    assert set(pairs["stage"]) == set(Stage)
+    assert (pairs["delta_u"] > 0).all()
+    assert not any(c == r for c, r in pairs.select("chosen", "rejected").iter_rows())
+
+
+def test_scores_are_in_bounds_and_apply_where_they_should(run):
+    samples = pl.read_parquet(run.dataset / "samples" / "*.parquet")
+    for column in ("u_semantic", "u_factual", "u_value", "c_semantic", "uncertainty"):
+        finite = samples[column].filter(samples[column].is_finite())
+        assert finite.is_between(0, 1).all(), column
+    reviews = samples.filter(pl.col("axis") == "sentiment")
+    assert reviews["u_factual"].is_nan().all()
+    assert samples.filter(pl.col("text") != "")["u_semantic"].is_finite().all()
+    assert (samples["sum_logprob"] < 0).all()
+
+
+def test_the_dataset_loads_and_every_config_has_its_rows(run):
+    datasets = pytest.importorskip("datasets")
+    pairs = table(run.out, "pairs")
+    total = 0
+    for stage in Stage:
+        loaded = datasets.load_dataset(str(run.dataset), stage.value, split="train")
+        assert loaded.num_rows == len(pairs.filter(pl.col("stage") == stage.value))
+        assert [set(turn) for turn in loaded[0]["chosen"]] == [{"role", "content"}]
+        total += loaded.num_rows
+    assert datasets.load_dataset(str(run.dataset), "all", split="train").num_rows == total
+
+
+def test_same_seed_same_pairs_and_the_same_call_does_nothing(run, config, tmp_path):
+    again = build(config, tmp_path / "again")
+    assert table(again.out, "pairs").equals(table(run.out, "pairs"), null_equal=True)
+    before = (again.out / "manifest.json").stat().st_mtime_ns
+    third = build(config, tmp_path / "again")
+    assert third.reused
+    assert (again.out / "manifest.json").stat().st_mtime_ns == before
+
+
+def test_another_seed_makes_other_answers(run, small_config, prompts_file, tmp_path):
+    other = resolve(
+        "tiny", {"prompts": [str(prompts_file)], "seed": 1, "limit": 4}, file=small_config
+    )
+    made = build(other, tmp_path / "seed")
+    texts = pl.read_parquet(made.dataset / "samples" / "*.parquet")["text"]
+    assert not set(texts) & set(pl.read_parquet(run.dataset / "samples" / "*.parquet")["text"]) - {
+        ""
+    }
+
+
+def test_a_pairing_option_remakes_pairs_alone(run, small_config, prompts_file, tmp_path):
+    out = tmp_path / "copy"
+    shutil.copytree(run.out, out)
+    shards = {p: p.stat().st_mtime_ns for p in out.glob("s*/*.parquet")}
+    options = {"prompts": [str(prompts_file)], "pairing": {"rejected": "median"}}
+    made = build(resolve("tiny", options, file=small_config), out)
+    assert not made.reused
+    assert {p: p.stat().st_mtime_ns for p in out.glob("s*/*.parquet")} == shards
+    assert not table(out, "pairs").equals(table(run.out, "pairs"), null_equal=True)
+
+
+def test_a_scoring_option_scores_again_without_sampling_again(
+    run, small_config, prompts_file, tmp_path
+):
+    out = tmp_path / "copy"
+    shutil.copytree(run.out, out)
+    samples = {p.name for p in out.glob("samples/*")}
+    scores = {p.name for p in out.glob("scores/*")}
+    options = {"prompts": [str(prompts_file)], "scoring": {"claim_prior": 2.0}}
+    build(resolve("tiny", options, file=small_config), out)
+    assert {p.name for p in out.glob("samples/*")} == samples
+    assert not {p.name for p in out.glob("scores/*")} & scores
+
+
+def test_lost_shards_are_made_again_with_the_same_rows(run, config, tmp_path):
+    out = tmp_path / "copy"
+    shutil.copytree(run.out, out)
+    max(out.glob("samples/00001-*.parquet")).unlink()
+    max(out.glob("scores/00002-*.parquet")).unlink()
+    manifest = json.loads((out / "manifest.json").read_text())
+    (out / "manifest.json").write_text(json.dumps({**manifest, "finished": None}))
+    (out / "samples/.tmp-1-left-over").write_text("half-written")
+    build(config, out)
+    assert table(out, "pairs").equals(table(run.out, "pairs"), null_equal=True)
+    assert not list(out.rglob(".tmp-*"))
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"sampling": {"temperature": 0.5}}, "sampling.temperature (1.0 → 0.5)"),
+        ({"seed": 9}, "seed (0 → 9)"),
+        ({"prompts": ["tiny"]}, "prompts ("),
+    ],
+)
+def test_a_directory_of_another_run_is_refused(run, small_config, prompts_file, change, named):
+    options = {"prompts": [str(prompts_file)], **change}
+    with pytest.raises(UserError) as caught:
+        build(resolve("tiny", options, file=small_config), run.out)
+    assert named in str(caught.value)
+    assert "--out" in str(caught.value)
+
+
+def test_another_model_is_refused(run, config, tmp_path):
+    import msgspec
+
+    other = save_policy(tmp_path / "other", seed=5)
+    changed = msgspec.structs.replace(config, policy=type(config.policy)(id=str(other)))
+    with pytest.raises(UserError, match="model weights"):
+        build(changed, run.out)
+
+
+def test_a_model_without_template_falls_back_and_says_so(config, tmp_path):
+    import msgspec
+
+    plain = save_policy(tmp_path / "plain", template=None)
+    changed = msgspec.structs.replace(config, policy=type(config.policy)(id=str(plain)), limit=4)
+    made = build(changed, tmp_path / "run")
+    assert any("no chat template" in note for note in made.summary.notes)
+
+
+def test_plan_writes_nothing(config, tmp_path):
+    made = plan(config, tmp_path / "none")
+    assert (made.prompts, made.shards["samples"]) == (len(PROMPTS), (0, 6))
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_path_that_is_no_model(config, tmp_path):
+    import msgspec
+
+    changed = msgspec.structs.replace(config, policy=type(config.policy)(id=str(tmp_path)))
+    with pytest.raises(UserError, match="holds no model"):
+        build(changed, tmp_path / "run")
+
+
+def test_reading_pairs(run, tmp_path):
+    views = read_pairs(run.out, None, 3)
+    assert [view.stage for view in views] == [s.value for s in Stage]
+    assert read_pairs(run.out, "moderate", 1)[0].stage == "moderate"
+    with pytest.raises(UserError, match="no finished run"):
+        read_pairs(tmp_path, None, 1)
+
+
+@pytest.mark.slow
+def test_dpo_trainer_takes_a_stage_as_it_is(run, small, tmp_path):
+    import datasets
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    trl = pytest.importorskip("trl")
+    stage = datasets.load_dataset(str(run.dataset), "conservative", split="train")
+    args = trl.DPOConfig(
+        output_dir=str(tmp_path),
+        max_steps=2,
+        per_device_train_batch_size=2,
+        report_to=[],
+        use_cpu=True,
+        save_strategy="no",
+        disable_tqdm=True,
+        logging_steps=1,
+    )
+    trainer = trl.DPOTrainer(
+        model=AutoModelForCausalLM.from_pretrained(small["policy"]),
+        args=args,
+        train_dataset=stage,
+        processing_class=AutoTokenizer.from_pretrained(small["policy"]),
+    )
+    assert len(trainer.train_dataset) == stage.num_rows
+    trainer.train()
+    # at the start policy and reference are the same: the loss is ln 2
+    assert trainer.state.log_history[0]["loss"] == pytest.approx(0.6931, abs=1e-3)
