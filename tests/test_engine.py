@@ -44,7 +44,7 @@ def test_an_answer_does_not_depend_on_its_batch(engine, small):
 
 def test_log_probabilities_are_the_policys_own(engine, small):
     completions = answers(
-        engine, [ask("The cat", 3, raw=True)], Sampling(samples=3, max_tokens=8, temperature=0.7)
+        engine, [ask("The cat", 3, raw=True)], Sampling(samples=200, max_tokens=2, temperature=0.7)
     )[0]
     tokenizer = AutoTokenizer.from_pretrained(small["policy"])
     model = AutoModelForCausalLM.from_pretrained(small["policy"])

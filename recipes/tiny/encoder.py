@@ -167,7 +167,7 @@ def fit(
         for number in rng.permutation(len(batches)):
             with torch.autocast("cpu", torch.bfloat16):
                 loss = loss_of([rows[n] for n in batches[number]])
-            loss.backward()
+            torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             schedule.step()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import files
 from string import Template
 from typing import Any
@@ -13,8 +14,14 @@ from udasa_data.schema import Stage
 from udasa_data.summary import Counts, Summary
 
 
-def card(config: BuildConfig, summary: Summary) -> str:
-    """Return the README.md of a dataset folder."""
+def card(config: BuildConfig, summary: Summary, written: Mapping[str, str]) -> str:
+    """Return the README.md of a dataset folder.
+
+    Args:
+        config: of the run.
+        summary: what to tell.
+        written: the Parquet file of each configuration but ``all``, relative to the folder.
+    """
     counts = summary.counts
     template = Template(files("udasa_data.publish").joinpath("card.md").read_text(encoding="utf-8"))
     body = template.substitute(
@@ -30,11 +37,11 @@ def card(config: BuildConfig, summary: Summary) -> str:
         dimensions=_table(("dimension", "applies to", "scored", "mean u"), _dimension_rows(counts)),
         config=to_yaml(config).rstrip(),
     )
-    return f"---\n{yaml.safe_dump(_front_matter(), sort_keys=False)}---\n\n{body}"
+    return f"---\n{yaml.safe_dump(_front_matter(written), sort_keys=False)}---\n\n{body}"
 
 
-def _front_matter() -> dict[str, Any]:
-    stages = [{"split": "train", "path": [f"{stage}/*.parquet" for stage in Stage]}]
+def _front_matter(written: Mapping[str, str]) -> dict[str, Any]:
+    stages = [{"split": "train", "path": [written[stage] for stage in Stage]}]
     return {
         "pretty_name": "UDASA staged preference pairs",
         "tags": ["preference", "dpo", "udasa", "synthetic"],
@@ -43,9 +50,9 @@ def _front_matter() -> dict[str, Any]:
             *(
                 {
                     "config_name": name,
-                    "data_files": [{"split": "train", "path": f"{name}/*.parquet"}],
+                    "data_files": [{"split": "train", "path": path}],
                 }
-                for name in (*(str(stage) for stage in Stage), "samples")
+                for name, path in written.items()
             ),
         ],
     }

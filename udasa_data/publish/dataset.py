@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
-from typing import Final
 
 import polars as pl
 
@@ -12,8 +12,6 @@ from udasa_data.publish.card import card
 from udasa_data.schema import PAIRS, Stage, require
 from udasa_data.summary import Summary
 
-_FILE: Final = "train-00000-of-00001.parquet"
-
 
 def write_dataset(
     folder: Path, config: BuildConfig, pairs: pl.DataFrame, samples: pl.DataFrame, summary: Summary
@@ -21,6 +19,8 @@ def write_dataset(
     """Write the card and the Parquet files of every configuration.
 
     Each stage has a folder of its own; ``all`` is the three of them, named again in the card.
+    File names carry the hash of their content: ``datasets`` caches a local folder by the names in
+    its card, and would give the rows of one run for those of another.
 
     Args:
         folder: an empty folder.
@@ -31,9 +31,18 @@ def write_dataset(
         summary: what the card tells.
     """
     require(pairs, PAIRS, "pairs")
-    for stage in Stage:
-        (folder / stage).mkdir()
-        pairs.filter(pl.col("stage") == stage.value).write_parquet(folder / stage / _FILE)
-    (folder / "samples").mkdir()
-    samples.write_parquet(folder / "samples" / _FILE)
-    (folder / "README.md").write_text(card(config, summary), encoding="utf-8")
+    tables = {str(s): pairs.filter(pl.col("stage") == s.value) for s in Stage}
+    written = {
+        name: _write(folder / name, table) for name, table in {**tables, "samples": samples}.items()
+    }
+    (folder / "README.md").write_text(card(config, summary, written), encoding="utf-8")
+
+
+def _write(folder: Path, table: pl.DataFrame) -> str:
+    """Write a table into a new folder; return its path relative to the dataset."""
+    folder.mkdir()
+    path = folder / "train.parquet"
+    table.write_parquet(path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    named = path.rename(folder / f"train-{digest}.parquet")
+    return f"{folder.name}/{named.name}"

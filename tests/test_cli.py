@@ -1,0 +1,172 @@
+"""The command line as a user meets it: separate processes, real exit codes."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import polars as pl
+import pytest
+
+UDASA = [sys.executable, "-m", "udasa_data"]
+
+
+def run(*arguments, **options):
+    command = [*UDASA, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+def one_clear_line(done):
+    """A user's mistake: non-zero, nothing on stdout, one line on stderr, no traceback."""
+    assert done.returncode == 1, done.stderr
+    assert done.stdout == ""
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("error: ")
+    return lines[0]
+
+
+@pytest.fixture(scope="module")
+def prompts(tmp_path_factory):
+    path = tmp_path_factory.mktemp("prompts") / "prompts.txt"
+    path.write_text("\n".join(f"Tell me about number {n}." for n in range(80)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(small_config, prompts, tmp_path_factory):
+    out = tmp_path_factory.mktemp("cli") / "run"
+    done = run(
+        "build", "--config", small_config, "--model", "tiny", "--prompts", prompts, "--out", out
+    )
+    assert done.returncode == 0, done.stderr
+    return out, done
+
+
+def test_the_table_tells_what_was_made(finished):
+    out, done = finished
+    for word in (
+        "prompts",
+        "samples",
+        "pairs",
+        "conservative",
+        "mean Δu",
+        "tokens/s",
+        "load_dataset",
+    ):
+        assert word in done.stdout
+    assert done.stderr == ""
+    pairs = len(pl.read_parquet(out / "pairs.parquet"))
+    assert any(line.split()[:2] == ["pairs", str(pairs)] for line in done.stdout.splitlines())
+
+
+def test_the_same_command_does_nothing_quickly(finished, small_config, prompts):
+    out, _ = finished
+    arguments = ("--config", small_config, "--model", "tiny", "--prompts", prompts, "--out", out)
+    done = run("build", *arguments)
+    assert "Nothing to do" in done.stdout
+    as_json = json.loads(run("build", *arguments, "--json").stdout)
+    assert as_json["reused"] is True
+    assert as_json["counts"]["prompts"] == 80
+
+
+def test_show(finished):
+    done = run("show", finished[0], "--stage", "moderate", "-n", "2")
+    assert done.returncode == 0
+    assert done.stdout.count("moderate") == 2
+    assert "semantic" in done.stdout
+
+
+def test_models():
+    done = run("models")
+    assert done.returncode == 0
+    assert all(name in done.stdout for name in ("tiny", "smollm", "qwen", "llama", "mistral"))
+
+
+def test_dry_run_writes_nothing(small_config, prompts, tmp_path):
+    out = tmp_path / "none"
+    arguments = ("--config", small_config, "--prompts", prompts, "--out", out, "--dry-run")
+    done = run("build", "--model", "tiny", *arguments)
+    assert "80 prompts" in done.stdout
+    assert "samples: 0 of 20 shards" in done.stdout
+    assert json.loads(run("build", "--model", "tiny", *arguments, "--json").stdout)["prompts"] == 80
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model", "mistrl"], "did you mean 'mistral'"),
+        (["--model", "./nowhere"], "no such folder"),
+        (["--prompts", "missing.jsonl"], "missing.jsonl: cannot be read"),
+        (["--config", "missing.yaml"], "missing.yaml: cannot be read"),
+        (["--temperature", "0"], "sampling.temperature"),
+        (["--engine", "vllm"], "not in this version"),
+        (["--scorers", "tin"], "did you mean 'tiny'"),
+    ],
+)
+def test_mistakes_are_one_clear_line(arguments, message, tmp_path):
+    out = tmp_path / "run"
+    assert message in one_clear_line(run("build", *arguments, "--out", out))
+    assert not out.exists()
+
+
+def test_wrong_flags_are_the_parsers():
+    for arguments in (["--samples", "2"], ["--modle", "x"], ["--limit", "0"], ["--engine", "x"]):
+        done = run("build", *arguments)
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
+
+
+def test_a_hub_model_without_network_is_one_clear_line(tmp_path):
+    # HF_HUB_OFFLINE is set for all tests
+    line = one_clear_line(
+        run("build", "--model", "mistral", "--prompts", "tiny", "--out", tmp_path / "r")
+    )
+    assert "the Hub cannot be reached" in line
+    assert not (tmp_path / "r").exists()
+
+
+def test_show_of_nothing(tmp_path):
+    assert "no finished run" in one_clear_line(run("show", tmp_path))
+
+
+@pytest.mark.slow
+def test_killed_ten_times_the_rows_are_the_same(finished, small_config, prompts, tmp_path):
+    """SIGKILL at random moments of the work, resumed each time."""
+    out = tmp_path / "killed"
+    command = [
+        *UDASA,
+        "build",
+        "--config",
+        str(small_config),
+        "--model",
+        "tiny",
+        "--prompts",
+        str(prompts),
+        "--out",
+        str(out),
+    ]
+    moments = random.Random(0)
+    kills = 0
+    while kills < 10:
+        before = len(list(out.rglob("*.parquet")))
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        while process.poll() is None and len(list(out.rglob("*.parquet"))) <= before:
+            time.sleep(0.01)
+        time.sleep(moments.uniform(0.0, 0.25))
+        if process.poll() is not None:
+            break
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        kills += 1
+    assert kills == 10
+    assert run(*command[3:]).returncode == 0
+    for name in ("pairs", "dropped", "prompts"):
+        whole, resumed = (pl.read_parquet(d / f"{name}.parquet") for d in (finished[0], out))
+        assert whole.equals(resumed, null_equal=True), name
+    for path in (finished[0] / "dataset").rglob("*.parquet"):
+        twin = out / "dataset" / path.relative_to(finished[0] / "dataset")
+        assert pl.read_parquet(path).equals(pl.read_parquet(twin), null_equal=True)
