@@ -22,6 +22,10 @@ def test_sentences():
         ("I think it is blue.", False),
         ("Please wash the rice.", False),
         ("Very good.", False),
+        ("Yes, water boils at 100 degrees.", True),
+        ("Well, no: I think not.", False),
+        ("Oh yes.", False),
+        ("No one knows the answer.", True),
         ("Icebergs float on the sea.", True),
     ],
 )

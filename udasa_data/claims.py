@@ -9,9 +9,12 @@ _WORD = re.compile(r"\w+")
 # An opinion, a plan, an apology or an address to the reader asserts nothing that evidence could
 # bear out or refute.
 _NOT_AN_ASSERTION = re.compile(
-    r"(i|i['’]\w+|my|sorry|please|thanks?|thank you|let me|let['’]s|hello|hi|yes|no|sure|okay|ok)\b"
-    r"(?!\s+(is|are|was|were)\b)",
+    r"(i|i['’]\w+|my|sorry|please|thanks?|thank you|let me|let['’]s)\b(?!\s+(is|are|was|were)\b)",
     re.IGNORECASE,
+)
+# "Yes, it boils at 100 degrees" asserts what follows the interjection.
+_INTERJECTIONS = re.compile(
+    r"((yes|yeah|no|sure|okay|ok|well|oh|great|hello|hi|hey)\b[\s,.!:;–—-]*)+", re.IGNORECASE
 )
 _REFUSAL = re.compile(
     r"\W*((i['’]m|i am) (so |very |really )?(sorry|afraid|unable|not able|not going to)|sorry[,. ]"
@@ -38,12 +41,15 @@ def sentences(text: str) -> list[str]:
 def is_checkable(sentence: str) -> bool:
     """Return whether a sentence asserts something that evidence could bear out.
 
-    Left out: questions, sentences of fewer than three words, and those that begin as an opinion,
-    apology or address (``I think``, ``Sorry``, ``Please``).
+    Left out: questions, sentences of fewer than three words (an opening ``Yes,`` not counted), and
+    those that begin as an opinion, apology or address (``I think``, ``Sorry``, ``Please``).
     """
-    if sentence.rstrip("\"'”’) ").endswith("?") or len(_WORD.findall(sentence)) < MIN_CLAIM_WORDS:
+    if sentence.rstrip("\"'”’) ").endswith("?"):
         return False
-    return _NOT_AN_ASSERTION.match(sentence.lstrip("\"'“‘(-*• ")) is None
+    asserted = _INTERJECTIONS.sub("", sentence.lstrip("\"'“‘(-*• "), count=1)
+    if len(_WORD.findall(asserted)) < MIN_CLAIM_WORDS:
+        return False
+    return _NOT_AN_ASSERTION.match(asserted) is None
 
 
 def is_refusal(text: str) -> bool:
