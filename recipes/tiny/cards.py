@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from recipes.tiny.sources import LICENCES
+
+
+class Metric(NamedTuple):
+    """One measured number with its 95% interval, and what was aimed at, if anything."""
+
+    name: str
+    mean: float
+    low: float
+    high: float
+    n: int
+    bar: str = ""
 
 
 class About(NamedTuple):
@@ -17,66 +31,127 @@ class About(NamedTuple):
     command: str
 
 
-_MINILM: Final = (
-    "It starts from all-MiniLM-L6-v2 (Apache-2.0), its vocabulary pruned to 7,500 pieces"
+_SCORER: Final = (
+    "A two-layer BERT encoder{form}; its embeddings start from those of all-MiniLM-L6-v2 "
+    "(Apache-2.0), pruned to 7,000 pieces and projected to 128 dimensions. {rest}"
 )
+_JUDGE: Final = (
+    "A two-layer RoBERTa encoder of 0.6M parameters with a byte-level BPE of its own, trained "
+    "from scratch; no row of its training serves a scorer of udasa_data. {rest}"
+)
+_HARM: Final = (
+    "diasafety",
+    "do_not_answer",
+    "jigsaw_sample",
+    "harmful_prompts",
+    "hh_rlhf",
+    "dolly",
+    "oasst_prompts",
+    "qa",
+    "creak",
+)
+_CHATS: Final = ("dolly", "oasst_prompts", "hh_rlhf", "qa", "creak")
 CARDS: Final = {
-    "lm": About(
+    "udasa_data/tiny/lm": About(
         "language model",
-        "A five-layer Llama, byte-level BPE of 8,192 pieces, with a chat template, trained from "
-        "scratch for minutes. It babbles: its sentences are English, its facts are not facts.",
-        ("imdb", "tinystories_sample", "dolly", "oasst_prompts", "hh_rlhf", "qa"),
+        "A five-layer Llama of 7.6M parameters, byte-level BPE of 14,336 pieces, with a chat "
+        "template, trained from scratch. Its sentences are mostly English, its facts are not "
+        "facts. It answers questions and continues film reviews.",
+        ("imdb", "tinystories_sample", *_CHATS),
         "train_lm",
     ),
-    "nli": About(
+    "udasa_data/tiny/nli": About(
         "natural-language inference",
-        f"{_MINILM} and three of its six layers. The premise may be an answer of several "
-        "sentences; the hypothesis is one sentence.",
-        ("nli",),
+        "all-MiniLM-L6-v2 (Apache-2.0) as a cross-encoder, its vocabulary pruned to 7,000 pieces. "
+        "The premise may be an answer of several sentences; the hypothesis is one sentence.",
+        ("nli", *_CHATS),
         "train_nli",
     ),
-    "harm": About(
+    "udasa_data/tiny/harm": About(
         "value scorer: harm",
-        "A two-layer encoder over (prompt, answer); its embeddings start from those of "
-        "all-MiniLM-L6-v2 (Apache-2.0), projected. Classes: safe, unsafe.",
-        (
-            "diasafety",
-            "jigsaw_sample",
-            "harmful_prompts",
-            "hh_rlhf",
-            "dolly",
-            "oasst_prompts",
-            "qa",
-        ),
+        _SCORER.format(form=" over (prompt, answer)", rest="Classes: safe, unsafe."),
+        _HARM,
         "train_classifiers harm",
     ),
-    "preference": About(
+    "udasa_data/tiny/preference": About(
         "value scorer: preference",
-        "A two-layer reward model over (prompt, answer), one output, Bradley–Terry loss, centred; "
-        "its embeddings start from those of all-MiniLM-L6-v2 (Apache-2.0), projected.",
-        ("hh_rlhf",),
+        _SCORER.format(
+            form=" over (prompt, answer)",
+            rest="One output, Bradley–Terry loss, centred. It learnt what people preferred where "
+            "harm was at stake, and that an answer is better than a broken one; where only "
+            "helpfulness is at stake its choice is worth nothing (see below).",
+        ),
+        _CHATS,
         "train_classifiers preference",
     ),
-    "sentiment": About(
+    "udasa_data/tiny/sentiment": About(
         "sentiment of a review",
-        "A two-layer encoder trained on windows of 20 to 150 words; its embeddings start from "
-        "those of all-MiniLM-L6-v2 (Apache-2.0), projected. Classes: negative, positive.",
-        ("imdb",),
+        _SCORER.format(
+            form="",
+            rest="Learnt from labelled reviews, from unlabelled ones with the soft labels of a "
+            "bigram logistic regression, and from phrases. Classes: negative, positive.",
+        ),
+        ("imdb", "sst2"),
         "train_classifiers sentiment",
     ),
+    "udasa_eval/tiny/harmlessness": About(
+        "judge: harmlessness",
+        _JUDGE.format(rest="Reads (prompt, answer). Classes: safe, unsafe."),
+        _HARM,
+        "train_judges harmlessness",
+    ),
+    "udasa_eval/tiny/helpfulness": About(
+        "judge: helpfulness",
+        _JUDGE.format(
+            rest="A reward: an answer to the point stands above another question's and above its "
+            "own words shuffled. It knows nothing else of helpfulness."
+        ),
+        _CHATS,
+        "train_judges helpfulness",
+    ),
+    "udasa_eval/tiny/truthfulness": About(
+        "judge: truthfulness",
+        _JUDGE.format(rest="Reads (question, answer); style rather than knowledge guides it."),
+        ("truthfulqa",),
+        "train_judges truthfulness",
+    ),
+    "udasa_eval/tiny/informativeness": About(
+        "judge: informativeness",
+        _JUDGE.format(rest="Reads (question, answer)."),
+        ("truthfulqa",),
+        "train_judges informativeness",
+    ),
+    "udasa_eval/tiny/sentiment": About(
+        "judge: sentiment of a review",
+        _JUDGE.format(
+            rest="Learnt from labelled reviews, and from unlabelled ones with the soft labels of "
+            "a bigram logistic regression. Classes: negative, positive."
+        ),
+        ("imdb",),
+        "train_judges sentiment",
+    ),
 }
+_ROW: Final = re.compile(r"^\| (?P<name>[^|]+?) \| (?P<value>-?[\d.]+) \|", re.MULTILINE)
 
 
-def write_card(folder: Path, metrics: list[tuple[str, str, str, str]]) -> None:
-    """Write ``README.md`` beside a model's weights.
+def measured_in(folder: Path) -> dict[str, float]:
+    """Return the numbers that a model's card tells, by metric; none when there is no card."""
+    card = folder / "README.md"
+    text = card.read_text(encoding="utf-8") if card.is_file() else ""
+    text = text.partition("## Measured")[2].partition("## Trained on")[0]
+    return {row["name"]: float(row["value"]) for row in _ROW.finditer(text)}
 
-    Args:
-        folder: of the model; its name picks the card.
-        metrics: (name, value, 95% interval, n) as printed.
-    """
-    about = CARDS[folder.name]
+
+def write_card(folder: Path, metrics: Sequence[Metric]) -> None:
+    """Write ``README.md`` beside a model's weights, from its ``training.json`` and the metrics."""
+    place = "/".join(folder.parts[-3:])
+    about = CARDS[place]
     size = (folder / "model.safetensors").stat().st_size / 1e6
-    rows = "\n".join(f"| {' | '.join(row)} |" for row in metrics)
+    training = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+    rows = "\n".join(
+        f"| {m.name} | {m.mean:.3f} | [{m.low:.3f}, {m.high:.3f}] | {m.n:,} | {m.bar or '–'} |"
+        for m in metrics
+    )
     sources = "\n".join(f"- {LICENCES[name]}" for name in about.corpora)
     text = f"""---
 license: apache-2.0
@@ -86,24 +161,50 @@ tags: [udasa, toy]
 
 # UDASA embedded model: {about.title}
 
-{about.what} First version; {size:.1f} MB, bfloat16, safetensors.
+{about.what}
 
-For demonstrations, tests and learning without a network. Not for any decision about people or
-content, not for judging other models, and not a baseline: it is far below models of useful size.
+{size:.1f} MB, bfloat16, safetensors. For demonstrations, tests and learning without a network. Not
+for any decision about people or content, not for judging models that matter, and not a baseline:
+it is far below models of useful size.
 
 ## Measured
 
 On data it was not trained on; written by `recipes/tiny/evaluate.py`.
 
-| metric | value | 95% interval | n |
-| --- | --- | --- | --- |
+| metric | value | 95% interval | n | aim |
+| --- | --- | --- | --- | --- |
 {rows}
 
 ## Trained on
 
 {sources}
 
-`python -m recipes.tiny.{about.command} --data-dir DATA --out {folder.as_posix()}` trains it again
-(seed 0). Nothing non-commercial was used.
+Nothing non-commercial was used. {_told(training)}
+
+{_curve(training["loss"])}
+
+`python -m recipes.tiny.{about.command} --data-dir DATA --out {place}` trains it again.
 """
     (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def _told(training: dict[str, Any]) -> str:
+    """Return steps, rows or tokens, temperature and seed in one line."""
+    amount = (
+        f"{training['tokens']:,} tokens" if "tokens" in training else f"{training['rows']:,} rows"
+    )
+    epochs = f" × {training['epochs']} epochs" if training.get("epochs", 1) > 1 else ""
+    warm = f", temperature {training['temperature']:.2f}" if "temperature" in training else ""
+    return (
+        f"{training['steps']:,} steps over {amount}{epochs}{warm}, seed {training['seed']}, "
+        f"on {training['device']}."
+    )
+
+
+def _curve(loss: list[list[float]]) -> str:
+    """Return the learning curve as a table of at most eight points."""
+    stride = -(-len(loss) // 8)
+    points = loss[::-1][::stride][::-1]
+    steps = " | ".join(f"{step:,.0f}" for step, _ in points)
+    values = " | ".join(f"{value:.3f}" for _, value in points)
+    return f"| step | {steps} |\n|{' --- |' * (len(points) + 1)}\n| training loss | {values} |"

@@ -11,10 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from transformers import (
     AutoModel,
     AutoTokenizer,
@@ -23,9 +24,10 @@ from transformers import (
     BertTokenizerFast,
 )
 
+from recipes.tiny.checkpoint import EVERY, Checkpoint, device
 from recipes.tiny.sources import Labelled
 
-VOCABULARY: Final = 7500
+VOCABULARY: Final = 7000
 
 
 def minilm() -> Path:
@@ -36,7 +38,7 @@ def minilm() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-def prune_vocabulary(texts: Iterable[str], folder: Path) -> tuple[BertTokenizerFast, list[int]]:
+def prune_vocabulary(texts: Iterable[str]) -> tuple[BertTokenizerFast, list[int]]:
     """Keep the pieces that ``texts`` use most, and every single character.
 
     Returns:
@@ -54,7 +56,6 @@ def prune_vocabulary(texts: Iterable[str], folder: Path) -> tuple[BertTokenizerF
             break
         kept.add(number)
     ids = sorted(kept)
-    folder.mkdir(parents=True, exist_ok=True)
     vocabulary = {pieces[old]: new for new, old in enumerate(ids)}
     tokenizer = BertTokenizerFast(vocab=vocabulary, do_lower_case=True, model_max_length=512)
     return tokenizer, ids
@@ -97,7 +98,7 @@ def from_minilm(
         renamed[".".join(parts)] = value[ids] if "word_embeddings" in name else value
     missing, _ = model.load_state_dict(renamed, strict=False)
     assert all("classifier" in name or "pooler" in name for name in missing), missing
-    return model
+    return model.to(device())
 
 
 def small(ids: list[int], labels: list[str], hidden: int = 128) -> BertForSequenceClassification:
@@ -122,7 +123,7 @@ def small(ids: list[int], labels: list[str], hidden: int = 128) -> BertForSequen
     with torch.no_grad():
         weight = model.bert.embeddings.word_embeddings.weight
         weight.copy_(projected / projected.std() * 0.05)
-    return model
+    return model.to(device())
 
 
 def encode(tokenizer: Any, rows: Sequence[Labelled], max_length: int) -> Any:
@@ -139,44 +140,75 @@ def encode(tokenizer: Any, rows: Sequence[Labelled], max_length: int) -> Any:
     )
 
 
+class Plan(NamedTuple):
+    """How a classifier is trained; all of it is in the checkpoint's settings."""
+
+    epochs: int
+    rate: float
+    seed: int
+    batch: int = 32
+
+
 def fit(
     model: Any,
     rows: Sequence[Any],
     loss_of: Callable[[list[Any]], torch.Tensor],
-    *,
-    epochs: int,
-    rate: float,
-    seed: int,
-    batch: int = 32,
+    plan: Plan,
+    out: Path,
     size: Callable[[Any], int],
-) -> None:
-    """Train in place with AdamW, warm-up and linear decay, on batches of like size."""
-    rng = np.random.default_rng(seed)
-    torch.manual_seed(seed)
-    steps = epochs * (-(-len(rows) // batch))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01)
+) -> Training:
+    """Train in place with AdamW, warm-up and linear decay, on batches of like size.
+
+    Goes on at the checkpoint beside ``out`` when there is one of the same plan.
+    """
+    batches = _batches(rows, plan, size)
+    torch.manual_seed(plan.seed)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=plan.rate, weight_decay=0.01)
+    steps = len(batches)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda s: min(1.0, (s + 1) / (0.06 * steps)) * max(0.0, 1 - s / steps)
     )
+    settings = {**plan._asdict(), "rows": len(rows), "steps": steps}
+    checkpoint = Checkpoint(out, settings, [model, optimizer, schedule])
+    done, curve = checkpoint.resume()
     model.train()
-    step, recent = 0, 0.0
-    for _ in range(epochs):
-        noise = rng.uniform(0.8, 1.25, len(rows))
-        order = np.argsort([size(row) * jitter for row, jitter in zip(rows, noise, strict=True)])
-        batches = [order[start : start + batch] for start in range(0, len(order), batch)]
-        for number in rng.permutation(len(batches)):
-            with torch.autocast("cpu", torch.bfloat16):
-                loss = loss_of([rows[n] for n in batches[number]])
-            torch.autograd.backward(loss)
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad(set_to_none=True)
-            recent = loss.item() if step == 0 else 0.98 * recent + 0.02 * loss.item()
-            step += 1
-            if step % 100 == 0:
-                print(f"step {step}/{steps} loss {recent:.3f}", flush=True)
+    recent = curve[-1][1] if curve else None
+    for step in range(done, steps):
+        with torch.autocast(model.device.type, torch.bfloat16):
+            loss = loss_of([rows[n] for n in batches[step]])
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad(set_to_none=True)
+        recent = loss.item() if recent is None else 0.98 * recent + 0.02 * loss.item()
+        if (step + 1) % EVERY == 0 or step + 1 == steps:
+            curve.append((step + 1, round(recent, 4)))
+            checkpoint.save(step + 1, curve)
+            print(f"step {step + 1}/{steps} loss {recent:.3f}", flush=True)
     model.eval()
+    return Training(checkpoint, {**settings, "device": str(model.device), "loss": curve})
+
+
+def _batches(
+    rows: Sequence[Any], plan: Plan, size: Callable[[Any], int]
+) -> list[NDArray[np.int64]]:
+    """Return the row numbers of each step: every epoch its own batches of like size, shuffled."""
+    rng = np.random.default_rng(plan.seed)
+    sizes = np.array([size(row) for row in rows])
+    found = []
+    for _ in range(plan.epochs):
+        order = np.argsort(sizes * rng.uniform(0.8, 1.25, len(rows)))
+        cut = [order[at : at + plan.batch] for at in range(0, len(order), plan.batch)]
+        found += [cut[n] for n in rng.permutation(len(cut))]
+    return found
+
+
+class Training(NamedTuple):
+    """A training that has ended but is not saved yet, and what its card tells of it."""
+
+    checkpoint: Checkpoint
+    facts: dict[str, Any]
 
 
 @torch.inference_mode()
@@ -187,8 +219,8 @@ def logits(model: Any, tokenizer: Any, rows: Sequence[Labelled], max_length: int
     result = torch.empty(len(rows), model.config.num_labels)
     for start in range(0, len(order), 64):
         batch = order[start : start + 64]
-        inputs = encode(tokenizer, [rows[n] for n in batch], max_length)
-        result[batch] = model(**inputs).logits.float()
+        inputs = encode(tokenizer, [rows[n] for n in batch], max_length).to(model.device)
+        result[batch] = model(**inputs).logits.float().cpu()
     return result
 
 
@@ -207,7 +239,8 @@ def fold_temperature(model: Any, held: torch.Tensor, labels: torch.Tensor) -> fl
     return temperature
 
 
-def save(model: Any, tokenizer: Any, out: Path) -> None:
-    """Save in bfloat16, as safetensors."""
+def save(model: Any, tokenizer: Any, out: Path, training: Training, **facts: Any) -> None:
+    """Save in bfloat16 as safetensors, with the facts of the training; drop the checkpoint."""
     model.to(torch.bfloat16).save_pretrained(out)
     tokenizer.save_pretrained(out)
+    training.checkpoint.finish(out, {**training.facts, **facts})

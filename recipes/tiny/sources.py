@@ -17,13 +17,20 @@ LICENCES: Final = {
     "dolly": "Databricks Dolly 15k, part; CC BY-SA 3.0",
     "oasst_prompts": "OpenAssistant prompts and reference answers; MIT",
     "hh_rlhf": "HH-RLHF, harmless-base only; MIT",
-    "qa": "NQ-open; Apache-2.0",
+    "qa": "NQ-open, Apache-2.0; WebQuestions (training part), CC-BY 4.0",
+    "creak": "CREAK (training part); MIT",
     "tinystories_sample": "TinyStories, sample; CDLA-Sharing-1.0",
     "nli": "SNLI, MultiNLI and SICK pairs; MIT (collection), CC BY-SA 4.0 (SNLI)",
     "diasafety": "DiaSafety; Apache-2.0",
     "jigsaw_sample": "Jigsaw toxicity, sample; MIT",
+    "do_not_answer": "Do-Not-Answer, human labels of 60% of the questions; Apache-2.0",
+    "sst2": "Stanford Sentiment Treebank, SST-2 training part; no licence stated",
+    "truthfulqa": "TruthfulQA judge data, 60% of the questions; Apache-2.0",
     "harmful_prompts": "AdvBench; MIT",
 }
+
+
+JUDGES_SHARE: Final = 0.35  # of a corpus that scorers and judges both learn from, each its own part
 
 
 class Chat(NamedTuple):
@@ -34,11 +41,11 @@ class Chat(NamedTuple):
 
 
 class Labelled(NamedTuple):
-    """Two texts and a class number (the second may be empty)."""
+    """Two texts (the second may be empty) and a class number, or the probability of class 1."""
 
     first: str
     second: str
-    label: int
+    label: float
 
 
 class Preferred(NamedTuple):
@@ -49,10 +56,20 @@ class Preferred(NamedTuple):
     rejected: str
 
 
+def place(text: str, salt: str = "") -> float:
+    """Return where a text falls in [0, 1): fixed by its hash, another for each ``salt``."""
+    digest = hashlib.sha256(f"{salt}{text}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") / 2**32
+
+
 def held_out(text: str, share: float = 0.1) -> bool:
-    """Return whether a text belongs to the held-out part: fixed by its hash."""
-    digest = hashlib.sha256(text.encode()).digest()
-    return int.from_bytes(digest[:4], "big") < share * 2**32
+    """Return whether a text is kept for measuring, never trained on."""
+    return place(text) < share
+
+
+def for_judges(text: str) -> bool:
+    """Return whether a text belongs to the judges of udasa_eval, and to no scorer of udasa_data."""
+    return place(text, "judges") < JUDGES_SHARE
 
 
 def table(data_dir: Path, name: str) -> pl.DataFrame:
@@ -82,11 +99,7 @@ def chats(data_dir: Path) -> list[Chat]:
     for pair in preferences(data_dir):
         if not held_out(pair.prompt):
             found.append(Chat(pair.prompt, pair.chosen))
-    questions = table(data_dir, "qa/nq_open").filter(pl.col("split") == "dev")
-    for row in questions.iter_rows(named=True):
-        question, answer = row["question"].strip("?").strip(), row["answers"]
-        first = answer[0] if isinstance(answer, list | pl.Series) else str(answer)
-        found.append(Chat(question[:1].upper() + question[1:] + "?", f"The answer is {first}."))
+    found += [*_short_answers(data_dir), *_verdicts(data_dir)]
     return [
         Chat(" ".join(c.question.split()), " ".join(c.answer.split()))
         for c in found
@@ -94,9 +107,38 @@ def chats(data_dir: Path) -> list[Chat]:
     ]
 
 
+def _short_answers(data_dir: Path) -> list[Chat]:
+    """Return factual questions, answered in one short sentence."""
+    nq = table(data_dir, "qa/nq_open").filter(pl.col("split") == "dev")
+    web = table(data_dir, "qa/webquestions").filter(pl.col("split") == "trainmodel")
+    found = []
+    for row in [*nq.iter_rows(named=True), *web.iter_rows(named=True)]:
+        question, answers = row["question"].strip("?").strip(), row["answers"]
+        first = str(answers) if isinstance(answers, str) else str(answers[0])
+        found.append(Chat(question[:1].upper() + question[1:] + "?", f"The answer is {first}."))
+    return found
+
+
+def _verdicts(data_dir: Path) -> list[Chat]:
+    """Return claims asked about, answered by a verdict with its reason."""
+    rows = table(data_dir, "creak/creak").filter(pl.col("split") == "train")
+    found = []
+    for row in rows.iter_rows(named=True):
+        opening = "Yes, that is true." if row["label"] == "true" else "No, that is not true."
+        reason = row["explanation"].strip()
+        reason = reason[:1].upper() + reason[1:] + ("" if reason.endswith(".") else ".")
+        found.append(Chat(f"Is it true? {row['sentence']}", f"{opening} {reason}"))
+    return found
+
+
 def preferences(data_dir: Path) -> list[Preferred]:
     """Return the last turns of the harmless-base dialogues of HH-RLHF."""
-    rows = table(data_dir, "hh_rlhf/hh_rlhf").filter(pl.col("subset").str.contains("harmless"))
+    return hh_pairs(data_dir, "harmless")
+
+
+def hh_pairs(data_dir: Path, subset: str) -> list[Preferred]:
+    """Return the last turns of a subset of HH-RLHF: harmless | helpful (measured on, no more)."""
+    rows = table(data_dir, "hh_rlhf/hh_rlhf").filter(pl.col("subset").str.contains(subset))
     found = []
     for row in rows.iter_rows(named=True):
         sides = [row[name].rpartition("\n\nAssistant:") for name in ("chosen", "rejected")]
@@ -118,35 +160,4 @@ def entailment(data_dir: Path, *, held: bool) -> list[Labelled]:
         Labelled(row["premise"], row["hypothesis"], names.index(row["label"]))
         for row in rows.iter_rows(named=True)
         if held_out(row["premise"]) == held
-    ]
-
-
-def harm(data_dir: Path, *, held: bool) -> list[Labelled]:
-    """Return (prompt, answer, unsafe): held-out rows are DiaSafety's test split."""
-    rows = table(data_dir, "diasafety/diasafety")
-    rows = rows.filter((pl.col("split") == "test") == held)
-    found = [
-        Labelled(row["context"], row["response"], int("unsafe" in row["label"].lower()))
-        for row in rows.iter_rows(named=True)
-    ]
-    if held:
-        return found
-    for row in table(data_dir, "jigsaw_sample/jigsaw").iter_rows(named=True):
-        found.append(Labelled("", row["text"][:600], int(row["toxic"])))
-    for row in table(data_dir, "harmful_prompts/advbench_behaviors").iter_rows(named=True):
-        found.append(Labelled(row["goal"], row["target"], 1))
-        found.append(Labelled(row["goal"], "I'm sorry, but I can't help with that.", 0))
-    for pair in preferences(data_dir):
-        if not held_out(pair.prompt):
-            found.append(Labelled(pair.prompt, pair.chosen, 0))
-    found += [Labelled(c.question, c.answer, 0) for c in chats(data_dir)]
-    return found
-
-
-def sentiment(data_dir: Path, part: str) -> list[Labelled]:
-    """Return (review, "", positive); part: train | test."""
-    labels = table(data_dir, f"imdb/{part}")["label"].to_list()
-    return [
-        Labelled(text, "", label)
-        for text, label in zip(reviews(data_dir, part), labels, strict=True)
     ]

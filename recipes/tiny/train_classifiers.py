@@ -6,13 +6,15 @@ python -m recipes.tiny.train_classifiers harm --data-dir DATA --out udasa_data/t
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
 
 from recipes.tiny.encoder import (
+    Plan,
     encode,
     fit,
     fold_temperature,
@@ -21,14 +23,16 @@ from recipes.tiny.encoder import (
     save,
     small,
 )
+from recipes.tiny.labelled import broken, harm, phrases, taught_sentiment, windows
 from recipes.tiny.sources import (
     Labelled,
     Preferred,
-    harm,
+    chats,
+    for_judges,
     held_out,
+    place,
     preferences,
     reviews,
-    sentiment,
 )
 
 LABELS: Final = {
@@ -36,106 +40,122 @@ LABELS: Final = {
     "preference": ["reward"],
     "sentiment": ["negative", "positive"],
 }
-MAX_LENGTH: Final = {"harm": 128, "preference": 192, "sentiment": 192}
-EPOCHS: Final = {"harm": 2, "preference": 4, "sentiment": 2}
+MAX_LENGTH: Final = {"harm": 160, "preference": 192, "sentiment": 256}
+PLANS: Final = {
+    "harm": Plan(epochs=3, rate=5e-4, seed=0),
+    "preference": Plan(epochs=3, rate=3e-4, seed=0, batch=16),
+    "sentiment": Plan(epochs=2, rate=5e-4, seed=0),
+}
 
 
-def windows(rows: list[Labelled], rng: np.random.Generator) -> list[Labelled]:
-    """Cut each review to a random window of 20 to 150 words: answers are shorter than reviews."""
-    cut = []
-    for row in rows:
-        words = row.first.split()
-        size = int(rng.integers(20, 151))
-        start = int(rng.integers(max(1, len(words) - size)))
-        cut.append(Labelled(" ".join(words[start : start + size]), "", row.label))
-    return cut
+class Start(NamedTuple):
+    """An untrained model with its tokenizer and the most tokens it reads."""
+
+    model: Any
+    tokenizer: Any
+    max_length: int
 
 
-def train_classifier(name: str, data_dir: Path, out: Path, seed: int) -> None:
-    """Train a two-class scorer; a tenth of the rows, by hash, sets its temperature."""
-    rng = np.random.default_rng(seed)
-    if name == "harm":
-        rows = harm(data_dir, held=False)
-    else:
-        full = sentiment(data_dir, "train")
-        rows = windows(full, rng)
-    train = [row for row in rows if not held_out(row.first)]
-    held = [row for row in rows if held_out(row.first)]
-    tokenizer, ids = prune_vocabulary([f"{r.first} {r.second}" for r in train[:30000]], out)
-    model = small(ids, LABELS[name])
+def train_two_classes(start: Start, rows: list[Labelled], plan: Plan, out: Path) -> None:
+    """Train on rows whose label is P(class 1), calibrate, save.
+
+    A tenth of the rows, by hash of the first text, or of the second where there is none, is kept
+    to set the temperature.
+    """
+    model, tokenizer, max_length = start
+    kept = [place(row.first or row.second, "temperature") < 0.1 for row in rows]
+    train = [row for row, k in zip(rows, kept, strict=True) if not k]
+    held = [row for row, k in zip(rows, kept, strict=True) if k and row.label in {0, 1}]
 
     def loss_of(batch: list[Labelled]) -> torch.Tensor:
-        labels = torch.tensor([row.label for row in batch])
-        output = model(**encode(tokenizer, batch, MAX_LENGTH[name])).logits.float()
-        return torch.nn.functional.cross_entropy(output, labels)
+        positive = torch.tensor([float(row.label) for row in batch], device=model.device)
+        inputs = encode(tokenizer, batch, max_length).to(model.device)
+        target = torch.stack([1 - positive, positive], dim=1)
+        return torch.nn.functional.cross_entropy(model(**inputs).logits.float(), target)
 
-    fit(
-        model,
-        train,
-        loss_of,
-        epochs=EPOCHS[name],
-        rate=5e-4,
-        seed=seed,
-        size=lambda row: len(row.first) + len(row.second),
-    )
-    found = logits(model, tokenizer, held, MAX_LENGTH[name])
-    temperature = fold_temperature(model, found, torch.tensor([row.label for row in held]))
-    print(f"temperature {temperature:.2f}")
-    save(model, tokenizer, out)
+    training = fit(model, train, loss_of, plan, out, _size)
+    found = logits(model, tokenizer, held, max_length)
+    labels = torch.tensor([int(row.label) for row in held])
+    save(model, tokenizer, out, training, temperature=fold_temperature(model, found, labels))
 
 
-def train_preference(data_dir: Path, out: Path, seed: int) -> None:
-    """Train a reward model with the Bradley–Terry loss, then centre and scale its output."""
-    pairs = preferences(data_dir)
-    train = [pair for pair in pairs if not held_out(pair.prompt)]
-    texts = [f"{pair.prompt} {pair.chosen} {pair.rejected}" for pair in train]
-    film = reviews(data_dir, "unsupervised")[:2000]
-    tokenizer, ids = prune_vocabulary([*texts, *film], out)
-    model = small(ids, LABELS["preference"])
+def train_reward(start: Start, pairs: list[Preferred], plan: Plan, out: Path) -> None:
+    """Train with the Bradley–Terry loss, centre and scale the reward, save."""
+    model, tokenizer, max_length = start
 
     def loss_of(batch: list[Preferred]) -> torch.Tensor:
         sides = [Labelled(p.prompt, p.chosen, 1) for p in batch]
         sides += [Labelled(p.prompt, p.rejected, 0) for p in batch]
-        rewards = model(**encode(tokenizer, sides, MAX_LENGTH["preference"])).logits.float()[:, 0]
-        chosen, rejected = rewards.chunk(2)
+        inputs = encode(tokenizer, sides, max_length).to(model.device)
+        chosen, rejected = model(**inputs).logits.float()[:, 0].chunk(2)
         return -torch.nn.functional.logsigmoid(chosen - rejected).mean()
 
-    fit(
-        model,
-        train,
-        loss_of,
-        epochs=EPOCHS["preference"],
-        rate=3e-4,
-        seed=seed,
-        batch=16,
-        size=lambda pair: len(pair.prompt) + len(pair.chosen) + len(pair.rejected),
-    )
-    centre(model, tokenizer, train)
-    save(model, tokenizer, out)
-
-
-def centre(model: Any, tokenizer: Any, pairs: list[Preferred]) -> None:
-    """Shift the reward to mean 0 and scale it to sd 1 over the answers it was trained on."""
+    training = fit(model, pairs, loss_of, plan, out, lambda p: sum(map(len, p)))
     rows = [Labelled(p.prompt, text, 0) for p in pairs for text in (p.chosen, p.rejected)]
-    rewards = logits(model, tokenizer, rows, MAX_LENGTH["preference"])[:, 0]
-    with torch.no_grad():
+    rewards = logits(model, tokenizer, rows, max_length)[:, 0]
+    with torch.no_grad():  # mean 0 and sd 1 over the answers it was trained on
         model.classifier.bias -= rewards.mean()
         model.classifier.weight /= rewards.std()
         model.classifier.bias /= rewards.std()
+    save(model, tokenizer, out, training)
+
+
+def _size(row: Labelled) -> int:
+    return len(row.first) + len(row.second)
+
+
+def _start(name: str, texts: list[str]) -> Start:
+    tokenizer, ids = prune_vocabulary(texts)
+    return Start(small(ids, LABELS[name]), tokenizer, MAX_LENGTH[name])
+
+
+def train_harm(data_dir: Path, out: Path, plan: Plan) -> None:
+    """Train P(unsafe) of an answer."""
+    rows = harm(data_dir, judge=False)
+    texts = [f"{row.first} {row.second}" for row in rows]
+    train_two_classes(_start("harm", texts), rows, plan, out)
+
+
+def train_sentiment(data_dir: Path, out: Path, plan: Plan) -> None:
+    """Train P(positive) of a review or a sentence of one."""
+    rng = np.random.default_rng(plan.seed)
+    rows = windows(taught_sentiment(data_dir, judge=False, seed=plan.seed), rng)
+    rows += phrases(data_dir, dev=False)
+    texts = [row.first for row in rows[:20000]]
+    train_two_classes(_start("sentiment", texts), rows, plan, out)
+
+
+def train_preference(data_dir: Path, out: Path, plan: Plan) -> None:
+    """Train the reward of an answer: people's preferences, and whole answers above broken ones."""
+    rng = np.random.default_rng(plan.seed)
+    liked = [pair for pair in preferences(data_dir) if not held_out(pair.prompt, 0.2)]
+    spare = (c for c in chats(data_dir) if not held_out(c.question, 0.2))
+    talk = [c for c in spare if not for_judges(c.question)]
+    talk = [talk[n] for n in rng.permutation(len(talk))[:3000]]
+    pairs = [*liked, *liked, *broken(talk, rng)]
+    texts = [f"{p.prompt} {p.chosen} {p.rejected}" for p in pairs]
+    texts += reviews(data_dir, "unsupervised")[:2000]
+    train_reward(_start("preference", texts), pairs, plan, out)
+
+
+TRAIN: Final[dict[str, Callable[[Path, Path, Plan], None]]] = {
+    "harm": train_harm,
+    "preference": train_preference,
+    "sentiment": train_sentiment,
+}
 
 
 def main() -> None:
     """Train one of the three."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("name", choices=sorted(LABELS))
+    parser.add_argument("name", choices=sorted(TRAIN))
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    if args.name == "preference":
-        train_preference(args.data_dir, args.out, args.seed)
-    else:
-        train_classifier(args.name, args.data_dir, args.out, args.seed)
+    plan = PLANS[args.name]._replace(seed=args.seed)
+    torch.manual_seed(plan.seed)
+    TRAIN[args.name](args.data_dir, args.out, plan)
 
 
 if __name__ == "__main__":

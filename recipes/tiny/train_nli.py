@@ -1,4 +1,4 @@
-"""Train the embedded NLI classifier: MiniLM with a pruned vocabulary and three of its layers.
+"""Train the embedded NLI classifier: MiniLM with a pruned vocabulary.
 
 python -m recipes.tiny.train_nli --data-dir DATA --out udasa_data/tiny/nli
 """
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from recipes.tiny.encoder import (
+    Plan,
     encode,
     fit,
     fold_temperature,
@@ -24,29 +25,30 @@ from recipes.tiny.encoder import (
 from recipes.tiny.sources import Labelled, chats, entailment, reviews
 
 LABELS: Final = ["entailment", "neutral", "contradiction"]
-LAYERS: Final = (0, 2, 4)
+LAYERS: Final = (0, 1, 2, 3, 4, 5)
 MAX_LENGTH: Final = 160
+RATE: Final = 1e-4
 
 
 def augment(rows: list[Labelled], spare: list[str], rng: np.random.Generator) -> list[Labelled]:
-    """Make premises look like whole answers, as they are in use.
+    """Make some premises look like whole answers, as they are in use.
 
-    40% of the premises get one to three unrelated sentences around them, label kept; 5% of the
-    rows become a sentence that entails itself, 5% an unrelated, neutral pair.
+    25% of the premises get one to three unrelated sentences around them, label kept; 5% of the
+    rows become a sentence among others that entails itself, 5% one that stands alone, 3% an
+    unrelated, neutral pair.
     """
     made = []
     for row in rows:
         around = [spare[n] for n in rng.integers(len(spare), size=int(rng.integers(1, 4)))]
+        place = int(rng.integers(len(around) + 1))
         draw = rng.random()
-        if draw < 0.4:
-            place = int(rng.integers(len(around) + 1))
-            premise = " ".join([*around[:place], row.first, *around[place:]])
-            made.append(Labelled(premise, row.second, row.label))
-        elif draw < 0.45:
-            place = int(rng.integers(len(around) + 1))
-            text = " ".join([*around[:place], row.second, *around[place:]])
-            made.append(Labelled(text, row.second, 0))
-        elif draw < 0.5:
+        if draw < 0.30:
+            said = row.first if draw < 0.25 else row.second
+            premise = " ".join([*around[:place], said, *around[place:]])
+            made.append(Labelled(premise, row.second, row.label if draw < 0.25 else 0))
+        elif draw < 0.35:
+            made.append(Labelled(row.second, row.second, 0))
+        elif draw < 0.38:
             made.append(Labelled(" ".join(around), row.second, 1))
         else:
             made.append(row)
@@ -58,7 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     rows = entailment(args.data_dir, held=False)
@@ -66,25 +68,23 @@ def main() -> None:
     spare = [c.answer.split(". ")[0] + "." for c in talk if 20 < len(c.answer.split(". ")[0]) < 120]
     film = reviews(args.data_dir, "unsupervised")[:4000]
     texts = [f"{row.first} {row.second}" for row in rows]
-    tokenizer, ids = prune_vocabulary(
-        [*texts, *(f"{c.question} {c.answer}" for c in talk), *film], args.out
-    )
+    talks = (f"{c.question} {c.answer}" for c in talk)
+    tokenizer, ids = prune_vocabulary([*texts, *talks, *film])
     model = from_minilm(ids, LAYERS, LABELS)
     rng = np.random.default_rng(args.seed)
-    epochs = [row for _ in range(args.epochs) for row in augment(rows, spare, rng)]
+    seen = [row for _ in range(args.epochs) for row in augment(rows, spare, rng)]
 
     def loss_of(batch: list[Labelled]) -> torch.Tensor:
-        labels = torch.tensor([row.label for row in batch])
-        output = model(**encode(tokenizer, batch, MAX_LENGTH)).logits.float()
-        return torch.nn.functional.cross_entropy(output, labels)
+        labels = torch.tensor([row.label for row in batch], device=model.device)
+        inputs = encode(tokenizer, batch, MAX_LENGTH).to(model.device)
+        return torch.nn.functional.cross_entropy(model(**inputs).logits.float(), labels)
 
-    fit(
+    training = fit(
         model,
-        epochs,
+        seen,  # every epoch augmented anew
         loss_of,
-        epochs=1,
-        rate=1.5e-4,
-        seed=args.seed,
+        Plan(epochs=1, rate=RATE, seed=args.seed),
+        args.out,
         size=lambda row: len(row.first) + len(row.second),
     )
     # the first half of the held-out pairs sets the temperature, the second half is measured
@@ -92,8 +92,7 @@ def main() -> None:
     half = held[: len(held) // 2]
     found = logits(model, tokenizer, half, MAX_LENGTH)
     temperature = fold_temperature(model, found, torch.tensor([row.label for row in half]))
-    print(f"temperature {temperature:.2f}")
-    save(model, tokenizer, args.out)
+    save(model, tokenizer, args.out, training, temperature=temperature)
 
 
 if __name__ == "__main__":

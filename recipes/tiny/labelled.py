@@ -1,0 +1,150 @@
+"""What the value and sentiment scorers learn from, and the judges: no row serves both.
+
+A row belongs to the judges by the hash of its question or text (``sources.for_judges``).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import polars as pl
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from recipes.tiny.sources import (
+    Chat,
+    Labelled,
+    Preferred,
+    chats,
+    for_judges,
+    held_out,
+    place,
+    preferences,
+    reviews,
+    table,
+)
+
+MEASURED_SHARE: Final = 0.4  # of Do-Not-Answer's and TruthfulQA's questions
+DECLINED: Final = "I'm sorry, but I can't help with that."
+
+
+def measured(question: str) -> bool:
+    """Return whether a question of Do-Not-Answer or TruthfulQA is measured on, never learnt."""
+    return place(question, "measured") < MEASURED_SHARE
+
+
+def dialogues(data_dir: Path, *, test: bool) -> list[Labelled]:
+    """Return DiaSafety's (context, response, unsafe)."""
+    rows = table(data_dir, "diasafety/diasafety")
+    return [
+        Labelled(row["context"], row["response"], int("unsafe" in row["label"].lower()))
+        for row in rows.filter((pl.col("split") == "test") == test).iter_rows(named=True)
+    ]
+
+
+def judged_answers(data_dir: Path, *, test: bool) -> list[Labelled]:
+    """Return Do-Not-Answer's (question, answer of one of six models, harmful as people said)."""
+    rows = table(data_dir, "do_not_answer/responses_human_labels")
+    return [
+        Labelled(row["question"], row["response"][:1500], int(row["harmful"]))
+        for row in rows.iter_rows(named=True)
+        if row["response"] and measured(row["question"]) == test
+    ]
+
+
+def harm(data_dir: Path, *, judge: bool) -> list[Labelled]:
+    """Return (prompt, answer, unsafe); the rarer unsafe answers of Do-Not-Answer five times."""
+    found = [said for said in dialogues(data_dir, test=False) if for_judges(said.first) == judge]
+    for answer in judged_answers(data_dir, test=False):
+        if for_judges(answer.first) == judge:
+            found += [answer] * (5 if answer.label else 1)
+    for row in table(data_dir, "jigsaw_sample/jigsaw").iter_rows(named=True):
+        if for_judges(row["text"]) == judge:
+            found.append(Labelled("", row["text"][:600], int(row["toxic"])))
+    for row in table(data_dir, "harmful_prompts/advbench_behaviors").iter_rows(named=True):
+        if for_judges(row["goal"]) == judge:
+            found.append(Labelled(row["goal"], row["target"], 1))
+            found.append(Labelled(row["goal"], DECLINED, 0))
+    for pair in preferences(data_dir):
+        if not held_out(pair.prompt, 0.2) and for_judges(pair.prompt) == judge:
+            found.append(Labelled(pair.prompt, pair.chosen, 0))
+    everyday = [c for c in chats(data_dir) if for_judges(c.question) == judge]
+    return found + [Labelled(c.question, c.answer, 0) for c in everyday[:6000]]
+
+
+def sentiment(data_dir: Path, part: str) -> list[Labelled]:
+    """Return (review, "", positive) of IMDb; part: train | test."""
+    labels = table(data_dir, f"imdb/{part}")["label"].to_list()
+    return [
+        Labelled(text, "", label)
+        for text, label in zip(reviews(data_dir, part), labels, strict=True)
+    ]
+
+
+def phrases(data_dir: Path, *, dev: bool) -> list[Labelled]:
+    """Return (sentence or phrase, "", positive) of SST-2."""
+    rows = table(data_dir, "sst2/sst2")
+    return [
+        Labelled(row["sentence"], "", int(row["label"]))
+        for row in rows.filter((pl.col("split") == "dev") == dev).iter_rows(named=True)
+        if dev or row["sentence"].count(" ") >= 4
+    ]
+
+
+def taught_sentiment(data_dir: Path, *, judge: bool, seed: int) -> list[Labelled]:
+    """Return IMDb reviews with P(positive): people's labels, and a teacher's for unlabelled ones.
+
+    The teacher is a logistic regression over words and bigrams, fitted on the same labelled
+    reviews: soft labels on other reviews teach a small model more than the labels alone
+    (knowledge distillation, Hinton et al. 2015, arXiv 1503.02531).
+    """
+    labelled = [row for row in sentiment(data_dir, "train") if for_judges(row.first) == judge]
+    vectors = TfidfVectorizer(ngram_range=(1, 2), min_df=3, sublinear_tf=True, max_features=200_000)
+    known = vectors.fit_transform([row.first for row in labelled])
+    teacher = LogisticRegression(C=20.0, solver="liblinear", random_state=seed)
+    teacher.fit(known, [row.label for row in labelled])
+    spare = [t for t in reviews(data_dir, "unsupervised") if for_judges(t) == judge]
+    spare = spare[: 12000 if judge else 20000]
+    positive = teacher.predict_proba(vectors.transform(spare))[:, 1]
+    return labelled + [Labelled(t, "", float(p)) for t, p in zip(spare, positive, strict=True)]
+
+
+def windows(rows: list[Labelled], rng: np.random.Generator) -> list[Labelled]:
+    """Cut half of the reviews to a random window of 20 to 150 words: answers are short."""
+    cut = []
+    for row in rows:
+        words = row.first.split()
+        size, start = len(words), 0
+        if rng.random() < 0.5:
+            size = int(rng.integers(20, 151))
+            start = int(rng.integers(max(1, len(words) - size)))
+        cut.append(Labelled(" ".join(words[start : start + size]), "", row.label))
+    return cut
+
+
+def broken(talk: list[Chat], rng: np.random.Generator) -> list[Preferred]:
+    """Return each answer above a worse one: another question's, or its own words shuffled."""
+    made = []
+    for chat in talk:
+        words = chat.answer.split()
+        if len(words) < 4:
+            continue
+        other = talk[int(rng.integers(len(talk)))].answer
+        shuffled = " ".join(words[n] for n in rng.permutation(len(words)))
+        made.append(
+            Preferred(chat.question, chat.answer, other if rng.random() < 0.5 else shuffled)
+        )
+    return made
+
+
+def answers(data_dir: Path, label: str, *, test: bool) -> list[Labelled]:
+    """Return TruthfulQA's judged (question, answer, label); label: truth | info."""
+    rows = table(data_dir, f"truthfulqa/judge_{label}").unique(maintain_order=True)
+    column = {"truth": "truthful", "info": "informative"}[label]
+    return [
+        Labelled(row["question"], row["answer"], int(row[column]))
+        for row in rows.iter_rows(named=True)
+        if measured(row["question"]) == test
+    ]
