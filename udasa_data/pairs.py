@@ -13,7 +13,7 @@ from rapidfuzz import fuzz, process
 
 from udasa_data.config import Pairing
 from udasa_data.schema import DROPPED, Axis, Dimension, Mode, Why
-from udasa_data.uncertainty.semantic import jackknife_se
+from udasa_data.uncertainty.jackknife import jackknife_se
 
 Floats: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]

@@ -18,7 +18,8 @@ from udasa_data.claims import is_checkable, is_refusal, sentences
 from udasa_data.config import MIN_SAMPLES, Scoring
 from udasa_data.schema import DROPPED, SCORES, Axis, Dimension, Why
 from udasa_data.scorers import Entailment, PairScorer, TextPair, TextScorer
-from udasa_data.uncertainty import factual, semantic, value
+from udasa_data.uncertainty import factual, meaning, semantic, value
+from udasa_data.uncertainty.jackknife import jackknife_se
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -178,20 +179,18 @@ def _scores_of_prompt(
     one: _Answers, entailment: Entailment, p_violation: Floats, options: Scoring
 ) -> list[dict[str, Any]]:
     entail, contradict = _cubes(one, entailment)
-    with_sentences = [entail[i, : len(said)] for i, said in enumerate(one.sentences)]
-    # [i, j]: how far answer j entails answer i, sentence by sentence (LUQ); then transposed
-    matrix = np.stack([said.mean(axis=0) for said in with_sentences]).T
-    u_semantic = semantic.degree(matrix)
-    semantic_without = semantic.degree_leave_one_out(matrix)
-    clusters = semantic.meaning_clusters(matrix)
+    entails, contradicts = _between_answers(one, entail), _between_answers(one, contradict)
+    u_semantic = semantic.degree(entails)
+    semantic_without = semantic.degree_leave_one_out(entails)
+    clusters = meaning.meaning_clusters(entails, contradicts)
     u_factual, factual_without = _factual(one, entailment, entail, contradict, options)
     weight = options.disagreement_weight
     u_value = value.risk_and_disagreement(p_violation, weight)
-    se_value = semantic.jackknife_se(value.value_leave_one_out(p_violation, weight))
-    se_semantic = semantic.jackknife_se(semantic_without)
-    se_factual = semantic.jackknife_se(factual_without)
-    entropy = float(semantic.semantic_entropy(clusters))
-    n_clusters = len(np.unique(clusters))
+    se_value = jackknife_se(value.value_leave_one_out(p_violation, weight))
+    se_semantic = jackknife_se(semantic_without)
+    se_factual = jackknife_se(factual_without)
+    entropy = float(meaning.semantic_entropy(clusters))
+    n_clusters = int(meaning.number_of_clusters(clusters))
     rows = {
         sample_id: {
             "u_semantic": u_semantic[i],
@@ -249,6 +248,12 @@ def _cubes(one: _Answers, entailment: Entailment) -> tuple[Floats, Floats]:
         entail[at] = entailment.entail[mine]
         contradict[at] = entailment.contradict[mine]
     return entail, contradict
+
+
+def _between_answers(one: _Answers, cube: Floats) -> Floats:
+    """Return [K, K]: the probability from answer i to answer j, a mean over j's sentences (LUQ)."""
+    of_answer = [cube[j, : len(said)].mean(axis=0) for j, said in enumerate(one.sentences)]
+    return np.stack(of_answer).T
 
 
 def _factual(

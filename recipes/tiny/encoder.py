@@ -224,6 +224,12 @@ def logits(model: Any, tokenizer: Any, rows: Sequence[Labelled], max_length: int
     return result
 
 
+def last_layer(model: Any) -> torch.nn.Linear:
+    """Return the layer that makes the logits (BERT has it bare, RoBERTa inside its head)."""
+    layer: torch.nn.Linear = getattr(model.classifier, "out_proj", model.classifier)
+    return layer
+
+
 def fold_temperature(model: Any, held: torch.Tensor, labels: torch.Tensor) -> float:
     """Divide the head by the temperature that minimises the loss of held-out logits.
 
@@ -234,8 +240,8 @@ def fold_temperature(model: Any, held: torch.Tensor, labels: torch.Tensor) -> fl
     losses = [torch.nn.functional.cross_entropy(held / t, labels) for t in candidates]
     temperature = float(candidates[int(torch.stack(losses).argmin())])
     with torch.no_grad():
-        model.classifier.weight /= temperature
-        model.classifier.bias /= temperature
+        last_layer(model).weight.div_(temperature)
+        last_layer(model).bias.div_(temperature)
     return temperature
 
 

@@ -18,6 +18,7 @@ from recipes.tiny.encoder import (
     encode,
     fit,
     fold_temperature,
+    last_layer,
     logits,
     prune_vocabulary,
     save,
@@ -94,9 +95,8 @@ def train_reward(start: Start, pairs: list[Preferred], plan: Plan, out: Path) ->
     rows = [Labelled(p.prompt, text, 0) for p in pairs for text in (p.chosen, p.rejected)]
     rewards = logits(model, tokenizer, rows, max_length)[:, 0]
     with torch.no_grad():  # mean 0 and sd 1 over the answers it was trained on
-        model.classifier.bias -= rewards.mean()
-        model.classifier.weight /= rewards.std()
-        model.classifier.bias /= rewards.std()
+        last_layer(model).bias.sub_(rewards.mean()).div_(rewards.std())
+        last_layer(model).weight.div_(rewards.std())
     save(model, tokenizer, out, training)
 
 

@@ -8,6 +8,7 @@ from udasa_data.uncertainty.factual import (
     agreement,
     consistency,
     consistency_leave_one_out,
+    p_true,
     shrunk_uncertainty,
     support,
 )
@@ -62,3 +63,9 @@ def test_leave_one_out_is_consistency_of_the_rest(agreements):
     without = consistency_leave_one_out(agreements)
     for k in range(5):
         assert without[:, k] == pytest.approx(consistency(np.delete(agreements, k, axis=1)))
+
+
+def test_p_true_by_hand():
+    # ln 3 against ln 1: P(True) = ¾
+    assert p_true(np.log([3.0, 1e-300]), np.log([1.0, 1.0])) == pytest.approx([0.25, 1.0])
+    assert np.isnan(p_true(np.array(-np.inf), np.array(-np.inf)))

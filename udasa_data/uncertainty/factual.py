@@ -99,3 +99,21 @@ def shrunk_uncertainty(support_of_claims: Floats, prior: float = 0.5) -> Floats:
         return np.full(support_of_claims.shape[1:], np.nan)
     result: Floats = 1.0 - (support_of_claims.sum(axis=0) + prior) / (n + 2.0 * prior)
     return result
+
+
+def p_true(logprob_true: Floats, logprob_false: Floats) -> Floats:
+    """Return how unsure the policy itself is that an answer is true.
+
+    u = 1 − P(True) / (P(True) + P(False)) (Kadavath et al. 2022, arXiv 2207.05221, section 3,
+    normalised over the two choices).
+
+    Args:
+        logprob_true: [...] log-probability of the choice "True", nats.
+        logprob_false: [...] of "False".
+
+    Returns:
+        [...] in [0, 1], higher is more uncertain. NaN where an input is NaN, or both are −inf.
+    """
+    with np.errstate(invalid="ignore"):  # −inf − −inf is NaN, and says so
+        result: Floats = np.exp(-np.logaddexp(0.0, logprob_true - logprob_false))
+    return result

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+import re
+from collections.abc import Sequence
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from rapidfuzz.distance import LCSseq
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
+
+_WORD: Final = re.compile(r"\w+")
 
 
 def degree(entail: Floats) -> Floats:
@@ -48,67 +53,87 @@ def degree_leave_one_out(entail: Floats) -> Floats:
     return replicates
 
 
-def jackknife_se(replicates: Floats) -> Floats:
-    """Return the jackknife standard error over the last axis, NaN entries left out.
+def luq(entail: Floats, contradict: Floats, sentence_counts: Ints) -> Floats:
+    """Return how little the other answers side with each answer's sentences.
 
-    se² = (n−1)/n · Σ_k (θ_(−k) − mean θ_(−·))²  (Efron & Tibshirani 1993, eq. 11.5)
+    u(i) = 1 − mean over its sentences s, mean over j ≠ i, of p_e(j→s) / (p_e(j→s) + p_c(j→s))
+    (LUQ, Zhang et al. 2024, arXiv 2403.20279, eq. 1 and 2).
 
     Args:
-        replicates: [..., n] leave-one-out values.
+        entail: [S, K], probability that answer j entails sentence s; the sentences of answer 0
+            come first, then those of answer 1, and so on. An answer's own entries are not read.
+        contradict: [S, K] likewise, of contradiction.
+        sentence_counts: [K] sentences of each answer, summing to S.
 
     Returns:
-        [...] ≥ 0; NaN where fewer than two replicates are finite.
+        [K] in [0, 1] by construction; NaN for an answer without sentences; ½ where both
+        probabilities of every pair are 0.
     """
-    finite = np.isfinite(replicates)
-    n = finite.sum(axis=-1)
-    safe_n = np.maximum(n, 1)
-    filled = np.where(finite, replicates, 0.0)
-    mean = filled.sum(axis=-1) / safe_n
-    squares = np.where(finite, (filled - mean[..., None]) ** 2, 0.0).sum(axis=-1)
-    result: Floats = np.where(n >= 2, np.sqrt((n - 1) / safe_n * squares), np.nan)
-    return result
+    k = len(sentence_counts)
+    answer = np.repeat(np.arange(k), sentence_counts)
+    total = entail + contradict
+    side = np.where(total > 0, entail / np.where(total > 0, total, 1.0), 0.5)
+    side[np.arange(len(answer)), answer] = 0.0
+    of_sentence = side.sum(axis=-1) / (k - 1)
+    summed = np.bincount(answer, weights=of_sentence, minlength=k)
+    safe = np.maximum(sentence_counts, 1)
+    result: Floats = np.where(sentence_counts > 0, 1.0 - summed / safe, np.nan)
+    return np.clip(result, 0.0, 1.0)
 
 
-def meaning_clusters(entail: Floats, threshold: float = 0.5) -> Ints:
-    """Group answers that entail each other, whatever their order.
+def cosine(embeddings: Floats) -> Floats:
+    """Return one minus each answer's mean cosine similarity with the others; no NLI is needed.
 
-    Two answers are linked when each entails the other with at least ``threshold`` (bidirectional
-    entailment, Kuhn et al. 2023, arXiv 2302.09664); clusters are the connected components,
-    so that, unlike with greedy assignment, the order of the answers does not matter.
+    u(i) = 1 − 1/(K−1) · Σ_{j≠i} max(0, cos(e_i, e_j)): :func:`degree` over sentence embeddings
+    (the embedding affinity of Lin et al. 2023, arXiv 2305.19187, appendix).
+
+    Args:
+        embeddings: [..., K, D], K ≥ 2, none of them all zero.
+
+    Returns:
+        [..., K] in [0, 1]: opposite directions count as unrelated, not as more than that.
+    """
+    unit = embeddings / np.linalg.norm(embeddings, axis=-1, keepdims=True)
+    return degree(np.maximum(unit @ np.swapaxes(unit, -1, -2), 0.0))
+
+
+def cocoa(entail: Floats, mean_logprobs: Floats) -> Floats:
+    """Return the product of an answer's own improbability and its disagreement with the others.
+
+    u(i) = 1 − exp(ℓ_i · degree(i)) with ℓ_i the mean log-probability of a token: CoCoA's product
+    −ℓ_i · (mean dissimilarity) (Vashurin et al. 2025, arXiv 2502.04964, "CoCoA_PPL"), scaled to
+    [0, 1) by 1 − exp(−x), which keeps the order.
 
     Args:
         entail: [..., K, K] as for :func:`degree`.
-        threshold: in (0, 1].
+        mean_logprobs: [..., K] nats, each ≤ 0.
 
     Returns:
-        [..., K] int; each answer's cluster is named by the smallest index in it.
+        [..., K] in [0, 1), higher is more uncertain. NaN where an input is NaN.
     """
-    k = entail.shape[-1]
-    forth = np.nan_to_num(entail, nan=0.0) >= threshold
-    linked = (forth & np.swapaxes(forth, -1, -2)) | np.eye(k, dtype=bool)
-    for _ in range(max(1, int(np.ceil(np.log2(k))))):  # paths double in length with each squaring
-        linked = np.matmul(linked, linked)
-    clusters: Ints = linked.argmax(axis=-1)
-    return clusters
+    result: Floats = -np.expm1(mean_logprobs * degree(entail))
+    return result
 
 
-def semantic_entropy(clusters: Ints) -> Floats:
-    """Return the entropy of the answers' distribution over meanings.
+def lexical(texts: Sequence[str]) -> Floats:
+    """Return one minus each answer's mean ROUGE-L F1 with the others; no model is needed.
 
-    H = −Σ_c p_c ln p_c with p_c = |c| / K (discrete semantic entropy, Farquhar et al. 2024,
-    Nature 630, Methods).
+    ROUGE-L (Lin 2004, eq. 2 to 4, β = 1) over lower-case words; the baseline of Lin et al. 2023.
 
     Args:
-        clusters: [..., K] labels from :func:`meaning_clusters`.
+        texts: K ≥ 2 answers.
 
     Returns:
-        [...] in [0, ln K], nats.
+        [K] in [0, 1] by construction; two answers without words are alike.
     """
-    k = clusters.shape[-1]
-    same = clusters[..., :, None] == clusters[..., None, :]
-    # each answer adds −(1/K) ln p_c, which sums to −p_c ln p_c over its cluster
-    entropy: Floats = -np.log(same.mean(axis=-1)).sum(axis=-1) / k
-    return np.maximum(entropy, 0.0)
+    words = [_WORD.findall(text.lower()) for text in texts]
+    similar = np.eye(len(texts))
+    for i, first in enumerate(words):
+        for j, second in enumerate(words[:i]):
+            n = len(first) + len(second)
+            overlap = 2.0 * LCSseq.similarity(first, second) / n if n else 1.0
+            similar[i, j] = similar[j, i] = overlap
+    return degree(similar)
 
 
 def _mutual(entail: Floats) -> Floats:
