@@ -1,28 +1,32 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
+import torch
 from small_models import save_classifier
 
 from udasa_data.config import ModelRef, ValueRef
 from udasa_data.errors import UserError
 from udasa_data.model_files import locate
 from udasa_data.scorers import TextPair, batching, no_progress
+from udasa_data.scorers.batching import Options
+from udasa_data.scorers.cache import ScoreCache
 from udasa_data.scorers.nli import NliScorer
 from udasa_data.scorers.value import ValueScorer
 
 PAIRS = [TextPair(f"The cat number {n} sat." * (1 + n % 4), f"A cat {n % 3}.") for n in range(30)]
 
 
-def ignore(_scorer, _n):
-    """Take no note of truncation."""
+EXACT = Options(precision="float32")
 
 
-def nli(folder, on_truncated=ignore):
-    return NliScorer(locate(ModelRef(id=str(folder))), 512, on_truncated)
+def nli(folder, options=EXACT):
+    return NliScorer(locate(ModelRef(id=str(folder))), options)
 
 
 def value(folder, *violation):
     ref = ValueRef(id=str(folder), violation=violation)
-    return ValueScorer(ref, locate(ref), 512, ignore)
+    return ValueScorer(ref, locate(ref), EXACT)
 
 
 def test_batched_equals_single_in_any_order(small, monkeypatch):
@@ -85,7 +89,7 @@ def test_single_texts(small):
 
 def test_truncation_is_counted(small):
     told = {}
-    nli(small["nli"], told.__setitem__)(
+    nli(small["nli"], EXACT._replace(on_truncated=told.__setitem__))(
         [TextPair("word " * 400, "x"), TextPair("y", "z")], no_progress
     )
     assert list(told.values()) == [1]
@@ -101,3 +105,87 @@ def test_not_a_classifier(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(UserError, match="cannot be loaded"):
         nli(tmp_path)
+
+
+def test_the_cache_gives_the_same_and_asks_the_model_nothing(small, tmp_path, monkeypatch):
+    told = []
+    cached = EXACT._replace(
+        cache=ScoreCache(tmp_path / "c" / "scores.sqlite"),
+        on_truncated=lambda _scorer, n: told.append(n),
+    )
+    pairs = [*PAIRS, TextPair("word " * 400, "x")]
+    cold = nli(small["nli"], cached)(pairs, no_progress)
+    scorer = nli(small["nli"], cached)
+    monkeypatch.setattr(batching, "_forward", None)  # any use of the model fails
+    done = []
+    warm = scorer(pairs, done.append)
+    assert np.array_equal(cold.entail, warm.entail)
+    assert sum(done) == len(pairs)
+    assert told == [1, 1]
+
+
+def test_the_cache_tells_models_lengths_order_and_borders_apart(small, tmp_path):
+    cache = ScoreCache(tmp_path / "scores.sqlite")
+    pairs = [TextPair("ab", "c"), TextPair("a", "bc"), TextPair("c", "ab")]
+    cache.put("model 512", pairs[:1], np.array([[1.0, 2.0]]), [False])
+    assert cache.get("model 512", pairs).rows == [0]
+    assert cache.get("model 256", pairs).rows == []
+    cached = EXACT._replace(cache=cache)
+    first = nli(small["nli"], cached)
+    assert first._loaded.space != nli(small["nli"], cached._replace(max_length=64))._loaded.space
+    assert "float32" in first._loaded.space
+
+
+def test_many_runs_write_the_cache_at_once(tmp_path):
+    cache = ScoreCache(tmp_path / "scores.sqlite")
+    pairs = [TextPair(str(n), "") for n in range(400)]
+
+    def write(start):
+        some = pairs[start : start + 100]
+        cache.put("s", some, np.arange(start, start + 100.0)[:, None], [False] * 100)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, [0, 50, 100, 150, 200, 250, 300, 0]))
+    known = cache.get("s", pairs)
+    assert {row: float(found[0]) for row, found in zip(known.rows, known.logits, strict=True)} == {
+        n: float(n) for n in range(400)
+    }
+
+
+def test_a_broken_cache_is_one_clear_line(small, tmp_path):
+    (tmp_path / "scores.sqlite").write_text(
+        "this is no database, and long enough to be read as one"
+    )
+    cached = EXACT._replace(cache=ScoreCache(tmp_path / "scores.sqlite"))
+    with pytest.raises(UserError, match=r"cannot be used .* delete it"):
+        nli(small["nli"], cached)(PAIRS, no_progress)
+
+
+def test_out_of_memory_halves_the_batch(small, monkeypatch):
+    scorer = nli(small["nli"])
+    expected = scorer(PAIRS, no_progress)
+    whole, sizes = scorer._loaded.model.forward, []
+
+    def forward(**inputs):
+        sizes.append(len(inputs["input_ids"]))
+        if sizes[-1] > 4:
+            raise torch.OutOfMemoryError("no more")
+        return whole(**inputs)
+
+    monkeypatch.setattr(scorer._loaded.model, "forward", forward)
+    assert scorer(PAIRS, no_progress).entail == pytest.approx(expected.entail, abs=1e-6)
+    assert max(sizes) > 4 >= sizes[-1]
+    monkeypatch.setattr(scorer._loaded.model, "forward", out_of_memory)
+    with pytest.raises(UserError, match="no memory for a text of"):
+        scorer(PAIRS, no_progress)
+
+
+def out_of_memory(**_inputs):
+    raise torch.OutOfMemoryError("no more")
+
+
+def test_half_precision_is_close(small):
+    exact = nli(small["nli"])(PAIRS, no_progress)
+    fast = nli(small["nli"], EXACT._replace(precision="bfloat16"))(PAIRS, no_progress)
+    assert np.abs(exact.entail - fast.entail).max() <= 0.05  # weights without training
+    assert batching.resolve_precision("auto") in {"float32", "bfloat16"}

@@ -17,6 +17,7 @@ from udasa_data.model_files import locate
 from udasa_data.pipeline import build
 from udasa_data.schema import Axis
 from udasa_data.scorers import TextPair, no_progress
+from udasa_data.scorers.batching import Options
 from udasa_data.scorers.nli import NliScorer
 from udasa_data.scorers.value import ValueScorer
 
@@ -24,13 +25,9 @@ TINY = Path(udasa_data.__file__).parent / "tiny"
 MODELS = ("lm", "nli", "harm", "preference", "sentiment")
 
 
-def ignore(_scorer, _n):
-    """Take no note of truncation."""
-
-
 def embedded(name, *violation):
     ref = ValueRef(id=f"embedded:{name}", violation=violation)
-    return ValueScorer(ref, locate(ref), 512, ignore)
+    return ValueScorer(ref, locate(ref), Options())
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -68,7 +65,7 @@ def test_forty_prompts_an_axis_and_evidence_for_the_truthful_ones():
 
 
 def test_the_nli_model_tells_entailment_from_contradiction():
-    scorer = NliScorer(locate(ModelRef(id="embedded:nli")), 512, ignore)
+    scorer = NliScorer(locate(ModelRef(id="embedded:nli")), Options())
     man = "A man is playing a guitar on the street."
     found = scorer(
         [TextPair(man, "A man is playing an instrument."), TextPair(man, "Nobody is playing.")],

@@ -22,6 +22,7 @@ Unit: TypeAlias = Annotated[float, Meta(ge=0.0, le=1.0)]
 NonNegative: TypeAlias = Annotated[float, Meta(ge=0.0)]
 Positive: TypeAlias = Annotated[float, Meta(gt=0.0)]
 EngineName: TypeAlias = Literal["auto", "transformers", "vllm", "openai"]
+Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 Json: TypeAlias = "Mapping[str, object]"
 
 MIN_SAMPLES = 3
@@ -62,6 +63,7 @@ class Scoring(_Strict, frozen=True):
     # Beta(a, a) pseudo-claims: one claim can neither prove nor damn an answer
     claim_prior: Positive = 0.5
     max_length: Annotated[int, Meta(ge=16)] = 512
+    precision: Precision = "auto"  # of the scorers: the fastest this machine has within bounds
 
 
 class Calibration(_Strict, frozen=True):

@@ -157,15 +157,23 @@ def _score(prepared: Prepared, progress: Progress) -> None:
 
 
 def _load_scorers(prepared: Prepared, on_truncated: Any) -> Scorers:
+    from udasa_data.scorers.batching import Options, resolve_precision
+    from udasa_data.scorers.cache import ScoreCache, default_file
     from udasa_data.scorers.nli import NliScorer
     from udasa_data.scorers.value import ValueScorer
 
     config, models = prepared.config, prepared.models
-    length = config.scoring.max_length
+    scoring = config.scoring
+    # recorded, so that a run that moves to another machine goes on as it began
+    recorded = prepared.run.manifest.get("precision", {})
+    precision = recorded.get(prepared.keys["scores"]) or resolve_precision(scoring.precision)
+    prepared.run.save_manifest(precision={prepared.keys["scores"]: precision})
+    cache = ScoreCache(default_file())
+    options = Options(scoring.max_length, precision, cache, on_truncated)
     return Scorers(
-        NliScorer(models[config.nli.id], length, on_truncated),
-        [ValueScorer(ref, models[ref.id], length, on_truncated) for ref in config.value],
-        ValueScorer(config.sentiment, models[config.sentiment.id], length, on_truncated),
+        NliScorer(models[config.nli.id], options),
+        [ValueScorer(ref, models[ref.id], options) for ref in config.value],
+        ValueScorer(config.sentiment, models[config.sentiment.id], options),
     )
 
 

@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
 
+from udasa_data.config import Precision
 from udasa_data.errors import UserError
 from udasa_data.model_files import Located
 from udasa_data.scorers import Floats, OnBatch, TextPair
+from udasa_data.scorers.cache import ScoreCache
 
 BATCH_TOKENS: Final = 16384
+
+
+def take_no_note(_scorer: str, _n: int) -> None:
+    """Ignore truncations."""
+
+
+class Options(NamedTuple):
+    """How a scorer's model is run.
+
+    Attributes:
+        max_length: tokens it reads at most, its own window permitting.
+        precision: ``auto`` takes the fastest that keeps to the bounds of ``resolve_precision``.
+        cache: where scores are kept between runs; None keeps none.
+        on_truncated: told a scorer's name and how many of a call's distinct texts were longer.
+    """
+
+    max_length: int = 512
+    precision: Precision = "auto"
+    cache: ScoreCache | None = None
+    on_truncated: Callable[[str, int], None] = take_no_note
 
 
 class Loaded(NamedTuple):
@@ -21,20 +43,26 @@ class Loaded(NamedTuple):
     model: Any
     tokenizer: Any
     device: torch.device
-    max_length: int
     name: str
+    space: str  # all that decides a score beside the texts
+    options: Options
 
 
-class Truncations(Protocol):
-    """Told how many of a call's texts were cut to the model's length."""
+def resolve_precision(wanted: Precision) -> Precision:
+    """Return the precision that ``auto`` stands for on this machine.
 
-    def __call__(self, scorer: str, n: int) -> None:
-        """Take the count."""
-        ...
+    bfloat16 on a GPU, and on a CPU that multiplies it natively: there twice as fast as float32,
+    with probabilities within 0.02 of it (``benchmarks/scoring.py``). Else float32.
+    """
+    if wanted != "auto":
+        return wanted
+    cpu = torch.cpu.get_capabilities()
+    native = any(cpu.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    return "bfloat16" if torch.cuda.is_available() or native else "float32"
 
 
-def load_classifier(located: Located, max_length: int) -> Loaded:
-    """Load a sequence classifier: safetensors only, no remote code, float32 on CPU, bf16 on GPU.
+def load_classifier(located: Located, options: Options) -> Loaded:
+    """Load a sequence classifier: safetensors only, no remote code.
 
     Raises:
         UserError: the files do not hold a sequence classifier.
@@ -42,77 +70,99 @@ def load_classifier(located: Located, max_length: int) -> Loaded:
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+    precision = resolve_precision(options.precision)
     try:
         tokenizer = AutoTokenizer.from_pretrained(located.load_from, **located.load_kwargs)
         model = AutoModelForSequenceClassification.from_pretrained(
-            located.load_from, dtype=dtype, use_safetensors=True, **located.load_kwargs
+            located.load_from,
+            dtype=getattr(torch, precision),
+            use_safetensors=True,
+            **located.load_kwargs,
         )
     except (OSError, ValueError, KeyError) as error:
         problem = str(error).strip().splitlines()[0]
         raise UserError(f"scorer '{located.name}' cannot be loaded: {problem}") from error
-    window = getattr(model.config, "max_position_embeddings", max_length)
-    limit = min(max_length, window, tokenizer.model_max_length)
-    return Loaded(model.eval().to(device), tokenizer, device, limit, located.name)
+    window = getattr(model.config, "max_position_embeddings", options.max_length)
+    limit = min(options.max_length, window, tokenizer.model_max_length)
+    space = f"{located.fingerprint} {limit} {precision}"
+    return Loaded(
+        model.eval().to(device),
+        tokenizer,
+        device,
+        located.name,
+        space,
+        options._replace(max_length=limit),
+    )
 
 
-def score_logits(
-    loaded: Loaded, pairs: Sequence[TextPair], on_batch: OnBatch, on_truncated: Truncations
-) -> Floats:
+def score_logits(loaded: Loaded, pairs: Sequence[TextPair], on_batch: OnBatch) -> Floats:
     """Return the logits of each pair.
 
-    Each distinct pair is scored once; batches hold pairs of like length, up to a token budget,
-    longest first. A pair without a second text is scored as a single text.
+    Each distinct pair is scored once, unless the cache knows it; batches hold pairs of like
+    length, up to a token budget, longest first. A pair without a second text is scored as a
+    single text.
 
     Args:
         loaded: the classifier.
         pairs: N ordered pairs.
         on_batch: told how many of the N are done with each batch.
-        on_truncated: told how many of the distinct pairs were longer than the model takes.
 
     Returns:
         [N, n_classes] float64, in the order of ``pairs``.
 
     Raises:
-        UserError: the model returns NaN or infinite logits.
+        UserError: the model returns NaN or infinite logits, or has no memory for a single pair.
     """
-    distinct = {pair: row for row, pair in enumerate(dict.fromkeys(pairs))}
-    multiplicity = np.zeros(len(distinct), dtype=np.int64)
-    rows = np.fromiter((distinct[pair] for pair in pairs), dtype=np.int64, count=len(pairs))
-    np.add.at(multiplicity, rows, 1)
+    place = {pair: row for row, pair in enumerate(dict.fromkeys(pairs))}
+    distinct = list(place)
+    rows = np.fromiter((place[pair] for pair in pairs), dtype=np.int64, count=len(pairs))
+    multiplicity = np.bincount(rows, minlength=len(distinct))
     logits = np.empty((len(distinct), loaded.model.config.num_labels))
-    encoded = _encode(loaded, list(distinct), on_truncated)
-    with torch.inference_mode():
-        for batch in _batches([len(ids) for ids in encoded["input_ids"]]):
-            inputs = loaded.tokenizer.pad(
-                {name: [column[i] for i in batch] for name, column in encoded.items()},
-                return_tensors="pt",
-            ).to(loaded.device)
-            logits[batch] = loaded.model(**inputs).logits.double().cpu().numpy()
-            on_batch(int(multiplicity[batch].sum()))
+    missing, truncated = _recall(loaded, distinct, logits)
+    if known := int(multiplicity.sum() - multiplicity[missing].sum()):
+        on_batch(known)
+    new = [distinct[row] for row in missing]
+    encoded = _encode(loaded, new)
+    for batch in _batches([len(ids) for ids in encoded["input_ids"]]):
+        logits[missing[batch]] = _forward(loaded, encoded, batch)
+        on_batch(int(multiplicity[missing[batch]].sum()))
     if not np.isfinite(logits).all():
         raise UserError(
             f"scorer '{loaded.name}' returned NaN or infinite logits; use another model"
         )
+    full = [len(ids) == loaded.options.max_length for ids in encoded["input_ids"]]
+    if truncated := truncated + sum(full):
+        loaded.options.on_truncated(loaded.name, truncated)
+    if loaded.options.cache and new:
+        loaded.options.cache.put(loaded.space, new, logits[missing], full)
     return np.asarray(logits[rows])
 
 
-def _encode(
-    loaded: Loaded, pairs: list[TextPair], on_truncated: Truncations
-) -> dict[str, list[list[int]]]:
+def _recall(
+    loaded: Loaded, distinct: list[TextPair], logits: Floats
+) -> tuple[np.ndarray[Any, np.dtype[np.int64]], int]:
+    """Fill in what the cache knows; return the rows it does not, and how many known were cut."""
+    missing = np.ones(len(distinct), dtype=bool)
+    if loaded.options.cache is None:
+        return np.flatnonzero(missing), 0
+    known = loaded.options.cache.get(loaded.space, distinct)
+    if known.rows:
+        logits[known.rows] = np.stack(known.logits)
+        missing[known.rows] = False
+    return np.flatnonzero(missing), known.truncated
+
+
+def _encode(loaded: Loaded, pairs: list[TextPair]) -> dict[str, list[list[int]]]:
     if not pairs:
         return {"input_ids": []}
     single = not any(pair.second for pair in pairs)
     texts = [[pair.first for pair in pairs]]
     if not single:
         texts.append([pair.second for pair in pairs])
-    encoded = loaded.tokenizer(
-        *texts, truncation="longest_first", max_length=loaded.max_length, verbose=False
+    limit = loaded.options.max_length
+    return dict(
+        loaded.tokenizer(*texts, truncation="longest_first", max_length=limit, verbose=False)
     )
-    full = sum(len(ids) == loaded.max_length for ids in encoded["input_ids"])
-    if full:
-        on_truncated(loaded.name, full)
-    return dict(encoded)
 
 
 def _batches(lengths: list[int]) -> Iterator[list[int]]:
@@ -123,3 +173,26 @@ def _batches(lengths: list[int]) -> Iterator[list[int]]:
         size = max(1, BATCH_TOKENS // max(1, lengths[order[start]]))
         yield order[start : start + size]
         start += size
+
+
+@torch.inference_mode()
+def _forward(loaded: Loaded, encoded: dict[str, list[list[int]]], batch: list[int]) -> Floats:
+    """Return the logits of some rows; a batch that does not fit into memory is halved."""
+    columns = {name: [column[row] for row in batch] for name, column in encoded.items()}
+    inputs = loaded.tokenizer.pad(columns, return_tensors="pt")
+    try:
+        logits: Floats = loaded.model(**inputs.to(loaded.device)).logits.double().cpu().numpy()
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        if len(batch) == 1:
+            size = len(columns["input_ids"][0])
+            raise UserError(
+                f"scorer '{loaded.name}' has no memory for a text of {size} tokens; lower "
+                "scoring.max_length or free memory"
+            ) from error
+    else:
+        return logits
+    if loaded.device.type == "cuda":
+        torch.cuda.empty_cache()
+    middle = len(batch) // 2
+    halves = [_forward(loaded, encoded, half) for half in (batch[:middle], batch[middle:])]
+    return np.concatenate(halves)

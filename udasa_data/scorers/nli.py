@@ -9,20 +9,19 @@ import numpy as np
 from udasa_data.errors import UserError
 from udasa_data.model_files import Located
 from udasa_data.scorers import Entailment, OnBatch, TextPair
-from udasa_data.scorers.batching import Loaded, Truncations, load_classifier, score_logits
+from udasa_data.scorers.batching import Loaded, Options, load_classifier, score_logits
 
 
 class NliScorer:
     """A three-way NLI classifier; which class is which is read from its own label names."""
 
-    def __init__(self, located: Located, max_length: int, on_truncated: Truncations) -> None:
-        self._loaded = load_classifier(located, max_length)
+    def __init__(self, located: Located, options: Options) -> None:
+        self._loaded = load_classifier(located, options)
         self._entail, self._contradict = _outer_classes(self._loaded)
-        self._on_truncated = on_truncated
 
     def __call__(self, pairs: Sequence[TextPair], on_batch: OnBatch) -> Entailment:
         """Return p_e and p_c of each (premise, hypothesis), [N] each in [0, 1]."""
-        logits = score_logits(self._loaded, pairs, on_batch, self._on_truncated)
+        logits = score_logits(self._loaded, pairs, on_batch)
         exponents = np.exp(logits - logits.max(axis=-1, keepdims=True, initial=-np.inf))
         probabilities = exponents / exponents.sum(axis=-1, keepdims=True)
         return Entailment(probabilities[:, self._entail], probabilities[:, self._contradict])

@@ -10,7 +10,7 @@ from udasa_data.config import ValueRef
 from udasa_data.errors import UserError, nearest
 from udasa_data.model_files import Located
 from udasa_data.scorers import Floats, OnBatch, TextPair
-from udasa_data.scorers.batching import Loaded, Truncations, load_classifier, score_logits
+from udasa_data.scorers.batching import Loaded, Options, load_classifier, score_logits
 
 
 class ValueScorer:
@@ -21,17 +21,14 @@ class ValueScorer:
     sigmoid(−r).
     """
 
-    def __init__(
-        self, ref: ValueRef, located: Located, max_length: int, on_truncated: Truncations
-    ) -> None:
+    def __init__(self, ref: ValueRef, located: Located, options: Options) -> None:
         self.name = ref.id
-        self._loaded = load_classifier(located, max_length)
+        self._loaded = load_classifier(located, options)
         self._classes = _violation_classes(self._loaded, ref)
-        self._on_truncated = on_truncated
 
     def __call__(self, pairs: Sequence[TextPair], on_batch: OnBatch) -> Floats:
         """Return P(violation) of each (prompt, answer) or (text, ""), [N] in [0, 1]."""
-        logits = score_logits(self._loaded, pairs, on_batch, self._on_truncated)
+        logits = score_logits(self._loaded, pairs, on_batch)
         config = self._loaded.model.config
         if config.num_labels == 1:
             return np.asarray(_sigmoid(-logits[:, 0]))
