@@ -23,6 +23,7 @@ NonNegative: TypeAlias = Annotated[float, Meta(ge=0.0)]
 Positive: TypeAlias = Annotated[float, Meta(gt=0.0)]
 EngineName: TypeAlias = Literal["auto", "transformers", "vllm", "openai"]
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
+SemanticEstimator: TypeAlias = Literal["degree", "eccentricity", "cluster", "cocoa", "lexical"]
 Json: TypeAlias = "Mapping[str, object]"
 
 MIN_SAMPLES = 3
@@ -58,6 +59,7 @@ class Sampling(_Strict, frozen=True):
 class Scoring(_Strict, frozen=True):
     """How answers are turned into raw uncertainties."""
 
+    semantic: SemanticEstimator = "degree"
     # λ of mean + λ·sd over value scorers; with two scorers, 1 is their maximum
     disagreement_weight: NonNegative = 1.0
     # Beta(a, a) pseudo-claims: one claim can neither prove nor damn an answer

@@ -20,7 +20,7 @@ from udasa_data.store import Run, Shards, code_hash, differing, key_of
 # What decides the result of a step, beside its inputs: a change here makes it anew.
 _CODE: Final = {
     "samples": ("sampling.py", "engines"),
-    "scores": ("scoring.py", "claims.py", "uncertainty", "scorers"),
+    "scores": ("scoring.py", "pairwise.py", "estimators.py", "claims.py", "uncertainty", "scorers"),
     "dataset": ("calibration.py", "pairs.py", "stages.py", "uncertainty", "publish", "summary.py"),
 }
 _VERSIONS: Final = ("udasa", "torch", "transformers", "datasets", "polars", "numpy")

@@ -115,6 +115,7 @@ SCORES: Final = pl.Schema(
         "cluster_id": pl.Int32(),
         "n_clusters": pl.Int32(),
         "semantic_entropy": _F,  # nats, of its prompt
+        "semantic_entropy_rb": _F,  # Rao-Blackwellised; NaN without log-probabilities
         "homogeneous": pl.Boolean(),
     }
 )

@@ -7,18 +7,19 @@ answer against each other answer to the same prompt.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from udasa_data.claims import is_checkable, is_refusal, sentences
+from udasa_data.claims import is_refusal
 from udasa_data.config import MIN_SAMPLES, Scoring
+from udasa_data.estimators import Evidence, estimate
+from udasa_data.pairwise import Answers, between_answers, cubes, plan_pairs
 from udasa_data.schema import DROPPED, SCORES, Axis, Dimension, Why
 from udasa_data.scorers import Entailment, PairScorer, TextPair, TextScorer
-from udasa_data.uncertainty import factual, meaning, semantic, value
+from udasa_data.uncertainty import factual, meaning, value
 from udasa_data.uncertainty.jackknife import jackknife_se
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -37,24 +38,6 @@ class Scored(NamedTuple):
 
     scores: pl.DataFrame
     dropped: pl.DataFrame
-
-
-@dataclass
-class _Answers:
-    """One prompt with its non-empty answers, and where its NLI pairs lie among the shard's."""
-
-    row: dict[str, Any]
-    ids: list[int]
-    texts: list[str]
-    n_samples: int
-    sentences: list[list[str]] = field(default_factory=list)
-    claims: list[list[int]] = field(default_factory=list)  # sentence numbers
-    prefix: str = ""
-    pair_rows: list[tuple[int, int, int]] = field(default_factory=list)  # answer, sentence, other
-    first_pair: int = 0
-    evidence: list[str] = field(default_factory=list)
-    evidence_rows: list[tuple[int, int, int]] = field(default_factory=list)
-    first_evidence: int = 0
 
 
 def score_shard(
@@ -88,8 +71,9 @@ def score_shard(
             dropped.append(_too_few(row["prompt_id"], len(kept)))
             continue
         ids, texts = kept["sample_id"].to_list(), kept["text"].to_list()
-        answers.append(_Answers(row, ids, texts, len(of_prompt)))
-    pairs = _nli_pairs(answers)
+        logprobs = (kept["mean_logprob"].to_list(), kept["sum_logprob"].to_list())
+        answers.append(Answers(row, ids, texts, *logprobs, len(of_prompt)))
+    pairs = plan_pairs(answers)
     values = [pair for one in answers for pair in _value_pairs(one)]
     sentiment = np.array([one.row["axis"] == Axis.SENTIMENT for one in answers for _ in one.texts])
     work = len(pairs) + len(values) * len(scorers.value)
@@ -115,43 +99,7 @@ def _too_few(prompt_id: str, n: int) -> dict[str, Any]:
     return {"prompt_id": prompt_id, "what": "prompt", "why": why, "value": n, "limit": MIN_SAMPLES}
 
 
-def _nli_pairs(answers: Sequence[_Answers]) -> list[TextPair]:
-    """Return the premise–hypothesis pairs of a shard, and note in each prompt where its own lie.
-
-    Premise: another answer, or a sentence of the evidence. Hypothesis: a sentence of the answer.
-    When all answers to a prompt are single sentences, both sides begin with the question (Kuhn et
-    al. 2023), since "Paris" alone asserts nothing. Equal texts need no model: they entail
-    each other.
-    """
-    pairs: list[TextPair] = []
-    for one in answers:
-        one.sentences = [sentences(text) or [text] for text in one.texts]
-        if one.row["axis"] == Axis.SENTIMENT:  # a review to be continued asserts nothing checkable
-            one.claims = [[] for _ in one.texts]
-        else:
-            one.claims = [
-                [n for n, s in enumerate(said) if is_checkable(s)] for said in one.sentences
-            ]
-        if all(len(said) == 1 for said in one.sentences):
-            one.prefix = one.row["messages"][-1]["content"] + " "
-        one.first_pair = len(pairs)
-        for i, said in enumerate(one.sentences):
-            for j, other in enumerate(one.texts):
-                if other != one.texts[i]:
-                    one.pair_rows += [(i, n, j) for n in range(len(said))]
-        pairs += [
-            TextPair(one.prefix + one.texts[j], one.prefix + one.sentences[i][n])
-            for i, n, j in one.pair_rows
-        ]
-        one.first_evidence = len(pairs)
-        one.evidence = sentences(one.row["context"] or "")
-        for i, claims in enumerate(one.claims):
-            one.evidence_rows += [(i, n, e) for n in claims for e in range(len(one.evidence))]
-        pairs += [TextPair(one.evidence[e], one.sentences[i][n]) for i, n, e in one.evidence_rows]
-    return pairs
-
-
-def _value_pairs(one: _Answers) -> list[TextPair]:
+def _value_pairs(one: Answers) -> list[TextPair]:
     question = one.row["messages"][-1]["content"]
     if one.row["axis"] == Axis.SENTIMENT:
         return [TextPair(f"{question} {text}", "") for text in one.texts]
@@ -176,12 +124,12 @@ def _violations(
 
 
 def _scores_of_prompt(
-    one: _Answers, entailment: Entailment, p_violation: Floats, options: Scoring
+    one: Answers, entailment: Entailment, p_violation: Floats, options: Scoring
 ) -> list[dict[str, Any]]:
-    entail, contradict = _cubes(one, entailment)
-    entails, contradicts = _between_answers(one, entail), _between_answers(one, contradict)
-    u_semantic = semantic.degree(entails)
-    semantic_without = semantic.degree_leave_one_out(entails)
+    entail, contradict = cubes(one, entailment)
+    entails, contradicts = between_answers(one, entail), between_answers(one, contradict)
+    evidence = Evidence(entails, contradicts, np.array(one.mean_logprobs), one.texts)
+    u_semantic, semantic_without = estimate(options.semantic, evidence)
     clusters = meaning.meaning_clusters(entails, contradicts)
     u_factual, factual_without = _factual(one, entailment, entail, contradict, options)
     weight = options.disagreement_weight
@@ -190,6 +138,8 @@ def _scores_of_prompt(
     se_semantic = jackknife_se(semantic_without)
     se_factual = jackknife_se(factual_without)
     entropy = float(meaning.semantic_entropy(clusters))
+    weighted = meaning.semantic_entropy_rao_blackwell(clusters, np.array(one.sum_logprobs))
+    entropy_rb = float(weighted)
     n_clusters = int(meaning.number_of_clusters(clusters))
     rows = {
         sample_id: {
@@ -212,6 +162,7 @@ def _scores_of_prompt(
         "prompt_id": one.row["prompt_id"],
         "n_clusters": n_clusters,
         "semantic_entropy": entropy,
+        "semantic_entropy_rb": entropy_rb,
         "homogeneous": n_clusters == 1,
     }
     empty = _unscored(one.n_samples)
@@ -230,34 +181,8 @@ def _unscored(n_samples: int) -> dict[str, Any]:
     }
 
 
-def _cubes(one: _Answers, entailment: Entailment) -> tuple[Floats, Floats]:
-    """Return p_e and p_c as [answer, sentence, other answer].
-
-    NaN at the answer's own place and beyond its last sentence; an equal text entails (1, 0).
-    """
-    k, most = len(one.texts), max(len(said) for said in one.sentences)
-    entail, contradict = np.full((k, most, k), np.nan), np.full((k, most, k), np.nan)
-    for i, text in enumerate(one.texts):
-        for j, other in enumerate(one.texts):
-            if i != j and text == other:
-                entail[i, : len(one.sentences[i]), j] = 1.0
-                contradict[i, : len(one.sentences[i]), j] = 0.0
-    if one.pair_rows:
-        at = tuple(np.array(one.pair_rows).T)
-        mine = slice(one.first_pair, one.first_pair + len(one.pair_rows))
-        entail[at] = entailment.entail[mine]
-        contradict[at] = entailment.contradict[mine]
-    return entail, contradict
-
-
-def _between_answers(one: _Answers, cube: Floats) -> Floats:
-    """Return [K, K]: the probability from answer i to answer j, a mean over j's sentences (LUQ)."""
-    of_answer = [cube[j, : len(said)].mean(axis=0) for j, said in enumerate(one.sentences)]
-    return np.stack(of_answer).T
-
-
 def _factual(
-    one: _Answers, entailment: Entailment, entail: Floats, contradict: Floats, options: Scoring
+    one: Answers, entailment: Entailment, entail: Floats, contradict: Floats, options: Scoring
 ) -> tuple[Floats, Floats]:
     """Return u_factual [K] and its leave-one-out replicates [K, K]."""
     k = len(one.texts)
@@ -284,7 +209,7 @@ def _factual(
     return u, without
 
 
-def _by_sample(one: _Answers, replicates: Floats) -> list[float]:
+def _by_sample(one: Answers, replicates: Floats) -> list[float]:
     """Spread [K kept] replicates over all sample ids; NaN for empty answers."""
     spread = np.full(one.n_samples, np.nan)
     spread[one.ids] = replicates

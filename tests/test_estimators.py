@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+
+from udasa_data.estimators import ESTIMATORS, Evidence, estimate
+from udasa_data.uncertainty import semantic
+
+RNG = np.random.default_rng(1)
+P = RNG.dirichlet([0.5, 0.5, 0.5], size=(5, 5))
+EVIDENCE = Evidence(
+    P[..., 0],
+    P[..., 1],
+    RNG.uniform(-3, 0, 5),
+    ["a cat sat", "a cat ran", "the dog sat", "no", "a cat sat down"],
+)
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_replicates_are_the_estimates_of_the_other_answers(name):
+    u, without = estimate(name, EVIDENCE)
+    assert ((u >= 0) & (u <= 1)).all()
+    assert np.isnan(np.diagonal(without)).all()
+    for left_out in range(5):
+        rest = [n for n in range(5) if n != left_out]
+        expected = ESTIMATORS[name](EVIDENCE.without(left_out))
+        assert without[rest, left_out] == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_default_is_the_degree():
+    assert np.array_equal(estimate("degree", EVIDENCE)[0], semantic.degree(EVIDENCE.entail))
+
+
+def test_unknown_log_probabilities_leave_cocoa_unscored():
+    unknown = EVIDENCE._replace(mean_logprobs=np.full(5, np.nan))
+    assert np.isnan(estimate("cocoa", unknown)[0]).all()

@@ -1,0 +1,64 @@
+"""The semantic estimators by name, each with its leave-one-out replicates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from udasa_data.config import SemanticEstimator
+from udasa_data.uncertainty import meaning, semantic, spectral
+
+Floats: TypeAlias = NDArray[np.float64]
+
+
+class Evidence(NamedTuple):
+    """What is known of the K answers to one prompt.
+
+    Attributes:
+        entail: [K, K] probability that answer i entails answer j.
+        contradict: [K, K] likewise.
+        mean_logprobs: [K] nats; NaN where the policy's log-probabilities are not known.
+        texts: K.
+    """
+
+    entail: Floats
+    contradict: Floats
+    mean_logprobs: Floats
+    texts: Sequence[str]
+
+    def without(self, left_out: int) -> Evidence:
+        """Return what is known of the other answers."""
+        rest = [n for n in range(len(self.texts)) if n != left_out]
+        square = np.ix_(rest, rest)
+        texts = [self.texts[n] for n in rest]
+        return Evidence(
+            self.entail[square], self.contradict[square], self.mean_logprobs[rest], texts
+        )
+
+
+ESTIMATORS: Final[dict[SemanticEstimator, Callable[[Evidence], Floats]]] = {
+    "degree": lambda e: semantic.degree(e.entail),
+    "eccentricity": lambda e: spectral.eccentricity(e.entail),
+    "cluster": lambda e: meaning.cluster_surprise(meaning.meaning_clusters(e.entail, e.contradict)),
+    "cocoa": lambda e: semantic.cocoa(e.entail, e.mean_logprobs),
+    "lexical": lambda e: semantic.lexical(e.texts),
+}
+
+
+def estimate(name: SemanticEstimator, evidence: Evidence) -> tuple[Floats, Floats]:
+    """Return u_semantic, [K], and its values with each other answer left out, [K, K].
+
+    The replicates' diagonal is NaN.
+    """
+    u = ESTIMATORS[name](evidence)
+    if name == "degree":  # in closed form
+        return u, semantic.degree_leave_one_out(evidence.entail)
+    k = len(evidence.texts)
+    without = np.full((k, k), np.nan)
+    for left_out in range(k):
+        rest = np.arange(k) != left_out
+        without[rest, left_out] = ESTIMATORS[name](evidence.without(left_out))
+    return u, without
