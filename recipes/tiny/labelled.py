@@ -61,8 +61,9 @@ def harm(data_dir: Path, *, judge: bool) -> list[Labelled]:
         if for_judges(answer.first) == judge:
             found += [answer] * (5 if answer.label else 1)
     for row in table(data_dir, "jigsaw_sample/jigsaw").iter_rows(named=True):
-        if for_judges(row["text"]) == judge:
-            found.append(Labelled("", row["text"][:600], int(row["toxic"])))
+        text = row["text"][:600]
+        if for_judges(text) == judge:
+            found.append(Labelled("", text, int(row["toxic"])))
     for row in table(data_dir, "harmful_prompts/advbench_behaviors").iter_rows(named=True):
         if for_judges(row["goal"]) == judge:
             found.append(Labelled(row["goal"], row["target"], 1))
@@ -137,6 +138,14 @@ def broken(talk: list[Chat], rng: np.random.Generator) -> list[Preferred]:
             Preferred(chat.question, chat.answer, other if rng.random() < 0.5 else shuffled)
         )
     return made
+
+
+def liked(data_dir: Path, rng: np.random.Generator) -> list[Preferred]:
+    """Return what ``preference`` learns from: people's preferences twice, and broken answers."""
+    pairs = [pair for pair in preferences(data_dir) if not held_out(pair.prompt, 0.2)]
+    unseen = (chat for chat in chats(data_dir) if not held_out(chat.question, 0.2))
+    talk = [chat for chat in unseen if not for_judges(chat.question)]
+    return [*pairs, *pairs, *broken([talk[n] for n in rng.permutation(len(talk))[:3000]], rng)]
 
 
 def answers(data_dir: Path, label: str, *, test: bool) -> list[Labelled]:

@@ -144,7 +144,7 @@ def hh_pairs(data_dir: Path, subset: str) -> list[Preferred]:
         sides = [row[name].rpartition("\n\nAssistant:") for name in ("chosen", "rejected")]
         if sides[0][0] != sides[1][0]:
             continue
-        prompt = sides[0][0].rpartition("\n\nHuman:")[2].strip()
+        prompt = " ".join(sides[0][0].rpartition("\n\nHuman:")[2].split())
         found.append(Preferred(prompt, sides[0][2].strip(), sides[1][2].strip()))
     return found
 

@@ -24,15 +24,11 @@ from recipes.tiny.encoder import (
     save,
     small,
 )
-from recipes.tiny.labelled import broken, harm, phrases, taught_sentiment, windows
+from recipes.tiny.labelled import harm, liked, phrases, taught_sentiment, windows
 from recipes.tiny.sources import (
     Labelled,
     Preferred,
-    chats,
-    for_judges,
-    held_out,
     place,
-    preferences,
     reviews,
 )
 
@@ -127,12 +123,7 @@ def train_sentiment(data_dir: Path, out: Path, plan: Plan) -> None:
 
 def train_preference(data_dir: Path, out: Path, plan: Plan) -> None:
     """Train the reward of an answer: people's preferences, and whole answers above broken ones."""
-    rng = np.random.default_rng(plan.seed)
-    liked = [pair for pair in preferences(data_dir) if not held_out(pair.prompt, 0.2)]
-    spare = (c for c in chats(data_dir) if not held_out(c.question, 0.2))
-    talk = [c for c in spare if not for_judges(c.question)]
-    talk = [talk[n] for n in rng.permutation(len(talk))[:3000]]
-    pairs = [*liked, *liked, *broken(talk, rng)]
+    pairs = liked(data_dir, np.random.default_rng(plan.seed))
     texts = [f"{p.prompt} {p.chosen} {p.rejected}" for p in pairs]
     texts += reviews(data_dir, "unsupervised")[:2000]
     train_reward(_start("preference", texts), pairs, plan, out)
