@@ -24,7 +24,7 @@ from transformers import (
     BertTokenizerFast,
 )
 
-from recipes.tiny.checkpoint import EVERY, Checkpoint, device
+from recipes.tiny.checkpoint import EVERY, Checkpoint, device, half_precision
 from recipes.tiny.sources import Labelled
 
 VOCABULARY: Final = 7000
@@ -147,6 +147,7 @@ class Plan(NamedTuple):
     rate: float
     seed: int
     batch: int = 32
+    head_rate: float = 1.0  # learning rate of the last layer, times that of the rest
 
 
 def fit(
@@ -163,7 +164,12 @@ def fit(
     """
     batches = _batches(rows, plan, size)
     torch.manual_seed(plan.seed)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=plan.rate, weight_decay=0.01)
+    new, old = [], []
+    for name, weight in model.named_parameters():
+        (new if name.startswith("classifier") else old).append(weight)
+    # a new last layer needs larger steps than weights that come trained
+    groups = [{"params": old}, {"params": new, "lr": plan.rate * plan.head_rate}]
+    optimizer = torch.optim.AdamW(groups, lr=plan.rate, weight_decay=0.01)
     steps = len(batches)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda s: min(1.0, (s + 1) / (0.06 * steps)) * max(0.0, 1 - s / steps)
@@ -174,7 +180,7 @@ def fit(
     model.train()
     recent = curve[-1][1] if curve else None
     for step in range(done, steps):
-        with torch.autocast(model.device.type, torch.bfloat16):
+        with half_precision(model.device):
             loss = loss_of([rows[n] for n in batches[step]])
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -243,6 +249,54 @@ def fold_temperature(model: Any, held: torch.Tensor, labels: torch.Tensor) -> fl
         last_layer(model).weight.div_(temperature)
         last_layer(model).bias.div_(temperature)
     return temperature
+
+
+def refit_head(
+    model: Any,
+    tokenizer: Any,
+    rows: Sequence[Labelled],
+    certain: Sequence[Labelled],
+    max_length: int,
+) -> None:
+    """Refit the last layer on held-out rows, and on rows whose label is beyond doubt.
+
+    Matrix scaling (Guo et al. 2017, arXiv 1706.04599) on the pooled features, drawn towards the
+    layer as it was. One temperature for all cannot be right both for hard pairs, on which a
+    small model is overconfident, and for certain ones: it takes sureness from both.
+    """
+    both = [*rows, *certain]
+    found = pooled(model, tokenizer, both, max_length)
+    labels = torch.tensor([int(row.label) for row in both])
+    share = torch.cat([torch.full((len(part),), 1 / len(part)) for part in (rows, certain)])
+    layer = last_layer(model)
+    start = [layer.weight.detach().clone().cpu(), layer.bias.detach().clone().cpu()]
+    weight, bias = (part.clone().requires_grad_() for part in start)
+    optimizer = torch.optim.LBFGS([weight, bias], max_iter=200, line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        losses = torch.nn.functional.cross_entropy(
+            found @ weight.T + bias, labels, reduction="none"
+        )
+        loss = (losses * share).sum() + 0.003 * ((weight - start[0]) ** 2).sum()
+        torch.autograd.backward(loss)
+        return loss
+
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    with torch.no_grad():
+        layer.weight.copy_(weight)
+        layer.bias.copy_(bias)
+
+
+@torch.no_grad()
+def pooled(model: Any, tokenizer: Any, rows: Sequence[Labelled], max_length: int) -> torch.Tensor:
+    """Return [N, hidden], what BERT's last layer reads, in the order of ``rows``."""
+    model.eval()
+    found = torch.empty(len(rows), model.config.hidden_size)
+    for start in range(0, len(rows), 64):
+        inputs = encode(tokenizer, rows[start : start + 64], max_length).to(model.device)
+        found[start : start + 64] = model.bert(**inputs).pooler_output.float().cpu()
+    return found
 
 
 def save(model: Any, tokenizer: Any, out: Path, training: Training, **facts: Any) -> None:

@@ -19,7 +19,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from torch.nn import functional
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from recipes.tiny.checkpoint import EVERY, Checkpoint, device
+from recipes.tiny.checkpoint import EVERY, Checkpoint, device, half_precision
 from recipes.tiny.sources import Chat, chats, reviews, table
 
 SPECIAL = ["<|bos|>", "<|eos|>", "<|system|>", "<|user|>", "<|assistant|>"]
@@ -150,7 +150,7 @@ def train(model: Any, tokens: Iterator[int], steps: int, checkpoint: Checkpoint)
     for step in range(done, steps):
         flat = np.fromiter(tokens, dtype=np.int64, count=BATCH * BLOCK)
         batch = torch.from_numpy(flat).view(BATCH, BLOCK).to(model.device)
-        with torch.autocast(model.device.type, torch.bfloat16):
+        with half_precision(model.device):
             loss = loss_of(model, batch)
         torch.autograd.backward(loss)
         for mover in movers:
