@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeAlias
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -14,6 +15,8 @@ from udasa_data.uncertainty.calibrate import Curve, apply_by_axis, fit_by_axis
 from udasa_data.uncertainty.combine import combine
 
 Floats: TypeAlias = NDArray[np.float64]
+
+CHUNK: Final = 2**18  # rows whose replicates are in memory at once
 
 
 class Calibrated(NamedTuple):
@@ -43,23 +46,41 @@ def calibrate(
     weight = np.array([getattr(weights, dimension) for dimension in Dimension])
     stacked = np.stack([values[dimension] for dimension in Dimension], axis=-1)
     uncertainty = combine(stacked, weight)
-    replicates = {
-        name: _matrix(scores[f"{name}_leave_one_out"])
-        for name in (Dimension.SEMANTIC, Dimension.FACTUAL)
-    }
-    scored = np.isfinite(replicates[Dimension.SEMANTIC])
-    without = [
-        apply_by_axis(curves[Dimension.SEMANTIC], replicates[Dimension.SEMANTIC], axes),
-        apply_by_axis(curves[Dimension.FACTUAL], replicates[Dimension.FACTUAL], axes),
-        # the value dimension looks at one answer at a time: no other answer moves it
-        np.broadcast_to(values[Dimension.VALUE][:, None], scored.shape),
-    ]
-    combined = combine(np.stack(without, axis=-1), weight)
     table = scores.select("prompt_id", "sample_id").with_columns(
         *(pl.Series(f"c_{dimension}", values[dimension]) for dimension in Dimension),
         pl.Series("uncertainty", uncertainty),
     )
-    return Calibrated(table.select(CALIBRATED.names()), np.where(scored, combined, np.nan), curves)
+
+    def replicates_of(start: int) -> Floats:
+        rows = slice(start, start + CHUNK)
+        part = scores.slice(start, CHUNK)
+        return _replicates(part, axes[rows], curves, weight, values[Dimension.VALUE][rows])
+
+    with ThreadPoolExecutor() as pool:  # NumPy lets go of the interpreter
+        replicates = list(pool.map(replicates_of, range(0, len(scores), CHUNK)))
+    leave_one_out = np.concatenate(replicates) if replicates else np.empty((0, 0))
+    return Calibrated(table.select(CALIBRATED.names()), leave_one_out, curves)
+
+
+def _replicates(
+    scores: pl.DataFrame,
+    axes: NDArray[np.str_],
+    curves: dict[str, dict[str, Curve]],
+    weight: Floats,
+    c_value: Floats,
+) -> Floats:
+    """Return [N, K]: the combined uncertainty of each row without sample k."""
+    semantic, factual = (
+        _matrix(scores[f"{name}_leave_one_out"]) for name in (Dimension.SEMANTIC, Dimension.FACTUAL)
+    )
+    without = [
+        apply_by_axis(curves[Dimension.SEMANTIC], semantic, axes),
+        apply_by_axis(curves[Dimension.FACTUAL], factual, axes),
+        # the value dimension looks at one answer at a time: no other answer moves it
+        np.broadcast_to(c_value[:, None], semantic.shape),
+    ]
+    combined = combine(np.stack(without, axis=-1), weight)
+    return np.where(np.isfinite(semantic), combined, np.nan)
 
 
 def curves_to_json(curves: dict[str, dict[str, Curve]]) -> dict[str, Any]:

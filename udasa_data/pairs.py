@@ -22,6 +22,7 @@ Ints: TypeAlias = NDArray[np.int64]
 # Up to this K the worst answer is rejected; beyond it the worst is an outlier that teaches little,
 # and the answer nearest to mean + 2 sd is taken (Xiao et al. 2025, arXiv 2502.16825).
 MAX_K_FOR_WORST: Final = 16
+CHUNK: Final = 2**15  # prompts whose texts are in memory as Python strings at once
 _DECIMALS: Final = 12  # rounding noise of the arithmetic must not decide ties
 
 PAIRED: Final = pl.Schema(
@@ -51,7 +52,7 @@ class _Answers(NamedTuple):
     by_dimension: Floats  # [P, K, 3] calibrated
     u_value: Floats  # raw
     length: Floats  # tokens
-    texts: NDArray[np.object_]
+    texts: pl.Series  # [P · K]
     homogeneous: Bools  # [P]
     unfit: dict[Why, Bools]  # reasons for which an answer is never chosen
 
@@ -78,6 +79,24 @@ def make_pairs(answers: pl.DataFrame, leave_one_out: Floats, rules: Pairing, see
     """
     if answers.is_empty():
         return Paired(pl.DataFrame(schema=PAIRED), pl.DataFrame(schema=DROPPED))
+    k = leave_one_out.shape[1]
+    drawn = np.random.Generator(np.random.Philox(seed)).random((len(answers) // k, k))
+    parts = [
+        _pair_some(
+            answers.slice(start * k, CHUNK * k),
+            leave_one_out[start * k : (start + CHUNK) * k],
+            rules,
+            drawn[start : start + CHUNK],
+        )
+        for start in range(0, len(drawn), CHUNK)
+    ]
+    return Paired(*(pl.concat(tables) for tables in zip(*parts, strict=True)))
+
+
+def _pair_some(
+    answers: pl.DataFrame, leave_one_out: Floats, rules: Pairing, drawn: Floats
+) -> Paired:
+    """Pair the answers to some of the prompts; ``drawn`` [P, K] decides random rejection."""
     a = _arrays(answers, leave_one_out, rules)
     finite = np.isfinite(a.uncertainty)
     fit = finite & ~np.any(list(a.unfit.values()), axis=0)
@@ -88,7 +107,7 @@ def make_pairs(answers: pl.DataFrame, leave_one_out: Floats, rules: Pairing, see
     worse = finite & (a.uncertainty >= u_chosen[:, None])
     worse[rows, chosen] = False
     apart = np.abs(a.length - a.length[rows, chosen][:, None])
-    cost = _cost(a.uncertainty, rules.rejected, seed)
+    cost = drawn if rules.rejected == "random" else _cost(a.uncertainty, rules.rejected)
     rejected = _first(worse, [cost, -a.u_value, apart], a.texts)
     delta = a.uncertainty[rows, rejected] - u_chosen
     replicates = a.leave_one_out[rows, rejected] - a.leave_one_out[rows, chosen]
@@ -137,7 +156,7 @@ def _arrays(answers: pl.DataFrame, leave_one_out: Floats, rules: Pairing) -> _An
         by_dimension=np.stack(dimensions, axis=-1),
         u_value=np.nan_to_num(_rounded(u_value), nan=np.inf),
         length=np.asarray(column("n_tokens"), dtype=np.float64),
-        texts=np.asarray(column("text"), dtype=object),
+        texts=answers["text"],
         homogeneous=column("homogeneous").astype(bool)[:, 0],
         unfit={
             Why.VETOED: np.nan_to_num(u_value, nan=0.0) > rules.veto,
@@ -147,14 +166,12 @@ def _arrays(answers: pl.DataFrame, leave_one_out: Floats, rules: Pairing) -> _An
     )
 
 
-def _cost(uncertainty: Floats, rule: str, seed: int) -> Floats:
+def _cost(uncertainty: Floats, rule: str) -> Floats:
     """Return [P, K]: the answer of least cost is rejected."""
     if rule == "auto":
         rule = "max" if uncertainty.shape[1] <= MAX_K_FOR_WORST else "mu_2_sigma"
     if rule == "max":
         return -uncertainty
-    if rule == "random":
-        return np.random.Generator(np.random.Philox(seed)).random(uncertainty.shape)
     values = np.ma.masked_invalid(uncertainty)
     if rule == "median":
         target = np.ma.median(values, axis=1)  # type: ignore[no-untyped-call]
@@ -167,7 +184,7 @@ def _rounded(values: Floats) -> Floats:
     return np.asarray(np.round(values, _DECIMALS), dtype=np.float64)
 
 
-def _first(candidates: Bools, keys: Sequence[Floats], texts: NDArray[np.object_]) -> Ints:
+def _first(candidates: Bools, keys: Sequence[Floats], texts: pl.Series) -> Ints:
     """Return [P] the candidate that is least by the keys in turn, then by content hash.
 
     0 where there is no candidate (such prompts are dropped by the reasons).
@@ -178,7 +195,8 @@ def _first(candidates: Bools, keys: Sequence[Floats], texts: NDArray[np.object_]
         left &= key == least
     for row in np.flatnonzero(left.sum(axis=1) > 1):
         tied = np.flatnonzero(left[row])
-        hashes = [hashlib.sha256(texts[row, n].encode()).digest() for n in tied]
+        of_prompt = texts.slice(row * left.shape[1], left.shape[1])
+        hashes = [hashlib.sha256(of_prompt[int(n)].encode()).digest() for n in tied]
         left[row] = False
         left[row, tied[hashes.index(min(hashes))]] = True
     first: Ints = left.argmax(axis=1)
@@ -212,7 +230,8 @@ def _reasons(
         figure = a.u_value[rows, best] if why is Why.VETOED else none
         bound = np.full(len(rows), rules.veto) if why is Why.VETOED else none
         reasons[why] = (no_pair & unfit[rows, best], figure, bound)
-    similarity = _similarity(a.texts[rows, chosen], a.texts[rows, rejected])
+    first = rows * a.uncertainty.shape[1]
+    similarity = _similarity(a.texts.gather(first + chosen), a.texts.gather(first + rejected))
     reasons[Why.EQUAL_TEXTS] = (similarity >= 1.0, similarity, np.ones(len(rows)))
     near = np.full(len(rows), rules.near_equal)
     reasons[Why.NEAR_EQUAL_TEXTS] = (similarity >= near, similarity, near)
@@ -231,8 +250,11 @@ def _reasons(
     return reasons
 
 
-def _similarity(left: NDArray[np.object_], right: NDArray[np.object_]) -> Floats:
+def _similarity(left: pl.Series, right: pl.Series) -> Floats:
     """Return [P] the normalised indel similarity of two texts, case and white space folded."""
-    folded = [[" ".join(text.casefold().split()) for text in side] for side in (left, right)]
+    folded = [
+        side.str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars().to_list()
+        for side in (left, right)
+    ]
     scores = process.cpdist(folded[0], folded[1], scorer=fuzz.ratio, workers=-1)
     return np.asarray(scores, dtype=np.float64) / 100.0

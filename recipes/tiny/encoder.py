@@ -164,11 +164,14 @@ def fit(
     """
     batches = _batches(rows, plan, size)
     torch.manual_seed(plan.seed)
-    new, old = [], []
-    for name, weight in model.named_parameters():
-        (new if name.startswith("classifier") else old).append(weight)
+    named = list(model.named_parameters())
+    new = [weight for name, weight in named if name.startswith("classifier")]
+    old = [weight for name, weight in named if not name.startswith("classifier")]
     # a new last layer needs larger steps than weights that come trained
-    groups = [{"params": old}, {"params": new, "lr": plan.rate * plan.head_rate}]
+    groups: list[dict[str, Any]] = [
+        {"params": old},
+        {"params": new, "lr": plan.rate * plan.head_rate},
+    ]
     optimizer = torch.optim.AdamW(groups, lr=plan.rate, weight_decay=0.01)
     steps = len(batches)
     schedule = torch.optim.lr_scheduler.LambdaLR(

@@ -99,9 +99,12 @@ def apply_by_axis(curves: Mapping[str, Curve], raw: Floats, axes: NDArray[np.str
     Returns:
         [N, ...] mid-ranks in [0, 1]; NaN stays NaN.
     """
-    result = curves[POOLED](raw)
+    result = np.empty(raw.shape)
+    pooled = np.ones(len(raw), dtype=bool)
     for axis, curve in curves.items():
         if axis != POOLED:
             rows = axes == axis
             result[rows] = curve(raw[rows])
+            pooled &= ~rows
+    result[pooled] = curves[POOLED](raw[pooled])
     return result

@@ -24,7 +24,7 @@ def combine(calibrated: Floats, weights: Floats) -> Floats:
         [...] in [0, 1], higher is more uncertain; NaN where no dimension with weight is finite.
     """
     finite = np.isfinite(calibrated)
-    total = np.where(finite, weights, 0.0).sum(axis=-1)
-    weighted = np.where(finite, calibrated * weights, 0.0).sum(axis=-1)
+    total = finite @ weights
+    weighted = np.where(finite, calibrated, 0.0) @ weights
     result: Floats = np.where(total > 0, weighted / np.where(total > 0, total, 1.0), np.nan)
     return result
