@@ -6,6 +6,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from udasa_data.config import ModelRef, Sampling
 from udasa_data.engines import PolicyPrompt, SetAside, choose_engine
+from udasa_data.engines import transformers as engine_module
 from udasa_data.engines.transformers import TransformersEngine
 from udasa_data.errors import UserError
 from udasa_data.model_files import locate
@@ -127,3 +128,16 @@ def test_a_folder_without_weights(tmp_path, small):
     (tmp_path / "config.json").write_text((small["policy"] / "config.json").read_text())
     with pytest.raises(UserError, match="cannot be loaded"):
         engine_of(tmp_path)
+
+
+def test_the_nucleus_is_the_smallest_set_that_holds_top_p(monkeypatch):
+    """Rows whose likeliest few do not hold it are sorted whole; either way the set is the same."""
+    torch.manual_seed(0)
+    p = torch.softmax(torch.randn(16, 64) * torch.tensor([0.1, 4.0]).repeat(8)[:, None], dim=-1)
+    ordered, order = p.sort(dim=-1, descending=True)
+    outside = ordered.cumsum(dim=-1) - ordered >= 0.9
+    expected = torch.zeros_like(p).scatter_(1, order, ordered.masked_fill(outside, 0.0))
+    for few in (4, 16, 1024):
+        monkeypatch.setattr(engine_module, "_FEW", few)
+        assert torch.equal(engine_module._nucleus(p, 0.9), expected)
+    assert (expected.sum(dim=-1) >= 0.9).all()

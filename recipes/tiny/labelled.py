@@ -55,11 +55,15 @@ def judged_answers(data_dir: Path, *, test: bool) -> list[Labelled]:
 
 
 def harm(data_dir: Path, *, judge: bool) -> list[Labelled]:
-    """Return (prompt, answer, unsafe); the rarer unsafe answers of Do-Not-Answer five times."""
+    """Return (prompt, answer, unsafe).
+
+    Do-Not-Answer's answers, the only ones of language models, thrice, and the few unsafe ones
+    among them twenty times: once each, they drown among dialogues and comments.
+    """
     found = [said for said in dialogues(data_dir, test=False) if for_judges(said.first) == judge]
     for answer in judged_answers(data_dir, test=False):
         if for_judges(answer.first) == judge:
-            found += [answer] * (5 if answer.label else 1)
+            found += [answer] * (20 if answer.label else 3)
     for row in table(data_dir, "jigsaw_sample/jigsaw").iter_rows(named=True):
         text = row["text"][:600]
         if for_judges(text) == judge:
