@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO ?= runs/demo
 DEMO_OPTIONS ?=
+SUBJECTS ?= cli_startup scoring pairing uncertainty_quality
 
 .PHONY: setup demo test lint bench clean
 .DEFAULT_GOAL := demo
@@ -34,7 +35,7 @@ lint: setup
 	$(BIN)/mypy
 
 bench: setup
-	for subject in $(filter-out benchmarks/report.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$subject || exit 1; done
+	for subject in $(SUBJECTS); do $(BIN)/python benchmarks/$$subject.py || exit 1; done
 
 clean:
 	rm -rf $(VENV) runs build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
