@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -9,11 +11,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from udasa_data.config import Calibration, Weights
+from udasa_data.errors import UserError
 from udasa_data.schema import CALIBRATED, Dimension
-from udasa_data.uncertainty.calibrate import Curve, apply_by_axis, fit_by_axis
+from udasa_data.uncertainty.calibrate import POOLED, Curve, apply_by_axis, fit_by_axis
 from udasa_data.uncertainty.combine import combine
 
 Floats: TypeAlias = NDArray[np.float64]
+Curves: TypeAlias = dict[str, dict[str, Curve]]  # by dimension, then axis
 
 
 class Calibrated(NamedTuple):
@@ -21,7 +25,7 @@ class Calibrated(NamedTuple):
 
     table: pl.DataFrame
     leave_one_out: Floats  # [N, K]: uncertainty without sample k; NaN at the row's own sample
-    curves: dict[str, dict[str, Curve]]  # by dimension, then axis
+    curves: Curves
 
 
 def calibrate(
@@ -35,14 +39,8 @@ def calibrate(
         options: from how many rows an axis has its own curve.
         weights: of the dimensions.
     """
-    curves, values = {}, {}
-    for dimension in Dimension:
-        raw = scores[f"u_{dimension}"].to_numpy()
-        curves[str(dimension)] = fit_by_axis(raw, axes, options.min_axis_rows)
-        values[dimension] = apply_by_axis(curves[dimension], raw, axes)
-    weight = np.array([getattr(weights, dimension) for dimension in Dimension])
-    stacked = np.stack([values[dimension] for dimension in Dimension], axis=-1)
-    uncertainty = combine(stacked, weight)
+    curves = fit_curves(scores, axes, options)
+    table, values = apply_curves(scores, axes, curves, weights)
     replicates = {
         name: _matrix(scores[f"{name}_leave_one_out"])
         for name in (Dimension.SEMANTIC, Dimension.FACTUAL)
@@ -54,15 +52,40 @@ def calibrate(
         # the value dimension looks at one answer at a time: no other answer moves it
         np.broadcast_to(values[Dimension.VALUE][:, None], scored.shape),
     ]
-    combined = combine(np.stack(without, axis=-1), weight)
+    combined = combine(np.stack(without, axis=-1), _weight(weights))
+    return Calibrated(table, np.where(scored, combined, np.nan), curves)
+
+
+def fit_curves(scores: pl.DataFrame, axes: NDArray[np.str_], options: Calibration) -> Curves:
+    """Return the mid-rank curves of all rows of a scores table, by dimension, then axis."""
+    return {
+        str(d): fit_by_axis(scores[f"u_{d}"].to_numpy(), axes, options.min_axis_rows)
+        for d in Dimension
+    }
+
+
+def apply_curves(
+    scores: pl.DataFrame, axes: NDArray[np.str_], curves: Curves, weights: Weights
+) -> tuple[pl.DataFrame, dict[Dimension, Floats]]:
+    """Calibrate and combine the rows of a scores table, whatever the curves were fitted on.
+
+    Returns:
+        the calibrated table, and its columns by dimension, [N] each.
+    """
+    values = {d: apply_by_axis(curves[d], scores[f"u_{d}"].to_numpy(), axes) for d in Dimension}
+    stacked = np.stack([values[d] for d in Dimension], axis=-1)
     table = scores.select("prompt_id", "sample_id").with_columns(
-        *(pl.Series(f"c_{dimension}", values[dimension]) for dimension in Dimension),
-        pl.Series("uncertainty", uncertainty),
+        *(pl.Series(f"c_{d}", values[d]) for d in Dimension),
+        pl.Series("uncertainty", combine(stacked, _weight(weights))),
     )
-    return Calibrated(table.select(CALIBRATED.names()), np.where(scored, combined, np.nan), curves)
+    return table.select(CALIBRATED.names()), values
 
 
-def curves_to_json(curves: dict[str, dict[str, Curve]]) -> dict[str, Any]:
+def _weight(weights: Weights) -> Floats:
+    return np.array([getattr(weights, dimension) for dimension in Dimension])
+
+
+def curves_to_json(curves: Curves) -> dict[str, Any]:
     """Return the curves as plain values: dimension → axis → {n, values, ranks}."""
     return {
         dimension: {
@@ -73,7 +96,7 @@ def curves_to_json(curves: dict[str, dict[str, Curve]]) -> dict[str, Any]:
     }
 
 
-def curves_from_json(stored: dict[str, Any]) -> dict[str, dict[str, Curve]]:
+def curves_from_json(stored: dict[str, Any]) -> Curves:
     """Return the curves that :func:`curves_to_json` made plain."""
     return {
         dimension: {
@@ -82,6 +105,24 @@ def curves_from_json(stored: dict[str, Any]) -> dict[str, dict[str, Curve]]:
         }
         for dimension, by_axis in stored.items()
     }
+
+
+def read_curves(path: Path) -> Curves:
+    """Read the ``calibration.json`` of an earlier run.
+
+    Raises:
+        UserError: unreadable, or no such file.
+    """
+    try:
+        curves = curves_from_json(json.loads(path.read_text(encoding="utf-8")))
+        whole = all(POOLED in curves[dimension] for dimension in Dimension)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, KeyError, TypeError, AttributeError):
+        whole = False
+    if not whole:
+        raise UserError(f"{path}: holds no calibration; give the calibration.json of a run")
+    return curves
 
 
 def _matrix(lists: pl.Series) -> Floats:

@@ -21,7 +21,15 @@ from udasa_data.store import Run, Shards, code_hash, differing, key_of
 _CODE: Final = {
     "samples": ("sampling.py", "engines"),
     "scores": ("scoring.py", "pairwise.py", "estimators.py", "claims.py", "uncertainty", "scorers"),
-    "dataset": ("calibration.py", "pairs.py", "stages.py", "uncertainty", "publish", "summary.py"),
+    "dataset": (
+        "calibration.py",
+        "pairs.py",
+        "stages.py",
+        "uncertainty",
+        "publish",
+        "summary.py",
+        "confounds.py",
+    ),
 }
 _VERSIONS: Final = ("udasa", "torch", "transformers", "datasets", "polars", "numpy")
 

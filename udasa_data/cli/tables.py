@@ -11,9 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from udasa_data.config import Presets
+from udasa_data.confounds import told
 from udasa_data.pipeline import BuildResult
 from udasa_data.reading import PairView
-from udasa_data.summary import Summary
+from udasa_data.summary import Confounds, Summary
 
 
 def summary_tables(result: BuildResult) -> None:
@@ -22,7 +23,8 @@ def summary_tables(result: BuildResult) -> None:
     summary = result.summary
     if result.reused:
         console.print(f"Nothing to do: {result.out} holds this build already.")
-    for table in (_counts(summary), _stages(summary), _steps(summary)):
+    tables = (_counts(summary), _stages(summary), _confounds(summary.confounds), _steps(summary))
+    for table in tables:
         console.print(table)
     for note in summary.notes:
         console.print(Text(f"note: {note}"))
@@ -97,6 +99,10 @@ def _stages(summary: Summary) -> Table:
         for name, s in summary.counts.stages.items()
     ]
     return _table(("stage", "pairs", "mean Δu", "from", "to"), rows, right={1, 2, 3, 4})
+
+
+def _confounds(confounds: Confounds) -> Table:
+    return _table(("confounds", ""), told(confounds), right={1})
 
 
 def _steps(summary: Summary) -> Table:
