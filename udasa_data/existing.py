@@ -83,9 +83,10 @@ def score_file(
         raise UserError(f"{out}: is the file of the answers; give another --out")
     curves_file = calibration or out.with_suffix(".calibration.json")
     curves = read_curves(calibration) if calibration else None
+    answers = _digest(file)
     refs: list[ModelRef] = [config.nli, *config.value, config.sentiment]
     models = {ref.id: locate(ref) for ref in refs}
-    made_from = _made_from(file, config, models, calibration)
+    made_from = _made_from(answers, config, models, calibration)
     if (known := _made_already(out, made_from)) is not None:
         return ScoreResult(out, curves_file, known, reused=True)
     given = read_answers(file, need_logprobs=config.scoring.semantic == "cocoa")
@@ -108,12 +109,12 @@ def score_file(
 
 
 def _made_from(
-    file: Path, config: BuildConfig, models: dict[str, Located], calibration: Path | None
+    answers: str, config: BuildConfig, models: dict[str, Located], calibration: Path | None
 ) -> dict[str, Any]:
     """Return all that decides the scores, by the name a user knows it by."""
     value = [f"{ref.id} ({', '.join(ref.violation)})" for ref in config.value]
     return {
-        "answers": _digest(file),
+        "answers": answers,
         "nli": config.nli.id,
         "value": ", ".join(value),
         "sentiment": f"{config.sentiment.id} ({', '.join(config.sentiment.violation)})",
