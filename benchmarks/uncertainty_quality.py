@@ -2,8 +2,8 @@
 
 One row a corpus and estimator: AUROC and PRR against the labels, accuracy on the comparisons, with
 95% intervals over questions; length, a random score and a prompt's semantic entropy beside them.
-Answers are cut to their first sentences, six to a question (labelled_answers.py). Needs the corpora:
-set UDASA_DATA_DIR. Other scorers: --nli ID, --value ID:CLASS,… (may be given again).
+Answers are cut to their first sentences, six to a question (labelled_answers.py). Needs the
+corpora: set UDASA_DATA_DIR. Other scorers: --nli ID, --value ID:CLASS,… (may be given again).
 """
 
 from __future__ import annotations
@@ -87,8 +87,11 @@ def score(question: Question, models: Models) -> dict[str, Floats]:
     )
     u |= {f"semantic: {name}": ESTIMATORS[name](said) for name in SEMANTIC}
     counts = np.array([len(s) for s in one.sentences])
-    sides = [np.concatenate([c[i, :n] for i, n in enumerate(counts)]) for c in (entail, contradict)]
-    u["semantic: luq"] = semantic.luq(*np.nan_to_num(sides), counts)
+    said_e, said_c = (
+        np.nan_to_num(np.concatenate([cube[i, :n] for i, n in enumerate(counts)]))
+        for cube in (entail, contradict)
+    )
+    u["semantic: luq"] = semantic.luq(said_e, said_c, counts)
     clusters = meaning.meaning_clusters(said.entail, said.contradict)
     u["semantic entropy"] = np.full(k, meaning.semantic_entropy(clusters))
     return u
@@ -160,7 +163,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if not DATA.is_dir():
         sys.exit(f"skipped: no corpora in {DATA}; set UDASA_DATA_DIR to a folder that has them")
-    table, headline = [], {}
+    table: list[tuple[str, ...]] = []
+    headline: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         models = load(arguments, Path(folder) / "scores.sqlite")
         for name, loader in SETS.items():

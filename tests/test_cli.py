@@ -55,6 +55,8 @@ def test_the_table_tells_what_was_made(finished):
         "conservative",
         "mean Δu",
         "tokens/s",
+        "semantic ~ length",
+        "chosen is longer",
         "load_dataset",
     ):
         assert word in done.stdout

@@ -25,6 +25,22 @@ def test_model_flag_wins_over_the_file(tmp_path):
     assert resolve("qwen", {}, file=path).policy.id == presets().models["qwen"].policy.id
 
 
+def test_scorers_flag_wins_over_the_file(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(to_yaml(resolve("tiny", {})))
+    assert resolve(None, {}, scorers="hub", file=path).nli == presets().scorers["hub"].nli
+    said = {"nli": {"id": "org/name"}}
+    assert resolve(None, said, scorers="hub", file=path).nli.id == "org/name"
+
+
+def test_the_default_model_is_for_files_that_name_none(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("seed: 3\n")
+    assert resolve(None, {}, file=path, default="tiny").model == "tiny"
+    path.write_text("model: mistral\n")
+    assert resolve(None, {}, file=path, default="tiny").model == "mistral"
+
+
 def test_every_preset_resolves():
     for name, preset in presets().models.items():
         config = resolve(name, {})

@@ -73,6 +73,24 @@ def test_counts_agree_everywhere(run):
     assert counts["samples"] == len(samples) == 4 * (len(PROMPTS) - 1)
 
 
+def test_confounds_are_in_the_manifest_and_on_the_card(run):
+    told = json.loads((run.out / "manifest.json").read_text())["confounds"]
+    pairs = table(run.out, "pairs")
+    lengths = table_of_samples(run).select("prompt_id", "sample_id", "n_tokens")
+    chosen = pairs.join(
+        lengths, left_on=["prompt_id", "chosen_id"], right_on=["prompt_id", "sample_id"]
+    )
+    assert told["mean_length_chosen"] == pytest.approx(chosen["n_tokens"].mean())
+    assert -1 <= told["with_length"]["semantic"] <= 1
+    card = (run.dataset / "README.md").read_text()
+    assert "| semantic ~ length | " in card
+    assert "| chosen is longer | " in card
+
+
+def table_of_samples(run):
+    return pl.read_parquet(run.dataset / "samples" / "*.parquet")
+
+
 def test_stages_are_not_empty_and_their_texts_differ(run):
     pairs = table(run.out, "pairs")
     assert dict(pairs.schema) == dict(PAIRS)

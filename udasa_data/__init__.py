@@ -14,19 +14,31 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from udasa_data.config import BuildConfig, resolve
     from udasa_data.errors import UserError
+    from udasa_data.existing import ScoreResult, score_file
     from udasa_data.pipeline import BuildResult, build
     from udasa_data.schema import Stage
 
-__all__ = ["BuildConfig", "BuildResult", "Stage", "UserError", "build", "resolve"]
+__all__ = [
+    "BuildConfig",
+    "BuildResult",
+    "ScoreResult",
+    "Stage",
+    "UserError",
+    "build",
+    "resolve",
+    "score_file",
+]
 __version__ = "0.1.0"
 
 _HOME = {
     "BuildConfig": "config",
     "BuildResult": "pipeline",
+    "ScoreResult": "existing",
     "Stage": "schema",
     "UserError": "errors",
     "build": "pipeline",
     "resolve": "config",
+    "score_file": "existing",
 }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -10,11 +12,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from udasa_data.config import Calibration, Weights
+from udasa_data.errors import UserError
 from udasa_data.schema import CALIBRATED, Dimension
-from udasa_data.uncertainty.calibrate import Curve, apply_by_axis, fit_by_axis
+from udasa_data.uncertainty.calibrate import POOLED, Curve, apply_by_axis, fit_by_axis
 from udasa_data.uncertainty.combine import combine
 
 Floats: TypeAlias = NDArray[np.float64]
+Curves: TypeAlias = dict[str, dict[str, Curve]]  # by dimension, then axis
 
 CHUNK: Final = 2**18  # rows whose replicates are in memory at once
 
@@ -24,7 +28,7 @@ class Calibrated(NamedTuple):
 
     table: pl.DataFrame
     leave_one_out: Floats  # [N, K]: uncertainty without sample k; NaN at the row's own sample
-    curves: dict[str, dict[str, Curve]]  # by dimension, then axis
+    curves: Curves
 
 
 def calibrate(
@@ -38,18 +42,9 @@ def calibrate(
         options: from how many rows an axis has its own curve.
         weights: of the dimensions.
     """
-    curves, values = {}, {}
-    for dimension in Dimension:
-        raw = scores[f"u_{dimension}"].to_numpy()
-        curves[str(dimension)] = fit_by_axis(raw, axes, options.min_axis_rows)
-        values[dimension] = apply_by_axis(curves[dimension], raw, axes)
-    weight = np.array([getattr(weights, dimension) for dimension in Dimension])
-    stacked = np.stack([values[dimension] for dimension in Dimension], axis=-1)
-    uncertainty = combine(stacked, weight)
-    table = scores.select("prompt_id", "sample_id").with_columns(
-        *(pl.Series(f"c_{dimension}", values[dimension]) for dimension in Dimension),
-        pl.Series("uncertainty", uncertainty),
-    )
+    curves = fit_curves(scores, axes, options)
+    table, values = apply_curves(scores, axes, curves, weights)
+    weight = _weight(weights)
 
     def replicates_of(start: int) -> Floats:
         rows = slice(start, start + CHUNK)
@@ -59,15 +54,11 @@ def calibrate(
     with ThreadPoolExecutor() as pool:  # NumPy lets go of the interpreter
         replicates = list(pool.map(replicates_of, range(0, len(scores), CHUNK)))
     leave_one_out = np.concatenate(replicates) if replicates else np.empty((0, 0))
-    return Calibrated(table.select(CALIBRATED.names()), leave_one_out, curves)
+    return Calibrated(table, leave_one_out, curves)
 
 
 def _replicates(
-    scores: pl.DataFrame,
-    axes: NDArray[np.str_],
-    curves: dict[str, dict[str, Curve]],
-    weight: Floats,
-    c_value: Floats,
+    scores: pl.DataFrame, axes: NDArray[np.str_], curves: Curves, weight: Floats, c_value: Floats
 ) -> Floats:
     """Return [N, K]: the combined uncertainty of each row without sample k."""
     semantic, factual = (
@@ -83,7 +74,36 @@ def _replicates(
     return np.where(np.isfinite(semantic), combined, np.nan)
 
 
-def curves_to_json(curves: dict[str, dict[str, Curve]]) -> dict[str, Any]:
+def fit_curves(scores: pl.DataFrame, axes: NDArray[np.str_], options: Calibration) -> Curves:
+    """Return the mid-rank curves of all rows of a scores table, by dimension, then axis."""
+    return {
+        str(d): fit_by_axis(scores[f"u_{d}"].to_numpy(), axes, options.min_axis_rows)
+        for d in Dimension
+    }
+
+
+def apply_curves(
+    scores: pl.DataFrame, axes: NDArray[np.str_], curves: Curves, weights: Weights
+) -> tuple[pl.DataFrame, dict[Dimension, Floats]]:
+    """Calibrate and combine the rows of a scores table, whatever the curves were fitted on.
+
+    Returns:
+        the calibrated table, and its columns by dimension, [N] each.
+    """
+    values = {d: apply_by_axis(curves[d], scores[f"u_{d}"].to_numpy(), axes) for d in Dimension}
+    stacked = np.stack([values[d] for d in Dimension], axis=-1)
+    table = scores.select("prompt_id", "sample_id").with_columns(
+        *(pl.Series(f"c_{d}", values[d]) for d in Dimension),
+        pl.Series("uncertainty", combine(stacked, _weight(weights))),
+    )
+    return table.select(CALIBRATED.names()), values
+
+
+def _weight(weights: Weights) -> Floats:
+    return np.array([getattr(weights, dimension) for dimension in Dimension])
+
+
+def curves_to_json(curves: Curves) -> dict[str, Any]:
     """Return the curves as plain values: dimension → axis → {n, values, ranks}."""
     return {
         dimension: {
@@ -94,7 +114,7 @@ def curves_to_json(curves: dict[str, dict[str, Curve]]) -> dict[str, Any]:
     }
 
 
-def curves_from_json(stored: dict[str, Any]) -> dict[str, dict[str, Curve]]:
+def curves_from_json(stored: dict[str, Any]) -> Curves:
     """Return the curves that :func:`curves_to_json` made plain."""
     return {
         dimension: {
@@ -103,6 +123,24 @@ def curves_from_json(stored: dict[str, Any]) -> dict[str, dict[str, Curve]]:
         }
         for dimension, by_axis in stored.items()
     }
+
+
+def read_curves(path: Path) -> Curves:
+    """Read the ``calibration.json`` of an earlier run.
+
+    Raises:
+        UserError: unreadable, or no such file.
+    """
+    try:
+        curves = curves_from_json(json.loads(path.read_text(encoding="utf-8")))
+        whole = all(POOLED in curves[dimension] for dimension in Dimension)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, KeyError, TypeError, AttributeError):
+        whole = False
+    if not whole:
+        raise UserError(f"{path}: holds no calibration; give the calibration.json of a run")
+    return curves
 
 
 def _matrix(lists: pl.Series) -> Floats:

@@ -171,26 +171,36 @@ def presets() -> Presets:
 
 
 def resolve(
-    model: str | None, overrides: Json, *, scorers: str | None = None, file: Path | None = None
+    model: str | None,
+    overrides: Json,
+    *,
+    scorers: str | None = None,
+    file: Path | None = None,
+    default: str | None = None,
 ) -> BuildConfig:
     """Lay preset, file and flags over each other.
 
     Args:
         model: preset name, Hub id or local folder; None takes the file's ``model``.
         overrides: what the flags say; nested like the configuration, absent keys unsaid.
-        scorers: name of a scorer set; None takes the preset's.
+        scorers: name of a scorer set, over the file's; None takes the file's, or the preset's.
         file: a YAML file in the shape of the configuration, any subset of its keys.
+        default: the model where neither ``model`` nor the file names one.
 
     Raises:
         UserError: unknown model, key or value, said in one line.
     """
     given = _read_yaml(file) if file else {}
-    name = model or given.get("model")
+    name = model or given.get("model") or default
     if not isinstance(name, str):
         raise UserError("no model named: give --model NAME|HUB-ID|PATH (see: udasa-data models)")
-    layers = _merge(_merge(_base(name, scorers), {**given, "model": name}), overrides)
+    base = _base(name, scorers)
+    layers = _merge(base, {**given, "model": name})
+    if scorers:  # the flag wins over the file
+        layers |= _builtins(presets().scorers[scorers])
+    layers = _merge(layers, overrides)
     if "policy" in given and given.get("model", name) != name:
-        layers["policy"] = _base(name, scorers)["policy"]  # the flag wins over the file
+        layers["policy"] = base["policy"]  # the flag wins over the file
     return _convert(layers, where=str(file) if file else "the command line")
 
 

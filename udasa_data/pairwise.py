@@ -58,7 +58,7 @@ def plan_pairs(answers: Sequence[Answers]) -> list[TextPair]:
                 [n for n, s in enumerate(said) if is_checkable(s)] for said in one.sentences
             ]
         if all(len(said) == 1 for said in one.sentences):
-            one.prefix = one.row["messages"][-1]["content"] + " "
+            one.prefix = f"{one.row['messages'][-1]['content']} ".lstrip()
         one.first_pair = len(pairs)
         for i, said in enumerate(one.sentences):
             for j, other in enumerate(one.texts):

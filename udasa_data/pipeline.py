@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import msgspec
 import polars as pl
 
 from udasa_data.calibration import calibrate, curves_to_json
-from udasa_data.config import BuildConfig
+from udasa_data.config import BuildConfig, Precision
+from udasa_data.confounds import measure
 from udasa_data.engines import load_engine
+from udasa_data.model_files import Located
 from udasa_data.pairs import make_pairs
 from udasa_data.preparation import Prepared
 from udasa_data.progress import Progress, Silent
@@ -26,6 +28,8 @@ from udasa_data.scoring import Scorers, score_shard
 from udasa_data.stages import assign_stages
 from udasa_data.store import Run, replace_folder
 from udasa_data.summary import StepCost, Summary, count
+
+OnTruncated: TypeAlias = Callable[[str, int], None]
 
 
 @dataclass(frozen=True)
@@ -146,30 +150,47 @@ def _score(prepared: Prepared, progress: Progress) -> None:
             scored = score_shard(prompts, samples, scorers, prepared.config.scoring, on_share)
             prepared.shards["scores"].write(number, scored.scores, scored.dropped)
             started = _add_cost(prepared.run, "scores", started, int(samples["n_tokens"].sum()))
-        _add_notes(
-            prepared.run,
-            "scores",
-            [
-                f"{name}: {n:,} texts were cut to its maximum length"
-                for name, n in truncated.items()
-            ],
-        )
+        _add_notes(prepared.run, "scores", truncation_notes(truncated))
 
 
-def _load_scorers(prepared: Prepared, on_truncated: Any) -> Scorers:
-    from udasa_data.scorers.batching import Options, resolve_precision
+def truncation_notes(truncated: Mapping[str, int]) -> list[str]:
+    """Return what to tell of the texts that scorers, by name, could not read whole."""
+    return [f"{name}: {n:,} texts were cut to its maximum length" for name, n in truncated.items()]
+
+
+def _load_scorers(prepared: Prepared, on_truncated: OnTruncated) -> Scorers:
+    from udasa_data.scorers.batching import resolve_precision
+
+    # recorded, so that a run that moves to another machine goes on as it began
+    recorded = prepared.run.manifest.get("precision", {})
+    key = prepared.keys["scores"]
+    precision = recorded.get(key) or resolve_precision(prepared.config.scoring.precision)
+    prepared.run.save_manifest(precision={key: precision})
+    return load_scorers(prepared.config, prepared.models, precision, on_truncated)
+
+
+def load_scorers(
+    config: BuildConfig,
+    models: Mapping[str, Located],
+    precision: Precision,
+    on_truncated: OnTruncated,
+) -> Scorers:
+    """Load the scorers of a configuration, with the user's score cache.
+
+    Args:
+        config: names them.
+        models: each of them, located, by id.
+        precision: as ``resolve_precision`` resolved it.
+        on_truncated: told a scorer's name and how many texts it could not read whole.
+    """
+    from udasa_data.scorers.batching import Options
     from udasa_data.scorers.cache import ScoreCache, default_file
     from udasa_data.scorers.nli import NliScorer
     from udasa_data.scorers.value import ValueScorer
 
-    config, models = prepared.config, prepared.models
-    scoring = config.scoring
-    # recorded, so that a run that moves to another machine goes on as it began
-    recorded = prepared.run.manifest.get("precision", {})
-    precision = recorded.get(prepared.keys["scores"]) or resolve_precision(scoring.precision)
-    prepared.run.save_manifest(precision={prepared.keys["scores"]: precision})
-    cache = ScoreCache(default_file())
-    options = Options(scoring.max_length, precision, cache, on_truncated)
+    options = Options(
+        config.scoring.max_length, precision, ScoreCache(default_file()), on_truncated
+    )
     return Scorers(
         NliScorer(models[config.nli.id], options),
         [ValueScorer(ref, models[ref.id], options) for ref in config.value],
@@ -201,7 +222,8 @@ def _pair(prepared: Prepared) -> None:
     run.write_text("calibration.json", json.dumps(curves_to_json(calibrated.curves)) + "\n")
     counts = count(prompts, answers, pairs, dropped, (staged.low, staged.high))
     _add_cost(run, "dataset", started, 0)
-    run.save_manifest(counts=msgspec.to_builtins(counts))
+    confounds = measure(answers, pairs)
+    run.save_manifest(counts=msgspec.to_builtins(counts), confounds=msgspec.to_builtins(confounds))
     columns = dict.fromkeys([*SAMPLES, *SCORES, *CALIBRATED, "axis", "mode", "source"])
     published = answers.select(list(columns))
     replace_folder(
@@ -251,6 +273,7 @@ def _summary(run: Run) -> Summary:
     return msgspec.convert(
         {
             "counts": run.manifest["counts"],
+            "confounds": run.manifest["confounds"],
             "steps": run.manifest.get("steps", {}),
             "notes": [note for notes in run.manifest["notes"].values() for note in notes],
         },

@@ -18,10 +18,18 @@ from udasa_data.sources import fingerprint, parse_source
 from udasa_data.store import Run, Shards, code_hash, differing, key_of
 
 # What decides the result of a step, beside its inputs: a change here makes it anew.
-_CODE: Final = {
+CODE: Final = {
     "samples": ("sampling.py", "engines"),
     "scores": ("scoring.py", "pairwise.py", "estimators.py", "claims.py", "uncertainty", "scorers"),
-    "dataset": ("calibration.py", "pairs.py", "stages.py", "uncertainty", "publish", "summary.py"),
+    "dataset": (
+        "calibration.py",
+        "pairs.py",
+        "stages.py",
+        "uncertainty",
+        "publish",
+        "summary.py",
+        "confounds.py",
+    ),
 }
 _VERSIONS: Final = ("udasa", "torch", "transformers", "datasets", "polars", "numpy")
 
@@ -50,13 +58,13 @@ class Prepared:
         self.engine, self.engine_reason = choose_engine(config.engine)
         self.inputs = self._inputs()
         samples_key = key_of(self.inputs)
-        scores_key = key_of(samples_key, self._scored_with(), code_hash(_CODE["scores"]))
+        scores_key = key_of(samples_key, self._scored_with(), code_hash(CODE["scores"]))
         paired_with = [config.calibration, config.weights, config.pairing, config.stages]
         self.keys = {
             "samples": samples_key,
             "scores": scores_key,
             "dataset": key_of(
-                scores_key, msgspec.to_builtins(paired_with), code_hash(_CODE["dataset"])
+                scores_key, msgspec.to_builtins(paired_with), code_hash(CODE["dataset"])
             ),
         }
         n_shards = -(-len(self.loaded.prompts) // config.shard_size)
@@ -93,7 +101,7 @@ class Prepared:
             "batch_tokens": config.batch_tokens,
             "engine": self.engine,
             **{f"sampling.{k}": v for k, v in msgspec.to_builtins(config.sampling).items()},
-            "code of the sampling step": code_hash(_CODE["samples"]),
+            "code of the sampling step": code_hash(CODE["samples"]),
         }
 
     def _scored_with(self) -> dict[str, Any]:
@@ -149,7 +157,7 @@ class Prepared:
             prompt_commits=self.commits,
             models={_name(ref): self.models[ref.id].fingerprint for ref in refs},
             engine={"name": self.engine, "reason": self.engine_reason},
-            code={step: code_hash(names) for step, names in _CODE.items()},
+            code={step: code_hash(names) for step, names in CODE.items()},
             versions={"python": platform.python_version(), **{n: version(n) for n in _VERSIONS}},
             finished=None,
         )

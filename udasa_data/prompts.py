@@ -121,17 +121,13 @@ def _fold(text: str) -> str:
 
 def _prompt(source: Source, row: Row) -> dict[str, Any] | Why:
     """Return a row of the prompts table, or why the source row makes none."""
-    messages = _messages(row)
+    messages = turns_of(row)
     axis = _axis(source, row)
     mode = row.side.get("mode") or (Mode.COMPLETION if row.column == "text" else Mode.CHAT)
     if isinstance(messages, Why):
         return messages
     if axis not in set(Axis) or mode not in set(Mode):
         return Why.MALFORMED
-    while messages and messages[-1].role == "assistant":
-        messages = messages[:-1]
-    if not messages or not messages[-1].content:
-        return Why.EMPTY_PROMPT
     context = row.side.get("context")
     context = (context.strip() or None) if isinstance(context, str) else None
     return {
@@ -143,6 +139,16 @@ def _prompt(source: Source, row: Row) -> dict[str, Any] | Why:
         "split": source.split,
         "context": context,
     }
+
+
+def turns_of(row: Row) -> list[Message] | Why:
+    """Return the turns in a prompt cell, up to the one to be answered, or why there are none."""
+    messages = _messages(row)
+    if isinstance(messages, Why):
+        return messages
+    while messages and messages[-1].role == "assistant":
+        messages = messages[:-1]
+    return messages if messages and messages[-1].content else Why.EMPTY_PROMPT
 
 
 def _messages(row: Row) -> list[Message] | Why:

@@ -131,6 +131,17 @@ CALIBRATED: Final = pl.Schema(
     }
 )
 
+# what scoring a file of existing answers adds to its columns
+ADDED: Final = pl.Schema(
+    {
+        "set_aside": pl.String(),  # why the row has no scores: empty_sample | too_few_samples
+        **{name: dtype for name, dtype in SCORES.items() if "leave_one_out" not in name},
+        **CALIBRATED,
+    }
+)
+ADDED.pop("prompt_id")
+ADDED.pop("sample_id")
+
 _PAIR_SIDE = {f"u_{d}_{side}": _F for side in ("chosen", "rejected") for d in Dimension}
 
 PAIRS: Final = pl.Schema(

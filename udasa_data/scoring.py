@@ -102,7 +102,7 @@ def _too_few(prompt_id: str, n: int) -> dict[str, Any]:
 def _value_pairs(one: Answers) -> list[TextPair]:
     question = one.row["messages"][-1]["content"]
     if one.row["axis"] == Axis.SENTIMENT:
-        return [TextPair(f"{question} {text}", "") for text in one.texts]
+        return [TextPair(f"{question} {text}".lstrip(), "") for text in one.texts]
     return [TextPair(question, text) for text in one.texts]
 
 

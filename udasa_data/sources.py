@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,13 +14,13 @@ import polars as pl
 from udasa_data.config import EMBEDDED, presets
 from udasa_data.errors import UserError, nearest
 from udasa_data.hub import commit_of
+from udasa_data.row_files import SUFFIXES, read_parquet, text_rows
 from udasa_data.schema import Axis
 
 # Tried in this order; the first that a source has is its prompt column.
 PROMPT_COLUMNS: Final = ("prompt", "messages", "question", "instruction", "text", "chosen")
 # Read along when present.
 SIDE_COLUMNS: Final = ("input", "context", "axis", "mode", "subset")
-SUFFIXES: Final = (".jsonl", ".json", ".csv", ".parquet", ".txt")
 
 _SOURCE = re.compile(
     r"(?:(?P<axis>[a-z]+)=)?(?P<place>[^#:]+)(?::(?P<config>[^/#]*)(?:/(?P<split>[^#]+))?)?"
@@ -142,86 +140,13 @@ def _read_file(source: Source) -> _Table:
         path = Path(str(files("udasa_data").joinpath("tiny", "prompts.jsonl")))
     elif path.suffix not in SUFFIXES:
         raise UserError(f"{path}: unknown kind of file (known: {', '.join(SUFFIXES)})")
-    try:
-        if path.suffix == ".parquet":
-            return _read_parquet(path, source.column)
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise UserError(
-            f"{path}, line {line}: not UTF-8 text; convert the file to UTF-8"
-        ) from error
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    reader = {".jsonl": _jsonl, ".json": _json, ".csv": _csv, ".txt": _txt}[path.suffix]
-    rows = reader(path, text)
+    if path.suffix == ".parquet":
+        side = {*PROMPT_COLUMNS, *SIDE_COLUMNS, source.column}
+        table = read_parquet(path, lambda name: name in side)
+        columns = {*pl.read_parquet_schema(path)}
+        return _Table(columns, [(f"row {n}", r) for n, r in enumerate(table.to_dicts(), 1)])
+    rows = text_rows(path)
     return _Table({column for _, row in rows for column in row}, rows)
-
-
-def _read_parquet(path: Path, column: str | None) -> _Table:
-    try:
-        with path.open("rb"):  # polars' own error for a missing file is less clear
-            columns = list(pl.read_parquet_schema(path))
-            wanted = [name for name in columns if name in (*PROMPT_COLUMNS, *SIDE_COLUMNS, column)]
-            table = pl.read_parquet(path, columns=wanted)
-    except pl.exceptions.PolarsError as error:
-        raise UserError(f"{path}: not a readable Parquet file") from error
-    rows = [(f"row {n}", row) for n, row in enumerate(table.iter_rows(named=True), 1)]
-    return _Table(set(columns), rows)
-
-
-def _record(value: object, path: Path, where: str) -> dict[str, Any]:
-    if isinstance(value, str):
-        return {"prompt": value}
-    if isinstance(value, dict):
-        return value
-    kind = type(value).__name__
-    raise UserError(f"{path}, {where}: an object or a string is needed, not a JSON {kind}")
-
-
-def _jsonl(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
-    rows = []
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            try:
-                value = json.loads(line)
-            except json.JSONDecodeError as error:
-                problem = f"malformed JSON ({error.msg}, column {error.colno})"
-                raise UserError(f"{path}, line {number}: {problem}") from error
-            rows.append((f"line {number}", _record(value, path, f"line {number}")))
-    return rows
-
-
-def _json(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
-    try:
-        values = json.loads(text) if text.strip() else []
-    except json.JSONDecodeError as error:
-        problem = f"malformed JSON ({error.msg}, column {error.colno})"
-        raise UserError(f"{path}, line {error.lineno}: {problem}") from error
-    if not isinstance(values, list):
-        raise UserError(f"{path}: a JSON array of rows is needed; one object a line is .jsonl")
-    return [(f"item {n}", _record(value, path, f"item {n}")) for n, value in enumerate(values, 1)]
-
-
-def _csv(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
-    reader = csv.DictReader(text.splitlines(keepends=True), strict=True)
-    rows = []
-    try:
-        for row in reader:
-            line = reader.line_num
-            if None in row or None in row.values():
-                wanted = len(reader.fieldnames or ())
-                raise UserError(f"{path}, line {line}: not the {wanted} fields of the header")
-            rows.append((f"line {line}", dict(row)))
-    except csv.Error as error:
-        raise UserError(f"{path}, line {reader.line_num}: malformed CSV ({error})") from error
-    return rows
-
-
-def _txt(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
-    del path
-    lines = enumerate(text.splitlines(), 1)
-    return [(f"line {n}", {"prompt": line}) for n, line in lines if line.strip()]
 
 
 def _read_hub(source: Source, commit: str) -> _Table:

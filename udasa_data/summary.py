@@ -52,11 +52,40 @@ class Counts(msgspec.Struct, frozen=True):
     thresholds: tuple[float, float] | None  # low, high of delta_u
 
 
+class Confounds(msgspec.Struct, frozen=True):
+    """What the uncertainties go along with, beside what they are meant to measure.
+
+    None where a figure is not defined: a rank correlation of a constant or of fewer than two
+    finite rows, a share of nothing. Correlations are Spearman's, over all answers.
+    """
+
+    length_unit: str  # tokens | words
+    with_length: dict[str, float | None]  # dimension → of its raw uncertainty and the length
+    between: dict[str, float | None]  # "semantic ~ factual" … → of the two raw uncertainties
+    refusal_rate: float | None  # of the non-empty answers
+    homogeneous_share: float | None  # of the scored prompts
+    mean_length_chosen: float | None
+    mean_length_rejected: float | None
+    chosen_longer_share: float | None  # of the pairs; equal lengths are not longer
+
+
 class Summary(msgspec.Struct, frozen=True):
-    """Counts, costs by step, and the notes a user should read."""
+    """Counts, confounds, costs by step, and the notes a user should read."""
 
     counts: Counts
+    confounds: Confounds
     steps: dict[str, StepCost]
+    notes: tuple[str, ...]
+
+
+class ScoreSummary(msgspec.Struct, frozen=True):
+    """What scoring a file of existing answers came to."""
+
+    rows: int
+    prompts: int
+    set_aside: dict[str, dict[str, int]]  # what → why → how many
+    dimensions: dict[str, DimensionSummary]
+    confounds: Confounds
     notes: tuple[str, ...]
 
 
@@ -77,8 +106,7 @@ def count(
         thresholds: low and high of the stages, NaN when there are none.
     """
     said = answers.filter(pl.col("text") != "")
-    chat = pl.col("axis") != Axis.SENTIMENT
-    claims = said.filter(chat & (pl.col("n_claims") > 0))
+    chat = said.filter(pl.col("axis") != Axis.SENTIMENT)
     grouped: dict[str, dict[str, int]] = {}
     for what, why, n in dropped.group_by("what", "why").len().sort("what", "why").iter_rows():
         grouped.setdefault(what, {})[why] = n
@@ -87,15 +115,24 @@ def count(
         samples=len(answers),
         pairs=len(pairs),
         homogeneous=said.filter(pl.col("homogeneous"))["prompt_id"].n_unique(),
-        no_claim=len(said.filter(chat)) - len(claims),
+        no_claim=len(chat.filter(pl.col("n_claims") == 0)),
         dropped=grouped,
         stages={str(s): _stage(pairs.filter(pl.col("stage") == s.value)) for s in Stage},
-        dimensions={
-            str(d): _dimension(claims if d is Dimension.FACTUAL else said, f"u_{d}")
-            for d in Dimension
-        },
+        dimensions=count_dimensions(said),
         thresholds=None if math.isnan(thresholds[0]) else thresholds,
     )
+
+
+def count_dimensions(said: pl.DataFrame) -> dict[str, DimensionSummary]:
+    """Count what was scored of non-empty answers; the factual dimension applies to claims.
+
+    Args:
+        said: answers with ``u_*``, ``axis`` and ``n_claims``.
+    """
+    claims = said.filter((pl.col("axis") != Axis.SENTIMENT) & (pl.col("n_claims") > 0))
+    return {
+        str(d): _dimension(claims if d is Dimension.FACTUAL else said, f"u_{d}") for d in Dimension
+    }
 
 
 def _stage(pairs: pl.DataFrame) -> StageSummary:

@@ -117,6 +117,41 @@ def build(
 
 
 @app.command()
+def score(
+    file: Annotated[
+        Path,
+        typer.Argument(help="A .parquet, .jsonl or .csv file: prompt_id or prompt, and text."),
+    ],
+    out: Annotated[Path, typer.Option(help="The .parquet file to write.", dir_okay=False)],
+    scorers: Annotated[
+        str | None, typer.Option(help="Scorer set of presets.yaml: tiny or hub. [tiny]")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A YAML file, as for build.", dir_okay=False)
+    ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(help="A run's calibration.json, applied without refitting.", dir_okay=False),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Score existing answers, three or more a prompt. Killed? The same command goes on."""
+    from udasa_data.cli.progress import Bars
+    from udasa_data.cli.tables import score_tables
+    from udasa_data.config import resolve
+    from udasa_data.existing import score_file
+
+    resolved = resolve(None, {}, scorers=scorers, file=config, default=DEFAULT_MODEL)
+    with Bars() as bars:
+        result = score_file(file, out, resolved, calibration, bars)
+    if as_json:
+        places = {"out": str(result.out), "calibration": str(result.calibration)}
+        _print_json(places, result.reused, result.summary)
+        return
+    score_tables(result)
+
+
+@app.command()
 def models() -> None:
     """List the model presets."""
     from udasa_data.cli.tables import models_table
@@ -166,10 +201,13 @@ def _run_build(config: Any, out: Path, *, as_json: bool) -> None:
     with Bars() as bars:
         result = build_dataset(config, out, bars)
     if as_json:
-        import msgspec
-
-        facts = msgspec.to_builtins(result.summary)
-        places = {"out": str(result.out), "dataset": str(result.dataset), "reused": result.reused}
-        typer.echo(json.dumps({**places, **facts}))
+        places = {"out": str(result.out), "dataset": str(result.dataset)}
+        _print_json(places, result.reused, result.summary)
         return
     summary_tables(result)
+
+
+def _print_json(places: dict[str, str], reused: bool, summary: Any) -> None:
+    import msgspec
+
+    typer.echo(json.dumps({**places, "reused": reused, **msgspec.to_builtins(summary)}))

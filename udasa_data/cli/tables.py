@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -11,9 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from udasa_data.config import Presets
+from udasa_data.confounds import told
+from udasa_data.existing import ScoreResult
 from udasa_data.pipeline import BuildResult
 from udasa_data.reading import PairView
-from udasa_data.summary import Summary
+from udasa_data.summary import Confounds, Summary
 
 
 def summary_tables(result: BuildResult) -> None:
@@ -22,13 +24,40 @@ def summary_tables(result: BuildResult) -> None:
     summary = result.summary
     if result.reused:
         console.print(f"Nothing to do: {result.out} holds this build already.")
-    for table in (_counts(summary), _stages(summary), _steps(summary)):
+    tables = (_counts(summary), _stages(summary), _confounds(summary.confounds), _steps(summary))
+    for table in tables:
         console.print(table)
     for note in summary.notes:
         console.print(Text(f"note: {note}"))
     console.print(Text(f"dataset: {result.dataset}"))
     load = f'datasets.load_dataset("{result.dataset}", "conservative", split="train")'
     console.print(Text(load), soft_wrap=True)
+
+
+def score_tables(result: ScoreResult) -> None:
+    """Print what scoring a file came to, and where the scores are."""
+    console = Console()
+    summary = result.summary
+    if result.reused:
+        console.print(f"Nothing to do: {result.out} holds these scores already.")
+    rows = [("rows", f"{summary.rows:,}", ""), ("prompts", f"{summary.prompts:,}", "")]
+    rows += _left_out(summary.set_aside)
+    console.print(_table(("", "count", ""), rows, right={1}))
+    shares = [
+        (
+            name,
+            f"{d.finite:,}",
+            f"{_share(d.finite, d.applies_to)} of {d.applies_to:,}",
+            _figure(d.mean),
+        )
+        for name, d in summary.dimensions.items()
+    ]
+    console.print(_table(("dimension", "scored", "", "mean u"), shares, right={1, 3}))
+    console.print(_confounds(summary.confounds))
+    for note in summary.notes:
+        console.print(Text(f"note: {note}"))
+    console.print(Text(f"scores: {result.out}"))
+    console.print(Text(f"calibration: {result.calibration}"))
 
 
 def models_table(presets: Presets) -> None:
@@ -69,11 +98,7 @@ def _counts(summary: Summary) -> Table:
         ("samples", f"{counts.samples:,}", ""),
         ("pairs", f"{counts.pairs:,}", f"{_share(counts.pairs, counts.prompts)} of the prompts"),
     ]
-    rows += [
-        (f"left out: {what}", f"{n:,}", why.replace("_", " "))
-        for what, reasons in counts.dropped.items()
-        for why, n in sorted(reasons.items(), key=lambda item: -item[1])
-    ]
+    rows += _left_out(counts.dropped)
     rows += [
         (
             f"scored: {name}",
@@ -83,6 +108,14 @@ def _counts(summary: Summary) -> Table:
         for name, d in counts.dimensions.items()
     ]
     return _table(("", "count", ""), rows, right={1})
+
+
+def _left_out(dropped: Mapping[str, Mapping[str, int]]) -> list[tuple[str, str, str]]:
+    return [
+        (f"left out: {what}", f"{n:,}", why.replace("_", " "))
+        for what, reasons in dropped.items()
+        for why, n in sorted(reasons.items(), key=lambda item: -item[1])
+    ]
 
 
 def _stages(summary: Summary) -> Table:
@@ -97,6 +130,10 @@ def _stages(summary: Summary) -> Table:
         for name, s in summary.counts.stages.items()
     ]
     return _table(("stage", "pairs", "mean Δu", "from", "to"), rows, right={1, 2, 3, 4})
+
+
+def _confounds(confounds: Confounds) -> Table:
+    return _table(("confounds", ""), told(confounds), right={1})
 
 
 def _steps(summary: Summary) -> Table:

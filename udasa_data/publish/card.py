@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from string import Template
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from udasa_data.config import BuildConfig, to_yaml
+from udasa_data.confounds import told
 from udasa_data.schema import Stage
 from udasa_data.summary import Counts, Summary
 
@@ -35,6 +36,7 @@ def card(config: BuildConfig, summary: Summary, written: Mapping[str, str]) -> s
         stages=_table(("stage", "pairs", "mean Δu", "Δu from", "to"), _stage_rows(counts)),
         dropped=_table(("what", "why", "count"), _dropped_rows(counts)),
         dimensions=_table(("dimension", "applies to", "scored", "mean u"), _dimension_rows(counts)),
+        confounds=_table(("what", "figure"), told(summary.confounds)),
         config=to_yaml(config).rstrip(),
     )
     return f"---\n{yaml.safe_dump(_front_matter(written), sort_keys=False)}---\n\n{body}"
@@ -90,7 +92,7 @@ def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     if not rows:
         return "None."
     lines = [header, tuple("---" for _ in header), *rows]

@@ -1,0 +1,226 @@
+"""``score_file()``: the uncertainties of answers that exist already, with no policy model.
+
+The same scoring step as a build's, on a file of one row an answer. ``out`` is written once, at
+the end; a killed run is started again, and finds in the score cache what its finished shards had
+scored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from udasa_data.answer_files import GivenAnswers, read_answers
+from udasa_data.calibration import apply_curves, curves_to_json, fit_curves, read_curves
+from udasa_data.config import BuildConfig, ModelRef
+from udasa_data.confounds import measure
+from udasa_data.errors import UserError
+from udasa_data.model_files import Located, locate
+from udasa_data.pipeline import load_scorers, truncation_notes
+from udasa_data.preparation import CODE
+from udasa_data.progress import Progress, Silent
+from udasa_data.schema import ADDED, SCORES, Why
+from udasa_data.scoring import score_shard
+from udasa_data.store import code_hash, differing, write_atomically
+from udasa_data.summary import ScoreSummary, count_dimensions
+
+_METADATA: Final = "udasa"  # the key in the Parquet file's own metadata
+_CODE: Final = (*CODE["scores"], "existing.py", "answer_files.py", "calibration.py")
+
+
+@dataclass(frozen=True)
+class ScoreResult:
+    """A scored file.
+
+    Attributes:
+        out: the Parquet file: the input's columns, then those of ``schema.ADDED``.
+        calibration: the file of the curves.
+        summary: counts, confounds and notes.
+        reused: nothing had to be done.
+    """
+
+    out: Path
+    calibration: Path
+    summary: ScoreSummary
+    reused: bool
+
+
+def score_file(
+    file: Path,
+    out: Path,
+    config: BuildConfig,
+    calibration: Path | None = None,
+    progress: Progress | None = None,
+) -> ScoreResult:
+    """Score the answers in a file in the three dimensions.
+
+    Every row of the file is a row of ``out``, in its order. Empty answers, and all answers to a
+    prompt with fewer than three others that are not empty, keep NaN and say why in ``set_aside``.
+
+    Args:
+        file: .parquet, .jsonl or .csv, see :mod:`udasa_data.answer_files`.
+        out: the .parquet file to write. One that the same call made is left as it is; any other
+            is never overwritten.
+        config: see :func:`udasa_data.config.resolve`; what concerns the policy is not used.
+        calibration: the ``calibration.json`` of an earlier run, applied as it is; None fits the
+            curves on this file, and saves them beside ``out`` as ``NAME.calibration.json``.
+        progress: told how the scoring goes.
+
+    Raises:
+        UserError: something the user can put right; nothing is written.
+    """
+    if out.suffix != ".parquet":
+        raise UserError(f"{out}: the scores are a Parquet file; give a name that ends in .parquet")
+    if out.resolve() == file.resolve():
+        raise UserError(f"{out}: is the file of the answers; give another --out")
+    curves_file = calibration or out.with_suffix(".calibration.json")
+    curves = read_curves(calibration) if calibration else None
+    answers = _digest(file)
+    refs: list[ModelRef] = [config.nli, *config.value, config.sentiment]
+    models = {ref.id: locate(ref) for ref in refs}
+    made_from = _made_from(answers, config, models, calibration)
+    if (known := _made_already(out, made_from)) is not None:
+        return ScoreResult(out, curves_file, known, reused=True)
+    given = read_answers(file, need_logprobs=config.scoring.semantic == "cocoa")
+    scores, notes = _score(given, config, models, progress or Silent())
+    axes = scores.join(given.prompts, on="prompt_id", how="left", maintain_order="left")["axis"]
+    of_row = axes.to_numpy().astype(str)
+    fitted = curves or fit_curves(scores, of_row, config.calibration)
+    calibrated, _ = apply_curves(scores, of_row, fitted, config.weights)
+    scored = scores.with_columns(*calibrated.drop("prompt_id", "sample_id"), axes)
+    rows = _by_row(given, scored)
+    summary = _summary(given, rows, notes)
+    if curves is None:
+        text = json.dumps(curves_to_json(fitted)) + "\n"
+        write_atomically(curves_file, lambda path: _write_text(path, text))
+    metadata = {"made_from": made_from, "summary": msgspec.to_builtins(summary)}
+    stored = {_METADATA: json.dumps(metadata, allow_nan=False)}
+    table = pl.concat([given.table, rows.select(ADDED.names())], how="horizontal")
+    write_atomically(out, lambda path: table.write_parquet(path, metadata=stored))
+    return ScoreResult(out, curves_file, summary, reused=False)
+
+
+def _made_from(
+    answers: str, config: BuildConfig, models: dict[str, Located], calibration: Path | None
+) -> dict[str, Any]:
+    """Return all that decides the scores, by the name a user knows it by."""
+    value = [f"{ref.id} ({', '.join(ref.violation)})" for ref in config.value]
+    return {
+        "answers": answers,
+        "nli": config.nli.id,
+        "value": ", ".join(value),
+        "sentiment": f"{config.sentiment.id} ({', '.join(config.sentiment.violation)})",
+        "model weights": {name: located.fingerprint for name, located in models.items()},
+        "shard_size": config.shard_size,
+        **{f"scoring.{k}": v for k, v in msgspec.to_builtins(config.scoring).items()},
+        **{f"calibration.{k}": v for k, v in msgspec.to_builtins(config.calibration).items()},
+        **{f"weights.{k}": v for k, v in msgspec.to_builtins(config.weights).items()},
+        "calibration": _digest(calibration) if calibration else "fitted",
+        "code": code_hash(_CODE),
+    }
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _made_already(out: Path, made_from: dict[str, Any]) -> ScoreSummary | None:
+    """Return what ``out`` came to, where the same call made it; None where it does not exist.
+
+    Raises:
+        UserError: it exists and is something else.
+    """
+    if not out.exists():
+        return None
+    try:
+        found = json.loads(pl.read_parquet_metadata(out)[_METADATA])
+        summary = msgspec.convert(found["summary"], ScoreSummary)
+    except (OSError, pl.exceptions.PolarsError, KeyError, ValueError) as error:
+        raise UserError(f"{out} exists and holds no scores; give another --out") from error
+    if differences := differing(found["made_from"], made_from):
+        raise UserError(
+            f"{out} holds scores that differ in: {'; '.join(differences)}. Give another --out, or "
+            "delete that file"
+        )
+    return summary
+
+
+def _score(
+    given: GivenAnswers, config: BuildConfig, models: dict[str, Located], progress: Progress
+) -> tuple[pl.DataFrame, list[str]]:
+    """Score shard by shard of prompts; return the scores and notes of what was not read whole.
+
+    Only the scores of all shards are held; texts paired and logits are one shard's at a time.
+    """
+    from udasa_data.scorers.batching import resolve_precision
+
+    truncated: Counter[str] = Counter()
+    precision = resolve_precision(config.scoring.precision)
+    scorers = load_scorers(config, models, precision, lambda name, n: truncated.update({name: n}))
+    number = given.prompts.select("prompt_id", prompt=pl.int_range(pl.len()))
+    samples = given.samples.join(number, on="prompt_id", how="left").sort("prompt", "sample_id")
+    ends = np.cumsum(samples.group_by("prompt", maintain_order=True).len()["len"].to_numpy())
+    progress.start("scores", len(given.prompts), 0)
+    shards = []
+    for first in range(0, len(given.prompts), config.shard_size):
+        prompts = given.prompts.slice(first, config.shard_size)
+        start = ends[first - 1] if first else 0
+        of_shard = samples.slice(start, ends[first + len(prompts) - 1] - start)
+
+        def on_share(share: float, size: int = len(prompts)) -> None:
+            progress.advance(share * size)
+
+        scored = score_shard(prompts, of_shard, scorers, config.scoring, on_share)
+        shards.append(scored.scores.drop(name for name in SCORES if "leave_one_out" in name))
+    progress.finish()
+    return pl.concat(shards), truncation_notes(truncated)
+
+
+def _by_row(given: GivenAnswers, scored: pl.DataFrame) -> pl.DataFrame:
+    """Return a row for each of the file's: the sample, its scores, and why it has none."""
+    rows = given.samples.join(
+        scored, on=["prompt_id", "sample_id"], how="left", maintain_order="left"
+    )
+    floats = [name for name, dtype in ADDED.items() if dtype == pl.Float64]
+    why = (
+        pl.when(pl.col("text") == "")
+        .then(pl.lit(Why.EMPTY_SAMPLE.value))
+        .when(pl.col("homogeneous").is_null())
+        .then(pl.lit(Why.TOO_FEW_SAMPLES.value))
+        .alias("set_aside")
+    )
+    return rows.with_columns(why, *(pl.col(name).fill_null(np.nan) for name in floats))
+
+
+def _summary(given: GivenAnswers, rows: pl.DataFrame, notes: list[str]) -> ScoreSummary:
+    scored = rows.filter(pl.col("homogeneous").is_not_null())
+    n_empty = len(rows.filter(pl.col("set_aside") == Why.EMPTY_SAMPLE.value))
+    n_too_few = len(given.prompts) - scored["prompt_id"].n_unique()
+    set_aside = {
+        "prompt": {Why.TOO_FEW_SAMPLES.value: n_too_few},
+        "sample": {Why.EMPTY_SAMPLE.value: n_empty},
+    }
+    return ScoreSummary(
+        rows=len(rows),
+        prompts=len(given.prompts),
+        set_aside={what: reasons for what, reasons in set_aside.items() if any(reasons.values())},
+        dimensions=count_dimensions(scored.filter(pl.col("set_aside").is_null())),
+        confounds=measure(scored, None, given.length),
+        notes=(*given.notes, *notes),
+    )
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,158 @@
+"""Files of rows: .jsonl, .json, .csv, .parquet and .txt, read with where each row stands."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import polars as pl
+
+from udasa_data.errors import UserError
+
+SUFFIXES: Final = (".jsonl", ".json", ".csv", ".parquet", ".txt")
+TABLE_SUFFIXES: Final = (".jsonl", ".csv", ".parquet")  # a row is a record of named cells
+
+_KINDS: Final = {int: "number", float: "number", str: "string", bool: "boolean", dict: "object"}
+
+
+class FileTable(NamedTuple):
+    """A file as it is, and where each of its rows stands: ``line 7``, ``row 3``."""
+
+    table: pl.DataFrame
+    places: list[str]
+
+
+def read_table(path: Path) -> FileTable:
+    """Read a .jsonl, .csv or .parquet file whole, with all its columns in their order.
+
+    Cells of a CSV file are strings. A JSON Lines file may leave keys out; each of its columns must
+    hold one kind of value (numbers with and without a fraction are one).
+
+    Raises:
+        UserError: unreadable, malformed, not UTF-8, without rows, or of mixed kinds.
+    """
+    if path.suffix not in TABLE_SUFFIXES:
+        raise UserError(f"{path}: unknown kind of file (known: {', '.join(TABLE_SUFFIXES)})")
+    if path.suffix == ".parquet":
+        table = read_parquet(path)
+        found = FileTable(table, [f"row {n}" for n in range(1, len(table) + 1)])
+    else:
+        rows = text_rows(path)
+        _refuse_mixed_kinds(path, rows)
+        table = pl.DataFrame([row for _, row in rows], infer_schema_length=None)
+        found = FileTable(table, [where for where, _ in rows])
+    if found.table.is_empty():
+        raise UserError(f"{path}: holds no rows")
+    return found
+
+
+def _refuse_mixed_kinds(path: Path, rows: list[tuple[str, dict[str, Any]]]) -> None:
+    """Raise a UserError at the first cell of another kind than those above it in its column."""
+    first: dict[str, tuple[str, str]] = {}
+    for where, row in rows:
+        for name, cell in row.items():
+            if cell is None:
+                continue
+            kind = _KINDS.get(type(cell), "list")
+            before, there = first.setdefault(name, (kind, where))
+            if kind != before:
+                raise UserError(
+                    f"{path}, {where}, column '{name}': a {kind}, but a {before} in {there}; one "
+                    "kind of value a column is needed"
+                )
+
+
+def read_parquet(path: Path, wanted: Callable[[str], bool] = lambda _: True) -> pl.DataFrame:
+    """Read a Parquet file, or those of its columns that are ``wanted``.
+
+    Raises:
+        UserError: unreadable, or no Parquet file.
+    """
+    try:
+        with path.open("rb"):  # polars' own error for a missing file is less clear
+            names = [name for name in pl.read_parquet_schema(path) if wanted(name)]
+            return pl.read_parquet(path, columns=names)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    except pl.exceptions.PolarsError as error:
+        raise UserError(f"{path}: not a readable Parquet file") from error
+
+
+def text_rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Return the rows of a text file, each with where it stands.
+
+    Raises:
+        UserError: unreadable, not UTF-8, or malformed.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise UserError(
+            f"{path}, line {line}: not UTF-8 text; convert the file to UTF-8"
+        ) from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    return _READERS[path.suffix](path, text)
+
+
+def _record(value: object, path: Path, where: str) -> dict[str, Any]:
+    if isinstance(value, str):
+        return {"prompt": value}
+    if isinstance(value, dict):
+        return value
+    kind = type(value).__name__
+    raise UserError(f"{path}, {where}: an object or a string is needed, not a JSON {kind}")
+
+
+def _jsonl(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
+    rows = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            try:
+                value = json.loads(line)
+            except json.JSONDecodeError as error:
+                problem = f"malformed JSON ({error.msg}, column {error.colno})"
+                raise UserError(f"{path}, line {number}: {problem}") from error
+            rows.append((f"line {number}", _record(value, path, f"line {number}")))
+    return rows
+
+
+def _json(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
+    try:
+        values = json.loads(text) if text.strip() else []
+    except json.JSONDecodeError as error:
+        problem = f"malformed JSON ({error.msg}, column {error.colno})"
+        raise UserError(f"{path}, line {error.lineno}: {problem}") from error
+    if not isinstance(values, list):
+        raise UserError(f"{path}: a JSON array of rows is needed; one object a line is .jsonl")
+    return [(f"item {n}", _record(value, path, f"item {n}")) for n, value in enumerate(values, 1)]
+
+
+def _csv(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
+    reader = csv.DictReader(text.splitlines(keepends=True), strict=True)
+    rows = []
+    try:
+        names = reader.fieldnames or ()
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise UserError(f"{path}, line 1: two columns are named '{twice[0]}'")
+        for row in reader:
+            line = reader.line_num
+            if None in row or None in row.values():
+                raise UserError(f"{path}, line {line}: not the {len(names)} fields of the header")
+            rows.append((f"line {line}", dict(row)))
+    except csv.Error as error:
+        raise UserError(f"{path}, line {reader.line_num}: malformed CSV ({error})") from error
+    return rows
+
+
+def _txt(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
+    del path
+    lines = enumerate(text.splitlines(), 1)
+    return [(f"line {n}", {"prompt": line}) for n, line in lines if line.strip()]
+
+
+_READERS: Final = {".jsonl": _jsonl, ".json": _json, ".csv": _csv, ".txt": _txt}
