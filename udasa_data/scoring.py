@@ -63,21 +63,13 @@ def score_shard(
         order of ``prompts`` and ``sample_id``; an empty answer's uncertainties are NaN.
 
     Raises:
-        UserError: an estimator needs log-probabilities that the samples lack.
+        UserError: an option needs log-probabilities that the samples lack, or a policy to ask.
     """
-    grouped = {key[0]: rows for key, rows in samples.group_by("prompt_id", maintain_order=True)}
-    answers, dropped = [], []
-    for row in prompts.iter_rows(named=True):
-        if row["prompt_id"] not in grouped:
-            continue  # set aside by the sampling step
-        of_prompt = grouped[row["prompt_id"]]
-        kept = of_prompt.filter(pl.col("text") != "")
-        if len(kept) < MIN_SAMPLES:
-            dropped.append(_too_few(row["prompt_id"], len(kept)))
-            continue
-        ids, texts = kept["sample_id"].to_list(), kept["text"].to_list()
-        logprobs = (kept["mean_logprob"].to_list(), kept["sum_logprob"].to_list())
-        answers.append(Answers(row, ids, texts, *logprobs, len(of_prompt)))
+    if options.factual == "p_true" and scorers.truth is None:
+        raise UserError(
+            "scoring.factual: p_true asks the policy itself, which is not at hand; use consistency"
+        )
+    answers, dropped = _by_prompt(prompts, samples)
     if options.semantic == "cocoa":
         _require_logprobs(answers)
     pairs = plan_pairs(answers)
@@ -102,6 +94,28 @@ def score_shard(
         pl.DataFrame(rows, schema=SCORES, orient="row"),
         pl.DataFrame(dropped, schema=DROPPED, orient="row"),
     )
+
+
+def _by_prompt(
+    prompts: pl.DataFrame, samples: pl.DataFrame
+) -> tuple[list[Answers], list[dict[str, Any]]]:
+    """Return the non-empty answers to each prompt, and the prompts that have too few of them."""
+    grouped = {key[0]: rows for key, rows in samples.group_by("prompt_id", maintain_order=True)}
+    answers, dropped = [], []
+    for row in prompts.iter_rows(named=True):
+        if row["prompt_id"] not in grouped:
+            continue  # set aside by the sampling step
+        of_prompt = grouped[row["prompt_id"]]
+        kept = of_prompt.filter(pl.col("text") != "")
+        if len(kept) < MIN_SAMPLES:
+            dropped.append(_too_few(row["prompt_id"], len(kept)))
+            continue
+        ids, texts = kept["sample_id"].to_list(), kept["text"].to_list()
+        mean, total = (
+            kept[name].fill_null(np.nan).to_list() for name in ("mean_logprob", "sum_logprob")
+        )
+        answers.append(Answers(row, ids, texts, mean, total, len(of_prompt)))
+    return answers, dropped
 
 
 def _too_few(prompt_id: str, n: int) -> dict[str, Any]:
