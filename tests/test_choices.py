@@ -5,7 +5,13 @@ import pytest
 import torch
 from small_models import save_policy
 from tokenizers import Tokenizer, decoders, models, normalizers
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GPT2Config,
+    GPT2LMHeadModel,
+    PreTrainedTokenizerFast,
+)
 
 from udasa_data.config import ModelRef
 from udasa_data.engines import PolicyPrompt
@@ -64,6 +70,23 @@ def test_batches_change_nothing(small):
     alone = engine_of(small["policy"], batch_tokens=1).choice_logprobs(prompts, CHOICES)
     assert alone == pytest.approx(together, abs=1e-5)
     assert np.array_equal(together[1], together[3])
+
+
+def test_absolute_positions_are_counted_from_the_prompts_first_token(tmp_path):
+    # rotary positions forgive a shift by the padding; GPT-2's do not
+    folder = save_policy(tmp_path / "m", template="{{ messages[0]['content'] }}")
+    size = len(AutoTokenizer.from_pretrained(folder))
+    torch.manual_seed(0)
+    config = GPT2Config(
+        vocab_size=size, n_positions=128, n_embd=32, n_layer=2, n_head=2, initializer_range=0.5
+    )
+    GPT2LMHeadModel(config).save_pretrained(folder)
+    texts = ["short", "a rather longer question about rice and the moon?"]
+    found = engine_of(folder).choice_logprobs([ask(text) for text in texts], CHOICES)
+    for text, row in zip(texts, found, strict=True):
+        expected = [plain(folder, text, choice) for choice in CHOICES]
+        assert row == pytest.approx(expected, abs=1e-3)
+    assert np.isnan(engine_of(folder).choice_logprobs([ask("x" * 127)], ["Yes, it is"])).all()
 
 
 def test_over_long_and_refused_prompts_are_rows_of_nan(small, tmp_path):
