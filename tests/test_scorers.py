@@ -24,8 +24,8 @@ def nli(folder, options=EXACT):
     return NliScorer(locate(ModelRef(id=str(folder))), options)
 
 
-def value(folder, *violation):
-    ref = ValueRef(id=str(folder), violation=violation)
+def value(folder, *violation, temperature=1.0):
+    ref = ValueRef(id=str(folder), violation=violation, temperature=temperature)
     return ValueScorer(ref, locate(ref), EXACT)
 
 
@@ -60,8 +60,22 @@ def test_unknown_nli_labels_are_listed(tmp_path):
     folder = save_classifier(tmp_path / "m", ["LABEL_0", "LABEL_1", "LABEL_2"])
     with pytest.raises(UserError, match="LABEL_0, LABEL_1, LABEL_2"):
         nli(folder)
-    with pytest.raises(UserError, match="three are needed"):
+    with pytest.raises(UserError, match=r"say what they mean.* nli: \{labels: "):
+        nli(folder)
+    with pytest.raises(UserError, match="labels reward; three are needed"):
         nli(save_classifier(tmp_path / "r", ["reward"]))
+
+
+def test_nli_labels_can_be_given(tmp_path):
+    order = ["contradiction", "entailment", "neutral"]
+    named = nli(save_classifier(tmp_path / "a", order))(PAIRS, no_progress)
+    unnamed = locate(ModelRef(id=str(save_classifier(tmp_path / "b", ["X", "Y", "Z"]))))
+    told = NliScorer(unnamed, EXACT, order)(PAIRS, no_progress)
+    assert np.array_equal(told.entail, named.entail)
+    assert np.array_equal(told.contradict, named.contradict)
+    for wrong in (["entailment", "neutral"], ["entailment", "neutral", "entailment"]):
+        with pytest.raises(UserError, match=f"nli.labels says {', '.join(wrong)};"):
+            NliScorer(unnamed, EXACT, wrong)
 
 
 def test_violation_labels(small, tmp_path):
@@ -78,6 +92,16 @@ def test_a_reward_becomes_a_probability_of_violation(small):
     p = value(small["reward"])(PAIRS, no_progress)
     assert ((p > 0) & (p < 1)).all()
     assert len(set(p.round(6))) > 3
+    with pytest.raises(UserError, match=r"one output, taken as a reward; violation: \[unsafe\]"):
+        value(small["reward"], "unsafe")
+
+
+def test_temperature_divides_logits(small):
+    # logit(p) = −r/T and, with two classes, z_unsafe − z_safe over T: both halve at T = 2
+    for name, violation in (("reward", ()), ("harm", ("unsafe",))):
+        p = value(small[name], *violation)(PAIRS, no_progress)
+        softer = value(small[name], *violation, temperature=2.0)(PAIRS, no_progress)
+        assert np.log(softer / (1 - softer)) == pytest.approx(np.log(p / (1 - p)) / 2, abs=1e-9)
 
 
 def test_single_texts(small):

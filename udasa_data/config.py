@@ -6,17 +6,17 @@ The resolved form is written to the run as ``config.yaml`` and can be given back
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias, get_args
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 import yaml
 from msgspec import Meta
 
 from udasa_data.errors import UserError, nearest
+from udasa_data.strict import Strict, convert, read_yaml
 
 Unit: TypeAlias = Annotated[float, Meta(ge=0.0, le=1.0)]
 NonNegative: TypeAlias = Annotated[float, Meta(ge=0.0)]
@@ -24,30 +24,48 @@ Positive: TypeAlias = Annotated[float, Meta(gt=0.0)]
 EngineName: TypeAlias = Literal["auto", "transformers", "vllm", "openai"]
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 SemanticEstimator: TypeAlias = Literal["degree", "eccentricity", "cluster", "cocoa", "lexical"]
+FactualEstimator: TypeAlias = Literal["consistency", "p_true"]
 Json: TypeAlias = "Mapping[str, object]"
 
 MIN_SAMPLES = 3
 EMBEDDED = "embedded:"
 
 
-class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of every section: immutable, no unknown keys, no coercion."""
-
-
-class ModelRef(_Strict, frozen=True):
+class ModelRef(Strict, frozen=True):
     """A model: Hub id, local folder, or ``embedded:NAME``; the revision is a Hub revision."""
 
     id: Annotated[str, Meta(min_length=1)]
     revision: str = "main"
 
 
+class NliRef(ModelRef, frozen=True):
+    """An NLI model. ``labels`` names its classes in its own order, where it does not itself."""
+
+    labels: tuple[str, ...] = ()
+
+
 class ValueRef(ModelRef, frozen=True):
-    """A value scorer. ``violation`` names the classes whose probability is P(violation)."""
+    """A value scorer. ``violation`` names the classes whose probability is P(violation).
+
+    Logits are divided by ``temperature`` first: above 1 softens a scorer that is too sure.
+    """
 
     violation: tuple[str, ...] = ()
+    temperature: Positive = 1.0
 
 
-class Sampling(_Strict, frozen=True):
+class Judge(Strict, frozen=True):
+    """The policy as one more value scorer, asked about the principles of a constitution.
+
+    Each principle asked costs two short questions an answer, hence the bound.
+    """
+
+    constitution: Annotated[str, Meta(min_length=1)] = "embedded:constitution"  # or a YAML file
+    # how many, from the top of the file (most important first), or which, by id
+    principles: Annotated[int, Meta(ge=1)] | Annotated[tuple[str, ...], Meta(min_length=1)] = 4
+
+
+class Sampling(Strict, frozen=True):
     """How answers are drawn from the policy."""
 
     samples: Annotated[int, Meta(ge=MIN_SAMPLES, le=1024)] = 8
@@ -56,10 +74,12 @@ class Sampling(_Strict, frozen=True):
     max_tokens: Annotated[int, Meta(ge=1)] = 256
 
 
-class Scoring(_Strict, frozen=True):
+class Scoring(Strict, frozen=True):
     """How answers are turned into raw uncertainties."""
 
     semantic: SemanticEstimator = "degree"
+    # where a prompt has no evidence: agreement of the other answers, or the policy's own P(False)
+    factual: FactualEstimator = "consistency"
     # λ of mean + λ·sd over value scorers; with two scorers, 1 is their maximum
     disagreement_weight: NonNegative = 1.0
     # Beta(a, a) pseudo-claims: one claim can neither prove nor damn an answer
@@ -68,13 +88,13 @@ class Scoring(_Strict, frozen=True):
     precision: Precision = "auto"  # of the scorers: the fastest this machine has within bounds
 
 
-class Calibration(_Strict, frozen=True):
+class Calibration(Strict, frozen=True):
     """Mid-rank calibration; an axis has its own curve from ``min_axis_rows`` finite values on."""
 
     min_axis_rows: Annotated[int, Meta(ge=1)] = 200
 
 
-class Weights(_Strict, frozen=True):
+class Weights(Strict, frozen=True):
     """Weights of the dimensions in the combined uncertainty; renormalised over those scored."""
 
     semantic: NonNegative = 1.0
@@ -86,7 +106,7 @@ class Weights(_Strict, frozen=True):
             raise ValueError("At least one weight must be above 0")
 
 
-class Pairing(_Strict, frozen=True):
+class Pairing(Strict, frozen=True):
     """Which two answers make a pair, and which pairs are left out."""
 
     rejected: Literal["auto", "max", "mu_2_sigma", "median", "random"] = "auto"
@@ -97,7 +117,7 @@ class Pairing(_Strict, frozen=True):
     length_ratio: Annotated[float, Meta(ge=1.0)] = 4.0  # longest over shortest, in tokens
 
 
-class Stages(_Strict, frozen=True):
+class Stages(Strict, frozen=True):
     """Absolute cut-offs [low, high] of delta_u; none means tertiles of the kept pairs."""
 
     cutoffs: tuple[Unit, Unit] | None = None
@@ -107,15 +127,16 @@ class Stages(_Strict, frozen=True):
             raise ValueError("Cut-offs read [low, high], with low at most high")
 
 
-class BuildConfig(_Strict, frozen=True):
+class BuildConfig(Strict, frozen=True):
     """All that decides the rows of a build (the output directory does not)."""
 
     model: str
     policy: ModelRef
-    nli: ModelRef
-    value: Annotated[tuple[ValueRef, ...], Meta(min_length=2)]
+    nli: NliRef
+    value: Annotated[tuple[ValueRef, ...], Meta(min_length=1)]
     sentiment: ValueRef
     prompts: Annotated[tuple[str, ...], Meta(min_length=1)]
+    judge: Judge | None = None
     limit: Annotated[int, Meta(ge=1)] | None = None
     seed: Annotated[int, Meta(ge=0)] = 0
     engine: EngineName = "auto"
@@ -129,8 +150,12 @@ class BuildConfig(_Strict, frozen=True):
     pairing: Pairing = Pairing()
     stages: Stages = Stages()
 
+    def __post_init__(self) -> None:
+        if len(self.value) < 2 and self.judge is None:
+            raise ValueError("key 'value': expected at least 2 scorers, or 1 and a judge")
 
-class PromptPreset(_Strict, frozen=True):
+
+class PromptPreset(Strict, frozen=True):
     """A named prompt source."""
 
     about: str
@@ -138,7 +163,7 @@ class PromptPreset(_Strict, frozen=True):
     axis: str | None = None
 
 
-class ModelPreset(_Strict, frozen=True):
+class ModelPreset(Strict, frozen=True):
     """A named policy with its scorers, prompts and sampling."""
 
     about: str
@@ -148,15 +173,15 @@ class ModelPreset(_Strict, frozen=True):
     sampling: Sampling
 
 
-class Scorers(_Strict, frozen=True):
+class Scorers(Strict, frozen=True):
     """A named set of scorers."""
 
-    nli: ModelRef
+    nli: NliRef
     value: tuple[ValueRef, ...]
     sentiment: ValueRef
 
 
-class Presets(_Strict, frozen=True):
+class Presets(Strict, frozen=True):
     """The content of ``presets.yaml``."""
 
     models: dict[str, ModelPreset]
@@ -190,7 +215,7 @@ def resolve(
     Raises:
         UserError: unknown model, key or value, said in one line.
     """
-    given = _read_yaml(file) if file else {}
+    given = read_yaml(file) if file else {}
     name = model or given.get("model") or default
     if not isinstance(name, str):
         raise UserError("no model named: give --model NAME|HUB-ID|PATH (see: udasa-data models)")
@@ -201,7 +226,7 @@ def resolve(
     layers = _merge(layers, overrides)
     if "policy" in given and given.get("model", name) != name:
         layers["policy"] = base["policy"]  # the flag wins over the file
-    return _convert(layers, where=str(file) if file else "the command line")
+    return convert(layers, BuildConfig, where=str(file) if file else "the command line")
 
 
 def to_yaml(config: BuildConfig) -> str:
@@ -236,7 +261,7 @@ def _base(name: str, scorers: str | None) -> dict[str, object]:
     return base
 
 
-def _builtins(section: _Strict) -> dict[str, object]:
+def _builtins(section: Strict) -> dict[str, object]:
     value: dict[str, object] = msgspec.to_builtins(section)
     return value
 
@@ -251,56 +276,3 @@ def _merge(base: Json, over: Json) -> dict[str, object]:
         else:
             merged[key] = value
     return merged
-
-
-def _read_yaml(path: Path) -> dict[str, object]:
-    try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 text (byte {error.start})") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" line {mark.line + 1}, column {mark.column + 1}:" if mark else ""
-        problem = getattr(error, "problem", None) or "not YAML"
-        raise UserError(f"{path}:{line} {problem}") from error
-    if value is None:
-        return {}
-    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise UserError(f"{path}: the top level must be a mapping of configuration keys")
-    return value
-
-
-def _convert(layers: Json, where: str) -> BuildConfig:
-    try:
-        return msgspec.convert(layers, BuildConfig)
-    except msgspec.ValidationError as error:
-        raise UserError(f"{where}: {_explain(str(error))}") from error
-
-
-def _explain(message: str) -> str:
-    """Turn msgspec's message into ours: key path first, nearest known key where one is unknown."""
-    text, _, path = message.partition(" - at `$")
-    path = path.rstrip("`").lstrip(".")
-    unknown = re.search(r"unknown field `(.+)`", text)
-    if unknown is None:
-        return f"key '{path}': {text[0].lower()}{text[1:]}"
-    section = _section(path)
-    key = unknown.group(1)
-    full = f"{path}.{key}" if path else key
-    return f"unknown key '{full}'{nearest(key, section.__struct_fields__)}"
-
-
-def _section(path: str) -> type[_Strict]:
-    """Return the section type at a msgspec path such as ``value[...]`` or ``pairing``."""
-    section: type[_Strict] = BuildConfig
-    for step in filter(None, re.split(r"\.|\[.*?\]", path)):
-        hint = msgspec.structs.fields(section)[section.__struct_fields__.index(step)].type
-        found = [t for t in _flatten(hint) if isinstance(t, type) and issubclass(t, _Strict)]
-        section = found[0] if found else section
-    return section
-
-
-def _flatten(hint: object) -> list[object]:
-    return [hint, *(leaf for part in get_args(hint) for leaf in _flatten(part))]

@@ -81,6 +81,11 @@ def score_file(
         raise UserError(f"{out}: the scores are a Parquet file; give a name that ends in .parquet")
     if out.resolve() == file.resolve():
         raise UserError(f"{out}: is the file of the answers; give another --out")
+    if config.judge:
+        raise UserError(
+            "judge: the policy's own judgement needs a policy, and existing answers are scored "
+            "without one; leave the section out of --config"
+        )
     curves_file = calibration or out.with_suffix(".calibration.json")
     curves = read_curves(calibration) if calibration else None
     answers = _digest(file)

@@ -38,6 +38,7 @@ class Answers:
     evidence: list[str] = field(default_factory=list)
     evidence_rows: list[tuple[int, int, int]] = field(default_factory=list)
     first_evidence: int = 0
+    p_false: dict[int, float] = field(default_factory=dict)  # the policy's own, where it was asked
 
 
 def plan_pairs(answers: Sequence[Answers]) -> list[TextPair]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -134,12 +135,16 @@ def _score(prepared: Prepared, progress: Progress) -> None:
         if not missing:
             return
         started = time.monotonic()
-        truncated: dict[str, int] = {}
+        truncated: Counter[str] = Counter()
+        unasked: Counter[str] = Counter()
 
         def on_truncated(scorer: str, n: int) -> None:
-            truncated[scorer] = truncated.get(scorer, 0) + n
+            truncated[scorer] += n
 
-        scorers = _load_scorers(prepared, on_truncated)
+        def on_set_aside(scorer: str, n: int) -> None:
+            unasked[scorer] += n
+
+        scorers = _with_policy(_load_scorers(prepared, on_truncated), prepared, on_set_aside)
         for number in missing:
             prompts = prepared.shard_of_prompts(number)
             samples = require(prepared.shards["samples"].read(number), SAMPLES, "samples")
@@ -151,6 +156,28 @@ def _score(prepared: Prepared, progress: Progress) -> None:
             prepared.shards["scores"].write(number, scored.scores, scored.dropped)
             started = _add_cost(prepared.run, "scores", started, int(samples["n_tokens"].sum()))
         _add_notes(prepared.run, "scores", truncation_notes(truncated))
+        too_long = (
+            f"{name}: {n:,} answers were too long to ask about" for name, n in unasked.items()
+        )
+        _add_notes(prepared.run, "scores", too_long)
+
+
+def _with_policy(
+    scorers: Scorers, prepared: Prepared, on_set_aside: Callable[[str, int], None]
+) -> Scorers:
+    """Add what the policy itself is asked: as judge, and whether an answer is true."""
+    config = prepared.config
+    asks_truth = config.scoring.factual == "p_true"
+    if not (config.judge or asks_truth):
+        return scorers
+    from udasa_data.scorers.judge import PolicyJudge, PolicyTruth
+
+    engine = load_engine(config, prepared.models[config.policy.id])
+    judges = [PolicyJudge(engine, prepared.principles, on_set_aside)] if config.judge else []
+    return scorers._replace(
+        value=[*scorers.value, *judges],
+        truth=PolicyTruth(engine, on_set_aside) if asks_truth else None,
+    )
 
 
 def truncation_notes(truncated: Mapping[str, int]) -> list[str]:
@@ -192,7 +219,7 @@ def load_scorers(
         config.scoring.max_length, precision, ScoreCache(default_file()), on_truncated
     )
     return Scorers(
-        NliScorer(models[config.nli.id], options),
+        NliScorer(models[config.nli.id], options, config.nli.labels),
         [ValueScorer(ref, models[ref.id], options) for ref in config.value],
         ValueScorer(config.sentiment, models[config.sentiment.id], options),
     )

@@ -10,6 +10,7 @@ import msgspec
 import polars as pl
 
 from udasa_data.config import BuildConfig, ModelRef, to_yaml
+from udasa_data.constitution import principles_of
 from udasa_data.engines import choose_engine
 from udasa_data.errors import UserError
 from udasa_data.model_files import Located, locate
@@ -42,6 +43,7 @@ class Prepared:
         run: its directory.
         loaded: the prompts, and the rows left out of them.
         models: every model of the run, located and pinned, by id.
+        principles: that the policy is asked about as judge; none without a judge.
         inputs: all that decides the samples, by the name a user knows it by.
         keys: of the three artifacts: samples, scores, dataset.
         shards: of the two sharded steps.
@@ -50,6 +52,7 @@ class Prepared:
     def __init__(self, config: BuildConfig, run: Run) -> None:
         self.config = config
         self.run = run
+        self.principles = principles_of(config.judge) if config.judge else ()
         self.commits = self._commits()
         self.loaded = load_prompts(
             config.prompts, limit=config.limit, seed=config.seed, commits=self.commits
@@ -112,6 +115,7 @@ class Prepared:
                 "value": config.value,
                 "sentiment": config.sentiment,
                 "scoring": config.scoring,
+                "principles": [(one.id, one.statement) for one in self.principles],
             }
         )
         weights = {name: located.fingerprint for name, located in self.models.items()}
@@ -157,6 +161,7 @@ class Prepared:
             prompt_commits=self.commits,
             models={_name(ref): self.models[ref.id].fingerprint for ref in refs},
             engine={"name": self.engine, "reason": self.engine_reason},
+            principles={one.id: one.statement for one in self.principles},
             code={step: code_hash(names) for step, names in CODE.items()},
             versions={"python": platform.python_version(), **{n: version(n) for n in _VERSIONS}},
             finished=None,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from udasa_data.claims import is_refusal
 from udasa_data.config import MIN_SAMPLES, Scoring
+from udasa_data.errors import UserError
 from udasa_data.estimators import Evidence, estimate
 from udasa_data.pairwise import Answers, between_answers, cubes, plan_pairs
 from udasa_data.schema import DROPPED, SCORES, Axis, Dimension, Why
@@ -31,6 +32,7 @@ class Scorers(NamedTuple):
     nli: PairScorer
     value: Sequence[TextScorer]
     sentiment: TextScorer
+    truth: TextScorer | None = None  # P(False), for ``scoring.factual: p_true``
 
 
 class Scored(NamedTuple):
@@ -59,30 +61,30 @@ def score_shard(
     Returns:
         one row for each sample of each prompt with at least three non-empty answers, in the
         order of ``prompts`` and ``sample_id``; an empty answer's uncertainties are NaN.
+
+    Raises:
+        UserError: an option needs log-probabilities that the samples lack, or a policy to ask.
     """
-    grouped = {key[0]: rows for key, rows in samples.group_by("prompt_id", maintain_order=True)}
-    answers, dropped = [], []
-    for row in prompts.iter_rows(named=True):
-        if row["prompt_id"] not in grouped:
-            continue  # set aside by the sampling step
-        of_prompt = grouped[row["prompt_id"]]
-        kept = of_prompt.filter(pl.col("text") != "")
-        if len(kept) < MIN_SAMPLES:
-            dropped.append(_too_few(row["prompt_id"], len(kept)))
-            continue
-        ids, texts = kept["sample_id"].to_list(), kept["text"].to_list()
-        logprobs = (kept["mean_logprob"].to_list(), kept["sum_logprob"].to_list())
-        answers.append(Answers(row, ids, texts, *logprobs, len(of_prompt)))
+    if options.factual == "p_true" and scorers.truth is None:
+        raise UserError(
+            "scoring.factual: p_true asks the policy itself, which is not at hand; use consistency"
+        )
+    answers, dropped = _by_prompt(prompts, samples)
+    if options.semantic == "cocoa":
+        _require_logprobs(answers)
     pairs = plan_pairs(answers)
+    asked = _to_ask(answers) if scorers.truth else []
     values = [pair for one in answers for pair in _value_pairs(one)]
     sentiment = np.array([one.row["axis"] == Axis.SENTIMENT for one in answers for _ in one.texts])
-    work = len(pairs) + len(values) * len(scorers.value)
+    work = len(pairs) + len(values) * len(scorers.value) + len(asked)
 
     def done(rows: int) -> None:
         on_share(rows / work)
 
     entailment = scorers.nli(pairs, done)
     violations = _violations(scorers, values, sentiment.astype(bool), done)
+    if scorers.truth:
+        _note_p_false(asked, scorers.truth, done)
     rows, start = [], 0
     for one in answers:
         end = start + len(one.texts)
@@ -94,9 +96,62 @@ def score_shard(
     )
 
 
+def _by_prompt(
+    prompts: pl.DataFrame, samples: pl.DataFrame
+) -> tuple[list[Answers], list[dict[str, Any]]]:
+    """Return the non-empty answers to each prompt, and the prompts that have too few of them."""
+    grouped = {key[0]: rows for key, rows in samples.group_by("prompt_id", maintain_order=True)}
+    answers, dropped = [], []
+    for row in prompts.iter_rows(named=True):
+        if row["prompt_id"] not in grouped:
+            continue  # set aside by the sampling step
+        of_prompt = grouped[row["prompt_id"]]
+        kept = of_prompt.filter(pl.col("text") != "")
+        if len(kept) < MIN_SAMPLES:
+            dropped.append(_too_few(row["prompt_id"], len(kept)))
+            continue
+        ids, texts = kept["sample_id"].to_list(), kept["text"].to_list()
+        mean, total = (
+            kept[name].fill_null(np.nan).to_list() for name in ("mean_logprob", "sum_logprob")
+        )
+        answers.append(Answers(row, ids, texts, mean, total, len(of_prompt)))
+    return answers, dropped
+
+
 def _too_few(prompt_id: str, n: int) -> dict[str, Any]:
     why = Why.TOO_FEW_SAMPLES.value
     return {"prompt_id": prompt_id, "what": "prompt", "why": why, "value": n, "limit": MIN_SAMPLES}
+
+
+def _require_logprobs(answers: Sequence[Answers]) -> None:
+    known = np.isfinite([p for one in answers for p in one.mean_logprobs])
+    if lacking := int((~known).sum()):
+        raise UserError(
+            f"scoring.semantic: cocoa needs each answer's log-probability, which {lacking:,} of "
+            f"{known.size:,} answers lack; choose another estimator (the default is degree)"
+        )
+
+
+def _to_ask(answers: Sequence[Answers]) -> list[tuple[Answers, int]]:
+    """Return the answers of which the policy is asked whether they are true.
+
+    Those that make a checkable claim to a prompt without evidence: evidence knows better.
+    """
+    return [
+        (one, i)
+        for one in answers
+        for i, claims in enumerate(one.claims)
+        if claims and not one.evidence
+    ]
+
+
+def _note_p_false(
+    asked: list[tuple[Answers, int]], truth: TextScorer, done: Callable[[int], None]
+) -> None:
+    """Have the policy say how likely answers are false, and note it in each prompt."""
+    pairs = [TextPair(one.row["messages"][-1]["content"], one.texts[i]) for one, i in asked]
+    for (one, i), p in zip(asked, truth(pairs, done).tolist(), strict=True):
+        one.p_false[i] = p
 
 
 def _value_pairs(one: Answers) -> list[TextPair]:
@@ -201,6 +256,9 @@ def _factual(
             v = np.array([supported[i, n] for n in claims])
             u[i] = factual.shrunk_uncertainty(v, options.claim_prior)
             without[i, others] = u[i]
+            continue
+        if options.factual == "p_true":  # nor does what the policy itself holds of it
+            without[i, others] = u[i] = one.p_false.get(i, np.nan)
             continue
         agreements = factual.agreement(entail[i, claims], contradict[i, claims])
         u[i] = factual.shrunk_uncertainty(factual.consistency(agreements), options.claim_prior)

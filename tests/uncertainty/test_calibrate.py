@@ -4,7 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from udasa_data.uncertainty.calibrate import MAX_KNOTS, apply_by_axis, fit, fit_by_axis
+from udasa_data.uncertainty.calibrate import (
+    MAX_KNOTS,
+    apply_by_axis,
+    fit,
+    fit_by_axis,
+    fit_isotonic,
+)
 from udasa_data.uncertainty.combine import combine
 
 values = arrays(np.float64, st.integers(1, 60), elements=st.floats(0, 1, width=16))
@@ -25,6 +31,12 @@ def test_nan_stays_and_is_not_counted():
     curve = fit(np.array([0.3, np.nan, 0.5]))
     assert curve.n == 2
     assert np.isnan(curve(np.array([np.nan]))).all()
+
+
+def test_nan_stays_where_all_values_tie():
+    assert fit(np.full(4, 0.2))(np.array([0.2, np.nan])) == pytest.approx(
+        [0.5, np.nan], nan_ok=True
+    )
 
 
 def test_nothing_to_fit_gives_nan():
@@ -74,3 +86,56 @@ def test_combination_stays_between_its_parts(calibrated):
     u = combine(calibrated, np.array([1.0, 2.0, 0.5]))
     assert (u >= calibrated.min(axis=1) - 1e-12).all()
     assert (u <= calibrated.max(axis=1) + 1e-12).all()
+
+
+def test_isotonic_by_hand():
+    # .1 → 0; .2, .3 (twice), .4 with labels 1, 0, 1, 0 pool to ½ at (.2 + .3 + .3 + .4)/4; .5 → 1
+    raw = np.array([0.5, 0.3, 0.1, 0.2, 0.4, 0.3])
+    curve = fit_isotonic(raw, np.array([1, 0, 0, 1, 0, 1.0]))
+    assert curve.values == pytest.approx([0.1, 0.3, 0.5])
+    assert curve.ranks == pytest.approx([0.0, 0.5, 1.0])
+    assert curve.n == 6
+    # between the points straight lines, beyond them flat
+    assert curve(np.array([0.2, 0.4, 0.0, 0.9])) == pytest.approx([0.25, 0.75, 0.0, 1.0])
+
+
+def test_isotonic_stays_flat_only_where_labels_are_all_one():
+    raw = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
+    curve = fit_isotonic(raw, np.array([0, 0, 1, 0, 1, 1, 1.0]))
+    # 0 up to .2, then ½ at .35 (the centre of .3 and .4), then 1 from .5 on
+    assert curve(raw) == pytest.approx([0, 0, 0.5 * 0.1 / 0.15, 0.5 + 0.5 * 0.05 / 0.15, 1, 1, 1])
+    assert len(curve.values) == 5
+
+
+def test_isotonic_leaves_nan_out_and_refuses_other_labels():
+    curve = fit_isotonic(np.array([0.1, np.nan, 0.2]), np.array([1.0, 1.0, np.nan]))
+    assert curve.n == 1
+    assert curve(np.array([0.5, np.nan])) == pytest.approx([1.0, np.nan], nan_ok=True)
+    assert np.isnan(fit_isotonic(np.empty(0), np.empty(0))(np.array([0.5]))).all()
+    with pytest.raises(ValueError, match="0 or 1"):
+        fit_isotonic(np.array([0.1]), np.array([0.5]))
+
+
+labelled = st.lists(st.tuples(st.floats(0, 1, width=16), st.booleans()), min_size=1, max_size=60)
+
+
+@given(labelled)
+def test_isotonic_is_monotone_and_within_bounds(rows):
+    raw, labels = np.array([r for r, _ in rows]), np.array([float(y) for _, y in rows])
+    curve = fit_isotonic(raw, labels)
+    assert (np.diff(curve.values) > 0).all()
+    assert (np.diff(curve.ranks) >= 0).all()
+    between = curve(np.linspace(-0.1, 1.1, 200))
+    assert (np.diff(between) >= 0).all()
+    assert ((between >= 0) & (between <= 1)).all()
+    inside = (curve.ranks > 0) & (curve.ranks < 1)
+    assert (np.diff(curve.ranks[inside]) > 0).all()
+
+
+@given(labelled)
+def test_isotonic_is_scikit_learns_at_its_points(rows):
+    sklearn = pytest.importorskip("sklearn.isotonic")
+    raw, labels = np.array([r for r, _ in rows]), np.array([float(y) for _, y in rows])
+    curve = fit_isotonic(raw, labels)
+    reference = sklearn.IsotonicRegression(out_of_bounds="clip").fit(raw, labels)
+    assert curve.ranks == pytest.approx(reference.predict(curve.values), abs=1e-9)

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from udasa_data.errors import UserError
 from udasa_data.schema import Why
@@ -15,6 +18,9 @@ from udasa_data.schema import Why
 if TYPE_CHECKING:
     from udasa_data.config import BuildConfig, EngineName, Sampling
     from udasa_data.model_files import Located
+
+
+Floats: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,10 @@ class SetAside(NamedTuple):
 
 
 class Engine(Protocol):
-    """Draws answers. ``notes`` are facts about it that a user should know, one line each."""
+    """Draws answers, and weighs given ones.
+
+    ``notes`` are facts about it that a user should know, one line each.
+    """
 
     name: str
     notes: tuple[str, ...]
@@ -66,6 +75,24 @@ class Engine(Protocol):
             prompts: what to answer.
             params: how many answers for each, how drawn, how long.
             on_prompts: told how many prompts were just finished.
+        """
+        ...
+
+    def choice_logprobs(self, prompts: Sequence[PolicyPrompt], choices: Sequence[str]) -> Floats:
+        """Return the log-probability that the policy's answer begins with each of a few texts.
+
+        log p(c | x) = Σ_t log p(c_t | x, c_<t) over the choice's tokens, at temperature 1. A choice
+        is appended to the generation prompt as the assistant's first tokens, exactly as it is
+        written: " Yes" is another choice than "Yes", and which of the two a policy would say
+        depends on its template and tokenizer; a caller who means either asks for both.
+
+        Args:
+            prompts: N prompts; their seeds do not matter.
+            choices: C short, non-empty texts.
+
+        Returns:
+            [N, C], nats, ≤ 0. A prompt that the policy cannot be asked (longer than its window, or
+            refused by its chat template) is a row of NaN.
         """
         ...
 

@@ -17,7 +17,8 @@ from transformers import (
 )
 
 from udasa_data.config import Sampling
-from udasa_data.engines import Completion, PolicyPrompt, SetAside
+from udasa_data.engines import Completion, Floats, PolicyPrompt, SetAside
+from udasa_data.engines.choices import Policy, Question, sum_logprobs
 from udasa_data.errors import UserError
 from udasa_data.model_files import Located
 from udasa_data.schema import Why
@@ -61,6 +62,7 @@ class TransformersEngine:
             problem = str(error).strip().splitlines()[0]
             raise UserError(f"model '{policy.name}' cannot be loaded: {problem}") from error
         self._model: Any = model.eval().to(self._device)
+        self._name = policy.name
         self._batch_tokens = batch_tokens
         self._eos = _end_tokens(self._model, self._tokenizer)
         notes = []
@@ -99,21 +101,62 @@ class TransformersEngine:
             yield from self._answer(batch, params)
             on_prompts(len(batch))
 
+    def choice_logprobs(self, prompts: Sequence[PolicyPrompt], choices: Sequence[str]) -> Floats:
+        """See :meth:`udasa_data.engines.Engine.choice_logprobs`.
+
+        A choice's tokens are those that prompt and choice have together beyond the prompt's own,
+        so that a tokenizer that writes the first word of a text another way than the next writes
+        it as it would in an answer. Where the choice would merge into the prompt's last token, it
+        is tokenised alone.
+        """
+        window = getattr(self._model.config, "max_position_embeddings", None)
+        places, questions = [], []
+        for place, prompt in enumerate(prompts):
+            try:
+                question = self._question(prompt, choices)
+            except TemplateError:
+                continue
+            longest = len(question.prompt) + max(len(choice) for choice in question.choices)
+            if question.prompt and (window is None or longest <= window):
+                places.append(place)
+                questions.append(question)
+        result = np.full((len(prompts), len(choices)), np.nan)
+        policy = Policy(self._model, self._device, self._name)
+        if questions:
+            result[places] = sum_logprobs(policy, questions, self._batch_tokens)
+        return result
+
+    def _question(self, prompt: PolicyPrompt, choices: Sequence[str]) -> Question:
+        text, special = self._text(prompt)
+        ids = self._ids(text, special=special)
+        tokens = []
+        for choice in choices:
+            whole = self._ids(text + choice, special=special)
+            follows = len(whole) > len(ids) and whole[: len(ids)] == ids
+            tokens.append(whole[len(ids) :] if follows else self._ids(choice, special=False))
+        return Question(tuple(ids), tuple(map(tuple, tokens)))
+
     def _encode(self, prompt: PolicyPrompt) -> list[int]:
+        text, special = self._text(prompt)
+        return self._ids(text, special=special)
+
+    def _text(self, prompt: PolicyPrompt) -> tuple[str, bool]:
+        """Return the text that the policy is to go on from, and whether it wants special tokens."""
         if prompt.raw:
-            ids: list[int] = self._tokenizer(prompt.turns[-1][1])["input_ids"]
-            return ids
+            return prompt.turns[-1][1], True
         messages = [{"role": role, "content": content} for role, content in prompt.turns]
-        text = self._tokenizer.apply_chat_template(
+        text: str = self._tokenizer.apply_chat_template(
             messages, add_generation_prompt=True, tokenize=False
         )
         # a template that writes its own BOS must not get a second one
         bos = self._tokenizer.bos_token
-        special = bos is None or not text.startswith(bos)
-        encoded: list[int] = self._tokenizer(text, add_special_tokens=special)["input_ids"]
-        if special and encoded and encoded[-1] in self._eos:
-            encoded.pop()  # some tokenizers end every text with EOS
-        return encoded
+        return text, bos is None or not text.startswith(bos)
+
+    def _ids(self, text: str, *, special: bool) -> list[int]:
+        ids: list[int] = self._tokenizer(text, add_special_tokens=special)["input_ids"]
+        if special and ids and ids[-1] in self._eos:
+            ids.pop()  # some tokenizers end every text with EOS
+        return ids
 
     @torch.inference_mode()
     def _answer(

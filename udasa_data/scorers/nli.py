@@ -13,11 +13,17 @@ from udasa_data.scorers.batching import Loaded, Options, load_classifier, score_
 
 
 class NliScorer:
-    """A three-way NLI classifier; which class is which is read from its own label names."""
+    """A three-way NLI classifier; which class is which is read from its label names.
 
-    def __init__(self, located: Located, options: Options) -> None:
+    Args:
+        located: the classifier.
+        options: how it is run.
+        labels: names of its classes in its own order, in place of names that say nothing.
+    """
+
+    def __init__(self, located: Located, options: Options, labels: Sequence[str] = ()) -> None:
         self._loaded = load_classifier(located, options)
-        self._entail, self._contradict = _outer_classes(self._loaded)
+        self._entail, self._contradict = _outer_classes(self._loaded, labels)
 
     def __call__(self, pairs: Sequence[TextPair], on_batch: OnBatch) -> Entailment:
         """Return p_e and p_c of each (premise, hypothesis), [N] each in [0, 1]."""
@@ -27,16 +33,23 @@ class NliScorer:
         return Entailment(probabilities[:, self._entail], probabilities[:, self._contradict])
 
 
-def _outer_classes(loaded: Loaded) -> tuple[int, int]:
-    labels = {number: label.lower() for number, label in loaded.model.config.id2label.items()}
+def _outer_classes(loaded: Loaded, labels: Sequence[str]) -> tuple[int, int]:
+    own = [label for _, label in sorted(loaded.model.config.id2label.items())]
+    if len(own) != 3:
+        raise UserError(
+            f"nli scorer '{loaded.name}' has the labels {', '.join(own)}; three are needed: "
+            "entailment, neutral, contradiction"
+        )
+    named = [label.lower() for label in labels or own]
     found = [
-        [number for number, label in labels.items() if label.startswith(stem)]
+        [number for number, label in enumerate(named) if label.startswith(stem)]
         for stem in ("entail", "contradict", "neutral")
     ]
-    if len(labels) != 3 or any(len(numbers) != 1 for numbers in found):
-        names = ", ".join(loaded.model.config.id2label.values())
+    if len(named) != 3 or any(len(numbers) != 1 for numbers in found):
         raise UserError(
-            f"nli scorer '{loaded.name}' has the labels {names}; three are needed: "
-            "entailment, neutral, contradiction"
+            f"nli scorer '{loaded.name}' has the labels {', '.join(own)}"
+            + (f", and nli.labels says {', '.join(labels)}" if labels else "")
+            + "; say what they mean, in this order: nli: {labels: [entailment, neutral, "
+            "contradiction]}"
         )
     return found[0][0], found[1][0]

@@ -18,17 +18,19 @@ class ValueScorer:
 
     With several classes, it is the probability of those that ``violation`` names (their sum;
     their maximum for a multi-label classifier). With one output r, a reward model's, it is
-    sigmoid(−r).
+    sigmoid(−r). Logits are divided by the scorer's temperature T first (Guo et al. 2017, arXiv
+    1706.04599): softmax(z/T), sigmoid(−r/T).
     """
 
     def __init__(self, ref: ValueRef, located: Located, options: Options) -> None:
         self.name = ref.id
         self._loaded = load_classifier(located, options)
+        self._temperature = ref.temperature
         self._classes = _violation_classes(self._loaded, ref)
 
     def __call__(self, pairs: Sequence[TextPair], on_batch: OnBatch) -> Floats:
         """Return P(violation) of each (prompt, answer) or (text, ""), [N] in [0, 1]."""
-        logits = score_logits(self._loaded, pairs, on_batch)
+        logits = score_logits(self._loaded, pairs, on_batch) / self._temperature
         config = self._loaded.model.config
         if config.num_labels == 1:
             return np.asarray(_sigmoid(-logits[:, 0]))
@@ -46,6 +48,11 @@ def _sigmoid(logits: Floats) -> Floats:
 def _violation_classes(loaded: Loaded, ref: ValueRef) -> list[int]:
     config = loaded.model.config
     if config.num_labels == 1:
+        if ref.violation:
+            raise UserError(
+                f"value scorer '{ref.id}' has one output, taken as a reward; violation: "
+                f"[{', '.join(ref.violation)}] needs a classifier's labels"
+            )
         return []
     numbers = {label.lower(): number for number, label in config.id2label.items()}
     if not ref.violation:

@@ -48,6 +48,68 @@ def value_leave_one_out(p_violation: Floats, disagreement_weight: float = 1.0) -
     return np.stack(columns, axis=-1)
 
 
+def judged_violation(log_odds_violates: Floats, log_odds_respects: Floats) -> Floats:
+    """Return P(violation) of a principle from a judge's answers to two opposite questions.
+
+    p = σ(½ · (ℓ_v − ℓ_r)), where ℓ = ln P(Yes) − ln P(No) is the judge's answer to "does it violate
+    the principle?" (v) and "does it respect the principle?" (r): probabilities normalised over the
+    two choices (as P(True) in Kadavath et al. 2022, arXiv 2207.05221, section 3), averaged in
+    log-odds. A leaning towards one word adds the same b to both log-odds (the label bias of Zhao et
+    al. 2021, arXiv 2102.09690, section 3) and cancels exactly; a mean of the two probabilities
+    would keep part of it.
+
+    Args:
+        log_odds_violates: [...] ℓ_v, nats.
+        log_odds_respects: [...] ℓ_r, nats.
+
+    Returns:
+        [...] in [0, 1], higher is a likelier violation. NaN where an input is NaN, or both are
+        infinite with one sign.
+    """
+    with np.errstate(invalid="ignore"):  # ∞ − ∞ is NaN, and says so
+        result: Floats = np.exp(-np.logaddexp(0.0, -0.5 * (log_odds_violates - log_odds_respects)))
+    return result
+
+
+def fit_reward_temperature(margins: Floats) -> float:
+    """Fit the temperature T that makes a reward model's margins the right probabilities.
+
+    Bradley–Terry: P(chosen ≻ rejected) = σ(d / T) for the margin d = r(chosen) − r(rejected). With
+    s = 1/T, the log-likelihood Σ_i ln σ(s d_i) of labelled pairs is concave, and its maximum the
+    root of Σ_i d_i σ(−s d_i) = 0 (Bradley & Terry 1952; temperature scaling, Guo et al. 2017, arXiv
+    1706.04599, section 4.2, on pairs). What a reward model's entry in ``value`` takes as
+    ``temperature``.
+
+    Args:
+        margins: [N] of labelled pairs that the reward model was not trained on; NaN are left out.
+
+    Returns:
+        T > 0 where some margins are negative and their mean is positive. 0 where none is negative
+        and one is positive (no temperature is cold enough); ∞ where the mean is not positive (the
+        rewards tell nothing of the labels); NaN where there is no margin.
+    """
+    d = margins[np.isfinite(margins)]
+    if d.size == 0:
+        return float("nan")
+    if d.mean() <= 0:
+        return float("inf")
+    if (d >= 0).all():
+        return 0.0
+    scale = float(np.abs(d).max())
+    d = d / scale
+
+    def slope(s: float) -> float:
+        return float((d * np.exp(-np.logaddexp(0.0, s * d))).sum())
+
+    low, high = 0.0, 1.0
+    while slope(high) > 0:
+        low, high = high, 2.0 * high
+    while high - low > 1e-12 * high:
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if slope(middle) > 0 else (low, middle)
+    return scale / high
+
+
 def _moments(values: Floats) -> tuple[Floats, Floats]:
     """Return mean and population standard deviation over the finite entries of the last axis."""
     finite = np.isfinite(values)

@@ -1,0 +1,84 @@
+"""Strict YAML: typed sections, unknown keys refused, each fault one line that names its key."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TypeVar, get_args
+
+import msgspec
+import yaml
+
+from udasa_data.errors import UserError, nearest
+
+
+class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of every section: immutable, no unknown keys, no coercion."""
+
+
+S = TypeVar("S", bound=Strict)
+
+
+def read_yaml(path: Path) -> dict[str, object]:
+    """Return the mapping that a YAML file holds; an empty file is an empty mapping.
+
+    Raises:
+        UserError: unreadable, not UTF-8, not YAML, or no mapping of keys.
+    """
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text (byte {error.start})") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" line {mark.line + 1}, column {mark.column + 1}:" if mark else ""
+        problem = getattr(error, "problem", None) or "not YAML"
+        raise UserError(f"{path}:{line} {problem}") from error
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise UserError(f"{path}: the top level must be a mapping of configuration keys")
+    return value
+
+
+def convert(value: object, kind: type[S], where: str) -> S:
+    """Return plain values as a section.
+
+    Raises:
+        UserError: an unknown key, or a value of another type or out of range; ``where`` and the
+            key's path come first.
+    """
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise UserError(f"{where}: {_explain(str(error), kind)}") from error
+
+
+def _explain(message: str, kind: type[Strict]) -> str:
+    """Turn msgspec's message into ours: key path first, nearest known key where one is unknown."""
+    text, _, path = message.partition(" - at `$")
+    path = path.rstrip("`").lstrip(".")
+    unknown = re.search(r"unknown field `(.+)`", text)
+    if unknown is None:
+        said = text[0].lower() + text[1:]
+        return f"key '{path}': {said}" if path else said
+    section = _section(path, kind)
+    key = unknown.group(1)
+    full = f"{path}.{key}" if path else key
+    return f"unknown key '{full}'{nearest(key, section.__struct_fields__)}"
+
+
+def _section(path: str, kind: type[Strict]) -> type[Strict]:
+    """Return the section type at a msgspec path such as ``value[...]`` or ``pairing``."""
+    section = kind
+    for step in filter(None, re.split(r"\.|\[.*?\]", path)):
+        hint = msgspec.structs.fields(section)[section.__struct_fields__.index(step)].type
+        found = [t for t in _flatten(hint) if isinstance(t, type) and issubclass(t, Strict)]
+        section = found[0] if found else section
+    return section
+
+
+def _flatten(hint: object) -> list[object]:
+    return [hint, *(leaf for part in get_args(hint) for leaf in _flatten(part))]
