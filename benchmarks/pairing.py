@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 from report import write_results
 
-from udasa_data.calibration import calibrate
+from udasa_data.calibration import calibrate, fit_curves
 from udasa_data.config import Calibration, Pairing, Weights
 from udasa_data.pairs import make_pairs
 from udasa_data.schema import SCORES, Axis
@@ -84,7 +84,7 @@ def measure(prompts: int) -> dict[str, float]:
     scores, beside = answers_of(prompts)
     times = [time.perf_counter()]
     axes = beside["axis"].to_numpy().astype(str)
-    calibrated = calibrate(scores, axes, Calibration(), Weights())
+    calibrated = calibrate(scores, axes, fit_curves(scores, axes, Calibration()), Weights())
     times.append(time.perf_counter())
     table = pl.concat(
         [scores, beside, calibrated.table.drop("prompt_id", "sample_id")], how="horizontal"

@@ -153,6 +153,29 @@ def test_a_pairing_option_remakes_pairs_alone(run, small_config, prompts_file, t
     assert not table(out, "pairs").equals(table(run.out, "pairs"), null_equal=True)
 
 
+def test_a_calibration_file_is_applied_as_it_is(run, small_config, prompts_file, tmp_path):
+    """Halved mid-ranks halve every calibrated value, and so every gap."""
+    curves = json.loads((run.out / "calibration.json").read_text())
+    for by_axis in curves.values():
+        for curve in by_axis.values():
+            curve["ranks"] = [rank / 2 for rank in curve["ranks"]]
+    halved = tmp_path / "calibration.json"
+    halved.write_text(json.dumps(curves))
+    shutil.copytree(run.out, tmp_path / "run")
+    options = {"prompts": [str(prompts_file)], "calibration": {"curves": str(halved)}}
+    build(resolve("tiny", options, file=small_config), tmp_path / "run")
+    before, after = (
+        pl.read_parquet(out / "dataset" / "samples" / "*.parquet")
+        for out in (run.out, tmp_path / "run")
+    )
+    finite = before["uncertainty"].is_finite()
+    expected = before["uncertainty"].filter(finite).to_numpy() / 2
+    assert after["uncertainty"].filter(finite).to_numpy() == pytest.approx(expected)
+    halved.unlink()
+    with pytest.raises(UserError, match=r"calibration\.json: cannot be read"):
+        build(resolve("tiny", options, file=small_config), tmp_path / "run")
+
+
 def test_a_scoring_option_scores_again_without_sampling_again(
     run, small_config, prompts_file, tmp_path
 ):

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from udasa_data import build, resolve, score_file
 from udasa_data.answer_files import read_answers
+from udasa_data.calibration import read_curves
 from udasa_data.cli import app
 from udasa_data.errors import UserError
 from udasa_data.progress import Silent
@@ -284,6 +285,38 @@ def test_an_estimator_that_needs_logprobs_says_so(tmp_path):
     file = write(tmp_path / "in.jsonl", [GOOD | {"mean_logprob": -1.0}, GOOD, GOOD])
     with pytest.raises(UserError, match=r"line 2: the semantic estimator needs log-probabilities"):
         read_answers(file, need_logprobs=True)
+
+
+def test_labels_calibrate_to_the_probability_of_being_wrong(config, tmp_path):
+    wrong = [n % 2 if n < 8 else None for n in range(len(ROWS))]
+    rows = [row | {"wrong": w} for row, w in zip(ROWS, wrong, strict=True)]
+    file = write(tmp_path / "in.parquet", rows)
+    made = score_file(file, tmp_path / "out.parquet", config, labels="wrong")
+    table = pl.read_parquet(made.out).filter(pl.col("c_value").is_finite())
+    by_u = table.sort("u_value")
+    assert by_u["c_value"].is_sorted()
+    curves = read_curves(made.calibration)["value"]["*"]
+    labelled = table.filter(pl.col("wrong").is_not_null())
+    assert curves.n == len(labelled)
+    # and a build may start from it
+    later = score_file(file, tmp_path / "later.parquet", config, made.calibration)
+    assert pl.read_parquet(later.out)["c_value"].drop_nans().equals(table["c_value"])
+
+
+@pytest.mark.parametrize(
+    ("labels", "values", "message"),
+    [
+        ("wrnog", [1, 0], r"no column 'wrnog' \(did you mean 'wrong'\?\)"),
+        ("wrong", [2, 0], r"line 1, column 'wrong': a label is 0 \(right\) or 1 \(wrong\)"),
+        ("wrong", [1, 1], "both right"),
+    ],
+)
+def test_labels_that_cannot_be_used(labels, values, message, config, tmp_path):
+    rows = [GOOD | {"text": f"Answer {n}.", "wrong": values[n % 2]} for n in range(4)]
+    file = write(tmp_path / "in.jsonl", rows)
+    with pytest.raises(UserError, match=message):
+        score_file(file, tmp_path / "out.parquet", config, labels=labels)
+    assert not (tmp_path / "out.parquet").exists()
 
 
 def test_a_judge_has_no_policy_to_ask(small_config, tmp_path):

@@ -91,6 +91,17 @@ class _Cells:
         self._refuse(name, column > _ROUNDING, "a log-probability is at most 0")
         return column
 
+    def labels(self, name: str) -> pl.Series:
+        """Return a column of labels as 0.0, 1.0, or NaN where missing."""
+        if not self.has(name):
+            raise UserError(f"{self.path}: no column '{name}'{nearest(name, self.table.columns)}")
+        raw = self.table[name]
+        if raw.dtype == pl.Boolean:
+            return raw.cast(pl.Float64).fill_null(float("nan"))
+        column = self.numbers(name)
+        self._refuse(name, ~column.is_in([0.0, 1.0]), "a label is 0 (right) or 1 (wrong)")
+        return column.fill_null(float("nan"))
+
     def _refuse(self, name: str, wrong: pl.Series, problem: str) -> None:
         rows = wrong.arg_true()
         if len(rows):
@@ -98,11 +109,14 @@ class _Cells:
             raise self.fault(row, name, f"{problem} (it holds {self.table[name][row]})")
 
 
-def read_answers(path: Path, *, need_logprobs: bool = False) -> GivenAnswers:
+def read_answers(
+    path: Path, labels: str | None = None, *, need_logprobs: bool = False
+) -> GivenAnswers:
     """Read a .parquet, .jsonl or .csv file with one row an answer.
 
     Args:
         path: of the file.
+        labels: the column of labels, 1 or true for a wrong answer; in ``samples`` it is ``wrong``.
         need_logprobs: whether every answer must have its mean log-probability.
 
     Raises:
@@ -113,6 +127,8 @@ def read_answers(path: Path, *, need_logprobs: bool = False) -> GivenAnswers:
     _check_columns(cells)
     ids, prompts = _prompts(cells)
     samples, length = _samples(cells, ids)
+    if labels:
+        samples = samples.with_columns(wrong=cells.labels(labels))
     unknown = samples["mean_logprob"].is_nan() & (samples["text"] != "")
     if need_logprobs and unknown.any():
         raise UserError(

@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from udasa_data.config import Calibration, Weights
 from udasa_data.errors import UserError
 from udasa_data.schema import CALIBRATED, Dimension
-from udasa_data.uncertainty.calibrate import POOLED, Curve, apply_by_axis, fit_by_axis
+from udasa_data.uncertainty.calibrate import (
+    POOLED,
+    Curve,
+    apply_by_axis,
+    fit_by_axis,
+    fit_isotonic,
+)
 from udasa_data.uncertainty.combine import combine
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -24,25 +30,23 @@ CHUNK: Final = 2**18  # rows whose replicates are in memory at once
 
 
 class Calibrated(NamedTuple):
-    """The calibrated table, the replicates behind its noise, and the curves that made it."""
+    """The calibrated table, and the replicates behind its noise."""
 
     table: pl.DataFrame
     leave_one_out: Floats  # [N, K]: uncertainty without sample k; NaN at the row's own sample
-    curves: Curves
 
 
 def calibrate(
-    scores: pl.DataFrame, axes: NDArray[np.str_], options: Calibration, weights: Weights
+    scores: pl.DataFrame, axes: NDArray[np.str_], curves: Curves, weights: Weights
 ) -> Calibrated:
-    """Fit the curves on all scores of a run, freeze them, and combine the dimensions.
+    """Apply frozen curves to all scores of a run and to their replicates; combine the dimensions.
 
     Args:
         scores: N rows of the scores table, K for each prompt, contiguous.
         axes: [N] the axis of each row's prompt.
-        options: from how many rows an axis has its own curve.
+        curves: from :func:`fit_curves`, or of an earlier run.
         weights: of the dimensions.
     """
-    curves = fit_curves(scores, axes, options)
     table, values = apply_curves(scores, axes, curves, weights)
     weight = _weight(weights)
 
@@ -54,7 +58,7 @@ def calibrate(
     with ThreadPoolExecutor() as pool:  # NumPy lets go of the interpreter
         replicates = list(pool.map(replicates_of, range(0, len(scores), CHUNK)))
     leave_one_out = np.concatenate(replicates) if replicates else np.empty((0, 0))
-    return Calibrated(table, leave_one_out, curves)
+    return Calibrated(table, leave_one_out)
 
 
 def _replicates(
@@ -80,6 +84,21 @@ def fit_curves(scores: pl.DataFrame, axes: NDArray[np.str_], options: Calibratio
         str(d): fit_by_axis(scores[f"u_{d}"].to_numpy(), axes, options.min_axis_rows)
         for d in Dimension
     }
+
+
+def fit_labelled(scores: pl.DataFrame, labels: Floats) -> Curves:
+    """Return curves from raw uncertainty to P(wrong), by dimension: centred isotonic regression.
+
+    Args:
+        scores: N rows of a scores table.
+        labels: [N] 1 where the answer is wrong, 0 where it is right, NaN where that is not known.
+
+    Raises:
+        UserError: the labelled answers are all right or all wrong.
+    """
+    if len(set(labels[np.isfinite(labels)].tolist())) < 2:
+        raise UserError("labels: both right (0) and wrong (1) answers are needed to calibrate on")
+    return {str(d): {POOLED: fit_isotonic(scores[f"u_{d}"].to_numpy(), labels)} for d in Dimension}
 
 
 def apply_curves(

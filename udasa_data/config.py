@@ -89,9 +89,13 @@ class Scoring(Strict, frozen=True):
 
 
 class Calibration(Strict, frozen=True):
-    """Mid-rank calibration; an axis has its own curve from ``min_axis_rows`` finite values on."""
+    """Mid-rank calibration; an axis has its own curve from ``min_axis_rows`` finite values on.
+
+    ``curves`` names a calibration.json, of an earlier run or of labelled answers, applied as it is.
+    """
 
     min_axis_rows: Annotated[int, Meta(ge=1)] = 200
+    curves: str | None = None
 
 
 class Weights(Strict, frozen=True):

@@ -17,9 +17,17 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from udasa_data.answer_files import GivenAnswers, read_answers
-from udasa_data.calibration import apply_curves, curves_to_json, fit_curves, read_curves
+from udasa_data.calibration import (
+    Curves,
+    apply_curves,
+    curves_to_json,
+    fit_curves,
+    fit_labelled,
+    read_curves,
+)
 from udasa_data.config import BuildConfig, ModelRef
 from udasa_data.confounds import measure
 from udasa_data.errors import UserError
@@ -58,6 +66,7 @@ def score_file(
     out: Path,
     config: BuildConfig,
     calibration: Path | None = None,
+    labels: str | None = None,
     progress: Progress | None = None,
 ) -> ScoreResult:
     """Score the answers in a file in the three dimensions.
@@ -72,6 +81,8 @@ def score_file(
         config: see :func:`udasa_data.config.resolve`; what concerns the policy is not used.
         calibration: the ``calibration.json`` of an earlier run, applied as it is; None fits the
             curves on this file, and saves them beside ``out`` as ``NAME.calibration.json``.
+        labels: the column that says which answers are wrong (1, true), right (0, false) or not
+            judged (null): the curves then give P(wrong), by centred isotonic regression.
         progress: told how the scoring goes.
 
     Raises:
@@ -81,6 +92,8 @@ def score_file(
         raise UserError(f"{out}: the scores are a Parquet file; give a name that ends in .parquet")
     if out.resolve() == file.resolve():
         raise UserError(f"{out}: is the file of the answers; give another --out")
+    if labels and calibration:
+        raise UserError("labels fit a calibration: give --labels or --calibration, not both")
     if config.judge:
         raise UserError(
             "judge: the policy's own judgement needs a policy, and existing answers are scored "
@@ -91,14 +104,14 @@ def score_file(
     answers = _digest(file)
     refs: list[ModelRef] = [config.nli, *config.value, config.sentiment]
     models = {ref.id: locate(ref) for ref in refs}
-    made_from = _made_from(answers, config, models, calibration)
+    made_from = _made_from(answers, config, models, calibration, labels)
     if (known := _made_already(out, made_from)) is not None:
         return ScoreResult(out, curves_file, known, reused=True)
-    given = read_answers(file, need_logprobs=config.scoring.semantic == "cocoa")
+    given = read_answers(file, labels, need_logprobs=config.scoring.semantic == "cocoa")
     scores, notes = _score(given, config, models, progress or Silent())
     axes = scores.join(given.prompts, on="prompt_id", how="left", maintain_order="left")["axis"]
     of_row = axes.to_numpy().astype(str)
-    fitted = curves or fit_curves(scores, of_row, config.calibration)
+    fitted = curves or _fit(scores, of_row, config, given)
     calibrated, _ = apply_curves(scores, of_row, fitted, config.weights)
     scored = scores.with_columns(*calibrated.drop("prompt_id", "sample_id"), axes)
     rows = _by_row(given, scored)
@@ -113,8 +126,23 @@ def score_file(
     return ScoreResult(out, curves_file, summary, reused=False)
 
 
+def _fit(
+    scores: pl.DataFrame, axes: NDArray[np.str_], config: BuildConfig, given: GivenAnswers
+) -> Curves:
+    """Return curves to the probability of being wrong where there are labels, else to mid-ranks."""
+    if "wrong" not in given.samples.columns:
+        return fit_curves(scores, axes, config.calibration)
+    keys = ["prompt_id", "sample_id"]
+    known = scores.select(keys).join(given.samples, on=keys, how="left", maintain_order="left")
+    return fit_labelled(scores, known["wrong"].to_numpy())
+
+
 def _made_from(
-    answers: str, config: BuildConfig, models: dict[str, Located], calibration: Path | None
+    answers: str,
+    config: BuildConfig,
+    models: dict[str, Located],
+    calibration: Path | None,
+    labels: str | None,
 ) -> dict[str, Any]:
     """Return all that decides the scores, by the name a user knows it by."""
     value = [f"{ref.id} ({', '.join(ref.violation)})" for ref in config.value]
@@ -129,6 +157,7 @@ def _made_from(
         **{f"calibration.{k}": v for k, v in msgspec.to_builtins(config.calibration).items()},
         **{f"weights.{k}": v for k, v in msgspec.to_builtins(config.weights).items()},
         "calibration": _digest(calibration) if calibration else "fitted",
+        "labels": labels,
         "code": code_hash(_CODE),
     }
 

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import msgspec
 import polars as pl
 
-from udasa_data.calibration import calibrate, curves_to_json
+from udasa_data.calibration import calibrate, curves_to_json, fit_curves, read_curves
 from udasa_data.config import BuildConfig, Precision
 from udasa_data.confounds import measure
 from udasa_data.engines import load_engine
@@ -238,7 +238,9 @@ def _pair(prepared: Prepared) -> None:
         .join(of_prompt, on="prompt_id", how="left", maintain_order="left")
     )
     axes = answers["axis"].to_numpy().astype(str)
-    calibrated = calibrate(scores, axes, config.calibration, config.weights)
+    known = config.calibration.curves
+    curves = read_curves(Path(known)) if known else fit_curves(scores, axes, config.calibration)
+    calibrated = calibrate(scores, axes, curves, config.weights)
     answers = pl.concat([answers, calibrated.table.drop(keys)], how="horizontal")
     paired = make_pairs(answers, calibrated.leave_one_out, config.pairing, config.seed)
     staged = assign_stages(paired.pairs, config.stages.cutoffs)
@@ -246,7 +248,7 @@ def _pair(prepared: Prepared) -> None:
     dropped = pl.concat([prepared.loaded.dropped, not_sampled, not_scored, paired.dropped])
     run.write_table("pairs.parquet", pairs)
     run.write_table("dropped.parquet", require(dropped, DROPPED, "dropped"))
-    run.write_text("calibration.json", json.dumps(curves_to_json(calibrated.curves)) + "\n")
+    run.write_text("calibration.json", json.dumps(curves_to_json(curves)) + "\n")
     counts = count(prompts, answers, pairs, dropped, (staged.low, staged.high))
     _add_cost(run, "dataset", started, 0)
     confounds = measure(answers, pairs)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import platform
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import polars as pl
 
+from udasa_data.calibration import curves_to_json, read_curves
 from udasa_data.config import BuildConfig, ModelRef, to_yaml
 from udasa_data.constitution import principles_of
 from udasa_data.engines import choose_engine
@@ -63,11 +65,13 @@ class Prepared:
         samples_key = key_of(self.inputs)
         scores_key = key_of(samples_key, self._scored_with(), code_hash(CODE["scores"]))
         paired_with = [config.calibration, config.weights, config.pairing, config.stages]
+        known = config.calibration.curves
+        curves = curves_to_json(read_curves(Path(known))) if known else None
         self.keys = {
             "samples": samples_key,
             "scores": scores_key,
             "dataset": key_of(
-                scores_key, msgspec.to_builtins(paired_with), code_hash(CODE["dataset"])
+                scores_key, msgspec.to_builtins(paired_with), curves, code_hash(CODE["dataset"])
             ),
         }
         n_shards = -(-len(self.loaded.prompts) // config.shard_size)

@@ -133,6 +133,10 @@ def score(
         Path | None,
         typer.Option(help="A run's calibration.json, applied without refitting.", dir_okay=False),
     ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(help="Column of 0/1, 1 for a wrong answer: calibrate to P(wrong)."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Score existing answers, three or more a prompt. Killed? The same command goes on."""
@@ -143,7 +147,7 @@ def score(
 
     resolved = resolve(None, {}, scorers=scorers, file=config, default=DEFAULT_MODEL)
     with Bars() as bars:
-        result = score_file(file, out, resolved, calibration, bars)
+        result = score_file(file, out, resolved, calibration, labels, bars)
     if as_json:
         places = {"out": str(result.out), "calibration": str(result.calibration)}
         _print_json(places, result.reused, result.summary)
