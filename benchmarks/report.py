@@ -29,13 +29,13 @@ def write_results(
         "processor": _processor(),
         "versions": {"python": platform.python_version(), **_versions()},
         "table": [dict(zip(header, row, strict=True)) for row in rows],
-        "ratios": {name: round(value, 3) for name, value in ratios.items()},
+        "ratios": {name: float(f"{value:.4g}") for name, value in ratios.items()},
     }
     RESULTS.mkdir(exist_ok=True)
     text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
     (RESULTS / f"{subject}.json").write_text(text, encoding="utf-8")
     for name, value in ratios.items():
-        print(f"RATIO {name} {value:.3f}")
+        print(f"RATIO {name} {value:.4g}")
 
 
 def _processor() -> str:

@@ -29,15 +29,16 @@ class About(NamedTuple):
     what: str
     corpora: tuple[str, ...]
     command: str
+    made_at: str = ""  # the commit whose recipe made the weights, where it was not today's
 
 
 _SCORER: Final = (
-    "A two-layer BERT encoder{form}; its embeddings start from those of all-MiniLM-L6-v2 "
-    "(Apache-2.0), pruned to 7,000 pieces and projected to 128 dimensions. {rest}"
+    "A {{layers}}-layer BERT encoder{form}; its embeddings start from those of all-MiniLM-L6-v2 "
+    "(Apache-2.0), pruned to {{vocabulary}} pieces and projected to 128 dimensions. {rest}"
 )
 _JUDGE: Final = (
-    "A two-layer RoBERTa encoder of 0.6M parameters with a byte-level BPE of its own, trained "
-    "from scratch; no row of its training serves a scorer of udasa_data. {rest}"
+    "A {{layers}}-layer RoBERTa encoder of {{millions}}M parameters with a byte-level BPE of its "
+    "own, trained from scratch; no row of its training serves a scorer of udasa_data. {rest}"
 )
 _HARM: Final = (
     "diasafety",
@@ -54,18 +55,21 @@ _CHATS: Final = ("dolly", "oasst_prompts", "hh_rlhf", "qa", "creak")
 CARDS: Final = {
     "udasa_data/tiny/lm": About(
         "language model",
-        "A five-layer Llama of 7.6M parameters, byte-level BPE of 14,336 pieces, with a chat "
+        "A {layers}-layer Llama of {millions}M parameters, BPE of {vocabulary} pieces, with a chat "
         "template, trained from scratch. Its sentences are mostly English, its facts are not "
         "facts. It answers questions and continues film reviews.",
         ("imdb", "tinystories_sample", *_CHATS),
         "train_lm",
+        made_at="d3a3378",
     ),
     "udasa_data/tiny/nli": About(
         "natural-language inference",
-        "all-MiniLM-L6-v2 (Apache-2.0) as a cross-encoder, its vocabulary pruned to 7,000 pieces. "
+        "all-MiniLM-L6-v2 (Apache-2.0) as a cross-encoder: {layers} of its six layers, its "
+        "vocabulary pruned to {vocabulary} pieces. "
         "The premise may be an answer of several sentences; the hypothesis is one sentence.",
         ("nli", *_CHATS),
         "train_nli",
+        made_at="d3a3378",
     ),
     "udasa_data/tiny/harm": About(
         "value scorer: harm",
@@ -147,7 +151,12 @@ def write_card(folder: Path, metrics: Sequence[Metric]) -> None:
     place = "/".join(folder.parts[-3:])
     about = CARDS[place]
     size = (folder / "model.safetensors").stat().st_size / 1e6
-    training = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+    training = folder / "training.json"
+    if training.is_file():
+        facts = json.loads(training.read_text(encoding="utf-8"))
+        story = f"{_told(facts)}\n\n{_curve(facts['loss'])}"
+    else:
+        story = f"Made by the recipe as it stood at commit `{about.made_at}`; today's makes others."
     rows = "\n".join(
         f"| {m.name} | {m.mean:.3f} | [{m.low:.3f}, {m.high:.3f}] | {m.n:,} | {m.bar or '–'} |"
         for m in metrics
@@ -161,7 +170,7 @@ tags: [udasa, toy]
 
 # UDASA embedded model: {about.title}
 
-{about.what}
+{about.what.format(**_shape(folder, size))}
 
 {size:.1f} MB, bfloat16, safetensors. For demonstrations, tests and learning without a network. Not
 for any decision about people or content, not for judging models that matter, and not a baseline:
@@ -179,13 +188,21 @@ On data it was not trained on; written by `recipes/tiny/evaluate.py`.
 
 {sources}
 
-Nothing non-commercial was used. {_told(training)}
-
-{_curve(training["loss"])}
+Nothing non-commercial was used. {story}
 
 `python -m recipes.tiny.{about.command} --data-dir DATA --out {place}` trains it again.
 """
     (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def _shape(folder: Path, size: float) -> dict[str, str]:
+    """Return what a model's own files say of its shape; ``size`` in MB, two bytes a weight."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return {
+        "layers": str(config["num_hidden_layers"]),
+        "vocabulary": f"{config['vocab_size']:,}",
+        "millions": f"{size / 2:.1f}",
+    }
 
 
 def _told(training: dict[str, Any]) -> str:
