@@ -35,7 +35,7 @@ def test_batched_equals_single_in_any_order(small, monkeypatch):
     assert ((together.entail >= 0) & (together.entail + together.contradict <= 1 + 1e-9)).all()
     backwards = scorer(PAIRS[::-1], no_progress)
     assert backwards.entail[::-1] == pytest.approx(together.entail, abs=1e-6)
-    monkeypatch.setattr(batching, "BATCH_TOKENS", 1)
+    monkeypatch.setitem(batching.BATCH_TOKENS, "cpu", 1)
     single = scorer(PAIRS, no_progress)
     assert single.entail == pytest.approx(together.entail, abs=1e-5)
 
