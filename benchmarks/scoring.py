@@ -86,6 +86,7 @@ def row(
     """Return a line of the table from the seconds of both sides."""
     off = ("", "") if deltas is None else (f"{deltas.max():.1e}", f"{deltas.mean():.1e}")
     ratio = theirs / ours
+    print(f"{name}: {ratio:.2f}", file=sys.stderr, flush=True)
     speeds = (f"{n / ours:,.1f}", f"{n / theirs:,.1f}")
     return Row(name, (name.replace("_", " "), str(n), *speeds, f"{ratio:.2f}", target, *off), ratio)
 

@@ -48,6 +48,7 @@ class Peer:
 
     def __init__(self, requirement: str, script: str, model: Path) -> None:
         command = [str(interpreter(requirement)), str(Path(__file__).parent / script), str(model)]
+        self._script = script
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -65,7 +66,7 @@ class Peer:
         jobs.flush()
         line = replies.readline()
         if not line:
-            raise SystemExit(f"{self._process.args}: ended without a reply; see above")
+            raise SystemExit(f"{self._script} ended without a reply; see above")
         return json.loads(line)
 
     def __enter__(self) -> Self:

@@ -54,7 +54,8 @@ def resolve_precision(wanted: Precision) -> Precision:
     """Return the precision that ``auto`` stands for on this machine.
 
     bfloat16 on a GPU, and on a CPU that multiplies it natively: there twice as fast as float32,
-    with probabilities within 0.02 of it (``benchmarks/scoring.py``). Else float32.
+    with probabilities within 0.02 of it. Else float32: 8-bit integers, the other fast arithmetic
+    of a CPU, moved probabilities by more than that (``docs/decisions.md``, 20).
     """
     if wanted != "auto":
         return wanted
