@@ -65,7 +65,8 @@ def gpu_rows(
         return [("large encoders in bfloat16", *["not run: no GPU"], *[""] * 6)], {}
     pairs = [pair for texts in prompts for pair in between(texts)]
     peak = matmul_rate("cuda")
-    rows, ratios = [], {}
+    rows: list[tuple[str, ...]] = []
+    ratios: dict[str, float] = {}
     for name, config in ENCODERS.items():
         speed, loop, rate = measure(config, tokenizer, pairs, "cuda")
         ratios[f"{name}_bfloat16"] = speed / loop

@@ -6,6 +6,7 @@ left out (its own has two classes), and transformers 4's name of the tokenizer c
 
 from __future__ import annotations
 
+import importlib
 import sys
 import time
 import types
@@ -49,9 +50,8 @@ def self_check(folder: str) -> Any:
         for attribute in attributes:
             setattr(module, attribute, None)
         sys.modules[name] = module
-    from selfcheckgpt.modeling_selfcheck import SelfCheckNLI
-
-    checker = SelfCheckNLI.__new__(SelfCheckNLI)
+    loop = importlib.import_module("selfcheckgpt.modeling_selfcheck").SelfCheckNLI
+    checker = loop.__new__(loop)
     checker.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     checker.model = TwoClasses(folder, checker.device)
     tokenizer = AutoTokenizer.from_pretrained(folder)
