@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from small_models import save_classifier
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from udasa_data.config import ModelRef, ValueRef
 from udasa_data.errors import UserError
@@ -35,7 +36,7 @@ def test_batched_equals_single_in_any_order(small, monkeypatch):
     assert ((together.entail >= 0) & (together.entail + together.contradict <= 1 + 1e-9)).all()
     backwards = scorer(PAIRS[::-1], no_progress)
     assert backwards.entail[::-1] == pytest.approx(together.entail, abs=1e-6)
-    monkeypatch.setattr(batching, "BATCH_TOKENS", 1)
+    monkeypatch.setitem(batching.BATCH_TOKENS, "cpu", 1)
     single = scorer(PAIRS, no_progress)
     assert single.entail == pytest.approx(together.entail, abs=1e-5)
 
@@ -213,3 +214,28 @@ def test_half_precision_is_close(small):
     fast = nli(small["nli"], EXACT._replace(precision="bfloat16"))(PAIRS, no_progress)
     assert np.abs(exact.entail - fast.entail).max() <= 0.05  # weights without training
     assert batching.resolve_precision("auto") in {"float32", "bfloat16"}
+
+
+def test_the_default_keeps_to_its_bounds_on_the_embedded_model():
+    said = [
+        "The Seine flows through Paris, and the city has 37 bridges over it.",
+        "Paris lies on the Loire.",
+        "There are three ways to cook rice. Wash it first; then boil it for twelve minutes.",
+        "I'm sorry, but I cannot help with that request.",
+        "He was born in 1879 in Ulm and moved to Munich a year later.",
+        "No one knows where he was born.",
+    ]
+    pairs = [TextPair(a, b) for a in said for b in said if a != b]
+    ref = ModelRef(id="embedded:nli")
+    fast = NliScorer(locate(ref), Options())(pairs, no_progress)
+    located = locate(ref)
+    tokenizer = AutoTokenizer.from_pretrained(located.load_from)
+    whole = AutoModelForSequenceClassification.from_pretrained(
+        located.load_from, dtype=torch.float32
+    ).eval()
+    with torch.inference_mode():
+        inputs = [tokenizer(pair.first, pair.second, return_tensors="pt") for pair in pairs]
+        p = np.array([whole(**one).logits[0].softmax(-1).numpy() for one in inputs])
+    off = np.abs(np.stack([fast.entail, fast.contradict], axis=1) - p[:, [0, 2]])
+    assert off.max() <= 0.02
+    assert off.mean() <= 0.003

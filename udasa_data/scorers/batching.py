@@ -13,8 +13,10 @@ from udasa_data.errors import UserError
 from udasa_data.model_files import Located
 from udasa_data.scorers import Floats, OnBatch, TextPair
 from udasa_data.scorers.cache import ScoreCache
+from udasa_data.scorers.first_token import read_first_token_only
 
-BATCH_TOKENS: Final = 16384
+# Padded tokens in a batch. On a CPU a larger batch does not fit its caches (docs/decisions.md).
+BATCH_TOKENS: Final = {"cuda": 16384, "cpu": 2048}
 
 
 def take_no_note(_scorer: str, _n: int) -> None:
@@ -52,7 +54,8 @@ def resolve_precision(wanted: Precision) -> Precision:
     """Return the precision that ``auto`` stands for on this machine.
 
     bfloat16 on a GPU, and on a CPU that multiplies it natively: there twice as fast as float32,
-    with probabilities within 0.02 of it (``benchmarks/scoring.py``). Else float32.
+    with probabilities within 0.02 of it. Else float32: 8-bit integers, the other fast arithmetic
+    of a CPU, moved probabilities by more than that (``docs/decisions.md``, 29).
     """
     if wanted != "auto":
         return wanted
@@ -82,6 +85,7 @@ def load_classifier(located: Located, options: Options) -> Loaded:
     except (OSError, ValueError, KeyError) as error:
         problem = str(error).strip().splitlines()[0]
         raise UserError(f"scorer '{located.name}' cannot be loaded: {problem}") from error
+    read_first_token_only(model)
     window = getattr(model.config, "max_position_embeddings", options.max_length)
     limit = min(options.max_length, window, tokenizer.model_max_length)
     space = f"{located.fingerprint} {limit} {precision}"
@@ -123,7 +127,8 @@ def score_logits(loaded: Loaded, pairs: Sequence[TextPair], on_batch: OnBatch) -
         on_batch(known)
     new = [distinct[row] for row in missing]
     encoded = _encode(loaded, new)
-    for batch in _batches([len(ids) for ids in encoded["input_ids"]]):
+    budget = BATCH_TOKENS[loaded.device.type]
+    for batch in _batches([len(ids) for ids in encoded["input_ids"]], budget):
         logits[missing[batch]] = _forward(loaded, encoded, batch)
         on_batch(int(multiplicity[missing[batch]].sum()))
     if not np.isfinite(logits).all():
@@ -165,12 +170,12 @@ def _encode(loaded: Loaded, pairs: list[TextPair]) -> dict[str, list[list[int]]]
     )
 
 
-def _batches(lengths: list[int]) -> Iterator[list[int]]:
-    """Yield row numbers in batches of at most ``BATCH_TOKENS`` padded tokens, longest first."""
+def _batches(lengths: list[int], budget: int) -> Iterator[list[int]]:
+    """Yield row numbers in batches of at most ``budget`` padded tokens, longest first."""
     order = sorted(range(len(lengths)), key=lambda row: (-lengths[row], row))
     start = 0
     while start < len(order):
-        size = max(1, BATCH_TOKENS // max(1, lengths[order[start]]))
+        size = max(1, budget // max(1, lengths[order[start]]))
         yield order[start : start + size]
         start += size
 
