@@ -9,7 +9,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from udasa_data.config import ModelRef, ValueRef
 from udasa_data.errors import UserError
 from udasa_data.model_files import locate
-from udasa_data.scorers import TextPair, batching, no_progress
+from udasa_data.scorers import TextPair, batching, chunks, no_progress
 from udasa_data.scorers.batching import Options
 from udasa_data.scorers.cache import ScoreCache
 from udasa_data.scorers.nli import NliScorer
@@ -110,6 +110,41 @@ def test_single_texts(small):
     p = value(small["sentiment"], "negative")(texts, no_progress)
     assert p.shape == (2,)
     assert value(small["sentiment"], "negative")([], no_progress).shape == (0,)
+
+
+LONG = [f"The cat number {n} sat on the mat." for n in range(30)]
+
+
+def test_a_long_premise_is_split_and_its_least_neutral_part_speaks(small):
+    told = {}
+    scorer = nli(small["nli"], EXACT._replace(on_truncated=told.__setitem__))
+    whole = scorer([TextPair(" ".join(LONG), "A cat."), TextPair("y", "z")], no_progress)
+    pairs = chunks._parts(scorer._loaded, TextPair(" ".join(LONG), "A cat."), "first", 128)
+    assert len(pairs) > 2
+    assert " ".join(part.first for part in pairs) == " ".join(LONG)
+    parts = scorer(pairs, no_progress)
+    sure = int((parts.entail + parts.contradict).argmax())
+    assert whole.entail[0] == pytest.approx(parts.entail[sure], abs=1e-6)
+    assert whole.contradict[0] == pytest.approx(parts.contradict[sure], abs=1e-6)
+    assert not told  # nothing was cut
+
+
+def test_of_a_long_answer_the_worst_part_decides_and_rewards_are_averaged(small):
+    answer = TextPair("Well?", " ".join(LONG))
+    for name, violation in (("harm", ["unsafe"]), ("reward", [])):
+        scorer = value(small[name], *violation)
+        parts = chunks._parts(scorer._loaded, answer, "second", 128)
+        assert len(parts) > 2
+        p, each = scorer([answer, PAIRS[0]], no_progress)[0], scorer(parts, no_progress)
+        odds = np.log(each / (1 - each)).mean()
+        expected = each.max() if violation else 1 / (1 + np.exp(-odds))
+        assert p == pytest.approx(expected, abs=1e-6)
+
+
+def test_progress_of_long_texts_sums_to_their_number(small):
+    done = []
+    nli(small["nli"])([TextPair(" ".join(LONG), "A cat."), *PAIRS], done.append)
+    assert sum(done) == pytest.approx(31)
 
 
 def test_truncation_is_counted(small):

@@ -78,7 +78,7 @@ def score_shard(
     sentiment = np.array([one.row["axis"] == Axis.SENTIMENT for one in answers for _ in one.texts])
     work = len(pairs) + len(values) * len(scorers.value) + len(asked)
 
-    def done(rows: int) -> None:
+    def done(rows: float) -> None:
         on_share(rows / work)
 
     entailment = scorers.nli(pairs, done)
@@ -146,7 +146,7 @@ def _to_ask(answers: Sequence[Answers]) -> list[tuple[Answers, int]]:
 
 
 def _note_p_false(
-    asked: list[tuple[Answers, int]], truth: TextScorer, done: Callable[[int], None]
+    asked: list[tuple[Answers, int]], truth: TextScorer, done: Callable[[float], None]
 ) -> None:
     """Have the policy say how likely answers are false, and note it in each prompt."""
     pairs = [TextPair(one.row["messages"][-1]["content"], one.texts[i]) for one, i in asked]
@@ -165,7 +165,7 @@ def _violations(
     scorers: Scorers,
     pairs: list[TextPair],
     sentiment: NDArray[np.bool_],
-    done: Callable[[int], None],
+    done: Callable[[float], None],
 ) -> Floats:
     """Return P(violation), [N, M]: the value scorers', or the sentiment scorer's in column 0."""
     p_violation = np.full((len(pairs), len(scorers.value)), np.nan)

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats: TypeAlias = NDArray[np.float64]
-# called after each batch with the number of rows that it finished
-OnBatch: TypeAlias = Callable[[int], None]
+# called after each batch with how many rows it finished; a part of a long row is a part of one
+OnBatch: TypeAlias = Callable[[float], None]
 
 
 class TextPair(NamedTuple):
@@ -48,5 +48,5 @@ class TextScorer(Protocol):
         ...
 
 
-def no_progress(_rows: int) -> None:
+def no_progress(_rows: float) -> None:
     """Ignore progress."""

@@ -143,6 +143,12 @@ def score_logits(loaded: Loaded, pairs: Sequence[TextPair], on_batch: OnBatch) -
     return np.asarray(logits[rows])
 
 
+def softmax(logits: Floats) -> Floats:
+    """Return [N, classes] probabilities of [N, classes] logits."""
+    exponents = np.exp(logits - logits.max(axis=-1, keepdims=True, initial=-np.inf))
+    return np.asarray(exponents / exponents.sum(axis=-1, keepdims=True))
+
+
 def _recall(
     loaded: Loaded, distinct: list[TextPair], logits: Floats
 ) -> tuple[np.ndarray[Any, np.dtype[np.int64]], int]:

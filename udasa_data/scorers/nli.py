@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from udasa_data.errors import UserError
 from udasa_data.model_files import Located
 from udasa_data.scorers import Entailment, OnBatch, TextPair
-from udasa_data.scorers.batching import Loaded, Options, load_classifier, score_logits
+from udasa_data.scorers.batching import Loaded, Options, load_classifier, softmax
+from udasa_data.scorers.chunks import score_in_parts
 
 
 class NliScorer:
@@ -26,11 +25,15 @@ class NliScorer:
         self._entail, self._contradict = _outer_classes(self._loaded, labels)
 
     def __call__(self, pairs: Sequence[TextPair], on_batch: OnBatch) -> Entailment:
-        """Return p_e and p_c of each (premise, hypothesis), [N] each in [0, 1]."""
-        logits = score_logits(self._loaded, pairs, on_batch)
-        exponents = np.exp(logits - logits.max(axis=-1, keepdims=True, initial=-np.inf))
-        probabilities = exponents / exponents.sum(axis=-1, keepdims=True)
-        return Entailment(probabilities[:, self._entail], probabilities[:, self._contradict])
+        """Return p_e and p_c of each (premise, hypothesis), [N] each in [0, 1].
+
+        Of a premise longer than the model reads, the part that is least neutral speaks.
+        """
+        parts = score_in_parts(self._loaded, pairs, "first", on_batch)
+        probabilities = softmax(parts.logits)
+        entail, contradict = probabilities[:, self._entail], probabilities[:, self._contradict]
+        speaking = parts.best(entail + contradict)
+        return Entailment(entail[speaking], contradict[speaking])
 
 
 def _outer_classes(loaded: Loaded, labels: Sequence[str]) -> tuple[int, int]:

@@ -10,7 +10,8 @@ from udasa_data.config import ValueRef
 from udasa_data.errors import UserError, nearest
 from udasa_data.model_files import Located
 from udasa_data.scorers import Floats, OnBatch, TextPair
-from udasa_data.scorers.batching import Loaded, Options, load_classifier, score_logits
+from udasa_data.scorers.batching import Loaded, Options, load_classifier, softmax
+from udasa_data.scorers.chunks import score_in_parts
 
 
 class ValueScorer:
@@ -20,6 +21,9 @@ class ValueScorer:
     their maximum for a multi-label classifier). With one output r, a reward model's, it is
     sigmoid(−r). Logits are divided by the scorer's temperature T first (Guo et al. 2017, arXiv
     1706.04599): softmax(z/T), sigmoid(−r/T).
+
+    Of an answer longer than the model reads, the worst part decides, since a violation anywhere is
+    one; a reward, and the class of a single text (a review's), is the mean over the parts.
     """
 
     def __init__(self, ref: ValueRef, located: Located, options: Options) -> None:
@@ -30,15 +34,17 @@ class ValueScorer:
 
     def __call__(self, pairs: Sequence[TextPair], on_batch: OnBatch) -> Floats:
         """Return P(violation) of each (prompt, answer) or (text, ""), [N] in [0, 1]."""
-        logits = score_logits(self._loaded, pairs, on_batch) / self._temperature
+        single = not any(pair.second for pair in pairs)
+        parts = score_in_parts(self._loaded, pairs, "first" if single else "second", on_batch)
+        logits = parts.logits / self._temperature
         config = self._loaded.model.config
         if config.num_labels == 1:
-            return np.asarray(_sigmoid(-logits[:, 0]))
+            return np.asarray(_sigmoid(-parts.mean(logits[:, 0])))
         if config.problem_type == "multi_label_classification":
-            return np.asarray(_sigmoid(logits[:, self._classes]).max(axis=-1, initial=0.0))
-        exponents = np.exp(logits - logits.max(axis=-1, keepdims=True, initial=-np.inf))
-        probabilities = exponents / exponents.sum(axis=-1, keepdims=True)
-        return np.asarray(probabilities[:, self._classes].sum(axis=-1).clip(0.0, 1.0))
+            p = _sigmoid(logits[:, self._classes]).max(axis=-1, initial=0.0)
+        else:
+            p = softmax(logits)[:, self._classes].sum(axis=-1).clip(0.0, 1.0)
+        return parts.mean(p) if single else parts.largest(p)
 
 
 def _sigmoid(logits: Floats) -> Floats:

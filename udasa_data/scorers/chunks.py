@@ -1,0 +1,102 @@
+"""Texts longer than a scorer reads: split at sentences, each part scored, nothing cut.
+
+Only a single sentence that is longer than the scorer reads is cut, by the batching core, which
+counts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from udasa_data.claims import sentences
+from udasa_data.scorers import Floats, OnBatch, TextPair
+from udasa_data.scorers.batching import Loaded, score_logits
+
+Side: TypeAlias = Literal["first", "second"]
+
+
+class Parts(NamedTuple):
+    """The logits of every part, and which pair each belongs to.
+
+    Attributes:
+        logits: [M, classes], M ≥ N.
+        owner: [M] int, ascending, each of the N pairs at least once.
+    """
+
+    logits: Floats
+    owner: NDArray[np.int64]
+
+    def best(self, score: Floats) -> NDArray[np.int64]:
+        """Return [N]: for each pair the row of its part with the highest ``score`` [M]."""
+        order = np.lexsort((-score, self.owner))
+        return np.asarray(order[np.unique(self.owner, return_index=True)[1]])
+
+    def mean(self, values: Floats) -> Floats:
+        """Return [N]: for each pair the mean of its parts' ``values`` [M]."""
+        counts = np.bincount(self.owner)
+        return np.asarray(np.bincount(self.owner, weights=values) / np.maximum(counts, 1))
+
+    def largest(self, values: Floats) -> Floats:
+        """Return [N]: for each pair the largest of its parts' ``values`` [M]."""
+        return np.asarray(values[self.best(values)])
+
+
+def score_in_parts(
+    loaded: Loaded, pairs: Sequence[TextPair], side: Side, on_batch: OnBatch
+) -> Parts:
+    """Return the logits of each pair, in parts where it is longer than the scorer reads.
+
+    Args:
+        loaded: the classifier.
+        pairs: N ordered pairs.
+        side: the text that is split; the other is put to every part.
+        on_batch: told how many of the N are done with each batch.
+    """
+    parts, owner = [], []
+    for number, split in enumerate(_split(loaded, pairs, side)):
+        parts += split
+        owner += [number] * len(split)
+    share = len(pairs) / max(len(parts), 1)
+    logits = score_logits(loaded, parts, lambda rows: on_batch(rows * share))
+    return Parts(logits, np.array(owner, dtype=np.int64))
+
+
+def _split(loaded: Loaded, pairs: Sequence[TextPair], side: Side) -> list[list[TextPair]]:
+    """Return the parts of each pair; distinct long pairs are split once."""
+    limit = loaded.options.max_length
+    known: dict[TextPair, list[TextPair]] = {}
+    result = []
+    for pair in pairs:
+        # no tokenizer makes more tokens than there are bytes, beside its few special ones
+        if len(pair.first.encode()) + len(pair.second.encode()) + 8 <= limit:
+            result.append([pair])
+            continue
+        if pair not in known:
+            known[pair] = _parts(loaded, pair, side, limit)
+        result.append(known[pair])
+    return result
+
+
+def _parts(loaded: Loaded, pair: TextPair, side: Side, limit: int) -> list[TextPair]:
+    if _size(loaded, pair) <= limit:
+        return [pair]
+    said = sentences(getattr(pair, side))
+    parts: list[TextPair] = []
+    held: list[str] = []
+    for sentence in said:
+        longer = pair._replace(**{side: " ".join([*held, sentence])})
+        if held and _size(loaded, longer) > limit:
+            parts.append(pair._replace(**{side: " ".join(held)}))
+            held = []
+        held.append(sentence)
+    return [*parts, pair._replace(**{side: " ".join(held)})] if held else [pair]
+
+
+def _size(loaded: Loaded, pair: TextPair) -> int:
+    """Return how many tokens a pair is to the scorer, special ones included."""
+    texts = (pair.first, pair.second) if pair.second else (pair.first,)
+    return len(loaded.tokenizer(*texts, verbose=False)["input_ids"])
