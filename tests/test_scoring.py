@@ -7,8 +7,8 @@ import pytest
 from udasa_data.config import Scoring
 from udasa_data.errors import UserError
 from udasa_data.schema import PROMPTS, SAMPLES, SCORES
-from udasa_data.scorers import Entailment
-from udasa_data.scoring import Scorers, score_shard
+from udasa_data.scorers import Entailment, Scorers
+from udasa_data.scoring import score_shard
 
 P_FALSE = Scoring(factual="p_true")
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -32,7 +31,6 @@ from udasa_data.config import BuildConfig, ModelRef
 from udasa_data.confounds import measure
 from udasa_data.errors import UserError
 from udasa_data.model_files import Located, locate
-from udasa_data.pipeline import load_scorers, truncation_notes
 from udasa_data.preparation import CODE
 from udasa_data.progress import Progress, Silent
 from udasa_data.schema import ADDED, SCORES, Why
@@ -199,10 +197,11 @@ def _score(
     Only the scores of all shards are held; texts paired and logits are one shard's at a time.
     """
     from udasa_data.scorers.batching import resolve_precision
+    from udasa_data.scorers.loading import Unread, load_scorers
 
-    truncated: Counter[str] = Counter()
+    unread = Unread()
     precision = resolve_precision(config.scoring.precision)
-    scorers = load_scorers(config, models, precision, lambda name, n: truncated.update({name: n}))
+    scorers = load_scorers(config, models, precision, unread)
     number = given.prompts.select("prompt_id", prompt=pl.int_range(pl.len()))
     samples = given.samples.join(number, on="prompt_id", how="left").sort("prompt", "sample_id")
     ends = np.cumsum(samples.group_by("prompt", maintain_order=True).len()["len"].to_numpy())
@@ -219,7 +218,7 @@ def _score(
         scored = score_shard(prompts, of_shard, scorers, config.scoring, on_share)
         shards.append(scored.scores.drop(name for name in SCORES if "leave_one_out" in name))
     progress.finish()
-    return pl.concat(shards), truncation_notes(truncated)
+    return pl.concat(shards), unread.notes()
 
 
 def _by_row(given: GivenAnswers, scored: pl.DataFrame) -> pl.DataFrame:

@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING
 
 import msgspec
 import polars as pl
 
 from udasa_data.calibration import calibrate, curves_to_json, fit_curves, read_curves
-from udasa_data.config import BuildConfig, Precision
+from udasa_data.config import BuildConfig
 from udasa_data.confounds import measure
 from udasa_data.engines import load_engine
-from udasa_data.model_files import Located
 from udasa_data.pairs import make_pairs
 from udasa_data.preparation import Prepared
 from udasa_data.progress import Progress, Silent
 from udasa_data.publish.dataset import write_dataset
 from udasa_data.sampling import sample_shard
 from udasa_data.schema import CALIBRATED, DROPPED, PAIRS, SAMPLES, SCORES, require
-from udasa_data.scoring import Scorers, score_shard
+from udasa_data.scorers import Scorers
+from udasa_data.scoring import score_shard
 from udasa_data.stages import assign_stages
 from udasa_data.store import Run, replace_folder
 from udasa_data.summary import StepCost, Summary, count
 
-OnTruncated: TypeAlias = Callable[[str, int], None]
+if TYPE_CHECKING:
+    from udasa_data.scorers.loading import Unread
 
 
 @dataclass(frozen=True)
@@ -135,16 +135,10 @@ def _score(prepared: Prepared, progress: Progress) -> None:
         if not missing:
             return
         started = time.monotonic()
-        truncated: Counter[str] = Counter()
-        unasked: Counter[str] = Counter()
+        from udasa_data.scorers.loading import Unread
 
-        def on_truncated(scorer: str, n: int) -> None:
-            truncated[scorer] += n
-
-        def on_set_aside(scorer: str, n: int) -> None:
-            unasked[scorer] += n
-
-        scorers = _with_policy(_load_scorers(prepared, on_truncated), prepared, on_set_aside)
+        unread = Unread()
+        scorers = _load_scorers(prepared, unread)
         for number in missing:
             prompts = prepared.shard_of_prompts(number)
             samples = require(prepared.shards["samples"].read(number), SAMPLES, "samples")
@@ -155,74 +149,21 @@ def _score(prepared: Prepared, progress: Progress) -> None:
             scored = score_shard(prompts, samples, scorers, prepared.config.scoring, on_share)
             prepared.shards["scores"].write(number, scored.scores, scored.dropped)
             started = _add_cost(prepared.run, "scores", started, int(samples["n_tokens"].sum()))
-        _add_notes(prepared.run, "scores", truncation_notes(truncated))
-        too_long = (
-            f"{name}: {n:,} answers were too long to ask about" for name, n in unasked.items()
-        )
-        _add_notes(prepared.run, "scores", too_long)
+        _add_notes(prepared.run, "scores", unread.notes())
 
 
-def _with_policy(
-    scorers: Scorers, prepared: Prepared, on_set_aside: Callable[[str, int], None]
-) -> Scorers:
-    """Add what the policy itself is asked: as judge, and whether an answer is true."""
-    config = prepared.config
-    asks_truth = config.scoring.factual == "p_true"
-    if not (config.judge or asks_truth):
-        return scorers
-    from udasa_data.scorers.judge import PolicyJudge, PolicyTruth
-
-    engine = load_engine(config, prepared.models[config.policy.id])
-    judges = [PolicyJudge(engine, prepared.principles, on_set_aside)] if config.judge else []
-    return scorers._replace(
-        value=[*scorers.value, *judges],
-        truth=PolicyTruth(engine, on_set_aside) if asks_truth else None,
-    )
-
-
-def truncation_notes(truncated: Mapping[str, int]) -> list[str]:
-    """Return what to tell of the texts that scorers, by name, could not read whole."""
-    return [f"{name}: {n:,} texts were cut to its maximum length" for name, n in truncated.items()]
-
-
-def _load_scorers(prepared: Prepared, on_truncated: OnTruncated) -> Scorers:
+def _load_scorers(prepared: Prepared, unread: Unread) -> Scorers:
     from udasa_data.scorers.batching import resolve_precision
+    from udasa_data.scorers.loading import load_scorers, with_policy
 
+    config, models = prepared.config, prepared.models
     # recorded, so that a run that moves to another machine goes on as it began
     recorded = prepared.run.manifest.get("precision", {})
     key = prepared.keys["scores"]
-    precision = recorded.get(key) or resolve_precision(prepared.config.scoring.precision)
+    precision = recorded.get(key) or resolve_precision(config.scoring.precision)
     prepared.run.save_manifest(precision={key: precision})
-    return load_scorers(prepared.config, prepared.models, precision, on_truncated)
-
-
-def load_scorers(
-    config: BuildConfig,
-    models: Mapping[str, Located],
-    precision: Precision,
-    on_truncated: OnTruncated,
-) -> Scorers:
-    """Load the scorers of a configuration, with the user's score cache.
-
-    Args:
-        config: names them.
-        models: each of them, located, by id.
-        precision: as ``resolve_precision`` resolved it.
-        on_truncated: told a scorer's name and how many texts it could not read whole.
-    """
-    from udasa_data.scorers.batching import Options
-    from udasa_data.scorers.cache import ScoreCache, default_file
-    from udasa_data.scorers.nli import NliScorer
-    from udasa_data.scorers.value import ValueScorer
-
-    options = Options(
-        config.scoring.max_length, precision, ScoreCache(default_file()), on_truncated
-    )
-    return Scorers(
-        NliScorer(models[config.nli.id], options, config.nli.labels),
-        [ValueScorer(ref, models[ref.id], options) for ref in config.value],
-        ValueScorer(config.sentiment, models[config.sentiment.id], options),
-    )
+    scorers = load_scorers(config, models, precision, unread)
+    return with_policy(scorers, config, models[config.policy.id], prepared.principles, unread)
 
 
 def _pair(prepared: Prepared) -> None:

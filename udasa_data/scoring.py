@@ -19,20 +19,11 @@ from udasa_data.errors import UserError
 from udasa_data.estimators import Evidence, estimate
 from udasa_data.pairwise import Answers, between_answers, cubes, plan_pairs
 from udasa_data.schema import DROPPED, SCORES, Axis, Dimension, Why
-from udasa_data.scorers import Entailment, PairScorer, TextPair, TextScorer
+from udasa_data.scorers import Entailment, Scorers, TextPair, TextScorer
 from udasa_data.uncertainty import factual, meaning, value
 from udasa_data.uncertainty.jackknife import jackknife_se
 
 Floats: TypeAlias = NDArray[np.float64]
-
-
-class Scorers(NamedTuple):
-    """The models that score a run."""
-
-    nli: PairScorer
-    value: Sequence[TextScorer]
-    sentiment: TextScorer
-    truth: TextScorer | None = None  # P(False), for ``scoring.factual: p_true``
 
 
 class Scored(NamedTuple):

@@ -48,5 +48,14 @@ class TextScorer(Protocol):
         ...
 
 
+class Scorers(NamedTuple):
+    """The models that score a run."""
+
+    nli: PairScorer
+    value: Sequence[TextScorer]
+    sentiment: TextScorer
+    truth: TextScorer | None = None  # P(False), for ``scoring.factual: p_true``
+
+
 def no_progress(_rows: float) -> None:
     """Ignore progress."""

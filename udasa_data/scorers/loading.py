@@ -1,0 +1,83 @@
+"""The scorers of a configuration, loaded."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from udasa_data.config import BuildConfig, Precision
+from udasa_data.constitution import Principle
+from udasa_data.engines import load_engine
+from udasa_data.model_files import Located
+from udasa_data.scorers import Scorers
+from udasa_data.scorers.batching import Options
+from udasa_data.scorers.cache import ScoreCache, default_file
+from udasa_data.scorers.judge import PolicyJudge, PolicyTruth
+from udasa_data.scorers.nli import NliScorer
+from udasa_data.scorers.value import ValueScorer
+
+
+class Unread:
+    """Counts what scorers could not read, for the run's notes."""
+
+    def __init__(self) -> None:
+        self._cut: Final[Counter[str]] = Counter()
+        self._unasked: Final[Counter[str]] = Counter()
+
+    def cut(self, scorer: str, n: int) -> None:
+        """Count texts that a scorer could not read whole."""
+        self._cut[scorer] += n
+
+    def unasked(self, scorer: str, n: int) -> None:
+        """Count answers too long for the policy to be asked about."""
+        self._unasked[scorer] += n
+
+    def notes(self) -> list[str]:
+        """Return one line a scorer."""
+        cut = (f"{name}: {n:,} texts were cut to its length" for name, n in self._cut.items())
+        unasked = (
+            f"{name}: {n:,} answers were too long to ask about" for name, n in self._unasked.items()
+        )
+        return [*cut, *unasked]
+
+
+def load_scorers(
+    config: BuildConfig, models: Mapping[str, Located], precision: Precision, unread: Unread
+) -> Scorers:
+    """Load the models that score answers, with the user's score cache.
+
+    Args:
+        config: names them.
+        models: each of them, located, by id.
+        precision: as ``resolve_precision`` resolved it.
+        unread: counts the texts that they could not read whole.
+    """
+    options = Options(config.scoring.max_length, precision, ScoreCache(default_file()), unread.cut)
+    return Scorers(
+        NliScorer(models[config.nli.id], options, config.nli.labels),
+        [ValueScorer(ref, models[ref.id], options) for ref in config.value],
+        ValueScorer(config.sentiment, models[config.sentiment.id], options),
+    )
+
+
+def with_policy(
+    scorers: Scorers,
+    config: BuildConfig,
+    policy: Located,
+    principles: Sequence[Principle],
+    unread: Unread,
+) -> Scorers:
+    """Add what the policy itself is asked: as judge, and whether an answer is true.
+
+    The policy is not loaded where the configuration asks it nothing.
+    """
+    asks_truth = config.scoring.factual == "p_true"
+    if not (config.judge or asks_truth):
+        return scorers
+    engine = load_engine(config, policy)
+    judges = [PolicyJudge(engine, principles, unread.unasked)] if config.judge else []
+    return scorers._replace(
+        value=[*scorers.value, *judges],
+        truth=PolicyTruth(engine, unread.unasked) if asks_truth else None,
+    )
