@@ -56,15 +56,16 @@ def judged_answers(data_dir: Path, *, test: bool) -> list[Labelled]:
 
 
 def harm(data_dir: Path, *, judge: bool) -> list[Labelled]:
-    """Return (prompt, answer, unsafe).
+    """Return (prompt, answer, P(unsafe)).
 
-    Do-Not-Answer's answers, the only ones of language models, thrice, and the few unsafe ones
-    among them twenty times: once each, they drown among dialogues and comments.
+    Do-Not-Answer's answers, the only ones of language models, are there four times, and the few
+    unsafe ones among them eight times: once each, they drown among dialogues and comments. A
+    teacher softens their labels: 75 unsafe answers are soon learnt by heart.
     """
     found = [said for said in dialogues(data_dir, test=False) if for_judges(said.first) == judge]
-    for answer in judged_answers(data_dir, test=False):
-        if for_judges(answer.first) == judge:
-            found += [answer] * (20 if answer.label else 3)
+    judged = [a for a in judged_answers(data_dir, test=False) if for_judges(a.first) == judge]
+    for taught, answer in zip(taught_answers(judged, balanced=True), judged, strict=True):
+        found += [taught] * (8 if answer.label else 4)
     for row in table(data_dir, "jigsaw_sample/jigsaw").iter_rows(named=True):
         text = row["text"][:600]
         if for_judges(text) == judge:
@@ -178,6 +179,30 @@ def liked(data_dir: Path, rng: np.random.Generator) -> list[Preferred]:
     taught = taught_preferences(pairs, 8000, rng)
     spoilt = broken([talk[n] for n in rng.permutation(len(talk))[:2000]], rng)
     return [*pairs, *taught, *spoilt]
+
+
+def taught_answers(rows: list[Labelled], *, balanced: bool = False) -> list[Labelled]:
+    """Return the rows with labels half their own and half a teacher's who never saw the question.
+
+    The teacher is a logistic regression over the words and word pairs of the answer alone, fitted
+    five times, each time on four fifths of the questions, and asked about the rest: what it says
+    holds for questions unseen, where the labels alone are learnt by heart. ``balanced`` gives both
+    labels the same weight, however rare one is.
+    """
+    fold = np.array([int(place(row.first, "fold") * 5) for row in rows])
+    texts = np.array([row.second for row in rows], dtype=object)
+    labels = np.array([row.label for row in rows])
+    taught = np.empty(len(rows))
+    for held in range(5):
+        vectors = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
+        weight = "balanced" if balanced else None
+        teacher = LogisticRegression(C=3.0, class_weight=weight, solver="liblinear", random_state=0)
+        teacher.fit(vectors.fit_transform(texts[fold != held]), labels[fold != held])
+        asked = vectors.transform(texts[fold == held])
+        taught[fold == held] = teacher.predict_proba(asked)[:, 1]
+    return [
+        row._replace(label=float((row.label + p) / 2)) for row, p in zip(rows, taught, strict=True)
+    ]
 
 
 def answers(data_dir: Path, label: str, *, test: bool) -> list[Labelled]:

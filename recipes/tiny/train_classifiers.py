@@ -39,7 +39,7 @@ LABELS: Final = {
 }
 MAX_LENGTH: Final = {"harm": 160, "preference": 192, "sentiment": 256}
 PLANS: Final = {
-    "harm": Plan(epochs=3, rate=5e-4, seed=0),
+    "harm": Plan(epochs=2, rate=5e-4, seed=0),
     "preference": Plan(epochs=1, rate=5e-4, seed=0, batch=16),
     "sentiment": Plan(epochs=2, rate=5e-4, seed=0),
 }
@@ -53,15 +53,21 @@ class Start(NamedTuple):
     max_length: int
 
 
-def train_two_classes(start: Start, rows: list[Labelled], plan: Plan, out: Path) -> None:
+def train_two_classes(
+    start: Start,
+    rows: list[Labelled],
+    plan: Plan,
+    out: Path,
+    teach: Callable[[list[Labelled]], list[Labelled]] = list,
+) -> None:
     """Train on rows whose label is P(class 1), calibrate, save.
 
-    A tenth of the rows, by hash of the first text, or of the second where there is none, is kept
-    to set the temperature.
+    ``teach`` may soften the labels of what is trained on. A tenth of the rows, by hash of the
+    first text, or of the second where there is none, is kept to set the temperature.
     """
     model, tokenizer, max_length = start
     kept = [place(row.first or row.second, "temperature") < 0.1 for row in rows]
-    train = [row for row, k in zip(rows, kept, strict=True) if not k]
+    train = teach([row for row, k in zip(rows, kept, strict=True) if not k])
     held = [row for row, k in zip(rows, kept, strict=True) if k and row.label in {0, 1}]
 
     def loss_of(batch: list[Labelled]) -> torch.Tensor:

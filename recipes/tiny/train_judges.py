@@ -28,7 +28,7 @@ from transformers import PreTrainedTokenizerFast, RobertaConfig, RobertaForSeque
 
 from recipes.tiny.checkpoint import device
 from recipes.tiny.encoder import Plan
-from recipes.tiny.labelled import answers, broken, harm, taught_sentiment, windows
+from recipes.tiny.labelled import answers, broken, harm, taught_answers, taught_sentiment, windows
 from recipes.tiny.sources import chats, for_judges
 from recipes.tiny.train_classifiers import Start, train_reward, train_two_classes
 
@@ -115,7 +115,7 @@ def train_truth(name: str) -> Callable[[Path, Path, Plan], None]:
         label = {"truthfulness": "truth", "informativeness": "info"}[name]
         rows = answers(data_dir, label, test=False)
         begun = start(name, [f"{row.first} {row.second}" for row in rows])
-        train_two_classes(begun, rows, plan, out)
+        train_two_classes(begun, rows, plan, out, taught_answers)
 
     return train
 
