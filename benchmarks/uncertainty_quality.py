@@ -36,7 +36,7 @@ from udasa_eval.ranking import Estimate, auroc, clustered, prediction_rejection_
 
 Floats = NDArray[np.float64]
 DATA: Final = Path(os.environ.get("UDASA_DATA_DIR", Path(__file__).parents[2] / "shared" / "data"))
-QUESTIONS: Final = 60  # of each corpus
+QUESTIONS: Final = 40  # of each corpus
 SEMANTIC: Final = ("degree", "eccentricity", "cluster", "lexical")
 
 
