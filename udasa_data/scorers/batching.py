@@ -17,7 +17,7 @@ from udasa_data.scorers.cache import ScoreCache
 from udasa_data.scorers.first_token import read_first_token_only
 
 # Padded tokens in a batch. On a CPU a larger batch does not fit its caches (docs/decisions.md).
-BATCH_TOKENS: Final = {"cuda": 16384, "cpu": 2048}
+BATCH_TOKENS: Final = {"cuda": 16384, "cpu": 1024}
 
 
 def take_no_note(_scorer: str, _n: int) -> None:
