@@ -3,7 +3,7 @@
 python benchmarks/scoring.py [--prompts N] [--rounds N]
 
 The two sides take turns, so that a change in the machine's speed meets both; medians are told.
-Texts are ten models' answers to alpaca_eval's prompts, cut at the model's 512 tokens on both sides.
+Texts are ten models' answers to alpaca_eval's prompts, as long as two fit the model's window.
 """
 
 from __future__ import annotations

@@ -15,11 +15,15 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from udasa_data.scorers import Floats, TextPair
 
 DATA: Final = Path(os.environ.get("UDASA_DATA_DIR", Path(__file__).parents[3] / "shared" / "data"))
+MOST_WORDS: Final = 160
 ANSWERS: Final = DATA / "alpaca_eval" / "model_outputs.parquet"
 
 
 def answers(n_prompts: int, seed: int = 0) -> list[list[str]]:
     """Return ten models' answers to each of some prompts drawn at random.
+
+    Of those prompts whose answers, two at a time, fit into the model's window: what does not, the
+    peers cut and we split, which would not be the same work.
 
     Raises:
         SystemExit: the data is not there.
@@ -28,7 +32,8 @@ def answers(n_prompts: int, seed: int = 0) -> list[list[str]]:
         raise SystemExit(f"not run: no {ANSWERS}; set UDASA_DATA_DIR to the folder of real data")
     table = pl.read_parquet(ANSWERS).sort("idx", "generator")
     by_prompt = table.group_by("idx", maintain_order=True).agg("output")
-    whole = by_prompt.filter(pl.col("output").list.eval(pl.element() != "").list.all())
+    words = pl.col("output").list.eval(pl.element().str.count_matches(r"\S+"))
+    whole = by_prompt.filter(words.list.min() > 0, words.list.max() <= MOST_WORDS)
     drawn = np.random.default_rng(seed).choice(len(whole), n_prompts, replace=False)
     found: list[list[str]] = whole["output"].gather(drawn).to_list()
     return found

@@ -66,37 +66,43 @@ def score_in_parts(
 
 
 def _split(loaded: Loaded, pairs: Sequence[TextPair], side: Side) -> list[list[TextPair]]:
-    """Return the parts of each pair; distinct long pairs are split once."""
+    """Return the parts of each pair; each distinct text is measured once."""
     limit = loaded.options.max_length
+    sizes = _sizes(loaded, [text for pair in pairs for text in pair])
+    extra = loaded.tokenizer.num_special_tokens_to_add(pair=any(pair.second for pair in pairs))
     known: dict[TextPair, list[TextPair]] = {}
     result = []
     for pair in pairs:
-        # no tokenizer makes more tokens than there are bytes, beside its few special ones
-        if len(pair.first.encode()) + len(pair.second.encode()) + 8 <= limit:
+        if sizes[pair.first] + sizes[pair.second] + extra <= limit:
             result.append([pair])
             continue
         if pair not in known:
-            known[pair] = _parts(loaded, pair, side, limit)
+            other = pair.second if side == "first" else pair.first
+            known[pair] = _parts(loaded, pair, side, limit - extra - sizes[other])
         result.append(known[pair])
     return result
 
 
-def _parts(loaded: Loaded, pair: TextPair, side: Side, limit: int) -> list[TextPair]:
-    if _size(loaded, pair) <= limit:
-        return [pair]
+def _parts(loaded: Loaded, pair: TextPair, side: Side, room: int) -> list[TextPair]:
+    """Return the pair with its long text in parts of whole sentences, ``room`` tokens at most."""
     said = sentences(getattr(pair, side))
+    sizes = _sizes(loaded, said)
     parts: list[TextPair] = []
     held: list[str] = []
+    size = 0
     for sentence in said:
-        longer = pair._replace(**{side: " ".join([*held, sentence])})
-        if held and _size(loaded, longer) > limit:
+        if held and size + sizes[sentence] > room:
             parts.append(pair._replace(**{side: " ".join(held)}))
-            held = []
+            held, size = [], 0
         held.append(sentence)
+        size += sizes[sentence] + 1  # the space between may be a token of its own
     return [*parts, pair._replace(**{side: " ".join(held)})] if held else [pair]
 
 
-def _size(loaded: Loaded, pair: TextPair) -> int:
-    """Return how many tokens a pair is to the scorer, special ones included."""
-    texts = (pair.first, pair.second) if pair.second else (pair.first,)
-    return len(loaded.tokenizer(*texts, verbose=False)["input_ids"])
+def _sizes(loaded: Loaded, texts: Sequence[str]) -> dict[str, int]:
+    """Return how many tokens each distinct text is, special ones not counted."""
+    distinct = list(dict.fromkeys(texts))
+    if not distinct:
+        return {}
+    ids = loaded.tokenizer(distinct, add_special_tokens=False, verbose=False)["input_ids"]
+    return {text: len(tokens) for text, tokens in zip(distinct, ids, strict=True)}
