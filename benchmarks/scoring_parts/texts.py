@@ -20,7 +20,7 @@ ANSWERS: Final = DATA / "alpaca_eval" / "model_outputs.parquet"
 
 
 def answers(n_prompts: int, seed: int = 0) -> list[list[str]]:
-    """Return ten models' answers to each of some prompts drawn at random.
+    """Return ten models' answers, no two alike, to each of some prompts drawn at random.
 
     Of those prompts whose answers, two at a time, fit into the model's window: what does not, the
     peers cut and we split, which would not be the same work.
@@ -33,7 +33,8 @@ def answers(n_prompts: int, seed: int = 0) -> list[list[str]]:
     table = pl.read_parquet(ANSWERS).sort("idx", "generator")
     by_prompt = table.group_by("idx", maintain_order=True).agg("output")
     words = pl.col("output").list.eval(pl.element().str.count_matches(r"\S+"))
-    whole = by_prompt.filter(words.list.min() > 0, words.list.max() <= MOST_WORDS)
+    distinct = pl.col("output").list.n_unique() == pl.col("output").list.len()
+    whole = by_prompt.filter(distinct, words.list.min() > 0, words.list.max() <= MOST_WORDS)
     drawn = np.random.default_rng(seed).choice(len(whole), n_prompts, replace=False)
     found: list[list[str]] = whole["output"].gather(drawn).to_list()
     return found
