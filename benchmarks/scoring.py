@@ -3,7 +3,8 @@
 python benchmarks/scoring.py [--prompts N] [--rounds N]
 
 The two sides take turns, so that a change in the machine's speed meets both; medians are told.
-Texts are ten models' answers to alpaca_eval's prompts, as long as two fit the model's window.
+Texts are ten models' answers to those alpaca_eval prompts (112 of 805) where two of them always fit
+the model's window: the shorter ones, which flatters us, since on long texts arithmetic is the limit.
 """
 
 from __future__ import annotations
