@@ -4,7 +4,7 @@ python benchmarks/scoring.py [--prompts N] [--rounds N]
 
 The two sides take turns, so that a change in the machine's speed meets both; medians are told.
 Texts are ten models' answers to those alpaca_eval prompts (112 of 805) where two of them always fit
-the model's window: the shorter ones, which flatters us, since on long texts arithmetic is the limit.
+the model's window: the shorter ones, which flatters us: on long texts arithmetic is the limit.
 """
 
 from __future__ import annotations
