@@ -51,6 +51,7 @@ _HARM: Final = (
     "qa",
     "creak",
 )
+_FIRST_CHATS: Final = ("dolly", "oasst_prompts", "hh_rlhf", "nq_open")  # of commit d3a3378
 _CHATS: Final = ("dolly", "oasst_prompts", "hh_rlhf", "qa", "creak")
 CARDS: Final = {
     "udasa_data/tiny/lm": About(
@@ -58,7 +59,7 @@ CARDS: Final = {
         "A {layers}-layer Llama of {millions}M parameters, BPE of {vocabulary} pieces, with a chat "
         "template, trained from scratch. Its sentences are mostly English, its facts are not "
         "facts. It answers questions and continues film reviews.",
-        ("imdb", "tinystories_sample", *_CHATS),
+        ("imdb", "tinystories_sample", *_FIRST_CHATS),
         "train_lm",
         made_at="d3a3378",
     ),
@@ -67,7 +68,7 @@ CARDS: Final = {
         "all-MiniLM-L6-v2 (Apache-2.0) as a cross-encoder: {layers} of its six layers, its "
         "vocabulary pruned to {vocabulary} pieces. "
         "The premise may be an answer of several sentences; the hypothesis is one sentence.",
-        ("nli", *_CHATS),
+        ("nli",),
         "train_nli",
         made_at="d3a3378",
     ),

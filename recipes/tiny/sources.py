@@ -18,6 +18,7 @@ LICENCES: Final = {
     "oasst_prompts": "OpenAssistant prompts and reference answers; MIT",
     "hh_rlhf": "HH-RLHF, harmless-base only; MIT",
     "qa": "NQ-open, Apache-2.0; WebQuestions (training part), CC-BY 4.0",
+    "nq_open": "NQ-open; Apache-2.0",
     "creak": "CREAK (training part); MIT",
     "tinystories_sample": "TinyStories, sample; CDLA-Sharing-1.0",
     "nli": "SNLI, MultiNLI and SICK pairs; MIT (collection), CC BY-SA 4.0 (SNLI)",
