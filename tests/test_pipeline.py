@@ -9,7 +9,7 @@ from small_models import save_policy
 
 from udasa_data import build, resolve
 from udasa_data.errors import UserError
-from udasa_data.pipeline import plan
+from udasa_data.pipeline import preview
 from udasa_data.reading import read_pairs
 from udasa_data.schema import PAIRS, Stage, Why
 
@@ -236,8 +236,8 @@ def test_a_model_without_template_falls_back_and_says_so(config, tmp_path):
     assert any("no chat template" in note for note in made.summary.notes)
 
 
-def test_plan_writes_nothing(config, tmp_path):
-    made = plan(config, tmp_path / "none")
+def test_preview_writes_nothing(config, tmp_path):
+    made = preview(config, tmp_path / "none")
     assert (made.prompts, made.shards["samples"]) == (len(PROMPTS), (0, 6))
     assert not (tmp_path / "none").exists()
 
