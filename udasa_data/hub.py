@@ -46,3 +46,14 @@ def commit_of(repo_id: str, revision: str, repo_type: RepoType) -> str:
     if sha is None:
         raise UserError(f"{where}: the Hub names no commit for revision '{revision}'")
     return sha
+
+
+def cached_folder(repo_id: str, commit: str) -> str | None:
+    """Return the folder in the Hub's cache that holds a model; None where it was not fetched."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        return snapshot_download(repo_id, revision=commit, local_files_only=True)
+    except LocalEntryNotFoundError:
+        return None

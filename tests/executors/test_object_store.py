@@ -95,6 +95,7 @@ def test_what_is_wrong_with_a_place_is_one_line(bucket, shared_config):
     with pytest.raises(UserError) as caught:
         build(shared_config, "s3://no-such-bucket/run")
     assert "s3://no-such-bucket/run" in str(caught.value)
+    assert "bucket does not exist" in str(caught.value)
     assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match="holds no finished run"):
         read_pairs(f"{bucket}/nothing", None, 1)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from udasa_data.cli import scale
+from udasa_data.cli import plan, scale
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -126,6 +126,9 @@ def build(
         scale.run_slice(resolved, folder, rank, world_size, as_json=as_json)
     else:
         _run_build(resolved, folder, workers_asked, as_json=as_json)
+
+
+app.command()(plan.plan)
 
 
 @app.command()
