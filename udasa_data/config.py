@@ -145,7 +145,7 @@ class BuildConfig(Strict, frozen=True):
     seed: Annotated[int, Meta(ge=0)] = 0
     engine: EngineName = "auto"
     system_prompt: str | None = None
-    shard_size: Annotated[int, Meta(ge=1)] = 32
+    shard_size: Annotated[int, Meta(ge=1)] = 256  # prompts; what a kill can cost
     batch_tokens: Annotated[int, Meta(ge=256)] = 32768
     sampling: Sampling = Sampling()
     scoring: Scoring = Scoring()
@@ -175,6 +175,7 @@ class ModelPreset(Strict, frozen=True):
     scorers: str
     prompts: tuple[str, ...]
     sampling: Sampling
+    shard_size: int = 256
 
 
 class Scorers(Strict, frozen=True):
@@ -261,6 +262,7 @@ def _base(name: str, scorers: str | None) -> dict[str, object]:
             "policy": _builtins(preset.policy),
             "prompts": list(preset.prompts),
             "sampling": _builtins(preset.sampling),
+            "shard_size": preset.shard_size,
         }
     return base
 

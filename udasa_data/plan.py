@@ -135,9 +135,10 @@ def _project(
 ) -> Plan:
     prepared = Prepared(msgspec.structs.replace(config, limit=result.summary.counts.prompts), run)
     samples, _ = prepared.shards["samples"].read_all()
-    if samples.is_empty():
+    if samples["prompt_id"].n_unique() < 2:
         raise UserError(
-            "the pilot's prompts could not be answered (too long for the model?); see --dry-run"
+            f"{len(samples)} answers came out of the pilot: its prompts are too few, or too long "
+            "for the model; give a larger --pilot"
         )
     n, n_pilot = len(prompts), len(prepared.loaded.prompts)
     per_prompt = samples.group_by("prompt_id", maintain_order=True).agg(
@@ -145,7 +146,7 @@ def _project(
     )
     answered = len(per_prompt) / n_pilot
     tokens = total_of(per_prompt["n_tokens"].to_list(), n * answered)
-    chars_a_token = per_prompt["chars"].sum() / max(per_prompt["n_tokens"].sum(), 1)
+    chars_a_token = int(per_prompt["chars"].sum()) / max(int(per_prompt["n_tokens"].sum()), 1)
     length = prompts["messages"].list.eval(pl.element().struct.field("content").str.len_chars())
     read = total_of((length.list.sum() / max(chars_a_token, 1e-9)).to_list(), n)
     spread = tokens.high / tokens.value - 1
@@ -180,15 +181,15 @@ def _project(
 
 
 def total_of(per_prompt: Sequence[float], n: float) -> Interval:
-    """Return the total over ``n`` prompts, of which ``per_prompt`` is a random sample.
+    """Return the total over ``n`` prompts, of which ``per_prompt`` is a random sample, ≥ 2.
 
     value = n · mean; half width = z · n · s / √m · √(1 − m/n) for a sample of m (the mean's normal
     interval with the finite population correction; Cochran, Sampling Techniques, 2.8), z of the
     two-sided 90%, widened by 1 + 1/m for the few prompts of a pilot.
     """
     m, average = len(per_prompt), mean(per_prompt)
-    if m < 2 or m >= n:
-        return _exactly(average * n) if m >= n else Interval(average * n, 0.0, math.inf)
+    if m >= n:
+        return _exactly(average * n)
     z = NormalDist().inv_cdf(0.5 + COVERAGE / 2) * (1 + 1 / m)
     half = z * n * stdev(per_prompt) / math.sqrt(m) * math.sqrt(1 - m / n)
     return Interval(average * n, max(0.0, average * n - half), average * n + half)

@@ -12,6 +12,7 @@ import pytest
 import ray
 
 from udasa_data import build
+from udasa_data.config import ModelRef
 from udasa_data.errors import UserError
 from udasa_data.executors.ray import Pools, RayExecutor, size_pools
 
@@ -110,7 +111,7 @@ def test_a_users_error_in_an_actor_is_the_users_line(cluster, shared_config, tmp
     policy = tmp_path / "policy"
     shutil.copytree(small["policy"], policy)
     (policy / "model.safetensors").write_bytes(b"not safetensors")
-    broken = msgspec.structs.replace(shared_config, policy=type(shared_config.policy)(str(policy)))
+    broken = msgspec.structs.replace(shared_config, policy=ModelRef(id=str(policy)))
     with pytest.raises(UserError) as caught:
         build(broken, tmp_path / "run", executor=RayExecutor(workers=1))
     assert "cannot be loaded" in str(caught.value)
