@@ -1,9 +1,9 @@
 """One Ray worker against two: how much of the second arrives.
 
 Both rates are of work alone: from the first finished shards to the last one, so that the start of
-Ray, of actors and of models is in neither. Sampling is what is measured: a local run scores the same
-answers beforehand, and the scoring actor, whose cores the samplers would otherwise miss, finds them
-in the score cache. Meant for an otherwise idle machine with a core for each worker.
+Ray, of actors and of models is in neither. Sampling is what is measured: a local run scores the
+same answers beforehand, and the scoring actor, whose cores the samplers would otherwise miss, finds
+them in the score cache. For an otherwise idle machine with a core for each worker.
 """
 
 from __future__ import annotations

@@ -34,6 +34,13 @@ def start(config_file, out, *flags):
     )
 
 
+def finished(process):
+    """What a process printed, when it has ended well."""
+    told, wrong = process.communicate(timeout=600)
+    assert process.returncode == 0, wrong
+    return told
+
+
 @pytest.mark.slow
 def test_four_ranks_in_random_order_then_the_plain_command(config_file, same_rows, tmp_path):
     """Two at a time, in an order drawn at random; ranks 0 and 1 have 2 of 6 shards, 2 and 3 one."""
@@ -42,14 +49,12 @@ def test_four_ranks_in_random_order_then_the_plain_command(config_file, same_row
     for some in (order[:2], order[2:]):
         ranks = {r: start(config_file, out, "--rank", r, "--world-size", 4) for r in some}
         for rank, process in ranks.items():
-            told, wrong = process.communicate(timeout=300)
-            assert process.returncode == 0, wrong
-            assert f"rank {rank} of 4: {2 if rank < 2 else 1} of 6 shards" in told
+            told = f"rank {rank} of 4: {2 if rank < 2 else 1} of 6 shards"
+            assert told in finished(process)
     assert not (out / "pairs.parquet").exists()
     made = {path: path.stat().st_mtime_ns for path in out.glob("s*/*.parquet")}
     assert len(made) == 24
-    plain = start(config_file, out)
-    assert plain.wait(300) == 0, plain.stderr.read()
+    finished(start(config_file, out))
     assert {path: path.stat().st_mtime_ns for path in out.glob("s*/*.parquet")} == made
     same_rows(out)
 
@@ -61,7 +66,7 @@ def test_two_processes_that_make_the_same_shards_at_once_do_no_damage(
     out = tmp_path / "run"
     twins = [start(config_file, out, "--rank", 0, "--world-size", 1) for _ in range(2)]
     for twin in twins:
-        assert twin.wait(300) == 0, twin.stderr.read()
+        finished(twin)
     build(shared_config, out)
     same_rows(out)
     assert not list(out.rglob(".tmp-*"))
