@@ -72,7 +72,7 @@ def test_only_the_pipeline_imports_steps():
         ("torch", ["/engines/", "/scorers/"]),
         ("transformers", ["/engines/", "/scorers/"]),
         ("ray", ["/executors/ray.py"]),
-        ("fsspec", ["/places.py"]),
+        ("fsspec", ["/remote.py"]),
         ("huggingface_hub", ["/hub.py", "/publish/"]),
     ],
 )
