@@ -281,14 +281,15 @@ def _users_errors() -> Iterator[None]:
     try:
         yield
     except ray.exceptions.RayError as error:
-        seen: BaseException | None = error
-        while seen is not None:
-            cause = getattr(seen, "cause", None)
+        cause: BaseException = error
+        while isinstance(inner := getattr(cause, "cause", None) or cause.__cause__, BaseException):
+            cause = inner
             if isinstance(cause, UserError):
-                raise UserError(str(cause)) from error
-            seen = cause if isinstance(cause, BaseException) else seen.__cause__
-        said = str(error).strip().splitlines()[-1]
+                break
+        said = str(cause).strip().partition("\n")[0]  # Ray adds advice of its own below
+        if isinstance(cause, UserError):
+            raise UserError(said) from error
         raise UserError(
-            f"the Ray job ended ({type(error).__name__}: {said}); finished shards are kept, the "
+            f"the Ray job ended ({type(cause).__name__}: {said}); finished shards are kept, the "
             "same command goes on from there"
         ) from error
