@@ -63,7 +63,8 @@ class Manifest(msgspec.Struct, frozen=True):
 
     Attributes:
         config: the resolved configuration of the build.
-        files: by path in the folder.
+        files: by path in the folder; figures: paths of the card's pictures.
+        notes: what a user should read.
         made_from: what the run recorded of its inputs: keys, commits of prompts, engine.
     """
 
@@ -76,6 +77,8 @@ class Manifest(msgspec.Struct, frozen=True):
     confounds: Confounds
     versions: dict[str, str]
     files: dict[str, FileRecord] = {}
+    figures: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     made_from: dict[str, Any] = {}
     schema_version: int = SCHEMA_VERSION
 
