@@ -24,7 +24,9 @@ Positive: TypeAlias = Annotated[float, Meta(gt=0.0)]
 Share: TypeAlias = Annotated[float, Meta(ge=0.0, lt=1.0)]
 EngineName: TypeAlias = Literal["auto", "transformers", "vllm", "openai"]
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
-SemanticEstimator: TypeAlias = Literal["degree", "eccentricity", "cluster", "cocoa", "lexical"]
+SemanticEstimator: TypeAlias = Literal[
+    "degree", "luq", "eccentricity", "cluster", "cocoa", "lexical"
+]
 FactualEstimator: TypeAlias = Literal["consistency", "p_true"]
 Json: TypeAlias = "Mapping[str, object]"
 
