@@ -1,7 +1,7 @@
 """A Hub to test against: its HTTP protocol, as far as huggingface_hub and datasets use it.
 
-Real sockets, real clients (``HF_ENDPOINT`` names it, in a process of its own, since the clients read
-it when they are imported), and faults on demand. Large files go by the LFS protocol: the clients
+Real sockets, real clients (``HF_ENDPOINT`` names it, in a process of its own, since the clients
+read it when they are imported), and faults on demand. Large files go by the LFS protocol: the clients
 need ``HF_HUB_DISABLE_XET=1``, since Xet's cannot be served here.
 """
 
@@ -75,7 +75,9 @@ class Hub:
 
     def environment(self, home: Path, token: str | None = TOKEN) -> dict[str, str]:
         """For a client's process: this endpoint, a token, caches in ``home``."""
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("HF_") and k != "PYTHONWARNINGS"}
+        kept = {
+            k: v for k, v in os.environ.items() if not k.startswith("HF_") and k != "PYTHONWARNINGS"
+        }
         given = {} if token is None else {"HF_TOKEN": token}
         return {
             **kept,
@@ -128,7 +130,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         self._answer()
 
-    do_POST = do_PUT = do_HEAD = do_GET
+    do_POST = do_GET  # noqa: N815 - http.server's names
+    do_PUT = do_GET  # noqa: N815
+    do_HEAD = do_GET  # noqa: N815
 
     def _answer(self):
         parts = urlsplit(self.path)
@@ -159,7 +163,11 @@ class Handler(BaseHTTPRequestHandler):
             raise Cut
         self.close_connection = True
         if fault.status:
-            self._send(fault.status, {"error": "a fault on demand"}, {**fault.headers, "Connection": "close"})
+            self._send(
+                fault.status,
+                {"error": "a fault on demand"},
+                {**fault.headers, "Connection": "close"},
+            )
 
     def _read_body(self, share):
         if self.headers.get("Transfer-Encoding") == "chunked":
@@ -213,7 +221,7 @@ class Handler(BaseHTTPRequestHandler):
 
     # --- what is asked
 
-    def _route(self, path):
+    def _route(self, path):  # noqa: PLR0911 - one line a place
         if path == "/api/whoami-v2":
             if self._user() is None:
                 raise Refused(401, "Invalid username or password.", None)
@@ -248,7 +256,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _validate(self, content):
         try:
-            found = yaml.safe_load(content.split("---\n")[1])
+            found = yaml.safe_load(content.split("---\n", 2)[1])
             errors = [] if isinstance(found, dict) else [{"message": "no mapping"}]
         except (IndexError, yaml.YAMLError) as error:
             errors = [{"message": str(error)}]
@@ -263,7 +271,7 @@ class Handler(BaseHTTPRequestHandler):
         told = {"id": match["repo"], "sha": commit, "siblings": siblings, "cardData": card_data}
         return 200, {**told, "private": repo.state["private"], "tags": [], "downloads": 0}, {}
 
-    def _api_refs(self, repo, revision, match):
+    def _api_refs(self, repo, _revision, _match):
         state = repo.state
         found = {
             kind: [
@@ -274,13 +282,13 @@ class Handler(BaseHTTPRequestHandler):
         }
         return 200, {**found, "converts": []}, {}
 
-    def _api_branch(self, repo, name, match):
+    def _api_branch(self, repo, name, _match):
         self._may_write()
         start = json.loads(self.body or "{}").get("startingPoint", "main")
         made = repo.set_ref("branches", name, repo.resolve(start))
         return (200 if made else 409), {"error": "Reference already exists"}, {}
 
-    def _api_tag(self, repo, revision, match):
+    def _api_tag(self, repo, revision, _match):
         self._may_write()
         made = repo.set_ref("tags", json.loads(self.body)["tag"], repo.resolve(revision))
         return (200 if made else 409), {"error": "Tag reference exists already"}, {}
@@ -302,7 +310,7 @@ class Handler(BaseHTTPRequestHandler):
                 listed.append(file.as_json(path))
         return 200, [*folders.values(), *listed], {}
 
-    def _api_paths_info(self, repo, revision, match):
+    def _api_paths_info(self, repo, revision, _match):
         files = repo.tree(repo.resolve(revision))
         content = self.body.decode()
         asked = json.loads(content) if content.startswith("{") else parse_qs(content)
@@ -314,7 +322,7 @@ class Handler(BaseHTTPRequestHandler):
                 found.append({"type": "directory", "path": path, "oid": "0" * 40, "size": 0})
         return 200, found, {}
 
-    def _api_preupload(self, repo, revision, match):
+    def _api_preupload(self, repo, revision, _match):
         self._may_write()
         files = repo.tree(repo.resolve(revision))
         answers = []

@@ -94,7 +94,9 @@ class Repo:
         return found
 
     def content(self, file: File) -> bytes:
-        return (self.large(file.sha256) if file.sha256 else self.root / "blobs" / file.oid).read_bytes()
+        return (
+            self.large(file.sha256) if file.sha256 else self.root / "blobs" / file.oid
+        ).read_bytes()
 
     def commit(self, branch, parent, title, added, deleted) -> str:
         """Raises Conflict when ``parent`` is named and is not the head."""

@@ -66,10 +66,11 @@ def file_of(repo_id: str, commit: str, name: str) -> Path | None:
 def card_of(repo_id: str, revision: str, repo_type: RepoType) -> dict[str, Any]:
     """Return the front matter of a repository's card; empty without a card or without a network."""
     from huggingface_hub import HfApi
+    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
 
     try:
         info = HfApi().repo_info(repo_id, revision=revision, repo_type=repo_type)
-    except Exception:  # its HTTP library changes between releases; not to know is an answer here
+    except (OSError, ValueError, httpx.HTTPError):  # not to know is an answer here
         return {}
     card = getattr(info, "card_data", None)
     return {} if card is None else dict(card.to_dict())

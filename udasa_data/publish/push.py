@@ -180,9 +180,7 @@ def _commit(
     )
 
 
-def _send(
-    remote: Remote, content: Content, target: Target, found: _Difference, head: str
-) -> str:
+def _send(remote: Remote, content: Content, target: Target, found: _Difference, head: str) -> str:
     """Make the commit against ``head``; return its hash."""
 
     def send() -> str:
@@ -238,9 +236,7 @@ def _difference(
     )
 
 
-def _old_manifest(
-    remote: Remote, there: Mapping[str, RemoteFile], head: str
-) -> Manifest | None:
+def _old_manifest(remote: Remote, there: Mapping[str, RemoteFile], head: str) -> Manifest | None:
     """Return the manifest of the push before; None in a new repository.
 
     Raises:

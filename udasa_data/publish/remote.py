@@ -13,9 +13,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from udasa_data.errors import UserError
+
+if TYPE_CHECKING:
+    from huggingface_hub.hf_api import RepoFile
 
 T = TypeVar("T")
 Tell = Callable[[str], None]
@@ -73,8 +76,11 @@ class Remote:
         Raises:
             UserError: not allowed; or it is there, public, and ``private`` was asked for.
         """
-        made = {"repo_type": "dataset", "private": private, "exist_ok": True}
-        self.ask(lambda: self.api.create_repo(self.repo_id, **made))
+        self.ask(
+            lambda: self.api.create_repo(
+                self.repo_id, repo_type="dataset", private=private, exist_ok=True
+            )
+        )
         if private and not self.info("main").private:
             raise UserError(
                 f"{self.repo_id} is there already, and public: --private makes new repositories "
@@ -94,8 +100,11 @@ class Remote:
         except UserError as error:
             if not isinstance(error.__cause__, RevisionNotFoundError):
                 raise
-        made = {"branch": branch, "repo_type": "dataset", "exist_ok": True}
-        self.ask(lambda: self.api.create_branch(self.repo_id, **made))
+        self.ask(
+            lambda: self.api.create_branch(
+                self.repo_id, branch=branch, repo_type="dataset", exist_ok=True
+            )
+        )
         return str(self.info(branch).sha)
 
     def _info(self, revision: str) -> Any:
@@ -103,23 +112,25 @@ class Remote:
 
     def files(self, commit: str) -> dict[str, RemoteFile]:
         """Return all files at a commit, by path."""
+        from huggingface_hub.hf_api import RepoFile
 
         def read() -> dict[str, RemoteFile]:
             listed = self.api.list_repo_tree(
                 self.repo_id, recursive=True, revision=commit, repo_type="dataset"
             )
-            return {
-                one.path: RemoteFile(one.size, *((one.lfs.sha256, None) if one.lfs else (None, one.blob_id)))
-                for one in listed
-                if hasattr(one, "blob_id")
-            }
+            return {one.path: _as_file(one) for one in listed if isinstance(one, RepoFile)}
 
         return self.ask(read)
 
     def fetch(self, name: str, commit: str) -> Path:
         """Return a file at a commit, from huggingface_hub's cache or the Hub."""
-        given = {"repo_type": "dataset", "revision": commit}
-        return Path(self.ask(lambda: self.api.hf_hub_download(self.repo_id, name, **given)))
+
+        def fetch() -> str:
+            return self.api.hf_hub_download(
+                self.repo_id, name, repo_type="dataset", revision=commit
+            )
+
+        return Path(self.ask(fetch))
 
     def tags(self) -> dict[str, str]:
         """Return the commit of each tag."""
@@ -128,8 +139,11 @@ class Remote:
 
     def tag(self, name: str, commit: str) -> None:
         """Set a tag."""
-        made = {"tag": name, "revision": commit, "repo_type": "dataset"}
-        self.ask(lambda: self.api.create_tag(self.repo_id, **made))
+        self.ask(
+            lambda: self.api.create_tag(
+                self.repo_id, tag=name, revision=commit, repo_type="dataset"
+            )
+        )
 
     def ask(self, call: Callable[[], T]) -> T:
         """Return what ``call`` returns; a busy or unreachable Hub is asked again, with waits.
@@ -164,13 +178,19 @@ class Remote:
         return self._patience.first_wait * 2**attempt if asked is None else asked
 
 
+def _as_file(one: RepoFile) -> RemoteFile:
+    if one.lfs is None:
+        return RemoteFile(one.size, None, one.blob_id)
+    return RemoteFile(one.size, one.lfs.sha256, None)
+
+
 @contextmanager
 def quiet_hub() -> Iterator[None]:
     """Keep huggingface_hub from logging: its warnings hold the signed addresses of uploads."""
     from huggingface_hub.utils import logging
 
     before = logging.get_verbosity()
-    logging.set_verbosity_error()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
@@ -256,7 +276,7 @@ def _root(error: BaseException) -> BaseException:
 
 def _is_network(error: BaseException | None) -> bool:
     from huggingface_hub.errors import OfflineModeIsEnabled
-    from huggingface_hub.utils import httpx
+    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
 
     while error is not None:
         if isinstance(error, OfflineModeIsEnabled):
