@@ -1,9 +1,8 @@
-"""The command line of the evaluation: thin wrappers that parse, call, and print."""
+"""`udasa-eval compare`: two systems on the items both were scored on."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,30 +10,7 @@ import typer
 
 from udasa_data.errors import UserError
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 
-
-def main() -> None:
-    """Run the command line; a user's mistake ends with one line and status 1."""
-    try:
-        app()
-    except UserError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(1)
-
-
-@app.callback()
-def _root() -> None:
-    """Compare systems by their scores. The suites of the four axes are not in this version."""
-
-
-@app.command()
 def compare(
     a: Annotated[Path, typer.Argument(help="JSON Lines with an id and a score a line.")],
     b: Annotated[Path, typer.Argument(help="The same of the other system.")],
