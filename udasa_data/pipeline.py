@@ -20,7 +20,8 @@ from udasa_data.engines import load_engine
 from udasa_data.pairs import make_pairs
 from udasa_data.preparation import Prepared
 from udasa_data.progress import Progress, Silent
-from udasa_data.publish.dataset import write_dataset
+from udasa_data.publish.dataset import Tables, write_dataset
+from udasa_data.publish.manifest import Manifest, Thresholds, provenance
 from udasa_data.sampling import sample_shard
 from udasa_data.schema import CALIBRATED, DROPPED, PAIRS, SAMPLES, SCORES, require
 from udasa_data.scorers import Scorers
@@ -194,13 +195,37 @@ def _pair(prepared: Prepared) -> None:
     _add_cost(run, "dataset", started, 0)
     confounds = measure(answers, pairs)
     run.save_manifest(counts=msgspec.to_builtins(counts), confounds=msgspec.to_builtins(confounds))
-    columns = dict.fromkeys([*SAMPLES, *SCORES, *CALIBRATED, "axis", "mode", "source"])
-    published = answers.select(list(columns))
+    _publish(prepared, Tables(pairs, _published(answers), dropped))
+    run.save_manifest(finished=prepared.keys["dataset"])
+
+
+def _published(answers: pl.DataFrame) -> pl.DataFrame:
+    """Return the samples as they are published: with their prompts, so that others can pair."""
+    columns = dict.fromkeys([*SAMPLES, *SCORES, *CALIBRATED, "axis", "mode", "source", "context"])
+    return answers.select("prompt_id", pl.col("messages").alias("prompt"), *list(columns)[1:])
+
+
+def _publish(prepared: Prepared, tables: Tables) -> None:
+    """Write the Hub-shaped folder."""
+    run, config, summary = prepared.run, prepared.config, _summary(prepared.run)
+    models = provenance(config, prepared.models, set(tables.samples["axis"]))
+    bounds = summary.counts.thresholds or (None, None)
+    told = ("keys", "sampled_from", "prompt_commits", "engine", "principles", "code")
+    manifest = Manifest(
+        policy=models.policy,
+        scorers=models.scorers,
+        config=config,
+        stages=Thresholds(*bounds),
+        held_out=config.held_out,
+        counts=summary.counts,
+        confounds=summary.confounds,
+        versions=run.manifest["versions"],
+        made_from={name: run.manifest[name] for name in told},
+    )
     replace_folder(
         run.root / "dataset",
-        lambda folder: write_dataset(folder, config, pairs, published, _summary(run)),
+        lambda folder: write_dataset(folder, tables, manifest, summary),
     )
-    run.save_manifest(finished=prepared.keys["dataset"])
 
 
 def _with_texts(staged: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
