@@ -12,6 +12,8 @@ import typer
 
 from udasa_data.errors import UserError
 from udasa_eval.cli.compare import compare
+from udasa_eval.cli.fetch import fetch
+from udasa_eval.cli.frontier import frontier
 from udasa_eval.cli.run import run
 from udasa_eval.cli.score import score
 
@@ -49,4 +51,6 @@ def _root() -> None:
 
 app.command()(run)
 app.command()(score)
+app.command()(frontier)
+app.command()(fetch)
 app.command()(compare)

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
+from udasa_eval.frontier import Frontier
 from udasa_eval.results import MetricRecord, Results
 
 
@@ -79,13 +80,15 @@ def show_results(results: Results, folder: Path, *, as_json: bool) -> None:
     console = Console()
     console.print(f"{results.model.id} · {results.suite}", markup=False, highlight=False)
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for column in ("task", "metric", "better"):
-        table.add_column(column)
+    table.add_column("")
     for column in ("value", "95% interval", "n", "unscored"):
         table.add_column(column, justify="right", no_wrap=True)
+    task = None
     for axis in results.axes:
-        table.add_section()
         for metric in (metric for metric in results.metrics if metric.axis == axis):
+            if metric.task != task:
+                task = metric.task
+                table.add_row(f"{axis.value}: {task.removeprefix('udasa_')}")
             table.add_row(*_cells(metric), style="bold" if metric.headline else None)
     console.print(table)
     for one in results.unscored:
@@ -103,15 +106,34 @@ def show_results(results: Results, folder: Path, *, as_json: bool) -> None:
     console.print(f"results: {folder / 'results.json'}", markup=False, highlight=False)
 
 
+def show_frontier(found: Frontier, out: Path) -> None:
+    """Print the checkpoints by their KL."""
+    console = Console()
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("checkpoint")
+    for column in ("KL, nats", "95% interval", "P(positive)", "95% interval"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for one in found.points:
+        cells = [
+            cell
+            for estimate in (one.kl, one.positive)
+            for cell in (f"{estimate.value:.3f}", _interval(estimate.low, estimate.high))
+        ]
+        table.add_row(one.results, *cells)
+    console.print(table)
+    console.print(f"frontier: {out / 'frontier.svg'}", markup=False, highlight=False)
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "–" if low is None or high is None else f"{low:.3f} … {high:.3f}"
+
+
 def _cells(metric: MetricRecord) -> list[str]:
-    known = metric.value is not None
-    interval = "–" if metric.low is None else f"{metric.low:.3f} … {metric.high:.3f}"
+    arrow = "↑" if metric.direction == "higher" else "↓"
     return [
-        metric.task.removeprefix("udasa_"),
-        metric.name,
-        "↑" if metric.direction == "higher" else "↓",
-        f"{metric.value:.3f}" if known else "–",
-        interval,
+        f"  {arrow} {metric.name}",
+        "–" if metric.value is None else f"{metric.value:.3f}",
+        _interval(metric.low, metric.high),
         f"{metric.n:,}",
         f"{metric.unscored:,}" if metric.unscored else "",
     ]
