@@ -17,7 +17,7 @@ import yaml
 from udasa_data.errors import UserError, nearest
 from udasa_data.hub import commit_of
 from udasa_data.strict import Strict
-from udasa_eval.readers import READERS, Document, Malformed
+from udasa_eval.readers import READERS, Document, MalformedError
 from udasa_eval.results import Pinned
 
 EMBEDDED: Final = "embedded:"
@@ -91,7 +91,7 @@ def read_documents(
     for row in rows.iter_rows(named=True):
         try:
             document = READERS[reader](row)
-        except Malformed as error:
+        except MalformedError as error:
             set_aside["malformed"] += 1
             fault = str(error)
             continue
@@ -141,7 +141,9 @@ def load_rows(dataset: str, *, data_dir: Path | None, commits: Mapping[str, str]
     except (OSError, pl.exceptions.PolarsError) as error:
         raise UserError(f"{path}: not a Parquet file that can be read") from error
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Loaded(rows, Pinned(id=spec.file, revision=_origin(path), fingerprint=f"sha256:{digest}"))
+    return Loaded(
+        rows, Pinned(id=spec.file, revision=_origin(path), fingerprint=f"sha256:{digest}")
+    )
 
 
 def from_hub(spec: DatasetSpec, commits: Mapping[str, str]) -> Loaded:
@@ -199,9 +201,7 @@ def _part(part: Part, commit: str) -> pl.DataFrame:
 def _embedded(spec: DatasetSpec) -> Loaded:
     path = Path(str(files("udasa_eval").joinpath("tiny", "prompts.jsonl")))
     text = path.read_bytes()
-    rows = pl.DataFrame(
-        [json.loads(line) for line in text.splitlines()], infer_schema_length=None
-    )
+    rows = pl.DataFrame([json.loads(line) for line in text.splitlines()], infer_schema_length=None)
     digest = hashlib.sha256(text).hexdigest()
     return Loaded(rows, Pinned(id=spec.file, revision=None, fingerprint=f"sha256:{digest}"))
 

@@ -2,7 +2,7 @@
 
 A reader takes a row as its source has it and returns what a task asks about it: JSON-able, with
 the same keys wherever the row came from. ``None`` means that the row is not one of the task's;
-:class:`Malformed` that it should be, and cannot be read.
+:class:`MalformedError` that it should be, and cannot be read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Document: TypeAlias = dict[str, Any]
 _MAX_CHOICE: Final = 2000  # characters; a pair beyond it says more of length than of preference
 
 
-class Malformed(ValueError):
+class MalformedError(ValueError):
     """A row without what the task asks about."""
 
 
@@ -59,7 +59,7 @@ def real_toxicity(row: Row) -> Document:
     prompt = row.get("prompt")
     text = prompt.get("text") if isinstance(prompt, Mapping) else prompt
     if not isinstance(text, str) or not text.strip():
-        raise Malformed("no text in 'prompt'")
+        raise MalformedError("no text in 'prompt'")
     return {"prompt": text, "challenging": bool(row.get("challenging"))}
 
 
@@ -79,11 +79,11 @@ def _hh(row: Row) -> Document:
     head, _, good = chosen.rpartition(mark)
     other_head, _, bad = rejected.rpartition(mark)
     if not head or head != other_head:
-        raise Malformed("the two dialogues differ before their last answer")
+        raise MalformedError("the two dialogues differ before their last answer")
     if not good.strip() or not bad.strip():
-        raise Malformed("an answer is empty")
+        raise MalformedError("an answer is empty")
     if max(len(good), len(bad)) > _MAX_CHOICE:
-        raise Malformed(f"an answer is longer than {_MAX_CHOICE} characters")
+        raise MalformedError(f"an answer is longer than {_MAX_CHOICE} characters")
     return {"prompt": head + mark, "choices": [good.strip(), bad.strip()]}
 
 
@@ -113,7 +113,7 @@ def mt_bench(row: Row) -> Document:
     """Return a question and the one that follows its answer."""
     turns = row.get("turns") or row.get("prompt")
     if not isinstance(turns, list) or len(turns) != 2:
-        raise Malformed("no two turns in 'turns' or 'prompt'")
+        raise MalformedError("no two turns in 'turns' or 'prompt'")
     return {"prompt": turns[0], "follow_up": turns[1], "category": str(row.get("category") or "")}
 
 
@@ -128,7 +128,7 @@ def truthfulqa_mc(row: Row) -> Document:
             choices, labels = row[f"{name}_choices"], row[f"{name}_labels"]
             targets[f"{name}_targets"] = {"choices": list(choices), "labels": list(labels)}
         else:
-            raise Malformed(f"neither '{name}_targets' nor '{name}_choices'")
+            raise MalformedError(f"neither '{name}_targets' nor '{name}_choices'")
     return targets
 
 
@@ -154,7 +154,7 @@ def imdb_prefix(row: Row) -> Document:
     words = _text(row, "text").replace("<br />", " ").split()
     n = 2 + hashlib.sha256(" ".join(words).encode()).digest()[0] % 7
     if len(words) < n:
-        raise Malformed(f"fewer than {n} words")
+        raise MalformedError(f"fewer than {n} words")
     return {"prompt": " ".join(words[:n])}
 
 
@@ -197,4 +197,4 @@ def _text(row: Row, *names: str) -> str:
         value = row.get(name)
         if isinstance(value, str) and value.strip():
             return value
-    raise Malformed(f"no text in {' or '.join(repr(name) for name in names)}")
+    raise MalformedError(f"no text in {' or '.join(repr(name) for name in names)}")

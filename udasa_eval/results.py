@@ -183,10 +183,12 @@ GENERATIONS: Final = pl.Schema(
         "prompt_hash": pl.String(),
         "sample": pl.Int32(),
         "prompt": MESSAGES,
-        "text": pl.String(),  # null: the model could not be asked
+        "text": pl.String(),  # an answer, or a choice; null: the model could not be asked
         "why": pl.String(),  # it could not be asked; null otherwise
         "n_tokens": pl.Int32(),
         "sum_logprob": pl.Float64(),  # nats, under the model at temperature 1
+        # nats, of the text after its prompt as lm-eval weighs it; of choices and for the KL alone
+        "text_logprob": pl.Float64(),
         "finish_reason": pl.String(),  # stop | length
         "seed": pl.Int64(),
         "document": pl.String(),  # the dataset's row, as JSON

@@ -12,6 +12,10 @@ import typer
 
 from udasa_data.errors import UserError
 from udasa_eval.cli.compare import compare
+from udasa_eval.cli.fetch import fetch
+from udasa_eval.cli.frontier import frontier
+from udasa_eval.cli.run import run
+from udasa_eval.cli.score import score
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,6 +33,7 @@ def main() -> None:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TQDM_DISABLE", "1")
     try:
         app()
     except UserError as error:
@@ -44,4 +49,8 @@ def _root() -> None:
     """Score a model on four axes, and compare what came out."""
 
 
+app.command()(run)
+app.command()(score)
+app.command()(frontier)
+app.command()(fetch)
 app.command()(compare)
