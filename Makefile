@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO ?= runs/demo
 DEMO_OPTIONS ?=
-SUBJECTS ?= cli_startup estimators scoring pairing uncertainty_quality
+SUBJECTS ?= cli_startup estimators scoring pairing uncertainty_quality compare
 
 .PHONY: setup demo test lint bench clean
 .DEFAULT_GOAL := demo
