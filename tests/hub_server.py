@@ -248,7 +248,7 @@ class Handler(BaseHTTPRequestHandler):
         self._may_write()
         kind = {"dataset": "datasets", "model": "models"}[asked.get("type") or "model"]
         repo_id = f"{asked.get('organization') or 'tester'}/{asked['name']}"
-        if repo_id.split("/")[0] not in {"tester", "org"}:
+        if repo_id.split("/", maxsplit=1)[0] not in {"tester", "org"}:
             raise Refused(403, "You don't have the rights to create under this namespace", None)
         url = f"{self.hub.url}/{'datasets/' if kind == 'datasets' else ''}{repo_id}"
         made = self.hub.store.create(kind, repo_id, private=bool(asked.get("private")))

@@ -13,7 +13,7 @@ from recipes.staged.ledger import NAME, Ledger, Record
 from recipes.staged.mixture import prompts_table
 from recipes.staged.report import matrix_rows
 from udasa_data.errors import UserError
-from udasa_data.store import write_atomically
+from udasa_data.places import write_atomically
 
 PROMPTS: Final = "training_prompts.parquet"
 # what makes a folder a model, written last: until it is there, no loader takes the folder for one
@@ -101,7 +101,7 @@ def push(out: Path, repo_id: str) -> str:
         UserError: no access, or no network.
     """
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HFValidationError, HfHubHTTPError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     api = HfApi()
     try:

@@ -13,7 +13,7 @@ from recipes.staged.guards import weights_sha256
 from recipes.staged.measures import load_model
 from udasa_data.config import ModelRef
 from udasa_data.model_files import Located, locate
-from udasa_data.store import replace_folder
+from udasa_data.places import replace_folder
 
 _PICKLES: Final = ("training_args.bin",)  # TRL's settings; ours are in stages.json
 

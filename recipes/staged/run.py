@@ -30,7 +30,7 @@ from recipes.staged.trainer import (
     save_optimizer,
 )
 from udasa_data.errors import UserError
-from udasa_data.store import write_atomically
+from udasa_data.places import write_atomically
 
 START: Final = "start"
 _OPTIMIZER: Final = "optimizer.safetensors"
