@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,15 +16,16 @@ import polars as pl
 from udasa_data.calibration import calibrate, curves_to_json, fit_curves, read_curves
 from udasa_data.config import BuildConfig
 from udasa_data.confounds import measure
-from udasa_data.engines import load_engine
+from udasa_data.engines import Engine, load_engine
 from udasa_data.pairs import make_pairs
 from udasa_data.preparation import Prepared
 from udasa_data.progress import Progress, Silent
 from udasa_data.publish.dataset import write_dataset
-from udasa_data.sampling import sample_shard
+from udasa_data.sampling import sample_shards
 from udasa_data.schema import CALIBRATED, DROPPED, PAIRS, SAMPLES, SCORES, require
 from udasa_data.scorers import Scorers
 from udasa_data.scoring import score_shard
+from udasa_data.spending import Spending
 from udasa_data.stages import assign_stages
 from udasa_data.store import Run, replace_folder
 from udasa_data.summary import StepCost, Summary, count
@@ -119,15 +120,31 @@ def _sample(prepared: Prepared, progress: Progress) -> None:
         if not missing:
             return
         started = time.monotonic()
-        engine = load_engine(prepared.config, prepared.models[prepared.config.policy.id])
-        _add_notes(prepared.run, "samples", engine.notes)
-        for number in missing:
-            prompts = prepared.shard_of_prompts(number)
-            sampled = sample_shard(prompts, engine, prepared.config, progress.advance)
-            prepared.shards["samples"].write(number, sampled.samples, sampled.dropped)
-            tokens = int(sampled.samples["n_tokens"].sum())
-            progress.advance(0, tokens)
-            started = _add_cost(prepared.run, "samples", started, tokens)
+        shards = ((number, prepared.shard_of_prompts(number)) for number in missing)
+        n_prompts = sum(len(prepared.shard_of_prompts(number)) for number in missing)
+        spending = Spending(prepared.run, prepared.config.server, progress, n_prompts)
+        with spending, closing(_load_policy(prepared, spending)) as engine:
+            asked = spending.affordable(shards)
+            for number, sampled in sample_shards(
+                asked, engine, prepared.config, spending.on_prompts
+            ):
+                prepared.shards["samples"].write(number, sampled.samples, sampled.dropped)
+                tokens = int(sampled.samples["n_tokens"].sum())
+                progress.advance(0, tokens)
+                spending.save()
+                started = _add_cost(prepared.run, "samples", started, tokens)
+            _add_notes(prepared.run, "samples", engine.notes)
+
+
+def _load_policy(prepared: Prepared, spending: Spending, *, beside_scorers: bool = False) -> Engine:
+    config = prepared.config
+    return load_engine(
+        config,
+        prepared.models[config.policy.id],
+        prepared.engine,
+        spending.meter,
+        beside_scorers=beside_scorers,
+    )
 
 
 def _score(prepared: Prepared, progress: Progress) -> None:
@@ -138,21 +155,25 @@ def _score(prepared: Prepared, progress: Progress) -> None:
         from udasa_data.scorers.loading import Unread
 
         unread = Unread()
-        scorers = _load_scorers(prepared, unread)
-        for number in missing:
-            prompts = prepared.shard_of_prompts(number)
-            samples = require(prepared.shards["samples"].read(number), SAMPLES, "samples")
+        spending = Spending(prepared.run, prepared.config.server, progress, 0)
+        scorers = _load_scorers(prepared, unread, spending)
+        with spending, closing(scorers):
+            for number in missing:
+                prompts = prepared.shard_of_prompts(number)
+                samples = require(prepared.shards["samples"].read(number), SAMPLES, "samples")
 
-            def on_share(share: float, size: int = len(prompts)) -> None:
-                progress.advance(share * size)
+                def on_share(share: float, size: int = len(prompts)) -> None:
+                    progress.advance(share * size)
 
-            scored = score_shard(prompts, samples, scorers, prepared.config.scoring, on_share)
-            prepared.shards["scores"].write(number, scored.scores, scored.dropped)
-            started = _add_cost(prepared.run, "scores", started, int(samples["n_tokens"].sum()))
+                scored = score_shard(prompts, samples, scorers, prepared.config.scoring, on_share)
+                prepared.shards["scores"].write(number, scored.scores, scored.dropped)
+                tokens = int(samples["n_tokens"].sum())
+                spending.save()
+                started = _add_cost(prepared.run, "scores", started, tokens)
         _add_notes(prepared.run, "scores", unread.notes())
 
 
-def _load_scorers(prepared: Prepared, unread: Unread) -> Scorers:
+def _load_scorers(prepared: Prepared, unread: Unread, spending: Spending) -> Scorers:
     from udasa_data.scorers.batching import resolve_precision
     from udasa_data.scorers.loading import load_scorers, with_policy
 
@@ -163,7 +184,11 @@ def _load_scorers(prepared: Prepared, unread: Unread) -> Scorers:
     precision = recorded.get(key) or resolve_precision(config.scoring.precision)
     prepared.run.save_manifest(precision={key: precision})
     scorers = load_scorers(config, models, precision, unread)
-    return with_policy(scorers, config, models[config.policy.id], prepared.principles, unread)
+
+    def load_policy() -> Engine:
+        return _load_policy(prepared, spending, beside_scorers=True)
+
+    return with_policy(scorers, config, load_policy, prepared.principles, unread)
 
 
 def _pair(prepared: Prepared) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from udasa_data.config import BuildConfig, Precision
 from udasa_data.constitution import Principle
-from udasa_data.engines import load_engine
+from udasa_data.engines import Engine
 from udasa_data.model_files import Located
 from udasa_data.scorers import Scorers
 from udasa_data.scorers.batching import Options
@@ -64,20 +64,22 @@ def load_scorers(
 def with_policy(
     scorers: Scorers,
     config: BuildConfig,
-    policy: Located,
+    load_policy: Callable[[], Engine],
     principles: Sequence[Principle],
     unread: Unread,
 ) -> Scorers:
     """Add what the policy itself is asked: as judge, and whether an answer is true.
 
-    The policy is not loaded where the configuration asks it nothing.
+    The policy is not loaded where the configuration asks it nothing; ``close`` of what is returned
+    ends it.
     """
     asks_truth = config.scoring.factual == "p_true"
     if not (config.judge or asks_truth):
         return scorers
-    engine = load_engine(config, policy)
+    engine = load_policy()
     judges = [PolicyJudge(engine, principles, unread.unasked)] if config.judge else []
     return scorers._replace(
         value=[*scorers.value, *judges],
         truth=PolicyTruth(engine, unread.unasked) if asks_truth else None,
+        close=engine.close,
     )
