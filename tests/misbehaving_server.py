@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-WORDS = "rice water moon Paris cat film good bad warm cold old new".split()
+WORDS = ["rice", "water", "moon", "Paris", "cat", "film", "good", "bad", "warm", "cold", "old"]
 
 
 @dataclass
@@ -26,6 +26,7 @@ class Faults:
     broken: float = 0.0  # HTTP 500
     stall: float = 0.0
     stall_seconds: float = 1.0
+    stall_on: str | None = None  # and always for prompts that hold this text
     reset: float = 0.0  # in the middle of the body
     truncated: float = 0.0  # a whole body of half a JSON text
     not_json: float = 0.0
@@ -55,6 +56,11 @@ class Seen:
     headers: list[dict] = field(default_factory=list)
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+
 class MisbehavingServer:
     """Serves on a free local port until closed."""
 
@@ -63,8 +69,8 @@ class MisbehavingServer:
         self.seen = Seen()
         self.lock = threading.Lock()
         self.random = random.Random(7)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.owner = self
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
@@ -98,103 +104,104 @@ def answer(messages: object, seed: int) -> tuple[str, list[float], str]:
     return " ".join(words), [-stream.random() * 3 for _ in words], "stop"
 
 
-def _handler(server: MisbehavingServer):
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
 
-        def log_message(self, *_):
-            pass
+    @property
+    def owner(self):
+        return self.server.owner
 
-        def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            seen = server.seen
-            with server.lock:
-                seen.bodies.append(body)
-                seen.times.append(time.monotonic())
-                seen.headers.append(dict(self.headers))
-                seen.in_flight += 1
-                seen.most_in_flight = max(seen.most_in_flight, seen.in_flight)
-            try:
-                self._reply(body)
-            except (BrokenPipeError, ConnectionResetError):
-                self.close_connection = True
-            finally:
-                with server.lock:
-                    seen.in_flight -= 1
+    def log_message(self, *_):
+        pass
 
-        def _reply(self, body):
-            f = server.faults
-            time.sleep(f.seconds)
-            if f.key is not None and self.headers.get("Authorization") != f"Bearer {f.key}":
-                self._error(401, "invalid key")
-                return
-            if self.path not in {"/v1/chat/completions", "/v1/completions"}:
-                self._error(404, "no such path")
-                return
-            fault = server.fault()
-            if fault == "too_many":
-                self._error(429, "too many requests", retry_after=f.retry_after)
-            elif fault == "broken":
-                self._error(500, "internal error")
-            elif fault == "not_json":
-                self._send(200, b"<html>gateway</html>")
-            elif (refusal := refused(body, f)) is not None:
-                self._error(400, *refusal)
-            else:
-                content = json.dumps(reply(body, f)).encode()
-                if fault == "stall":
-                    time.sleep(f.stall_seconds)
-                if fault == "truncated":
-                    content = content[: len(content) // 2]
-                if fault == "reset":
-                    self._reset(content)
-                else:
-                    self._send(200, content)
-
-        def _reset(self, content):
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content[: len(content) // 2])
-            self.wfile.flush()
-            # a reset, not an end: unread data is thrown away
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        seen = self.owner.seen
+        with self.owner.lock:
+            seen.bodies.append(body)
+            seen.times.append(time.monotonic())
+            seen.headers.append(dict(self.headers))
+            seen.in_flight += 1
+            seen.most_in_flight = max(seen.most_in_flight, seen.in_flight)
+        try:
+            self._reply(body)
+        except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
-            self.connection.close()
+        finally:
+            with self.owner.lock:
+                seen.in_flight -= 1
 
-        def _error(self, status, message, param=None, *, retry_after=None):
-            error = {"error": {"message": message, "param": param, "code": None}}
-            self._send(status, json.dumps(error).encode(), retry_after)
+    def _reply(self, body):
+        f = self.owner.faults
+        time.sleep(f.seconds)
+        if f.key is not None and self.headers.get("Authorization") != f"Bearer {f.key}":
+            self._error(401, "invalid key")
+            return
+        if self.path not in {"/v1/chat/completions", "/v1/completions"}:
+            self._error(404, "no such path")
+            return
+        fault = self.owner.fault()
+        if fault == "too_many":
+            self._error(429, "too many requests", retry_after=f.retry_after)
+        elif fault == "broken":
+            self._error(500, "internal error")
+        elif fault == "not_json":
+            self._send(200, b"<html>gateway</html>")
+        elif (refusal := refused(body, f)) is not None:
+            self._error(400, *refusal)
+        else:
+            content = json.dumps(reply(body, f)).encode()
+            always = f.stall_on is not None and f.stall_on in json.dumps(body)
+            if fault == "stall" or always:
+                time.sleep(f.stall_seconds)
+            if fault == "truncated":
+                content = content[: len(content) // 2]
+            if fault == "reset":
+                self._reset(content)
+            else:
+                self._send(200, content)
 
-        def _send(self, status, content, retry_after=None):
-            with server.lock:
-                server.seen.statuses.append(status)
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
-            if retry_after is not None:
-                self.send_header("Retry-After", retry_after)
-            self.end_headers()
-            self.wfile.write(content)
+    def _reset(self, content):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content[: len(content) // 2])
+        self.wfile.flush()
+        # a reset, not an end: unread data is thrown away
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+        self.close_connection = True
+        self.connection.close()
 
-    return Handler
+    def _error(self, status, message, param=None, *, retry_after=None):
+        error = {"error": {"message": message, "param": param, "code": None}}
+        self._send(status, json.dumps(error).encode(), retry_after)
+
+    def _send(self, status, content, retry_after=None):
+        with self.owner.lock:
+            self.owner.seen.statuses.append(status)
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        if retry_after is not None:
+            self.send_header("Retry-After", retry_after)
+        self.end_headers()
+        self.wfile.write(content)
 
 
 def refused(body, f: Faults):
     """Return the message and parameter of a refusal; None where the request is taken."""
     text = json.dumps(body.get("messages", body.get("prompt")))
-    if len(text.split()) > f.window:
-        return (f"This model's maximum context length is {f.window} tokens.",)
-    if f.refuse is not None and f.refuse in text:
-        return ("your prompt was flagged by our content policy",)
-    if f.refuse_n and body.get("n", 1) > 1:
-        return ("n must be 1", "n")
-    if f.refuse_logprobs and body.get("logprobs"):
-        return ("'logprobs' is not supported by this model",)
-    if f.refuse_seed and "seed" in body:
-        return ("Unknown parameter: seed", "seed")
-    if f.refuse_max_tokens and "max_tokens" in body and "messages" in body:
-        return ("'max_tokens' is not supported, use 'max_completion_tokens'", "max_tokens")
-    return None
+    chat = "messages" in body
+    too_long = f"This model's maximum context length is {f.window} tokens."
+    new_name = "'max_tokens' is not supported, use 'max_completion_tokens'"
+    cases = [
+        (len(text.split()) > f.window, (too_long,)),
+        (f.refuse is not None and f.refuse in text, ("flagged by our content policy",)),
+        (f.refuse_n and body.get("n", 1) > 1, ("n must be 1", "n")),
+        (f.refuse_logprobs and body.get("logprobs"), ("'logprobs' is not supported here",)),
+        (f.refuse_seed and "seed" in body, ("Unknown parameter: seed", "seed")),
+        (f.refuse_max_tokens and chat and "max_tokens" in body, (new_name, "max_tokens")),
+    ]
+    return next((refusal for holds, refusal in cases if holds), None)
 
 
 def reply(body, f: Faults):

@@ -29,6 +29,7 @@ class Spending:
         self._run = run
         self._progress = progress
         self._left = prompts
+        self._ahead = 0  # of the prompts of shards that were begun, those yet to be answered
         self._refused = False
         self._counts = server is not None
         before = msgspec.convert(run.manifest.get("usage", {}), Usage)
@@ -43,7 +44,8 @@ class Spending:
         So a stop wastes no answers: a shard that was begun can be finished, and is written.
         """
         for number, prompts in shards:
-            if not self.meter.affords(len(prompts)):
+            self._ahead += len(prompts)
+            if not self.meter.affords(self._ahead):
                 self._refused = True
                 return
             yield number, prompts
@@ -51,6 +53,7 @@ class Spending:
     def on_prompts(self, prompts: int) -> None:
         """Count prompts as answered, and show what the step costs."""
         self._left -= prompts
+        self._ahead -= prompts
         self._progress.advance(prompts)
         if words := self.meter.told(self._left):
             self._progress.tell(words)

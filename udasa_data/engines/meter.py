@@ -47,6 +47,7 @@ class Meter:
             self._before, cost=(self._before.cost or 0.0) if prices else None
         )
         self._open = 0
+        self._largest = 0.0
         self._reserved = 0.0
         self._prompts = 0
 
@@ -79,6 +80,7 @@ class Meter:
         if self.max_cost is not None and self.spent + self._reserved + most > self.max_cost:
             return None
         self._open += 1
+        self._largest = max(self._largest, most)
         self._reserved += most
         return most
 
@@ -108,10 +110,14 @@ class Meter:
         self._prompts += prompts
 
     def affords(self, prompts: int) -> bool:
-        """Return whether the bound leaves room for so many prompts of average cost."""
+        """Return whether the bound leaves room for so many prompts of average cost.
+
+        And for the last of them to be sent, which takes all that it can cost at most.
+        """
         if self.max_cost is None:
             return True
-        return self.spent + self._reserved + prompts * (self._mean() or 0.0) <= self.max_cost
+        expected = prompts * (self._mean() or 0.0)
+        return self.spent + expected + self._largest <= self.max_cost
 
     def told(self, prompts_left: int) -> str:
         """Return cost so far and projected, in a few words; nothing without prices."""

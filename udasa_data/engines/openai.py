@@ -39,7 +39,7 @@ class Dialect(NamedTuple):
 
     def without(self, refusal: Refusal) -> Dialect | None:
         """Return what is left once the parameter that a refusal blames is; None: it blames none."""
-        if self.limit == "max_tokens" and refusal.blames("max_completion_tokens"):
+        if self.limit == "max_tokens" and refusal.wants_new_limit:
             return self._replace(limit="max_completion_tokens")
         if self.logprobs and (refusal.blames("logprobs") or refusal.blames("top_logprobs")):
             return self._replace(logprobs=False)

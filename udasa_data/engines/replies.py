@@ -106,6 +106,11 @@ class Refusal(msgspec.Struct, frozen=True):
         """Whether the prompt does not fit into the model's window."""
         return bool(_TOO_LONG.search(f"{self.code} {self.message}"))
 
+    @property
+    def wants_new_limit(self) -> bool:
+        """Whether it asks for max_completion_tokens in place of max_tokens."""
+        return "max_completion_tokens" in self.message
+
     def blames(self, name: str) -> bool:
         """Return whether it is about a parameter."""
         if self.param is not None:

@@ -134,7 +134,7 @@ class ServedChoices:
             body |= {"max_tokens": 1}
         most = (most_tokens(prompt), 1)
         reply = await self._wire.ask(path_of(prompt), body, most)
-        if isinstance(reply, Refusal) and reply.blames("max_completion_tokens"):
+        if isinstance(reply, Refusal) and reply.wants_new_limit:
             body["max_completion_tokens"] = body.pop("max_tokens")
             reply = await self._wire.ask(path_of(prompt), body, most)
         if reply is None:
