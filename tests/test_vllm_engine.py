@@ -269,5 +269,5 @@ def test_a_model_that_vllm_cannot_load(tmp_path, small_memory):
 
     folder = save_policy(tmp_path / "m", window=64)
     (folder / "model.safetensors").unlink()
-    with pytest.raises(UserError, match="in vLLM: .* \\(all of it: /"):
+    with pytest.raises(UserError, match=r"in vLLM: .* \(all of it: /"):
         VllmEngine(locate(ModelRef(id=str(folder))), Vllm(max_model_len=64), 0.9)

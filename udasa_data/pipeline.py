@@ -16,7 +16,7 @@ import polars as pl
 from udasa_data.calibration import calibrate, curves_to_json, fit_curves, read_curves
 from udasa_data.config import BuildConfig
 from udasa_data.confounds import measure
-from udasa_data.engines import Engine, load_engine
+from udasa_data.engines import load_engine
 from udasa_data.pairs import make_pairs
 from udasa_data.preparation import Prepared
 from udasa_data.progress import Progress, Silent
@@ -123,7 +123,8 @@ def _sample(prepared: Prepared, progress: Progress) -> None:
         shards = ((number, prepared.shard_of_prompts(number)) for number in missing)
         n_prompts = sum(len(prepared.shard_of_prompts(number)) for number in missing)
         spending = Spending(prepared.run, prepared.config.server, progress, n_prompts)
-        with spending, closing(_load_policy(prepared, spending)) as engine:
+        policy = prepared.models[prepared.config.policy.id]
+        with spending, closing(load_engine(prepared.resolved, policy, spending.meter)) as engine:
             asked = spending.affordable(shards)
             for number, sampled in sample_shards(
                 asked, engine, prepared.config, spending.on_prompts
@@ -134,17 +135,6 @@ def _sample(prepared: Prepared, progress: Progress) -> None:
                 spending.save()
                 started = _add_cost(prepared.run, "samples", started, tokens)
             _add_notes(prepared.run, "samples", engine.notes)
-
-
-def _load_policy(prepared: Prepared, spending: Spending, *, beside_scorers: bool = False) -> Engine:
-    config = prepared.config
-    return load_engine(
-        config,
-        prepared.models[config.policy.id],
-        prepared.engine,
-        spending.meter,
-        beside_scorers=beside_scorers,
-    )
 
 
 def _score(prepared: Prepared, progress: Progress) -> None:
@@ -184,11 +174,8 @@ def _load_scorers(prepared: Prepared, unread: Unread, spending: Spending) -> Sco
     precision = recorded.get(key) or resolve_precision(config.scoring.precision)
     prepared.run.save_manifest(precision={key: precision})
     scorers = load_scorers(config, models, precision, unread)
-
-    def load_policy() -> Engine:
-        return _load_policy(prepared, spending, beside_scorers=True)
-
-    return with_policy(scorers, config, load_policy, prepared.principles, unread)
+    policy, asked = models[config.policy.id], prepared.principles
+    return with_policy(scorers, prepared.resolved, policy, asked, unread, spending.meter)
 
 
 def _pair(prepared: Prepared) -> None:

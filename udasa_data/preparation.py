@@ -13,6 +13,7 @@ import polars as pl
 from udasa_data.calibration import curves_to_json, read_curves
 from udasa_data.config import BuildConfig, ModelRef, to_yaml
 from udasa_data.constitution import principles_of
+from udasa_data.engine_config import EngineName
 from udasa_data.engines.choice import choose_engine
 from udasa_data.errors import UserError
 from udasa_data.model_files import Located, locate, served
@@ -131,6 +132,12 @@ class Prepared:
         )
         weights = {name: located.fingerprint for name, located in self.models.items()}
         return {**chosen, "weights": weights}
+
+    @property
+    def resolved(self) -> BuildConfig:
+        """The configuration with the engine that ``auto`` came to."""
+        engine = msgspec.convert(self.engine, EngineName)
+        return msgspec.structs.replace(self.config, engine=engine)
 
     def refuse_another_run(self) -> None:
         """Raise a UserError when the directory holds samples made from something else."""

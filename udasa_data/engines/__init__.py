@@ -118,26 +118,36 @@ def greedy(answer: Completion, seed: int, samples: int) -> list[Completion]:
 
 
 def load_engine(
-    config: BuildConfig, policy: Located, name: str, meter: Meter, *, beside_scorers: bool = False
+    config: BuildConfig,
+    policy: Located,
+    meter: Meter | None = None,
+    *,
+    beside_scorers: bool = False,
 ) -> Engine:
-    """Load the policy into an engine.
+    """Load the policy into the configured engine.
 
     Args:
-        config: of the build.
+        config: of the build; its engine as :func:`udasa_data.engines.choice.choose_engine` chose
+            it, or yet to be chosen.
         policy: the model.
-        name: as :func:`udasa_data.engines.choice.choose_engine` chose it.
         meter: counts what a server charges for.
         beside_scorers: the scorers need their part of the GPU at the same time.
 
     Raises:
         UserError: the engine is not available, or the policy cannot be loaded.
     """
+    from udasa_data.engines.choice import choose_engine
+
+    name, _ = choose_engine(config)
     if name == "openai":
+        from udasa_data.engines.meter import Meter
         from udasa_data.engines.openai import OpenAIEngine
 
-        assert config.server is not None  # choose_engine saw to it
+        server = config.server
+        assert server is not None  # choose_engine saw to it
         asks = config.judge is not None or config.scoring.factual == "p_true"
-        return OpenAIEngine(policy.name, config.server, meter, asks_choices=asks)
+        counted = meter or Meter(server.prices, server.max_cost)
+        return OpenAIEngine(policy.name, server, counted, asks_choices=asks)
     if name == "vllm":
         from udasa_data.engines.vllm import VllmEngine
 

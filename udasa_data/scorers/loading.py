@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from udasa_data.config import BuildConfig, Precision
 from udasa_data.constitution import Principle
-from udasa_data.engines import Engine
+from udasa_data.engines import load_engine
+from udasa_data.engines.meter import Meter
 from udasa_data.model_files import Located
 from udasa_data.scorers import Scorers
 from udasa_data.scorers.batching import Options
@@ -64,9 +65,10 @@ def load_scorers(
 def with_policy(
     scorers: Scorers,
     config: BuildConfig,
-    load_policy: Callable[[], Engine],
+    policy: Located,
     principles: Sequence[Principle],
     unread: Unread,
+    meter: Meter | None = None,
 ) -> Scorers:
     """Add what the policy itself is asked: as judge, and whether an answer is true.
 
@@ -76,7 +78,7 @@ def with_policy(
     asks_truth = config.scoring.factual == "p_true"
     if not (config.judge or asks_truth):
         return scorers
-    engine = load_policy()
+    engine = load_engine(config, policy, meter, beside_scorers=True)
     judges = [PolicyJudge(engine, principles, unread.unasked)] if config.judge else []
     return scorers._replace(
         value=[*scorers.value, *judges],
