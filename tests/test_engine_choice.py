@@ -63,8 +63,9 @@ def test_other_versions_are_refused(monkeypatch, tmp_path, version):
 
 def test_a_run_goes_on_with_the_engine_that_it_began_with(monkeypatch):
     hide_vllm(monkeypatch)
-    assert choose_engine(config(), "vllm") == ("vllm", "as the run began")
-    assert choose_engine(config(engine="transformers"), "vllm")[0] == "transformers"
+    began = ("vllm", "vLLM 0.32.0 and 2 GPU(s) are here")
+    assert choose_engine(config(), began) == began
+    assert choose_engine(config(engine="transformers"), began)[0] == "transformers"
 
 
 def test_a_server_and_its_engine_belong_together():

@@ -134,7 +134,9 @@ def _sample(prepared: Prepared, progress: Progress) -> None:
                 progress.advance(0, tokens)
                 spending.save()
                 started = _add_cost(prepared.run, "samples", started, tokens)
-            _add_notes(prepared.run, "samples", engine.notes)
+            chosen = [f"engine {prepared.engine}: {prepared.engine_reason}"]
+            told = chosen if prepared.config.engine == "auto" else []
+            _add_notes(prepared.run, "samples", [*told, *engine.notes])
 
 
 def _score(prepared: Prepared, progress: Progress) -> None:

@@ -60,8 +60,10 @@ class Prepared:
         self.loaded = load_prompts(
             config.prompts, limit=config.limit, seed=config.seed, commits=self.commits
         )
-        began_with = run.manifest.get("engine", {}).get("name")
-        self.engine, self.engine_reason = choose_engine(config, began_with)
+        began = run.manifest.get("engine")
+        self.engine, self.engine_reason = choose_engine(
+            config, (began["name"], began["reason"]) if began else None
+        )
         self.models = self._locate()
         self.inputs = self._inputs()
         samples_key = key_of(self.inputs)

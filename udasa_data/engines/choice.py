@@ -16,13 +16,15 @@ VLLM_BEFORE: Final = (0, 33)
 _RANGE: Final = "0.32.x"
 
 
-def choose_engine(config: BuildConfig, recorded: str | None = None) -> tuple[str, str]:
+def choose_engine(
+    config: BuildConfig, recorded: tuple[str, str] | None = None
+) -> tuple[str, str]:
     """Return the engine of a build, and why, in a few words.
 
     Args:
         config: of the build.
-        recorded: what ``auto`` came to when the run began: it goes on so on any machine, since
-            another engine would draw other answers.
+        recorded: what ``auto`` came to when the run began, and why: it goes on so on any machine,
+            since another engine would draw other answers.
 
     Raises:
         UserError: the engine asked for cannot be had here, or lacks its server.
@@ -36,7 +38,7 @@ def choose_engine(config: BuildConfig, recorded: str | None = None) -> tuple[str
     if name != "openai" and config.server is not None:
         raise UserError(f"a server is named, but the engine is '{name}'; add --engine openai")
     if name == "auto":
-        return (recorded, "as the run began") if recorded else _automatic()
+        return recorded or _automatic()
     if name == "vllm" and (problem := vllm_problem()):
         raise UserError(f"engine 'vllm': {problem}; or use --engine transformers")
     return name, "as asked"
