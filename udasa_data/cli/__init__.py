@@ -87,7 +87,7 @@ def build(
         int | None, typer.Option(min=3, max=1024, help="Answers to each prompt.")
     ] = None,
     temperature: Annotated[
-        float | None, typer.Option(help="Sampling temperature, above 0.")
+        float | None, typer.Option(help="Sampling temperature; 0 is greedy.")
     ] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest answer.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of sampling and drawing.")] = None,
@@ -99,6 +99,12 @@ def build(
         Path | None, typer.Option(help="A YAML file; flags win over it.", dir_okay=False)
     ] = None,
     engine: Annotated[Engine | None, typer.Option(help="What draws the answers.")] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="Of engine openai's server; its key in OPENAI_API_KEY.")
+    ] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(help="Stop before a server has charged more than this.")
+    ] = None,
     scorers: Annotated[
         str | None, typer.Option(help="Scorer set of presets.yaml: tiny or hub.")
     ] = None,
@@ -122,7 +128,9 @@ def build(
     if model is None and config is None:
         model = DEFAULT_MODEL
     sampling = _said(samples=samples, temperature=temperature, max_tokens=max_tokens)
-    flags = _said(prompts=prompts, limit=limit, seed=seed, engine=engine, sampling=sampling or None)
+    server = _said(base_url=base_url, max_cost=max_cost)
+    flags = _said(prompts=prompts, limit=limit, seed=seed, engine=engine)
+    flags |= _said(sampling=sampling or None, server=server or None)
     resolved = resolve(model, flags, scorers=scorers, file=config)
     folder = out or str(Path("runs") / resolved.model.strip("./~").replace("/", "-"))
     workers_asked = scale.check(executor, address, workers, gpus_per_worker, rank, world_size)
