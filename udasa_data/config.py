@@ -150,7 +150,7 @@ class BuildConfig(Strict, frozen=True):
     server: Server | None = None  # of the engine openai
     vllm: Vllm = Vllm()
     system_prompt: str | None = None
-    shard_size: Annotated[int, Meta(ge=1)] = 32
+    shard_size: Annotated[int, Meta(ge=1)] = 256  # prompts; what a kill can cost
     batch_tokens: Annotated[int, Meta(ge=256)] = 32768
     held_out: Share = 0.05  # of the prompts, by their hash: the split ``test``
     sampling: Sampling = Sampling()
@@ -182,6 +182,7 @@ class ModelPreset(Strict, frozen=True):
     prompts: tuple[str, ...]
     sampling: Sampling
     held_out: Share = 0.05
+    shard_size: int = 256
 
 
 class Scorers(Strict, frozen=True):
@@ -273,6 +274,7 @@ def _base(name: str, scorers: str | None, *, served: bool) -> dict[str, object]:
             "prompts": list(preset.prompts),
             "sampling": _builtins(preset.sampling),
             "held_out": preset.held_out,
+            "shard_size": preset.shard_size,
         }
     return base
 

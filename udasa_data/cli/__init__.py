@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from udasa_data.cli import scale
+from udasa_data.cli import plan, scale
 from udasa_data.cli.push import push as push_command
 from udasa_data.cli.verify import verify as verify_command
 
@@ -143,6 +143,9 @@ def build(
     _run_build(resolved, folder, workers_asked, as_json=as_json)
     if push:
         push_command(Path(folder), push, as_json=as_json)
+
+
+app.command()(plan.plan)
 
 
 @app.command()
