@@ -1,8 +1,8 @@
 """A Hub to test against: its HTTP protocol, as far as huggingface_hub and datasets use it.
 
 Real sockets, real clients (``HF_ENDPOINT`` names it, in a process of its own, since the clients
-read it when they are imported), and faults on demand. Large files go by the LFS protocol: the clients
-need ``HF_HUB_DISABLE_XET=1``, since Xet's cannot be served here.
+read it when they are imported), and faults on demand. Large files go by the LFS protocol: the
+clients need ``HF_HUB_DISABLE_XET=1``, since Xet's cannot be served here.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Fault:
     cut: bool = False  # close the connection instead of answering
     after: bool = False  # do the work first, then fail: the answer is lost
     body: float = 1.0  # share of a request's body that is read before the fault
-    wait: threading.Event | None = None  # hold the request until this is set
+    wait: threading.Event | None = None  # hold the request until this is set, no more
     seen: int = 0
 
 
@@ -60,9 +60,9 @@ class Hub:
         self.bodies: list[bytes] = []
         self.lock = threading.Lock()
         handler = type("Handler", (Handler,), {"hub": self})
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        # two origins, as the Hub has: the clients treat a redirect to storage otherwise
+        self.servers = [ThreadingHTTPServer(("127.0.0.1", 0), handler) for _ in range(2)]
+        self.url, self.storage = (f"http://127.0.0.1:{s.server_port}" for s in self.servers)
 
     def fault_for(self, request: str) -> Fault | None:
         with self.lock:
@@ -94,14 +94,19 @@ class Hub:
 def running(root: Path):
     """Serve a directory."""
     hub = Hub(root)
-    thread = threading.Thread(target=hub.server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
+    threads = []
+    for server in hub.servers:
+        server.daemon_threads = True
+        given = {"target": server.serve_forever, "kwargs": {"poll_interval": 0.02}}
+        threads.append(threading.Thread(**given))
+        threads[-1].start()
     try:
         yield hub
     finally:
-        hub.server.shutdown()
-        hub.server.server_close()
-        thread.join()
+        for server, thread in zip(hub.servers, threads, strict=True):
+            server.shutdown()
+            server.server_close()
+            thread.join()
 
 
 class Refused(Exception):  # noqa: N818
@@ -139,7 +144,8 @@ class Handler(BaseHTTPRequestHandler):
         self.query = parse_qs(parts.query)
         fault = self.hub.fault_for(f"{self.command} {parts.path}")
         if fault and fault.wait:
-            fault.wait.wait(30)
+            fault.wait.wait(60)
+            fault = None  # held back, then answered as any other
         self.body = self._read_body(fault.body if fault and not fault.after else 1.0)
         if fault and not fault.after:
             return self._fail(fault)
@@ -248,7 +254,7 @@ class Handler(BaseHTTPRequestHandler):
         self._may_write()
         kind = {"dataset": "datasets", "model": "models"}[asked.get("type") or "model"]
         repo_id = f"{asked.get('organization') or 'tester'}/{asked['name']}"
-        if repo_id.split("/", maxsplit=1)[0] not in {"tester", "org"}:
+        if not repo_id.startswith(("tester/", "org/")):
             raise Refused(403, "You don't have the rights to create under this namespace", None)
         url = f"{self.hub.url}/{'datasets/' if kind == 'datasets' else ''}{repo_id}"
         made = self.hub.store.create(kind, repo_id, private=bool(asked.get("private")))
@@ -256,9 +262,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def _validate(self, content):
         try:
-            found = yaml.safe_load(content.split("---\n", 2)[1])
+            _, front, _ = content.split("---\n", 2)
+            found = yaml.safe_load(front)
             errors = [] if isinstance(found, dict) else [{"message": "no mapping"}]
-        except (IndexError, yaml.YAMLError) as error:
+        except (ValueError, yaml.YAMLError) as error:
             errors = [{"message": str(error)}]
         return (400 if errors else 200), {"errors": errors, "warnings": []}, {}
 
@@ -267,7 +274,7 @@ class Handler(BaseHTTPRequestHandler):
         tree = repo.tree(commit)
         siblings = [{"rfilename": path} for path in tree]
         card = repo.content(tree["README.md"]).decode() if "README.md" in tree else ""
-        card_data = yaml.safe_load(card.split("---\n")[1]) if card.startswith("---") else None
+        card_data = yaml.safe_load(card.split("---\n", 2)[1]) if card.startswith("---") else None
         told = {"id": match["repo"], "sha": commit, "siblings": siblings, "cardData": card_data}
         return 200, {**told, "private": repo.state["private"], "tags": [], "downloads": 0}, {}
 
@@ -362,7 +369,7 @@ class Handler(BaseHTTPRequestHandler):
         repo = self._repo(kind, repo_id)
         objects = []
         for asked in json.loads(self.body)["objects"]:
-            place = f"{self.hub.url}/lfs/{kind}:{repo_id}:{asked['oid']}"
+            place = f"{self.hub.storage}/lfs/{kind}:{repo_id}:{asked['oid']}"
             actions = {"upload": {"href": place}, "verify": {"href": place}}
             there = repo.large(asked["oid"]).is_file()
             objects.append({**asked, **({} if there else {"actions": actions})})
@@ -390,7 +397,7 @@ class Handler(BaseHTTPRequestHandler):
             raise Missing("EntryNotFound")
         headers = {"X-Repo-Commit": commit, "ETag": f'"{file.oid}"'}
         if file.sha256:
-            place = f"{self.hub.url}/lfs/{_kind(match)}:{match['repo']}:{file.sha256}"
+            place = f"{self.hub.storage}/lfs/{_kind(match)}:{match['repo']}:{file.sha256}"
             linked = {"X-Linked-Etag": f'"{file.sha256}"', "X-Linked-Size": str(file.size)}
             return 302, b"", {**headers, **linked, "Location": place}
         return self._content(repo.content(file), headers)
