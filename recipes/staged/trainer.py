@@ -48,7 +48,7 @@ class Stage(NamedTuple):
 
 
 def make_trainer(stage: Stage, recipe: Recipe, tokenizer: Any) -> Any:
-    """Return TRL's trainer of a stage, reference log-probabilities computed or found in the cache."""
+    """Return TRL's trainer of a stage; reference log-probabilities are computed, or found."""
     from trl import DPOTrainer
 
     callbacks: list[TrainerCallback] = [MarkComplete(), FirstStep(stage, tolerance(recipe))]
@@ -154,7 +154,7 @@ class FirstStep(TrainerCallback):  # type: ignore[misc]
         self.allowed = allowed
         self.seen: dict[str, float] = {}
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+    def on_log(self, _args: Any, state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
         """Check the first step; print every one that is logged."""
         if not logs or "loss" not in logs:
             return
@@ -176,7 +176,7 @@ class FirstStep(TrainerCallback):  # type: ignore[misc]
 class MarkComplete(TrainerCallback):  # type: ignore[misc]
     """Marks a checkpoint once all of it is written: a killed run goes on from marked ones alone."""
 
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_save(self, args: Any, state: Any, _control: Any, **_: Any) -> None:
         """Mark the checkpoint of this step."""
         if state.is_world_process_zero:
             (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
