@@ -100,10 +100,15 @@ def load_split(source: Source, name: str) -> Split:
     try:
         known = get_dataset_config_names(source.place, **pinned)
         splits = get_dataset_split_names(source.place, name, **pinned) if name in known else []
-        whole = load_dataset(source.place, name, **pinned) if splits else {}
-        loaded = {split: whole[split] for split in ("train", "test") if split in whole}
+        loaded = {
+            split: load_dataset(source.place, name, split=split, **pinned)
+            for split in ("train", "test")
+            if split in splits
+        }
     except Exception as error:  # datasets raises many kinds, some of them from its readers
         said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if "corresponds to no data" in said:  # what datasets says of a split without rows
+            raise _no_pairs(f"{source.place}, {name}") from error
         raise UserError(
             f"{source.place}: configuration '{name}' cannot be read ({said})"
         ) from error
@@ -113,12 +118,15 @@ def load_split(source: Source, name: str) -> Split:
     tables = {split: _checked(table.to_polars(), where) for split, table in loaded.items()}
     train = tables.get("train", pl.DataFrame(schema=COLUMNS))
     if train.is_empty():
-        raise UserError(
-            f"{where}: no training pairs; leave the stage out of 'order', or build from more "
-            "prompts"
-        )
+        raise _no_pairs(where)
     test = tables.get("test", train.clear())
     return Split(name, train, test, key_of(train.rows(), test.rows()))
+
+
+def _no_pairs(where: str) -> UserError:
+    return UserError(
+        f"{where}: no training pairs; leave the stage out of 'order', or build from more prompts"
+    )
 
 
 def _checked(table: pl.DataFrame, where: str) -> pl.DataFrame:

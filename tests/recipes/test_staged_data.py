@@ -39,7 +39,7 @@ def test_an_empty_stage(tmp_path):
 def test_strings_in_place_of_messages(tmp_path):
     import polars as pl
 
-    flat = pl.col("chosen").list.first().struct.field("content")
+    flat = pl.col("chosen").list.first().struct.field("content").alias("chosen")
     folder = save_dataset(tmp_path, change=lambda t, *_: t.with_columns(flat))
     assert "column 'chosen' holds String, not message lists" in said(folder)
 

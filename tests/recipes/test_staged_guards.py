@@ -100,8 +100,8 @@ def test_the_first_loss(losses, beta, loss):
     weights = [1.0, 0.5][: len(losses)]
     logs = {**NOT_TRAINED, "loss": loss}
     guards.check_first_step(losses, weights, beta, logs, 1e-3)
+    moved = {**logs, "rewards/chosen": 0.01}
     with pytest.raises(UserError, match="reference is not the policy"):
-        moved = {**logs, "rewards/chosen": 0.01}
         guards.check_first_step(losses, weights, beta, moved, 1e-3)
 
 
@@ -111,7 +111,9 @@ def test_trls_silent_trap_is_caught(small, tmp_path):
     model = load_model(sft, torch.float32).train()
     with torch.no_grad():
         for weight in model.parameters():
-            weight += 0.05 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(0))
+            weight.data += 0.05 * torch.randn(
+                weight.shape, generator=torch.Generator().manual_seed(0)
+            )
     expected = guards.weights_sha256(model)
     options = StageOptions(batch=4, steps=2)
     stage = Stage("moderate", 2, options, tmp_path, model, None, None, None, None, at_zero=True)
@@ -127,7 +129,7 @@ def test_trls_silent_trap_is_caught(small, tmp_path):
             logging_first_step=True,
             per_device_train_batch_size=4,
             disable_tqdm=True,
-        ),  # fmt: skip
+        ),
         train_dataset=Dataset.from_list(
             [{k: row[k] for k in ("prompt", "chosen", "rejected")} for row in rows]
         ),

@@ -189,7 +189,7 @@ def test_without_precomputing_the_result_is_the_same(tmp_path, policy, place):
     more = "order: [conservative, moderate]\n"
     ahead, run = trained(tmp_path, policy, place, more)
     along, other = trained(tmp_path, policy, place, more + "precompute: false\n", name="along")
-    assert [s.reference for s in along.stages][0] == ahead.stages[0].reference
+    assert along.stages[0].reference == ahead.stages[0].reference
     ours, theirs = (load_file(one.out / "model.safetensors") for one in (run, other))
     for name, weight in ours.items():
         torch.testing.assert_close(weight, theirs[name], rtol=0, atol=2e-3)
@@ -246,8 +246,10 @@ def test_a_dataset_under_another_template_is_refused(tmp_path, policy):
 
 def start(config, place, out, cache):
     return subprocess.Popen(
-        [sys.executable, str(ROOT / "recipes/staged_dpo.py"), "--config", str(config)]
-        + ["--data", str(place), "--out", str(out)],
+        [
+            *(sys.executable, ROOT / "recipes/staged_dpo.py"),
+            *("--config", config, "--data", place, "--out", out),
+        ],
         env={**os.environ, "UDASA_CACHE": str(cache), "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
