@@ -1,4 +1,4 @@
-# make demo   builds a staged preference dataset with the embedded models
+# make demo   builds a staged preference dataset with the embedded models and trains on it
 # make test   runs the tests
 # Each target sets up .venv itself; the second time that costs nothing.
 
@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO ?= runs/demo
 DEMO_OPTIONS ?=
-SUBJECTS ?= cli_startup estimators scoring pairing uncertainty_quality
+SUBJECTS ?= cli_startup estimators scoring pairing uncertainty_quality training
 
 .PHONY: setup demo test lint bench clean
 .DEFAULT_GOAL := demo
@@ -25,6 +25,8 @@ $(READY): pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/udasa-data build --model tiny --out $(DEMO) $(DEMO_OPTIONS)
 	$(BIN)/udasa-data show $(DEMO)
+	$(BIN)/python recipes/staged_dpo.py --config recipes/tiny/staged_dpo.yaml \
+	  --data $(DEMO)/dataset --out $(DEMO)/policy
 
 test: setup
 	$(BIN)/python -m pytest --cov --cov-report=term

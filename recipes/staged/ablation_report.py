@@ -62,10 +62,11 @@ def crossed_interval(differences: Floats, seed: int = 0) -> tuple[float, float]:
     """
     rng = np.random.default_rng(seed)
     n_rows, n_columns = differences.shape
-    means = [
-        differences[np.ix_(rng.integers(n_rows, size=n_rows), rng.integers(n_columns, size=n_columns))].mean()
-        for _ in range(REPLICATES)
-    ]  # fmt: skip
+    means = []
+    for _ in range(REPLICATES):
+        rows = rng.integers(n_rows, size=n_rows)
+        columns = rng.integers(n_columns, size=n_columns)
+        means.append(differences[np.ix_(rows, columns)].mean())
     low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import torch
-from transformers import EarlyStoppingCallback, TrainerCallback
+from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 
 from recipes.staged.config import Recipe, StageOptions
 from recipes.staged.guards import check_first_step
@@ -55,7 +55,7 @@ def make_trainer(stage: Stage, recipe: Recipe, tokenizer: Any) -> Any:
     if recipe.stop.patience:
         callbacks.append(EarlyStoppingCallback(recipe.stop.patience))
     with one_line_for_memory(recipe, stage.options):
-        return DPOTrainer(
+        trainer = DPOTrainer(
             model=stage.model,
             ref_model=stage.reference,
             args=arguments(stage, recipe),
@@ -65,6 +65,8 @@ def make_trainer(stage: Stage, recipe: Recipe, tokenizer: Any) -> Any:
             peft_config=stage.peft_config,
             callbacks=callbacks,
         )
+    trainer.remove_callback(PrinterCallback)  # FirstStep prints
+    return trainer
 
 
 def arguments(stage: Stage, recipe: Recipe) -> Any:

@@ -7,7 +7,9 @@ import pytest
 from recipes.staged.config import options_of, read_recipe
 from udasa_data.errors import UserError
 
-RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*/staged_dpo.yaml"))
+ROOT = Path(__file__).parents[2] / "recipes"
+RECIPES = sorted(ROOT.glob("*/staged_dpo.yaml"))
+OTHERS = [ROOT / "mistral/full.yaml", ROOT / "tiny/ablate_dpo.yaml"]
 
 
 def written(tmp_path, text):
@@ -21,7 +23,7 @@ def test_there_are_five_presets():
     assert names == ["llama", "mistral", "qwen", "smollm", "tiny"]
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", [*RECIPES, *OTHERS], ids=lambda path: str(path.relative_to(ROOT)))
 def test_presets_are_read(path):
     recipe = read_recipe(path)
     for name in recipe.order:
