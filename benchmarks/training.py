@@ -105,7 +105,7 @@ def chat_only(run: Path, folder: Path, n: int | None) -> Path:
         samples = pl.concat([pl.read_parquet(f, columns=["prompt_id", "text"]) for f in files])
         said = dict(samples.group_by("prompt_id").agg("text").iter_rows())
         rng = np.random.default_rng(0)
-        drawn = []
+        drawn: list[dict[str, Any]] = []
         while len(drawn) < n:
             row = table.row(int(rng.integers(len(table))), named=True)
             two = rng.choice(said[row["prompt_id"]], 2, replace=False).tolist()

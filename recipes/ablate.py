@@ -23,7 +23,7 @@ from msgspec import Meta
 
 from udasa_data.config import ValueRef
 from udasa_data.errors import UserError, nearest
-from udasa_data.store import key_of, write_atomically
+from udasa_data.store import key_of
 from udasa_data.strict import Strict, convert, read_yaml
 
 VARIANTS: Final = (
@@ -73,6 +73,7 @@ def ablate(config: Ablation, where: Path, run: Path, out: Path) -> list[Any]:
     """
     from recipes.staged.ablation_cells import Cell, Controls, run_cell
     from recipes.staged.config import read_recipe
+    from recipes.staged.files import write_text
 
     found = [p for p in (where / config.recipe, Path(config.recipe)) if p.is_file()]
     if not found:
@@ -88,7 +89,7 @@ def ablate(config: Ablation, where: Path, run: Path, out: Path) -> list[Any]:
             started = time.monotonic()
             cell = run_cell(name, seed, config, recipe, controls, out / "work")
             text = json.dumps(msgspec.to_builtins(cell)) + "\n"
-            write_atomically(path, lambda p, text=text: p.write_text(text) and None)
+            write_text(path, text)
             shutil.rmtree(out / "work")
             spent = time.monotonic() - started
             print(f"cell {at}/{len(todo)}: {name}, seed {seed}, {spent:.0f} s", flush=True)

@@ -22,7 +22,6 @@ from msgspec import Meta
 
 from udasa_data.config import ModelRef, Unit
 from udasa_data.errors import UserError
-from udasa_data.store import write_atomically
 from udasa_data.strict import Strict, convert, read_yaml
 
 NAME: Final = "rounds.json"
@@ -65,6 +64,7 @@ def run_rounds(config: Rounds, where: Path, out: Path) -> list[Round]:
         UserError: from a build or a training; what is done stays.
     """
     from recipes.staged.config import read_recipe
+    from recipes.staged.files import write_text
     from udasa_data.config import presets
 
     found = [p for p in (where / config.recipe, Path(config.recipe)) if p.is_file()]
@@ -79,7 +79,7 @@ def run_rounds(config: Rounds, where: Path, out: Path) -> list[Round]:
         one = _round(number, policy, config, recipe, out)
         done.append(one)
         text = json.dumps(msgspec.to_builtins(done), indent=2) + "\n"
-        write_atomically(out / NAME, lambda path, text=text: path.write_text(text) and None)
+        write_text(out / NAME, text)
         print(_told(one), flush=True)
         if one.stopped or one.trained is None:
             break

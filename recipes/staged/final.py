@@ -11,6 +11,7 @@ from typing import Final
 import polars as pl
 
 from recipes.staged.config import Recipe
+from recipes.staged.files import write_text
 from recipes.staged.ledger import Ledger, Record, StageRecord
 from recipes.staged.mixture import prompts_table
 from recipes.staged.report import matrix_rows
@@ -38,7 +39,7 @@ def finish(ledger: Ledger, policy: Path, trained: list[pl.DataFrame], recipe: Re
     record.finished = True
     ledger.save()
     text = card(record, out.name)
-    write_atomically(out / "README.md", lambda path: _write(path, text))
+    write_text(out / "README.md", text)
     files = [path for path in sorted(policy.iterdir()) if path.suffix in {p[1:] for p in _KINDS}]
     for path in sorted(files, key=lambda one: one.name == _LAST):
         write_atomically(out / path.name, partial(shutil.copyfile, path))
@@ -114,7 +115,3 @@ def push(out: Path, repo_id: str) -> str:
             f"in {out}; the same command pushes again"
         ) from error
     return str(made.commit_url)
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

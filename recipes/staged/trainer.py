@@ -76,7 +76,12 @@ def arguments(stage: Stage, recipe: Recipe) -> Any:
 
     options, devices = stage.options, PartialState().num_processes
     micro = min(recipe.device_batch, max(1, options.batch // devices))
-    accumulate = max(1, options.batch // (micro * devices))
+    accumulate, rest = divmod(options.batch, micro * devices)
+    if rest:
+        raise UserError(
+            f"{stage.name}: batch {options.batch} cannot be shared among {devices} devices of "
+            f"{micro} pairs; make it a multiple of {micro * devices}"
+        )
     steps = planned_steps(stage.options, len(stage.rows), micro * accumulate * devices)
     gpu = torch.cuda.is_available()
     evaluates = recipe.stop.patience is not None
@@ -100,7 +105,7 @@ def arguments(stage: Stage, recipe: Recipe) -> Any:
         weight_decay=options.weight_decay,
         precompute_ref_log_probs=recipe.precompute,
         gradient_checkpointing=recipe.gradient_checkpointing,
-        bf16=gpu and compute_dtype(recipe) != torch.float16,
+        bf16=gpu,
         use_cpu=not gpu,
         seed=recipe.seed + stage.number,
         data_seed=recipe.seed + stage.number,
@@ -215,7 +220,7 @@ def one_line_for_memory(recipe: Recipe, options: StageOptions) -> Iterator[None]
         raise UserError(
             f"the GPU has not enough memory: lower {' or '.join(ways)}"
             + "".join(f", or {way}" for way in more)
-            + "; the same command goes on from the last checkpoint"
+            + "; what is finished is kept"
         ) from error
 
 

@@ -51,7 +51,9 @@ def test_controls_change_what_they_say_and_nothing_else(run, tmp_path):
     assert pairs["prompt_id"].to_list() == own["prompt_id"].to_list()
     said = pl.concat([pairs["chosen"], pairs["rejected"]]).to_list()
     assert all(one[0]["role"] == "assistant" and one[0]["content"] for one in said)
-    assert all(a != b for a, b in zip(pairs["chosen"].to_list(), pairs["rejected"].to_list(), strict=True))
+    assert all(
+        a != b for a, b in zip(pairs["chosen"].to_list(), pairs["rejected"].to_list(), strict=True)
+    )
     assert controls.dataset("reversed", 1) == run / "dataset"
 
 
