@@ -1,4 +1,4 @@
-# make demo   builds a staged preference dataset with the embedded models
+# make demo   builds a staged preference dataset with the embedded models and trains on it
 # make test   runs the tests
 # make test-vllm  runs the tests of vLLM and of its server, on a CPU
 # Each target sets up .venv (.venv-vllm) itself; the second time that costs nothing.
@@ -11,7 +11,7 @@ VLLM_VENV := .venv-vllm
 VLLM_READY := $(VLLM_VENV)/.ready
 DEMO ?= runs/demo
 DEMO_OPTIONS ?=
-SUBJECTS ?= cli_startup estimators scoring pairing uncertainty_quality generation compare
+SUBJECTS ?= cli_startup estimators scoring pairing uncertainty_quality generation training compare
 
 .PHONY: setup setup-vllm demo test test-vllm lint bench clean
 .DEFAULT_GOAL := demo
@@ -42,6 +42,8 @@ $(VLLM_READY): pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/udasa-data build --model tiny --out $(DEMO) $(DEMO_OPTIONS)
 	$(BIN)/udasa-data show $(DEMO)
+	$(BIN)/python recipes/staged_dpo.py --config recipes/tiny/staged_dpo.yaml \
+	  --data $(DEMO)/dataset --out $(DEMO)/policy
 
 test: setup
 	$(BIN)/python -m pytest --cov --cov-report=term

@@ -1,7 +1,7 @@
 """Train a policy by DPO, stage after stage, on a dataset of ``udasa-data build``.
 
 accelerate launch recipes/staged_dpo.py --config recipes/mistral/staged_dpo.yaml --out runs/policy
-python recipes/staged_dpo.py --config recipes/tiny/staged_dpo.yaml --data runs/demo/dataset --out OUT
+python recipes/staged_dpo.py --config recipes/tiny/staged_dpo.yaml --data RUN/dataset --out OUT
 
 Killed, the same command goes on from the last checkpoint, with the same result.
 """

@@ -98,7 +98,8 @@ class Recipe(Strict, frozen=True):
     revision: str = "main"  # of a dataset on the Hub
     order: Annotated[tuple[str, ...], Meta(min_length=1)] = CONFIGS[:3]
     training: StageOptions = StageOptions()
-    stages: dict[str, dict[str, object]] = {}  # options that differ in a stage
+    # options that differ in a stage, by its name
+    stages: dict[str, dict[str, object]] = msgspec.field(default_factory=dict)
     optimizer: Literal["reset", "carry"] = "reset"
     lora: Lora | None = None
     weights: Literal["auto", "float32", "bfloat16"] = "auto"

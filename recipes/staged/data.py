@@ -99,30 +99,34 @@ def load_split(source: Source, name: str) -> Split:
     pinned = {"revision": source.commit} if source.commit else {}
     try:
         known = get_dataset_config_names(source.place, **pinned)
-        if name not in known:
-            raise UserError(f"{source.place}: no configuration '{name}'{nearest(name, known)}")
-        splits = get_dataset_split_names(source.place, name, **pinned)
+        splits = get_dataset_split_names(source.place, name, **pinned) if name in known else []
         loaded = {
             split: load_dataset(source.place, name, split=split, **pinned)
             for split in ("train", "test")
             if split in splits
         }
-    except UserError:
-        raise
     except Exception as error:  # datasets raises many kinds, some of them from its readers
         said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if "corresponds to no data" in said:  # what datasets says of a split without rows
+            raise _no_pairs(f"{source.place}, {name}") from error
         raise UserError(
             f"{source.place}: configuration '{name}' cannot be read ({said})"
         ) from error
+    if name not in known:
+        raise UserError(f"{source.place}: no configuration '{name}'{nearest(name, known)}")
     where = f"{source.place}, {name}"
     tables = {split: _checked(table.to_polars(), where) for split, table in loaded.items()}
     train = tables.get("train", pl.DataFrame(schema=COLUMNS))
     if train.is_empty():
-        raise UserError(
-            f"{where}: no training pairs; leave the stage out of 'order', or build from more prompts"
-        )
+        raise _no_pairs(where)
     test = tables.get("test", train.clear())
     return Split(name, train, test, key_of(train.rows(), test.rows()))
+
+
+def _no_pairs(where: str) -> UserError:
+    return UserError(
+        f"{where}: no training pairs; leave the stage out of 'order', or build from more prompts"
+    )
 
 
 def _checked(table: pl.DataFrame, where: str) -> pl.DataFrame:
@@ -137,7 +141,7 @@ def _checked(table: pl.DataFrame, where: str) -> pl.DataFrame:
         if dtype == MESSAGES and not _are_messages(found):
             raise UserError(
                 f"{where}: column '{column}' holds {found}, not message lists; a pair is prompt, "
-                "chosen and rejected as lists of {role, content}, chosen and rejected the answer alone"
+                "chosen and rejected as lists of {role, content}, the last two the answer alone"
             )
         if dtype == MESSAGES and (empty := int((table[column].list.len().fill_null(0) == 0).sum())):
             raise UserError(f"{where}: column '{column}' is empty in {empty:,} rows")

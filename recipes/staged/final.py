@@ -1,15 +1,18 @@
-"""The final policy: its files at the top of the run, clean, with a card; and on the Hub if asked."""
+"""The final policy: its files at the top of the run, clean, with a card; on the Hub if asked."""
 
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from string import Template
+from typing import Final
 
 import polars as pl
 
 from recipes.staged.config import Recipe
-from recipes.staged.ledger import NAME, Ledger, Record
+from recipes.staged.files import write_text
+from recipes.staged.ledger import Ledger, Record, StageRecord
 from recipes.staged.mixture import prompts_table
 from recipes.staged.report import matrix_rows
 from udasa_data.errors import UserError
@@ -36,61 +39,47 @@ def finish(ledger: Ledger, policy: Path, trained: list[pl.DataFrame], recipe: Re
     record.finished = True
     ledger.save()
     text = card(record, out.name)
-    write_atomically(out / "README.md", lambda path: _write(path, text))
+    write_text(out / "README.md", text)
     files = [path for path in sorted(policy.iterdir()) if path.suffix in {p[1:] for p in _KINDS}]
     for path in sorted(files, key=lambda one: one.name == _LAST):
-        write_atomically(out / path.name, lambda target, path=path: _copy(path, target))
+        write_atomically(out / path.name, partial(shutil.copyfile, path))
     if not recipe.keep_stages:
         shutil.rmtree(out / "stages")
 
 
 def card(record: Record, name: str) -> str:
     """Return the model card: data, revision, stages and what they came to."""
-    base = record.policy
-    data = record.training_data[0]
-    hub = base.revision is not None
-    front = ["---", "library_name: transformers", "tags: [udasa, dpo]"]
-    front += [f"base_model: {base.id}"] if hub else []
-    front += [f"datasets: [{data['repo']}]"] if data.get("revision") else []
-    front += ["---"]
+    base, data = record.policy, record.training_data[0]
+    front = ["library_name: transformers", "tags: [udasa, dpo]"]
+    if base.revision:
+        front.append(f"base_model: {base.id}")
+    if data["revision"]:
+        front.append(f"datasets: [{data['repo']}]")
     header, rows = matrix_rows(record)
-    table = [f"| {' | '.join(header)} |", "| " + " | ".join("---" for _ in header) + " |"]
-    table += [f"| {' | '.join(row)} |" for row in rows]
-    revision = f" at `{data['revision']}`" if data.get("revision") else ""
-    stages = [
-        f"- **{one.name}**: {one.steps} steps on {one.trained_rows:,} pairs"
-        f" ({one.replayed:,} replayed), β {one.config['beta']:g}, learning rate "
-        f"{one.config['learning_rate']:g}, {' + '.join(one.config['loss'])}, reference "
-        f"{one.reference.wanted}; loss of the first step {one.first_step.get('loss', float('nan')):.4f}"
-        for one in record.stages
-    ]
-    return "\n".join(
-        [
-            *front,
-            "",
-            f"# {name}",
-            "",
-            f"Trained from `{base.id}`{f' at `{base.revision}`' if hub else ''} by staged DPO on the "
-            f"preference pairs of `{data['repo']}`{revision}, which a model made from its own answers "
-            "(UDASA, arXiv 2507.17477).",
-            "",
-            "## Stages",
-            "",
-            *stages,
-            "",
-            "## Measured",
-            "",
-            "Reward margin against the SFT policy / accuracy on each stage's held-out pairs (their "
-            "number in the header); KL to the SFT policy (nats an answer), length (tokens), distinct "
-            "meanings and self-similarity of fresh samples. These pairs are the model's own "
-            "preferences, not people's.",
-            "",
-            *table,
-            "",
-            *(f"Note: {note}" for note in record.notes),
-            f"All hashes, counts and settings: `{NAME}`. `{PROMPTS}`: the prompts trained on, as hashes.",
-            "",
-        ]
+    lines = [header, ["---"] * len(header), *rows]
+    return Template((Path(__file__).parent / "card.md").read_text(encoding="utf-8")).substitute(
+        front="\n".join(front),
+        name=name,
+        base=_at(base.id, base.revision),
+        data=_at(data["repo"], data["revision"]),
+        stages="\n".join(_told(one) for one in record.stages),
+        table="\n".join(f"| {' | '.join(line)} |" for line in lines),
+        notes="".join(f"Note: {note}\n\n" for note in record.notes),
+    )
+
+
+def _at(place: str, revision: str | None) -> str:
+    return f"{place}@{revision}" if revision else place
+
+
+def _told(one: StageRecord) -> str:
+    """Return a stage in one line of the card."""
+    config = one.config
+    return (
+        f"- **{one.name}**: {one.steps} steps on {one.trained_rows:,} pairs ({one.replayed:,} "
+        f"replayed), β {config['beta']:g}, learning rate {config['learning_rate']:g}, "
+        f"{' + '.join(config['loss'])}, reference {one.reference.wanted}, loss of the first step "
+        f"{one.first_step['loss']:.4f}"
     )
 
 
@@ -117,20 +106,12 @@ def push(out: Path, repo_id: str) -> str:
         raise UserError(f"--push '{repo_id}': a repository reads ORG/NAME") from error
     except HfHubHTTPError as error:
         raise UserError(
-            f"--push {repo_id}: the Hub refused ({error.response.status_code}); sign in with a token "
-            f"that may write there: hf auth login. The policy is in {out}"
+            f"--push {repo_id}: the Hub refused ({error.response.status_code}); sign in with a "
+            f"token that may write there: hf auth login. The policy is in {out}"
         ) from error
     except Exception as error:  # its HTTP library changes between releases
         raise UserError(
-            f"--push {repo_id}: the Hub cannot be reached ({type(error).__name__}); the policy is in "
-            f"{out}; the same command pushes again"
+            f"--push {repo_id}: the Hub cannot be reached ({type(error).__name__}); the policy is "
+            f"in {out}; the same command pushes again"
         ) from error
     return str(made.commit_url)
-
-
-def _copy(source: Path, target: Path) -> None:
-    shutil.copyfile(source, target)
-
-
-def _write(path: Path, text: str) -> Any:
-    path.write_text(text, encoding="utf-8")

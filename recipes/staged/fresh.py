@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from recipes.staged.config import Measures
 from recipes.staged.measures import Floats, Fresh, batches, padded
 from recipes.staged.rendering import Renderer
 from udasa_data.config import Sampling
-from udasa_data.engines import PolicyPrompt, SetAside
+from udasa_data.engines import Completion, PolicyPrompt, SetAside
 from udasa_data.engines.transformers import TransformersEngine
 from udasa_data.model_files import Located, locate
 from udasa_data.pairwise import Answers, between_answers, cubes, plan_pairs
@@ -25,6 +25,19 @@ from udasa_data.scorers.nli import NliScorer
 from udasa_data.uncertainty import meaning, semantic
 
 
+class Sample(NamedTuple):
+    """One fresh answer."""
+
+    prompt_id: str
+    sample_id: int
+    question: str
+    mode: str
+    context: str  # all that the policy read before it
+    text: str
+    n_tokens: int
+    ended: bool
+
+
 class Sampled(NamedTuple):
     """Fresh samples: the figures, and one row a sample."""
 
@@ -33,7 +46,7 @@ class Sampled(NamedTuple):
 
 
 def sample_fresh(
-    place: tuple[str, dict[str, str]],
+    where: tuple[str, dict[str, str]],
     policy: Any,
     sft: Any,
     prompts: pl.DataFrame,
@@ -44,7 +57,7 @@ def sample_fresh(
     """Sample a policy and measure its answers against the SFT policy; None without prompts.
 
     Args:
-        place: the policy's folder or Hub id, and its revision.
+        where: the policy's folder or Hub id, and its revision.
         policy: the same, loaded.
         sft: the SFT policy, loaded.
         prompts: held-out rows of the dataset, one a prompt.
@@ -55,34 +68,38 @@ def sample_fresh(
     rows = prompts.to_dicts()
     if not rows or not options.prompts:
         return None
-    located = Located(place[0], place[1].get("revision"), "", place[0])
+    located = Located(where[0], where[1].get("revision"), "", where[0])
     engine = TransformersEngine(located, 16384)
     asked = [_asked(row, renderer, seed) for row in rows]
     params = Sampling(samples=options.samples, max_tokens=options.max_tokens)
     answers = dict(engine.sample(asked, params, lambda _: None))
     del engine
-    told = [
-        {
-            "prompt_id": row["prompt_id"],
-            "sample_id": number,
-            "question": row["prompt"][-1]["content"],
-            "text": one.text,
-            "n_tokens": one.n_tokens,
-            "ended": one.finish_reason == "stop",
-            "mode": row["mode"],
-            "context": renderer.prompt_text(row),
-        }
-        for place, row in enumerate(rows)
-        if not isinstance(answers[place], SetAside)
-        for number, one in enumerate(answers[place])
-    ]
+    told = []
+    for place, row in enumerate(rows):
+        drawn = answers[place]
+        if not isinstance(drawn, SetAside):
+            told += [_fresh(row, n, one, renderer) for n, one in enumerate(drawn)]
     if not told:
         return None
     divergences = _divergences(policy, sft, told, renderer)
-    table = pl.DataFrame(told).drop("context").with_columns(pl.Series("kl", divergences))
+    table = pl.DataFrame(told, orient="row").drop("context")
+    table = table.with_columns(pl.Series("kl", divergences))
     distinct = _distinct(told, options)
     table = table.with_columns(pl.col("prompt_id").replace_strict(distinct).alias("distinct"))
     return Sampled(_figures(table, options), table)
+
+
+def _fresh(row: dict[str, Any], number: int, one: Completion, renderer: Renderer) -> Sample:
+    return Sample(
+        prompt_id=row["prompt_id"],
+        sample_id=number,
+        question=row["prompt"][-1]["content"],
+        mode=row["mode"],
+        context=renderer.prompt_text(row),
+        text=one.text,
+        n_tokens=one.n_tokens,
+        ended=one.finish_reason == "stop",
+    )
 
 
 def _asked(row: dict[str, Any], renderer: Renderer, seed: int) -> PolicyPrompt:
@@ -92,16 +109,14 @@ def _asked(row: dict[str, Any], renderer: Renderer, seed: int) -> PolicyPrompt:
 
 
 @torch.inference_mode()
-def _divergences(
-    model: Any, sft: Any, told: Sequence[dict[str, Any]], renderer: Renderer
-) -> Floats:
+def _divergences(model: Any, sft: Any, told: Sequence[Sample], renderer: Renderer) -> Floats:
     """Return Σ_t KL(π(·|x, y_<t) ‖ π_sft(·|x, y_<t)) over each answer's tokens, [N], nats."""
     rows = []
     for one in told:
-        prompt = renderer.ids(one["context"])
-        answer = renderer.joined(one["mode"], one["text"])
-        end = renderer.tokenizer.eos_token if one["ended"] else ""
-        rows.append((prompt, renderer.ids(one["context"] + answer + end)[len(prompt) :]))
+        prompt = renderer.ids(one.context)
+        answer = renderer.joined(one.mode, one.text)
+        end = renderer.tokenizer.eos_token if one.ended else ""
+        rows.append((prompt, renderer.ids(one.context + answer + end)[len(prompt) :]))
     total = np.zeros(len(rows))
     for batch in batches(rows):
         ids, mask, of_answer = padded(
@@ -116,14 +131,14 @@ def _divergences(
     return total
 
 
-def _distinct(told: Iterable[dict[str, Any]], options: Measures) -> dict[str, float]:
+def _distinct(told: Sequence[Sample], options: Measures) -> dict[str, float]:
     """Return each prompt's distinct meanings over its samples; an empty answer is one meaning."""
-    by_prompt: dict[str, list[dict[str, Any]]] = {}
+    by_prompt: dict[str, list[Sample]] = {}
     for one in told:
-        by_prompt.setdefault(one["prompt_id"], []).append(one)
+        by_prompt.setdefault(one.prompt_id, []).append(one)
     if options.nli is None:
         return {
-            key: len({" ".join(one["text"].lower().split()) for one in rows}) / len(rows)
+            key: len({" ".join(one.text.lower().split()) for one in rows}) / len(rows)
             for key, rows in by_prompt.items()
         }
     answers = [_answers(key, rows) for key, rows in by_prompt.items()]
@@ -132,22 +147,22 @@ def _distinct(told: Iterable[dict[str, Any]], options: Measures) -> dict[str, fl
     scorer = NliScorer(locate(options.nli), Options(), options.nli.labels)
     entailment = scorer(pairs, no_progress)
     found = {one.row["prompt_id"]: float(len(one.texts)) for one in answers}
-    for one in speaking:
-        entail, contradict = cubes(one, entailment)
+    for spoken in speaking:
+        entail, contradict = cubes(spoken, entailment)
         clusters = meaning.meaning_clusters(
-            between_answers(one, entail), between_answers(one, contradict)
+            between_answers(spoken, entail), between_answers(spoken, contradict)
         )
-        found[one.row["prompt_id"]] = float(meaning.number_of_clusters(clusters))
+        found[spoken.row["prompt_id"]] = float(meaning.number_of_clusters(clusters))
     empty = {one.row["prompt_id"]: one.n_samples > len(one.texts) for one in answers}
     return {key: (n + empty[key]) / len(by_prompt[key]) for key, n in found.items()}
 
 
-def _answers(prompt_id: str, rows: Sequence[dict[str, Any]]) -> Answers:
+def _answers(prompt_id: str, rows: Sequence[Sample]) -> Answers:
     """Return a prompt's non-empty answers in the form that scoring takes."""
     first = rows[0]
-    said = [one["text"] for one in rows if one["text"]]
-    axis = "sentiment" if first["mode"] == Mode.COMPLETION else "helpfulness"  # no claims, or some
-    messages = [{"role": "user", "content": first["question"]}]
+    said = [one.text for one in rows if one.text]
+    axis = "sentiment" if first.mode == Mode.COMPLETION else "helpfulness"  # no claims, or some
+    messages = [{"role": "user", "content": first.question}]
     row = {"prompt_id": prompt_id, "messages": messages, "context": None, "axis": axis}
     unknown = [float("nan")] * len(said)
     return Answers(row, list(range(len(said))), said, unknown, unknown, len(rows))

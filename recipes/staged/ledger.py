@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import msgspec
 
+from recipes.staged.files import write_text
 from recipes.staged.guards import Tokenised
 from recipes.staged.measures import StageMeasures
 from udasa_data.errors import UserError
-from udasa_data.places import write_atomically
 from udasa_data.store import differing
 
 NAME: Final = "stages.json"
@@ -127,7 +127,7 @@ class Ledger:
         """Write the file, whole or not at all."""
         plain = msgspec.to_builtins(self.record)
         text = json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
-        write_atomically(self.path, lambda path: _write(path, text))
+        write_text(self.path, text)
 
 
 def read(path: Path) -> Record:
@@ -140,7 +140,3 @@ def read(path: Path) -> Record:
         return msgspec.json.decode(path.read_bytes(), type=Record)
     except (OSError, msgspec.DecodeError) as error:
         raise UserError(f"{path}: not the record of a staged run ({error})") from error
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

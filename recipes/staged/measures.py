@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -71,7 +71,9 @@ class StageMeasures(msgspec.Struct, frozen=True):
     fresh: Fresh | None
 
 
-def load_model(folder: str, dtype: torch.dtype, *, place: bool = True, **pinned: str) -> Any:
+def load_model(
+    where: tuple[str, Mapping[str, str]], dtype: torch.dtype, *, place: bool = True
+) -> Any:
     """Load a policy, onto this process's device unless ``place`` is off (the trainer does that).
 
     Raises:
@@ -81,11 +83,11 @@ def load_model(folder: str, dtype: torch.dtype, *, place: bool = True, **pinned:
 
     try:
         model: Any = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, **pinned
+            where[0], dtype=dtype, use_safetensors=True, **where[1]
         )
     except (OSError, ValueError, KeyError) as error:
         problem = str(error).strip().splitlines()[0]
-        raise UserError(f"model '{folder}' cannot be loaded: {problem}") from error
+        raise UserError(f"model '{where[0]}' cannot be loaded: {problem}") from error
     return model.eval().to("cuda") if place and torch.cuda.is_available() else model.eval()
 
 

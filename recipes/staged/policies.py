@@ -19,10 +19,10 @@ _PICKLES: Final = ("training_args.bin",)  # TRL's settings; ours are in stages.j
 
 
 def load_to_train(
-    folder: str, dtype: torch.dtype, pinned: dict[str, str], adapter: Path | None
+    where: tuple[str, dict[str, str]], dtype: torch.dtype, adapter: Path | None
 ) -> Any:
     """Load a policy for the trainer, which places it; with an adapter on it where there is one."""
-    model = load_model(folder, dtype, place=False, **pinned)
+    model = load_model(where, dtype, place=False)
     if adapter is not None:
         from peft import PeftModel
 
@@ -33,7 +33,7 @@ def load_to_train(
 def load_reference(name: str, dtype: torch.dtype) -> Any:
     """Load a reference that the recipe names by its folder or Hub id."""
     located: Located = locate(ModelRef(id=name))
-    return load_model(located.load_from, dtype, place=False, **located.load_kwargs)
+    return load_model((located.load_from, located.load_kwargs), dtype, place=False)
 
 
 def new_adapter(lora: Lora) -> Any:
@@ -88,7 +88,7 @@ def _merge(trainer: Any, folder: Path, base: tuple[str, dict[str, str]]) -> str:
     from peft import PeftModel
 
     dtype = trainer.accelerator.unwrap_model(trainer.model).dtype
-    below = load_model(base[0], dtype, place=False, **base[1])
+    below = load_model(base, dtype, place=False)
     model = PeftModel.from_pretrained(below, str(folder / "adapter"), is_trainable=True)
     digest = weights_sha256(model, "default")
     merged = model.merge_and_unload()

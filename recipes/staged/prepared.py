@@ -21,6 +21,8 @@ from udasa_data.schema import Stage
 from udasa_data.store import key_of
 
 _VERSIONS: Final = ("udasa", "torch", "transformers", "trl", "peft", "accelerate", "datasets")
+# how a run is carried out, not what comes of it: may change between two starts
+_OPERATIONAL: Final = ("device_batch", "gradient_checkpointing", "save_every", "keep_stages")
 _STAGES: Final = tuple(stage.value for stage in Stage)
 
 
@@ -53,10 +55,11 @@ class Prepared:
         )
         commit = earlier.inputs["dataset commit"] if earlier else None
         self.source: Source = open_source(place, commit or recipe.revision)
+        self.notes: list[str] = []
         self.splits = self._load()
         self.tokenizer = load_tokenizer(self.policy)
         self.own_template = template_sha256(self.tokenizer)
-        self.notes = self._compare()
+        self.notes += self._compare()
         manifest = self.source.manifest
         self.renderer = Renderer(
             self.tokenizer,
@@ -79,9 +82,10 @@ class Prepared:
         for name in dict.fromkeys([*self.recipe.order, *_STAGES]):
             try:
                 found[name] = load_split(self.source, name)
-            except UserError:
+            except UserError as error:
                 if name in self.recipe.order:  # the others are only measured on
                     raise
+                self.notes.append(f"stage '{name}' is not measured: {error}")
         return found
 
     def _render(self, name: str, table: pl.DataFrame) -> Rendered:
@@ -121,7 +125,7 @@ class Prepared:
     def inputs(self) -> dict[str, Any]:
         """Return all that decides the run, flat, by the name a user knows it by."""
         plain: dict[str, Any] = msgspec.to_builtins(self.recipe)
-        for name in ("dataset", "revision", "policy", "keep_stages"):
+        for name in ("dataset", "revision", "policy", *_OPERATIONAL):
             plain.pop(name)
         prints = {name: one.fingerprint for name, one in self.splits.items()}
         return {

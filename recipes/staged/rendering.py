@@ -24,7 +24,7 @@ _NO_SPACE_BEFORE: Final = tuple(".,;:!?)]}'’”…%")
 
 
 class Pair(NamedTuple):
-    """A pair as text: the policy is trained on ``prompt + chosen`` against ``prompt + rejected``."""
+    """A pair as text: ``prompt + chosen`` is trained on against ``prompt + rejected``."""
 
     prompt: str
     chosen: str

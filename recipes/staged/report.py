@@ -11,8 +11,8 @@ from recipes.staged.measures import StageMeasures
 def matrix_rows(record: Record) -> tuple[list[str], list[list[str]]]:
     """Return header and rows: one row a policy, one column a stage's held-out pairs.
 
-    A cell is the reward margin against SFT and the accuracy; of the SFT policy itself the margin is 0
-    by definition, and there is no accuracy.
+    A cell is the reward margin against SFT and the accuracy; the SFT policy's own margin is 0 by
+    definition, and it has no accuracy.
     """
     start = record.start
     assert start is not None

@@ -16,7 +16,7 @@ from recipes.staged import guards, policies
 from recipes.staged.config import PREVIOUS, SFT, Recipe, StageOptions, options_of
 from recipes.staged.fresh import sample_fresh
 from recipes.staged.ledger import DatasetRecord, Record, ReferenceRecord, StageRecord
-from recipes.staged.measures import StageMeasures, cell, load_model, pair_logps
+from recipes.staged.measures import Cell, StageMeasures, cell, load_model, pair_logps
 from recipes.staged.mixture import default_cache, mix, render, stored
 from recipes.staged.prepared import Prepared
 from recipes.staged.trainer import (
@@ -133,8 +133,7 @@ class StagedRun:
             self.ledger.save()
 
     def _load(self, number: int) -> Any:
-        folder, pinned = self.policy_at(number)
-        return load_model(folder, self.dtype, **pinned)
+        return load_model(self.policy_at(number), self.dtype)
 
     def _sha256(self, number: int) -> str:
         """Return the hash of the weights after a stage, as recorded."""
@@ -197,14 +196,14 @@ class StagedRun:
         )
         lora = self.recipe.lora
         goes_on = lora is not None and lora.adapter == "continue" and number > 1
-        folder, pinned = self.policy_at(0 if goes_on else number - 1)
+        where = self.policy_at(0 if goes_on else number - 1)
         adapter = self.folder(number - 1) / "adapter" if goes_on else None
         stage = Stage(
             name=name,
             number=number,
             options=options,
             folder=self.folder(number),
-            model=policies.load_to_train(folder, self.dtype, pinned, adapter),
+            model=policies.load_to_train(where, self.dtype, adapter),
             reference=self._reference(number, wanted, at_zero=at_zero),
             peft_config=policies.new_adapter(lora) if lora and not goes_on else None,
             rows=rows,
@@ -241,11 +240,9 @@ class StagedRun:
         if at_zero:
             if self.recipe.lora is not None or self.recipe.precompute:
                 return None
-            folder, pinned = self.policy_at(number - 1)
-            return load_model(folder, self.dtype, place=False, **pinned)
+            return load_model(self.policy_at(number - 1), self.dtype, place=False)
         if wanted == SFT:
-            folder, pinned = self.policy_at(0)
-            return load_model(folder, self.dtype, place=False, **pinned)
+            return load_model(self.policy_at(0), self.dtype, place=False)
         return policies.load_reference(wanted, self.dtype)
 
     def _expected(self, number: int, wanted: str, *, at_zero: bool) -> str:
@@ -259,7 +256,7 @@ class StagedRun:
         return ""
 
     def _check_reference(self, entry: StageRecord, trainer: Any, stage: Stage) -> StageRecord:
-        """Hold the trainer's reference against the configured one, or against an earlier start's."""
+        """Hold the trainer's reference against the configured one, or an earlier start's."""
         if guards.is_sharded(trainer):
             self._say(
                 f"{stage.name}: weights are sharded: the first step alone checks the reference"
@@ -277,7 +274,7 @@ class StagedRun:
         )
 
     def _fit(self, stage: Stage, trainer: Any) -> dict[str, float]:
-        """Train, from the last whole checkpoint where there is one; return the first step's logs."""
+        """Train, from the last whole checkpoint if there is one; return the first step's logs."""
         if self.recipe.precompute:
             trainer.ref_model = None  # its log-probabilities are with the rows: its memory is free
         checkpoint = last_checkpoint(stage.folder, main=self.state.is_main_process)
@@ -300,7 +297,8 @@ class StagedRun:
         policy = self._load(number)
         sft = self._load(0) if number else policy
         sha256 = guards.weights_sha256(policy)
-        cells, tables = {}, []
+        cells: dict[str, Cell] = {}
+        tables = []
         for name, one in self.prepared.tests.items():
             ours, theirs = (pair_logps(model, one.encoded, pad) for model in (policy, sft))
             cells[name] = cell(ours, theirs, beta)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import torch
-from transformers import EarlyStoppingCallback, TrainerCallback
+from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 
 from recipes.staged.config import Recipe, StageOptions
 from recipes.staged.guards import check_first_step
@@ -48,14 +48,14 @@ class Stage(NamedTuple):
 
 
 def make_trainer(stage: Stage, recipe: Recipe, tokenizer: Any) -> Any:
-    """Return TRL's trainer of a stage, reference log-probabilities computed or found in the cache."""
+    """Return TRL's trainer of a stage; reference log-probabilities are computed, or found."""
     from trl import DPOTrainer
 
     callbacks: list[TrainerCallback] = [MarkComplete(), FirstStep(stage, tolerance(recipe))]
     if recipe.stop.patience:
         callbacks.append(EarlyStoppingCallback(recipe.stop.patience))
     with one_line_for_memory(recipe, stage.options):
-        return DPOTrainer(
+        trainer = DPOTrainer(
             model=stage.model,
             ref_model=stage.reference,
             args=arguments(stage, recipe),
@@ -65,6 +65,8 @@ def make_trainer(stage: Stage, recipe: Recipe, tokenizer: Any) -> Any:
             peft_config=stage.peft_config,
             callbacks=callbacks,
         )
+    trainer.remove_callback(PrinterCallback)  # FirstStep prints
+    return trainer
 
 
 def arguments(stage: Stage, recipe: Recipe) -> Any:
@@ -74,7 +76,12 @@ def arguments(stage: Stage, recipe: Recipe) -> Any:
 
     options, devices = stage.options, PartialState().num_processes
     micro = min(recipe.device_batch, max(1, options.batch // devices))
-    accumulate = max(1, options.batch // (micro * devices))
+    accumulate, rest = divmod(options.batch, micro * devices)
+    if rest:
+        raise UserError(
+            f"{stage.name}: batch {options.batch} cannot be shared among {devices} devices of "
+            f"{micro} pairs; make it a multiple of {micro * devices}"
+        )
     steps = planned_steps(stage.options, len(stage.rows), micro * accumulate * devices)
     gpu = torch.cuda.is_available()
     evaluates = recipe.stop.patience is not None
@@ -98,7 +105,7 @@ def arguments(stage: Stage, recipe: Recipe) -> Any:
         weight_decay=options.weight_decay,
         precompute_ref_log_probs=recipe.precompute,
         gradient_checkpointing=recipe.gradient_checkpointing,
-        bf16=gpu and compute_dtype(recipe) != torch.float16,
+        bf16=gpu,
         use_cpu=not gpu,
         seed=recipe.seed + stage.number,
         data_seed=recipe.seed + stage.number,
@@ -154,7 +161,7 @@ class FirstStep(TrainerCallback):  # type: ignore[misc]
         self.allowed = allowed
         self.seen: dict[str, float] = {}
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+    def on_log(self, _args: Any, state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
         """Check the first step; print every one that is logged."""
         if not logs or "loss" not in logs:
             return
@@ -176,7 +183,7 @@ class FirstStep(TrainerCallback):  # type: ignore[misc]
 class MarkComplete(TrainerCallback):  # type: ignore[misc]
     """Marks a checkpoint once all of it is written: a killed run goes on from marked ones alone."""
 
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_save(self, args: Any, state: Any, _control: Any, **_: Any) -> None:
         """Mark the checkpoint of this step."""
         if state.is_world_process_zero:
             (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
@@ -213,7 +220,7 @@ def one_line_for_memory(recipe: Recipe, options: StageOptions) -> Iterator[None]
         raise UserError(
             f"the GPU has not enough memory: lower {' or '.join(ways)}"
             + "".join(f", or {way}" for way in more)
-            + "; the same command goes on from the last checkpoint"
+            + "; what is finished is kept"
         ) from error
 
 
