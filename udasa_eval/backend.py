@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -61,6 +62,7 @@ class Weights:
     def __init__(self, model: Located, precision: str = "auto") -> None:
         from lm_eval.models.huggingface import HFLM
 
+        self.cut = 0  # texts longer than the window, which lm-eval cuts from the left
         try:
             with quiet():
                 self._lm: Any = HFLM(
@@ -76,8 +78,14 @@ class Weights:
 
     def loglikelihood(self, requests: Sequence[Any]) -> list[tuple[float, bool]]:
         """Return (log p(continuation | context), whether it is the greedy one), nats."""
-        with quiet():
+        cuts = _Cuts()
+        logger = logging.getLogger("lm_eval.models.huggingface")
+        logger.addFilter(cuts)
+        try:
             found: list[tuple[float, bool]] = self._lm.loglikelihood(requests, disable_tqdm=True)
+        finally:
+            logger.removeFilter(cuts)
+        self.cut += cuts.count
         return found
 
     def loglikelihood_rolling(self, requests: Sequence[Any]) -> list[float]:
@@ -93,6 +101,20 @@ class Weights:
         found = self.loglikelihood([Instance("loglikelihood", {}, pair, 0) for pair in pairs])
         sizes = [len(self._lm.tok_encode(text, add_special_tokens=False)) for _, text in pairs]
         return [Weighed(logprob, n) for (logprob, _), n in zip(found, sizes, strict=True)]
+
+
+class _Cuts(logging.Filter):
+    """Counts lm-eval's warnings of cut texts, and keeps them off the terminal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return False for what is counted."""
+        is_cut = "Truncating" in record.getMessage()
+        self.count += is_cut
+        return not is_cut
 
 
 class EngineLM(LM):  # type: ignore[misc]

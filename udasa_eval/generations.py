@@ -53,10 +53,13 @@ class FirstPass:
         self._asked = asked
         self._progress = progress
 
-    def run(self, tasks: Sequence[BuiltTask]) -> None:
+    def run(self, tasks: Sequence[BuiltTask]) -> list[str]:
         """Go through all tasks: first what the engine draws, then what the weights weigh.
 
         Nothing is done twice, and each of the two is loaded once, and only when it is needed.
+
+        Returns:
+            notes: a line for each task with texts longer than the model's window.
         """
         open_tasks = [built for built in tasks if not self._is_done(built)]
         for built in open_tasks:
@@ -68,6 +71,12 @@ class FirstPass:
             elif built.decoding is None:
                 self._weigh_choices(built)
             self._finish(built)
+        cut: dict[str, int] = self._run.manifest.get("cut", {})
+        return [
+            f"{task}: {n:,} texts were longer than the model's window; cut from the left, as "
+            "lm-eval does"
+            for task, n in cut.items()
+        ]
 
     def _generate(self, built: BuiltTask) -> None:
         requests = requests_of(built, self._backend.apply_chat_template, self._asked.system_prompt)
@@ -133,7 +142,10 @@ class FirstPass:
             by_document[request.doc_id].append(request)
         for number, part in self._missing(built, ""):
             some = [request for doc in part for request in by_document[doc]]
-            found = self._backend.loglikelihood(some)
+            weights = self._backend.weights("auto")
+            before = weights.cut
+            found = weights.loglikelihood(some)
+            self._count_cut(built.plan.name, weights.cut - before)
             rows = [
                 self._common(built.plan.name, built, built.documents[request.doc_id])
                 | {
@@ -147,6 +159,11 @@ class FirstPass:
             self._write_shard(built, "", number, rows)
             self._progress.advance(len(part))
         self._progress.finish()
+
+    def _count_cut(self, task: str, n: int) -> None:
+        if n:
+            cut: dict[str, int] = self._run.manifest.get("cut", {})
+            self._run.save_manifest(cut={**cut, task: cut.get(task, 0) + n})
 
     def _weigh_own(self, built: BuiltTask) -> None:
         """Add each continuation's log-probability under the policy that wrote it."""

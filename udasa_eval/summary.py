@@ -86,7 +86,8 @@ def _mean(name: str, task: str, axis: Axis, rows: pl.DataFrame, headline: str) -
         name=name,
         axis=axis,
         task=task,
-        value=interval.mean if interval else None,
+        # summed one by one, as lm-eval does: the same number to the last digit
+        value=sum(scored.tolist()) / n if n else None,
         stderr=stderr,
         low=_finite(interval.low) if interval else None,
         high=_finite(interval.high) if interval else None,

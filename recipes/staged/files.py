@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from udasa_data.store import write_atomically
+from udasa_data.places import write_atomically
 
 
 def write_text(path: Path, text: str) -> None:

@@ -80,10 +80,11 @@ def run(
             ready.stored.system_prompt,
             backend.engine_name,
         )
-        FirstPass(folder, backend, asked, progress).run(ready.tasks)
+        cut = FirstPass(folder, backend, asked, progress).run(ready.tasks)
         backend.close()  # the policy leaves memory before the judges come
-        folder.save_manifest(stored=msgspec.to_builtins(ready.stored))
-        return _second_pass(folder, ready.stored, progress, tell)
+        stored = msgspec.structs.replace(ready.stored, notes=(*ready.stored.notes, *cut))
+        folder.save_manifest(stored=msgspec.to_builtins(stored))
+        return _second_pass(folder, stored, progress, tell)
 
 
 def score(
