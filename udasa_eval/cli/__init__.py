@@ -14,6 +14,7 @@ from udasa_data.errors import UserError
 from udasa_eval.cli.compare import compare
 from udasa_eval.cli.fetch import fetch
 from udasa_eval.cli.frontier import frontier
+from udasa_eval.cli.leaderboard import leaderboard
 from udasa_eval.cli.run import run
 from udasa_eval.cli.score import score
 
@@ -54,3 +55,4 @@ app.command()(score)
 app.command()(frontier)
 app.command()(fetch)
 app.command()(compare)
+app.command()(leaderboard)
