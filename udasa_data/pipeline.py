@@ -21,7 +21,7 @@ from udasa_data.pairs import make_pairs
 from udasa_data.preparation import Prepared
 from udasa_data.progress import Progress, Silent
 from udasa_data.publish.dataset import Tables, write_dataset
-from udasa_data.publish.manifest import Manifest, Thresholds, provenance
+from udasa_data.publish.manifest import Manifest, Thresholds, pinned, provenance
 from udasa_data.sampling import sample_shard
 from udasa_data.schema import CALIBRATED, DROPPED, PAIRS, SAMPLES, SCORES, require
 from udasa_data.scorers import Scorers
@@ -214,17 +214,18 @@ def _publish(prepared: Prepared, tables: Tables) -> None:
     manifest = Manifest(
         policy=models.policy,
         scorers=models.scorers,
-        config=config,
+        config=pinned(config, prepared.models),
         stages=Thresholds(*bounds),
         held_out=config.held_out,
         counts=summary.counts,
         confounds=summary.confounds,
         versions=run.manifest["versions"],
+        notes=summary.notes,
         made_from={name: run.manifest[name] for name in told},
     )
     replace_folder(
         run.root / "dataset",
-        lambda folder: write_dataset(folder, tables, manifest, summary),
+        lambda folder: write_dataset(folder, tables, manifest),
     )
 
 

@@ -13,6 +13,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from udasa_data.cli.push import push as push_command
+from udasa_data.cli.verify import verify as verify_command
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -33,6 +36,7 @@ def main() -> None:
     # the libraries' own bars and advice would break ours
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
@@ -99,6 +103,9 @@ def build(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the configuration and what is there already.")
     ] = False,
+    push: Annotated[
+        str | None, typer.Option(metavar="ORG/NAME", help="Then push it (see: udasa-data push).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Build a staged preference dataset. Killed? The same command goes on where it was."""
@@ -114,6 +121,11 @@ def build(
         _show_plan(resolved, folder, as_json=as_json)
         return
     _run_build(resolved, folder, as_json=as_json)
+    if push:
+        from udasa_data.cli.push import push_dataset
+        from udasa_data.publish.push import Target
+
+        push_dataset(folder, Target(push), [], as_json=as_json)
 
 
 @app.command()
@@ -175,6 +187,10 @@ def show(
     from udasa_data.reading import read_pairs
 
     show_pairs(read_pairs(run, stage, n))
+
+
+app.command("push")(push_command)
+app.command("verify")(verify_command)
 
 
 def _said(**options: object) -> dict[str, object]:

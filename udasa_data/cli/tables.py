@@ -167,3 +167,6 @@ def _table(
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     return table
+
+
+plain_table = _table  # for the tables of other modules
