@@ -73,11 +73,11 @@ def test_only_the_pipeline_imports_steps():
     [
         ("typer", ["/cli"]),
         ("rich", ["/cli"]),
-        ("torch", ["/engines/", "/scorers/"]),
+        ("torch", ["/engines/", "/scorers/", "udasa_eval/backend.py"]),
         ("transformers", ["/engines/", "/scorers/", "/publish/tokenisation.py"]),
         ("trl", ["/publish/tokenisation.py"]),
         ("matplotlib", ["/publish/figures.py"]),
-        ("huggingface_hub", ["/hub.py", "/publish/"]),
+        ("huggingface_hub", ["/hub.py", "/publish/", "udasa_eval/publish.py"]),
     ],
 )
 def test_who_may_import(package, allowed):
@@ -109,23 +109,38 @@ def test_public_names():
     assert all(hasattr(udasa_data, name) for name in udasa_data.__all__)
     with pytest.raises(AttributeError):
         udasa_data.nothing  # noqa: B018
-    assert udasa_eval.__all__ == ["Comparison", "Interval", "compare", "mean_interval"]
+    assert udasa_eval.__all__ == [
+        "Comparison",
+        "Interval",
+        "Results",
+        "RunOptions",
+        "compare",
+        "mean_interval",
+        "read_results",
+        "run",
+        "score",
+    ]
+    assert all(hasattr(udasa_eval, name) for name in udasa_eval.__all__)
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("package", "arguments"),
     [
-        ["--help"],
-        ["build", "--help"],
-        ["score", "--help"],
-        ["build", "--modle", "x"],
-        ["--version"],
+        ("udasa_data", ["--help"]),
+        ("udasa_data", ["build", "--help"]),
+        ("udasa_data", ["score", "--help"]),
+        ("udasa_data", ["build", "--modle", "x"]),
+        ("udasa_data", ["--version"]),
+        ("udasa_eval", ["--help"]),
+        ("udasa_eval", ["run", "--help"]),
+        ("udasa_eval", ["run", "--modle", "x"]),
+        ("udasa_eval", ["frontier", "--help"]),
     ],
 )
-def test_help_and_wrong_flags_import_nothing_heavy(arguments):
+def test_help_and_wrong_flags_import_nothing_heavy(package, arguments):
     program = (
-        "import sys; sys.argv = ['udasa-data', *sys.argv[1:]]\n"
-        "from udasa_data.cli import main\n"
+        f"import sys; sys.argv = ['{package}', *sys.argv[1:]]\n"
+        f"from {package}.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "heavy = {'torch', 'transformers', 'datasets', 'polars', 'numpy'} & set(sys.modules)\n"

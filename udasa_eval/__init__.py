@@ -6,9 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from udasa_eval.evaluation import run, score
     from udasa_eval.planning import RunOptions
     from udasa_eval.results import Results, read_results
-    from udasa_eval.run import run, score
     from udasa_eval.stats import Comparison, Interval, compare, mean_interval
 
 __all__ = [
@@ -32,8 +32,8 @@ _HOME = {
     "compare": "stats",
     "mean_interval": "stats",
     "read_results": "results",
-    "run": "run",
-    "score": "run",
+    "run": "evaluation",
+    "score": "evaluation",
 }
 
 

@@ -18,9 +18,9 @@ from udasa_data.progress import Progress
 from udasa_data.schema import Axis
 from udasa_data.store import write_atomically
 from udasa_data.strict import Strict
+from udasa_eval.evaluation import run
 from udasa_eval.planning import RunOptions
 from udasa_eval.results import MetricRecord, Pinned, Results
-from udasa_eval.run import run
 
 FILE: Final = "frontier.json"
 FIGURE: Final = "frontier.svg"

@@ -46,8 +46,8 @@ def run(
 ) -> None:
     """Evaluate a model on four axes. Killed? The same command goes on where it was."""
     from udasa_eval.cli.tables import Bars, show_results
+    from udasa_eval.evaluation import run as evaluate
     from udasa_eval.planning import RunOptions, axes_of
-    from udasa_eval.run import run as evaluate
 
     options = RunOptions(
         model=model,

@@ -20,7 +20,7 @@ def score(
 ) -> None:
     """Score what a run has stored. The evaluated model is neither needed nor loaded."""
     from udasa_eval.cli.tables import Bars, show_results
-    from udasa_eval.run import score as score_folder
+    from udasa_eval.evaluation import score as score_folder
 
     with Bars() as bars:
         results = score_folder(
