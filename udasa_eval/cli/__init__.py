@@ -17,6 +17,7 @@ from udasa_eval.cli.frontier import frontier
 from udasa_eval.cli.leaderboard import leaderboard
 from udasa_eval.cli.run import run
 from udasa_eval.cli.score import score
+from udasa_eval.cli.validate import validate
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -56,3 +57,4 @@ app.command()(frontier)
 app.command()(fetch)
 app.command()(compare)
 app.command()(leaderboard)
+app.command()(validate)
