@@ -191,6 +191,16 @@ def difficulties(annotated: list[Annotated], model: DifficultyModel) -> Floats:
     return np.asarray(found.x[2 * m :])
 
 
+def unpublished(data_dir: Path) -> list[str]:
+    """Return the annotated generators that have no row on the published leaderboard.
+
+    Raises:
+        UserError: a file is missing or is another one.
+    """
+    rows = read_published(data_dir).leaderboard
+    return [one.generator for one in read_annotations(data_dir) if one.generator not in rows]
+
+
 def read_annotations(data_dir: Path) -> list[Annotated]:
     """Return the annotated generators, each over all instructions in order.
 
