@@ -13,19 +13,18 @@ from typing import TYPE_CHECKING
 import msgspec
 import polars as pl
 
-from udasa_data.calibration import calibrate, curves_to_json, fit_curves, read_curves
+from udasa_data.calibration import curves_to_json
 from udasa_data.config import BuildConfig
 from udasa_data.confounds import measure
 from udasa_data.engines import load_engine
-from udasa_data.pairs import make_pairs
 from udasa_data.preparation import Prepared
 from udasa_data.progress import Progress, Silent
 from udasa_data.publish.dataset import write_dataset
+from udasa_data.restaging import Restaged, restage
 from udasa_data.sampling import sample_shard
-from udasa_data.schema import CALIBRATED, DROPPED, PAIRS, SAMPLES, SCORES, require
+from udasa_data.schema import DROPPED, SAMPLES, SCORES, require
 from udasa_data.scorers import Scorers
 from udasa_data.scoring import score_shard
-from udasa_data.stages import assign_stages
 from udasa_data.store import Run, replace_folder
 from udasa_data.summary import StepCost, Summary, count
 
@@ -168,61 +167,57 @@ def _load_scorers(prepared: Prepared, unread: Unread) -> Scorers:
 
 def _pair(prepared: Prepared) -> None:
     started = time.monotonic()
-    config, run, prompts = prepared.config, prepared.run, prepared.loaded.prompts
-    samples, not_sampled = prepared.shards["samples"].read_all()
-    scores, not_scored = prepared.shards["scores"].read_all()
-    of_prompt = prompts.select("prompt_id", "axis", "mode", "source", "context", "messages")
-    keys = ["prompt_id", "sample_id"]
-    answers = (
-        require(scores, SCORES, "scores")
-        .join(samples, on=keys, how="left", maintain_order="left")
-        .join(of_prompt, on="prompt_id", how="left", maintain_order="left")
-    )
-    axes = answers["axis"].to_numpy().astype(str)
-    known = config.calibration.curves
-    curves = read_curves(Path(known)) if known else fit_curves(scores, axes, config.calibration)
-    calibrated = calibrate(scores, axes, curves, config.weights)
-    answers = pl.concat([answers, calibrated.table.drop(keys)], how="horizontal")
-    paired = make_pairs(answers, calibrated.leave_one_out, config.pairing, config.seed)
-    staged = assign_stages(paired.pairs, config.stages.cutoffs)
-    pairs = _with_texts(staged.pairs, answers)
-    dropped = pl.concat([prepared.loaded.dropped, not_sampled, not_scored, paired.dropped])
-    run.write_table("pairs.parquet", pairs)
-    run.write_table("dropped.parquet", require(dropped, DROPPED, "dropped"))
-    run.write_text("calibration.json", json.dumps(curves_to_json(curves)) + "\n")
-    counts = count(prompts, answers, pairs, dropped, (staged.low, staged.high))
-    _add_cost(run, "dataset", started, 0)
-    confounds = measure(answers, pairs)
-    run.save_manifest(counts=msgspec.to_builtins(counts), confounds=msgspec.to_builtins(confounds))
-    columns = dict.fromkeys([*SAMPLES, *SCORES, *CALIBRATED, "axis", "mode", "source"])
-    published = answers.select(list(columns))
-    replace_folder(
-        run.root / "dataset",
-        lambda folder: write_dataset(folder, config, pairs, published, _summary(run)),
-    )
+    config, run = prepared.config, prepared.run
+    answers, left_out = _answers(prepared)
+    restaged = restage(answers, config)
+    finish(run, config, prepared.loaded.prompts, restaged, left_out, started)
     run.save_manifest(finished=prepared.keys["dataset"])
 
 
-def _with_texts(staged: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
-    """Return the pairs table: staged ids with their messages and uncertainties."""
-    table = staged
-    for side in ("chosen", "rejected"):
-        message = pl.struct(pl.lit("assistant").alias("role"), pl.col("text").alias("content"))
-        of_side = answers.select(
-            "prompt_id",
-            pl.col("sample_id").alias(f"{side}_id"),
-            message.implode().over("prompt_id", "sample_id", mapping_strategy="join").alias(side),
-            pl.col("uncertainty").alias(f"uncertainty_{side}"),
-            *(pl.col(f"u_{d}").alias(f"u_{d}_{side}") for d in ("semantic", "factual", "value")),
-        )
-        table = table.join(
-            of_side, on=["prompt_id", f"{side}_id"], how="left", maintain_order="left"
-        )
-    of_prompt = answers.select(
-        "prompt_id", pl.col("messages").alias("prompt"), "axis", "mode", "source", "context"
-    ).unique("prompt_id")
-    table = table.join(of_prompt, on="prompt_id", how="left", maintain_order="left")
-    return require(table, PAIRS, "pairs")
+def _answers(prepared: Prepared) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return all scored answers with their prompts, and what was left out before pairing."""
+    samples, not_sampled = prepared.shards["samples"].read_all()
+    scores, not_scored = prepared.shards["scores"].read_all()
+    answers = (
+        require(scores, SCORES, "scores")
+        .join(samples, on=["prompt_id", "sample_id"], how="left", maintain_order="left")
+        .join(prepared.loaded.prompts, on="prompt_id", how="left", maintain_order="left")
+        .with_columns(run=pl.lit(0, dtype=pl.Int32))
+    )
+    return answers, pl.concat([prepared.loaded.dropped, not_sampled, not_scored])
+
+
+def finish(
+    run: Run,
+    config: BuildConfig,
+    prompts: pl.DataFrame,
+    restaged: Restaged,
+    left_out: pl.DataFrame,
+    started: float,
+) -> None:
+    """Write what a run ends with: pairs, what was left out, curves, counts and the dataset folder.
+
+    Args:
+        run: its directory, whose manifest holds what was recorded at its start.
+        config: resolved.
+        prompts: the prompts table.
+        restaged: the answers, paired and staged.
+        left_out: rows, prompts and samples set aside before pairing.
+        started: the ``time.monotonic()`` of the step's beginning.
+    """
+    answers, pairs = restaged.answers, restaged.pairs
+    dropped = pl.concat([left_out, restaged.dropped]).with_columns(pl.col("run").fill_null(0))
+    run.write_table("pairs.parquet", pairs)
+    run.write_table("dropped.parquet", require(dropped, DROPPED, "dropped"))
+    run.write_text("calibration.json", json.dumps(curves_to_json(restaged.curves)) + "\n")
+    counts = count(prompts, answers, pairs, dropped, (restaged.low, restaged.high))
+    _add_cost(run, "dataset", started, 0)
+    confounds = measure(answers, pairs)
+    run.save_manifest(counts=msgspec.to_builtins(counts), confounds=msgspec.to_builtins(confounds))
+    replace_folder(
+        run.root / "dataset",
+        lambda folder: write_dataset(folder, config, pairs, answers, _summary(run)),
+    )
 
 
 def _add_cost(run: Run, step: str, started: float, tokens: int) -> float:

@@ -28,6 +28,7 @@ CODE: Final = {
         "calibration.py",
         "pairs.py",
         "stages.py",
+        "restaging.py",
         "uncertainty",
         "publish",
         "summary.py",
