@@ -21,6 +21,7 @@ from udasa_data.strict import Strict, convert, read_yaml
 Unit: TypeAlias = Annotated[float, Meta(ge=0.0, le=1.0)]
 NonNegative: TypeAlias = Annotated[float, Meta(ge=0.0)]
 Positive: TypeAlias = Annotated[float, Meta(gt=0.0)]
+Share: TypeAlias = Annotated[float, Meta(ge=0.0, lt=1.0)]
 EngineName: TypeAlias = Literal["auto", "transformers", "vllm", "openai"]
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 SemanticEstimator: TypeAlias = Literal["degree", "eccentricity", "cluster", "cocoa", "lexical"]
@@ -147,6 +148,7 @@ class BuildConfig(Strict, frozen=True):
     system_prompt: str | None = None
     shard_size: Annotated[int, Meta(ge=1)] = 32
     batch_tokens: Annotated[int, Meta(ge=256)] = 32768
+    held_out: Share = 0.05  # of the prompts, by their hash: the split ``test``
     sampling: Sampling = Sampling()
     scoring: Scoring = Scoring()
     calibration: Calibration = Calibration()
@@ -175,6 +177,7 @@ class ModelPreset(Strict, frozen=True):
     scorers: str
     prompts: tuple[str, ...]
     sampling: Sampling
+    held_out: Share = 0.05
 
 
 class Scorers(Strict, frozen=True):
@@ -261,6 +264,7 @@ def _base(name: str, scorers: str | None) -> dict[str, object]:
             "policy": _builtins(preset.policy),
             "prompts": list(preset.prompts),
             "sampling": _builtins(preset.sampling),
+            "held_out": preset.held_out,
         }
     return base
 

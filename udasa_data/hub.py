@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from udasa_data.errors import UserError
@@ -46,3 +47,17 @@ def commit_of(repo_id: str, revision: str, repo_type: RepoType) -> str:
     if sha is None:
         raise UserError(f"{where}: the Hub names no commit for revision '{revision}'")
     return sha
+
+
+def file_of(repo_id: str, commit: str, name: str) -> Path | None:
+    """Return one file of a model at a commit, from the cache or the Hub.
+
+    None when the repository has no such file, or when it is neither here nor to be had.
+    """
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
+    try:
+        return Path(hf_hub_download(repo_id, name, revision=commit))
+    except EntryNotFoundError:  # also of a file that is not in the cache, without a network
+        return None

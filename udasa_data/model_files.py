@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from importlib.resources import files
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from udasa_data.config import EMBEDDED, ModelRef
 from udasa_data.errors import UserError, nearest
-from udasa_data.hub import commit_of
+from udasa_data.hub import commit_of, file_of
 
 WHOLE_FILE: Final = 64 * 2**20  # bytes up to which a file is hashed whole
 _SPOTS: Final = 32
@@ -50,6 +51,29 @@ def locate(ref: ModelRef, known: str | None = None) -> Located:
     else:
         commit = commit_of(ref.id, ref.revision, "model")
     return Located(ref.id, commit, f"commit:{commit}", ref.id)
+
+
+def chat_template_sha256(model: Located) -> str | None:
+    """Return the sha256 (hex) of a model's chat template; None when it has none to be read.
+
+    Read from its files as transformers reads them: ``chat_template.jinja``, else the entry of
+    ``tokenizer_config.json``, of several the one named ``default``.
+    """
+    text = _file_text(model, "chat_template.jinja")
+    if text is None:
+        found = json.loads(_file_text(model, "tokenizer_config.json") or "{}").get("chat_template")
+        if isinstance(found, list):
+            found = {one["name"]: one["template"] for one in found}.get("default")
+        text = found
+    return None if text is None else hashlib.sha256(text.encode()).hexdigest()
+
+
+def _file_text(model: Located, name: str) -> str | None:
+    if model.commit is None:
+        path: Path | None = Path(model.load_from) / name
+    else:
+        path = file_of(model.load_from, model.commit, name)
+    return path.read_text(encoding="utf-8") if path is not None and path.is_file() else None
 
 
 def _local_folder(ref: ModelRef) -> Path | None:

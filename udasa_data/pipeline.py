@@ -19,7 +19,8 @@ from udasa_data.confounds import measure
 from udasa_data.engines import load_engine
 from udasa_data.preparation import Prepared
 from udasa_data.progress import Progress, Silent
-from udasa_data.publish.dataset import write_dataset
+from udasa_data.publish.dataset import Tables, write_dataset
+from udasa_data.publish.manifest import Manifest, Thresholds, provenance
 from udasa_data.restaging import Restaged, restage
 from udasa_data.sampling import sample_shard
 from udasa_data.schema import DROPPED, SAMPLES, SCORES, require
@@ -167,56 +168,68 @@ def _load_scorers(prepared: Prepared, unread: Unread) -> Scorers:
 
 def _pair(prepared: Prepared) -> None:
     started = time.monotonic()
-    config, run = prepared.config, prepared.run
     answers, left_out = _answers(prepared)
-    restaged = restage(answers, config)
-    finish(run, config, prepared.loaded.prompts, restaged, left_out, started)
-    run.save_manifest(finished=prepared.keys["dataset"])
+    restaged = restage(answers, prepared.config)
+    finish(prepared, restaged, left_out, started)
 
 
 def _answers(prepared: Prepared) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return all scored answers with their prompts, and what was left out before pairing."""
     samples, not_sampled = prepared.shards["samples"].read_all()
     scores, not_scored = prepared.shards["scores"].read_all()
+    prompts = prepared.loaded.prompts.drop("split").rename({"messages": "prompt"})
     answers = (
         require(scores, SCORES, "scores")
         .join(samples, on=["prompt_id", "sample_id"], how="left", maintain_order="left")
-        .join(prepared.loaded.prompts, on="prompt_id", how="left", maintain_order="left")
+        .join(prompts, on="prompt_id", how="left", maintain_order="left")
         .with_columns(run=pl.lit(0, dtype=pl.Int32))
     )
-    return answers, pl.concat([prepared.loaded.dropped, not_sampled, not_scored])
+    left_out = [prepared.loaded.dropped, not_sampled, not_scored]
+    return answers, pl.concat(left_out, how="diagonal")  # shards of earlier versions have no run
 
 
-def finish(
-    run: Run,
-    config: BuildConfig,
-    prompts: pl.DataFrame,
-    restaged: Restaged,
-    left_out: pl.DataFrame,
-    started: float,
-) -> None:
+def finish(prepared: Prepared, restaged: Restaged, left_out: pl.DataFrame, started: float) -> None:
     """Write what a run ends with: pairs, what was left out, curves, counts and the dataset folder.
 
     Args:
-        run: its directory, whose manifest holds what was recorded at its start.
-        config: resolved.
-        prompts: the prompts table.
+        prepared: the run, its configuration, prompts, models and key; recorded already.
         restaged: the answers, paired and staged.
         left_out: rows, prompts and samples set aside before pairing.
         started: the ``time.monotonic()`` of the step's beginning.
     """
-    answers, pairs = restaged.answers, restaged.pairs
+    run, answers, pairs = prepared.run, restaged.answers, restaged.pairs
     dropped = pl.concat([left_out, restaged.dropped]).with_columns(pl.col("run").fill_null(0))
     run.write_table("pairs.parquet", pairs)
     run.write_table("dropped.parquet", require(dropped, DROPPED, "dropped"))
     run.write_text("calibration.json", json.dumps(curves_to_json(restaged.curves)) + "\n")
-    counts = count(prompts, answers, pairs, dropped, (restaged.low, restaged.high))
+    counts = count(prepared.loaded.prompts, answers, pairs, dropped, (restaged.low, restaged.high))
     _add_cost(run, "dataset", started, 0)
     confounds = measure(answers, pairs)
     run.save_manifest(counts=msgspec.to_builtins(counts), confounds=msgspec.to_builtins(confounds))
+    _publish(prepared, Tables(pairs, answers, dropped))
+    run.save_manifest(finished=prepared.keys["dataset"])
+
+
+def _publish(prepared: Prepared, tables: Tables) -> None:
+    """Write the Hub-shaped folder."""
+    run, config, summary = prepared.run, prepared.config, _summary(prepared.run)
+    models = provenance(config, prepared.models, set(tables.samples["axis"]))
+    bounds = summary.counts.thresholds or (None, None)
+    told = ("keys", "sampled_from", "prompt_commits", "engine", "principles", "code")
+    manifest = Manifest(
+        policy=models.policy,
+        scorers=models.scorers,
+        config=config,
+        stages=Thresholds(*bounds),
+        held_out=config.held_out,
+        counts=summary.counts,
+        confounds=summary.confounds,
+        versions=run.manifest["versions"],
+        made_from={name: run.manifest[name] for name in told},
+    )
     replace_folder(
         run.root / "dataset",
-        lambda folder: write_dataset(folder, config, pairs, answers, _summary(run)),
+        lambda folder: write_dataset(folder, tables, manifest, summary),
     )
 
 

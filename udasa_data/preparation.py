@@ -29,6 +29,7 @@ CODE: Final = {
         "pairs.py",
         "stages.py",
         "restaging.py",
+        "splits.py",
         "uncertainty",
         "publish",
         "summary.py",
@@ -65,7 +66,13 @@ class Prepared:
         self.inputs = self._inputs()
         samples_key = key_of(self.inputs)
         scores_key = key_of(samples_key, self._scored_with(), code_hash(CODE["scores"]))
-        paired_with = [config.calibration, config.weights, config.pairing, config.stages]
+        paired_with = [
+            config.calibration,
+            config.weights,
+            config.pairing,
+            config.stages,
+            config.held_out,
+        ]
         known = config.calibration.curves
         curves = curves_to_json(read_curves(Path(known))) if known else None
         self.keys = {

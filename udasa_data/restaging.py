@@ -100,9 +100,9 @@ def _with_texts(staged: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
             *(pl.col(f"u_{d}").alias(f"u_{d}_{side}") for d in Dimension),
         )
         table = table.join(of_side, on=[*_KEYS, f"{side}_id"], how="left", maintain_order="left")
-    of_prompt = answers.select(
-        *_KEYS, pl.col("messages").alias("prompt"), "axis", "mode", "source", "context"
-    ).unique(_KEYS, keep="first")
+    of_prompt = answers.select(*_KEYS, "prompt", "axis", "mode", "source", "context").unique(
+        _KEYS, keep="first"
+    )
     table = table.join(of_prompt, on=_KEYS, how="left", maintain_order="left")
     # a message becomes a list of one only now: few rows are pairs
     sides = [pl.concat_list(side) for side in ("chosen", "rejected")]

@@ -134,10 +134,15 @@ CALIBRATED: Final = pl.Schema(
 # the configuration ``samples`` of a dataset: all that pairing and staging need, without a model
 ANSWERS: Final = pl.Schema(
     {
+        "prompt_id": pl.String(),
+        "prompt": MESSAGES,
         **SAMPLES,
         **SCORES,
         **CALIBRATED,
-        **PROMPTS,
+        "axis": pl.String(),
+        "mode": pl.String(),
+        "source": pl.String(),
+        "context": pl.String(),
         "run": pl.Int32(),  # which of the runs that were merged, from 0; 0 in a run by itself
     }
 )

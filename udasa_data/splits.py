@@ -1,0 +1,41 @@
+"""Which prompts are held out: by the hash of the prompt alone, the same everywhere and always."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Final, Literal, TypeAlias
+
+import polars as pl
+
+Split: TypeAlias = Literal["train", "test"]
+SPLITS: Final[tuple[Split, ...]] = ("train", "test")
+
+# A word of our own before the id: other draws by hash (--limit) must not decide this one.
+_SALT: Final = "held-out:"
+
+
+def split_of(prompt_id: str, share: float) -> Split:
+    """Return the split of a prompt.
+
+    The first 64 bits of a hash, as a number in [0, 1), are held against ``share``: a prompt has
+    the same split in every configuration and every run, and a larger share only adds to ``test``.
+
+    Args:
+        prompt_id: as in the tables.
+        share: of the prompts that are held out on average, in [0, 1).
+    """
+    digest = hashlib.sha256(f"{_SALT}{prompt_id}".encode()).digest()
+    return "test" if int.from_bytes(digest[:8], "big") < share * 2**64 else "train"
+
+
+def with_split(table: pl.DataFrame, share: float) -> pl.DataFrame:
+    """Return the table with a column ``split``; rows that have no ``prompt_id`` are ``train``."""
+    ids: Iterable[str] = table["prompt_id"].drop_nulls().unique()
+    of_id = pl.DataFrame(
+        [(one, split_of(one, share)) for one in ids],
+        schema={"prompt_id": pl.String, "split": pl.String},
+        orient="row",
+    )
+    joined = table.join(of_id, on="prompt_id", how="left", maintain_order="left")
+    return joined.with_columns(pl.col("split").fill_null("train"))
