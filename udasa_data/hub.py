@@ -61,3 +61,21 @@ def file_of(repo_id: str, commit: str, name: str) -> Path | None:
         return Path(hf_hub_download(repo_id, name, revision=commit))
     except EntryNotFoundError:  # also of a file that is not in the cache, without a network
         return None
+
+
+def dataset_files(repo_id: str, commit: str, patterns: list[str]) -> Path:
+    """Download the files of a dataset at a commit that match; return their folder in the cache.
+
+    Raises:
+        UserError: they cannot be had, with the Hub's reason.
+    """
+    from huggingface_hub import snapshot_download
+
+    try:
+        found = snapshot_download(
+            repo_id, repo_type="dataset", revision=commit, allow_patterns=patterns
+        )
+    except Exception as error:  # its HTTP library changes between releases
+        problem = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UserError(f"dataset '{repo_id}' at {commit[:12]}: {problem}") from error
+    return Path(found)

@@ -202,7 +202,7 @@ def finish(prepared: Prepared, restaged: Restaged, left_out: pl.DataFrame, start
     run.write_table("pairs.parquet", pairs)
     run.write_table("dropped.parquet", require(dropped, DROPPED, "dropped"))
     run.write_text("calibration.json", json.dumps(curves_to_json(restaged.curves)) + "\n")
-    counts = count(prepared.loaded.prompts, answers, pairs, dropped, (restaged.low, restaged.high))
+    counts = count(answers, pairs, dropped, (restaged.low, restaged.high))
     _add_cost(run, "dataset", started, 0)
     confounds = measure(answers, pairs)
     run.save_manifest(counts=msgspec.to_builtins(counts), confounds=msgspec.to_builtins(confounds))
@@ -215,7 +215,16 @@ def _publish(prepared: Prepared, tables: Tables) -> None:
     run, config, summary = prepared.run, prepared.config, _summary(prepared.run)
     models = provenance(config, prepared.models, set(tables.samples["axis"]))
     bounds = summary.counts.thresholds or (None, None)
-    told = ("keys", "sampled_from", "prompt_commits", "engine", "principles", "code")
+    told = (
+        "keys",
+        "sampled_from",
+        "prompt_commits",
+        "engine",
+        "principles",
+        "code",
+        "notes",
+        "origin",
+    )
     manifest = Manifest(
         policy=models.policy,
         scorers=models.scorers,
@@ -225,7 +234,7 @@ def _publish(prepared: Prepared, tables: Tables) -> None:
         counts=summary.counts,
         confounds=summary.confounds,
         versions=run.manifest["versions"],
-        made_from={name: run.manifest[name] for name in told},
+        made_from={name: run.manifest[name] for name in told if name in run.manifest},
     )
     replace_folder(
         run.root / "dataset",

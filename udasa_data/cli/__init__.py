@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from udasa_data.cli.report import report
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -20,6 +22,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.command()(report)
 
 Engine = Literal["auto", "transformers", "vllm", "openai"]
 StageName = Literal["conservative", "moderate", "exploratory"]
