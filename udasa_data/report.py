@@ -48,7 +48,7 @@ def write_report(place: str, out: Path | None = None) -> Report:
         "notes": finished.notes,
         "names": rows.names,
         "runs": [one["from"] for one in finished.merged],
-        "rows": rows.count,
+        "rows": rows.total,
         "columns": COLUMNS,
         "text_block": TEXT_BLOCK,
         "answer_block": ANSWER_BLOCK,
@@ -60,7 +60,7 @@ def write_report(place: str, out: Path | None = None) -> Report:
     )
     page = _page(f"UDASA run: {finished.name}", facts, "\n".join(blocks))
     write_atomically(path, lambda temporary: _write(temporary, page))
-    return Report(path, rows.count, path.stat().st_size)
+    return Report(path, rows.total, path.stat().st_size)
 
 
 def _page(title: str, facts: Mapping[str, Any], blocks: str) -> str:

@@ -50,12 +50,12 @@ class Rows(NamedTuple):
     """The rows of the explorer.
 
     Attributes:
-        count: of rows.
+        total: how many.
         names: what the codes of a column stand for, by column.
         blocks: id → base64 of the compressed content, columns first.
     """
 
-    count: int
+    total: int
     names: dict[str, list[str]]
     blocks: Iterator[tuple[str, str]]
 
