@@ -62,7 +62,7 @@ class Prepared:
             config.prompts, limit=config.limit, seed=config.seed, commits=self.commits
         )
         self.models = self._locate()
-        self.engine, self.engine_reason = choose_engine(config.engine)
+        self.engine, self.engine_reason = self._engine()
         self.inputs = self._inputs()
         samples_key = key_of(self.inputs)
         scores_key = key_of(samples_key, self._scored_with(), code_hash(CODE["scores"]))
@@ -99,6 +99,16 @@ class Prepared:
         config = self.config
         refs: list[ModelRef] = [config.policy, config.nli, *config.value, config.sentiment]
         return {ref.id: locate(ref, known.get(_name(ref))) for ref in dict.fromkeys(refs)}
+
+    def _engine(self) -> tuple[str, str]:
+        """Return the engine and why: for ``auto``, as recorded when the run started.
+
+        The machine that pairs need not be one that samples.
+        """
+        recorded: dict[str, str] = self.run.manifest.get("engine", {})
+        if self.config.engine == "auto" and recorded:
+            return recorded["name"], recorded["reason"]
+        return choose_engine(self.config.engine)
 
     def _inputs(self) -> dict[str, Any]:
         """Return all that decides the samples, by the name a user knows it by."""
@@ -157,27 +167,50 @@ class Prepared:
 
     def record(self) -> None:
         """Write the resolved configuration, the prompts and what they were made from."""
-        config, run = self.config, self.run
-        run.write_text("config.yaml", to_yaml(config))
-        if not run.has("prompts.parquet"):
-            run.write_table("prompts.parquet", self.loaded.prompts)
-        refs: list[ModelRef] = [config.policy, config.nli, *config.value, config.sentiment]
+        run = self.run
+        self._write_inputs()
         old = run.manifest.get("keys", {})
         kept = {step for step, key in self.keys.items() if old.get(step) == key}
         for told in ("steps", "notes"):  # of a step made anew, nothing old is told
             entries = run.manifest.get(told, {})
             run.manifest[told] = {step: entries[step] for step in entries if step in kept}
-        run.save_manifest(
-            sampled_from=self.inputs,
-            keys=self.keys,
-            prompt_commits=self.commits,
-            models={_name(ref): self.models[ref.id].fingerprint for ref in refs},
-            engine={"name": self.engine, "reason": self.engine_reason},
-            principles={one.id: one.statement for one in self.principles},
-            code={step: code_hash(names) for step, names in CODE.items()},
-            versions={"python": platform.python_version(), **{n: version(n) for n in _VERSIONS}},
-            finished=None,
-        )
+        run.save_manifest(**self._facts())
+
+    def join(self) -> bool:
+        """Record the run unless it is recorded, as one of several processes.
+
+        Returns:
+            False when another process recorded it since this one looked.
+        """
+        if self.run.manifest:
+            return True
+        if not self.run.start_manifest(**self._facts()):
+            return False
+        self._write_inputs()
+        return True
+
+    def _write_inputs(self) -> None:
+        self.run.write_text("config.yaml", to_yaml(self.config))
+        if not self.run.has("prompts.parquet"):
+            self.run.write_table("prompts.parquet", self.loaded.prompts)
+
+    def _facts(self) -> dict[str, Any]:
+        config = self.config
+        refs: list[ModelRef] = [config.policy, config.nli, *config.value, config.sentiment]
+        return {
+            "sampled_from": self.inputs,
+            "keys": self.keys,
+            "prompt_commits": self.commits,
+            "models": {_name(ref): self.models[ref.id].fingerprint for ref in refs},
+            "engine": {"name": self.engine, "reason": self.engine_reason},
+            "principles": {one.id: one.statement for one in self.principles},
+            "code": {step: code_hash(names) for step, names in CODE.items()},
+            "versions": {
+                "python": platform.python_version(),
+                **{name: version(name) for name in _VERSIONS},
+            },
+            "finished": None,
+        }
 
 
 def _name(ref: ModelRef) -> str:

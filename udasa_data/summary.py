@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import msgspec
 import polars as pl
@@ -134,6 +135,11 @@ def count_dimensions(said: pl.DataFrame) -> dict[str, DimensionSummary]:
     return {
         str(d): _dimension(claims if d is Dimension.FACTUAL else said, f"u_{d}") for d in Dimension
     }
+
+
+def as_notes(counted: Mapping[str, int]) -> list[str]:
+    """Return one line for each thing counted."""
+    return [note.replace("{n}", f"{n:,}") for note, n in counted.items()]
 
 
 def _stage(pairs: pl.DataFrame) -> StageSummary:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from udasa_data.cli import scale
 from udasa_data.cli.report import report
 
 app = typer.Typer(
@@ -91,7 +92,8 @@ def build(
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest answer.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of sampling and drawing.")] = None,
     out: Annotated[
-        Path | None, typer.Option(help="The run directory. [runs/MODEL]", file_okay=False)
+        str | None,
+        typer.Option(help="The run directory: a path, s3://… or gs://… [runs/MODEL]"),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="A YAML file; flags win over it.", dir_okay=False)
@@ -103,6 +105,12 @@ def build(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the configuration and what is there already.")
     ] = False,
+    executor: scale.ExecutorOption = "local",
+    address: scale.AddressOption = None,
+    workers: scale.WorkersOption = None,
+    gpus_per_worker: scale.GpusOption = None,
+    rank: scale.RankOption = None,
+    world_size: scale.WorldSizeOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Build a staged preference dataset. Killed? The same command goes on where it was."""
@@ -113,11 +121,14 @@ def build(
     sampling = _said(samples=samples, temperature=temperature, max_tokens=max_tokens)
     flags = _said(prompts=prompts, limit=limit, seed=seed, engine=engine, sampling=sampling or None)
     resolved = resolve(model, flags, scorers=scorers, file=config)
-    folder = out or Path("runs") / resolved.model.strip("./~").replace("/", "-")
+    folder = out or str(Path("runs") / resolved.model.strip("./~").replace("/", "-"))
+    workers_asked = scale.check(executor, address, workers, gpus_per_worker, rank, world_size)
     if dry_run:
-        _show_plan(resolved, folder, as_json=as_json)
-        return
-    _run_build(resolved, folder, as_json=as_json)
+        _show_preview(resolved, folder, as_json=as_json)
+    elif rank is not None and world_size is not None:
+        scale.run_slice(resolved, folder, rank, world_size, as_json=as_json)
+    else:
+        _run_build(resolved, folder, workers_asked, as_json=as_json)
 
 
 @app.command()
@@ -170,7 +181,7 @@ def models() -> None:
 
 @app.command()
 def show(
-    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    run: Annotated[str, typer.Argument(help="A run directory.")],
     stage: Annotated[StageName | None, typer.Option(help="Only this stage.")] = None,
     n: Annotated[int, typer.Option("-n", min=1, help="How many pairs.")] = 3,
 ) -> None:
@@ -185,15 +196,15 @@ def _said(**options: object) -> dict[str, object]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _show_plan(config: Any, out: Path, *, as_json: bool) -> None:
+def _show_preview(config: Any, out: str, *, as_json: bool) -> None:
     from udasa_data.config import to_yaml
-    from udasa_data.pipeline import plan
+    from udasa_data.pipeline import preview
 
-    made = plan(config, out)
+    made = preview(config, out)
     if as_json:
         shards = {step: {"done": done, "all": all_} for step, (done, all_) in made.shards.items()}
         facts = {"prompts": made.prompts, "left_out": made.left_out, "shards": shards}
-        typer.echo(json.dumps({"out": str(out), **facts}))
+        typer.echo(json.dumps({"out": out, **facts}))
         return
     typer.echo(to_yaml(config))
     typer.echo(f"{made.prompts:,} prompts ({made.left_out:,} rows left out) → {out}")
@@ -201,13 +212,13 @@ def _show_plan(config: Any, out: Path, *, as_json: bool) -> None:
         typer.echo(f"{step}: {done} of {all_} shards are there already")
 
 
-def _run_build(config: Any, out: Path, *, as_json: bool) -> None:
+def _run_build(config: Any, out: str, executor: Any, *, as_json: bool) -> None:
     from udasa_data.cli.progress import Bars
     from udasa_data.cli.tables import summary_tables
     from udasa_data.pipeline import build as build_dataset
 
     with Bars() as bars:
-        result = build_dataset(config, out, bars)
+        result = build_dataset(config, out, bars, executor)
     if as_json:
         places = {"out": str(result.out), "dataset": str(result.dataset)}
         _print_json(places, result.reused, result.summary)
