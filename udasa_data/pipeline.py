@@ -14,9 +14,11 @@ import polars as pl
 from udasa_data.calibration import curves_to_json
 from udasa_data.config import BuildConfig
 from udasa_data.confounds import measure
+from udasa_data.derivation import Derived
 from udasa_data.errors import UserError
 from udasa_data.executors import Executor
 from udasa_data.executors.local import LocalExecutor
+from udasa_data.origin import Origin
 from udasa_data.places import Place
 from udasa_data.preparation import Prepared
 from udasa_data.progress import Progress, Silent
@@ -79,6 +81,7 @@ def build(
     out: Path | str,
     progress: Progress | None = None,
     executor: Executor | None = None,
+    origin: Origin | None = None,
 ) -> BuildResult:
     """Build a staged preference dataset from a model's own answers.
 
@@ -90,19 +93,22 @@ def build(
         out: the run directory, made if missing; a path, or an address that fsspec knows (s3://…).
         progress: told how the long steps go.
         executor: where samples and scores are made; None makes them in this process.
+        origin: the dataset whose samples to start from, and whose scores where ``config`` leaves
+            them as they are; None draws and scores them.
 
     Raises:
         UserError: something the user can put right; the directory is left whole.
     """
     run = Run(out)
-    prepared = Prepared(config, run)
+    prepared = _prepare(config, run, origin)
     prepared.refuse_another_run()
     if prepared.is_finished():
         return _result(run, reused=True)
     with run.locked():
         prepared.record()
-        (executor or LocalExecutor()).make_shards(prepared, progress or Silent())
-        _take_stock(prepared)
+        if not _has_scores(prepared):
+            (executor or LocalExecutor()).make_shards(prepared, progress or Silent())
+            _take_stock(prepared)
         _pair(prepared)
     return _result(run, reused=False)
 
@@ -147,17 +153,30 @@ def build_slice(
     return SliceResult(run.root, rank, world_size, len(range(rank, count, world_size)), count)
 
 
-def preview(config: BuildConfig, out: Path | str) -> Preview:
+def preview(config: BuildConfig, out: Path | str, origin: Origin | None = None) -> Preview:
     """Return what :func:`build` would do; writes nothing.
 
     Raises:
         UserError: as :func:`build`, as far as can be known without running a model.
     """
-    prepared = Prepared(config, Run(out))
+    prepared = _prepare(config, Run(out), origin)
     prepared.refuse_another_run()
     shards = {step: (s.count - len(s.missing()), s.count) for step, s in prepared.shards.items()}
     loaded = prepared.loaded
     return Preview(config, len(loaded.prompts), len(loaded.dropped), shards)
+
+
+def _prepare(config: BuildConfig, run: Run, origin: Origin | None) -> Prepared:
+    return Prepared(config, run) if origin is None else Derived(config, run, origin)
+
+
+def _has_scores(prepared: Prepared) -> bool:
+    """Return whether the scores are there already; brings the samples that are to be scored."""
+    if not isinstance(prepared, Derived):
+        return False
+    if not prepared.reuses_scores:
+        prepared.write_samples()
+    return prepared.reuses_scores
 
 
 def _take_stock(prepared: Prepared) -> None:
@@ -192,6 +211,8 @@ def _pair(prepared: Prepared) -> None:
 
 def _answers(prepared: Prepared) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return all scored answers with their prompts, and what was left out before pairing."""
+    if isinstance(prepared, Derived) and prepared.reuses_scores:
+        return prepared.origin.answers, prepared.loaded.dropped
     samples, not_sampled = prepared.shards["samples"].read_all()
     scores, not_scored = prepared.shards["scores"].read_all()
     prompts = prepared.loaded.prompts.drop("split").rename({"messages": "prompt"})
@@ -233,7 +254,8 @@ def finish(prepared: Prepared, restaged: Restaged, left_out: pl.DataFrame, start
 def _publish(prepared: Prepared, tables: Tables) -> None:
     """Write the Hub-shaped folder."""
     run, config, summary = prepared.run, prepared.config, _summary(prepared.run)
-    models = provenance(config, prepared.models, set(tables.samples["axis"]))
+    answered = prepared.origin.manifest.policy if isinstance(prepared, Derived) else None
+    models = provenance(config, prepared.models, set(tables.samples["axis"]), answered)
     bounds = summary.counts.thresholds or (None, None)
     told = (
         "keys",

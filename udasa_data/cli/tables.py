@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterable, Mapping
 
+import msgspec
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
@@ -16,6 +19,16 @@ from udasa_data.existing import ScoreResult
 from udasa_data.pipeline import BuildResult
 from udasa_data.reading import PairView
 from udasa_data.summary import Confounds, Summary
+
+
+def show_result(result: BuildResult, *, as_json: bool) -> None:
+    """Print what a build or a merge came to: tables, or one JSON object."""
+    if not as_json:
+        summary_tables(result)
+        return
+    places = {"out": str(result.out), "dataset": str(result.dataset)}
+    told = {**places, "reused": result.reused, **msgspec.to_builtins(result.summary)}
+    sys.stdout.write(json.dumps(told) + "\n")
 
 
 def summary_tables(result: BuildResult) -> None:
@@ -42,7 +55,7 @@ def score_tables(result: ScoreResult) -> None:
         console.print(f"Nothing to do: {result.out} holds these scores already.")
     rows = [("rows", f"{summary.rows:,}", ""), ("prompts", f"{summary.prompts:,}", "")]
     rows += _left_out(summary.set_aside)
-    console.print(_table(("", "count", ""), rows, right={1}))
+    console.print(table_of(("", "count", ""), rows, right={1}))
     shares = [
         (
             name,
@@ -52,7 +65,7 @@ def score_tables(result: ScoreResult) -> None:
         )
         for name, d in summary.dimensions.items()
     ]
-    console.print(_table(("dimension", "scored", "", "mean u"), shares, right={1, 3}))
+    console.print(table_of(("dimension", "scored", "", "mean u"), shares, right={1, 3}))
     console.print(_confounds(summary.confounds))
     for note in summary.notes:
         console.print(Text(f"note: {note}"))
@@ -63,7 +76,7 @@ def score_tables(result: ScoreResult) -> None:
 def models_table(presets: Presets) -> None:
     """Print the model presets."""
     rows = [(name, preset.policy.id, preset.about) for name, preset in presets.models.items()]
-    Console().print(_table(("name", "policy", "about"), rows))
+    Console().print(table_of(("name", "policy", "about"), rows))
 
 
 def show_pairs(pairs: Iterable[PairView]) -> None:
@@ -107,7 +120,7 @@ def _counts(summary: Summary) -> Table:
         )
         for name, d in counts.dimensions.items()
     ]
-    return _table(("", "count", ""), rows, right={1})
+    return table_of(("", "count", ""), rows, right={1})
 
 
 def _left_out(dropped: Mapping[str, Mapping[str, int]]) -> list[tuple[str, str, str]]:
@@ -129,11 +142,11 @@ def _stages(summary: Summary) -> Table:
         )
         for name, s in summary.counts.stages.items()
     ]
-    return _table(("stage", "pairs", "mean Δu", "from", "to"), rows, right={1, 2, 3, 4})
+    return table_of(("stage", "pairs", "mean Δu", "from", "to"), rows, right={1, 2, 3, 4})
 
 
 def _confounds(confounds: Confounds) -> Table:
-    return _table(("confounds", ""), told(confounds), right={1})
+    return table_of(("confounds", ""), told(confounds), right={1})
 
 
 def _steps(summary: Summary) -> Table:
@@ -144,7 +157,7 @@ def _steps(summary: Summary) -> Table:
         rows.append((name, f"{cost.seconds:,.1f}", tokens, rate))
     total = sum(cost.seconds for cost in summary.steps.values())
     rows.append(("all", f"{total:,.1f}", "", ""))
-    return _table(("step", "seconds", "tokens", "tokens/s"), rows, right={1, 2, 3})
+    return table_of(("step", "seconds", "tokens", "tokens/s"), rows, right={1, 2, 3})
 
 
 def _share(part: int, whole: int) -> str:
@@ -155,11 +168,12 @@ def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def _table(
+def table_of(
     header: tuple[str, ...],
     rows: Iterable[tuple[str, ...]],
     right: frozenset[int] | set[int] = frozenset(),
 ) -> Table:
+    """Return a short aligned table; ``right`` are the columns of figures."""
     plain = not Console().is_terminal
     table = Table(box=None if plain else box.SIMPLE_HEAD, pad_edge=False)
     for number, head in enumerate(header):
