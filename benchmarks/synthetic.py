@@ -15,7 +15,7 @@ from udasa_data.publish.manifest import Manifest, PolicyRecord, ScorerRecord, Th
 from udasa_data.restaging import restage
 from udasa_data.schema import ANSWERS, CALIBRATED, DROPPED
 from udasa_data.store import key_of
-from udasa_data.summary import Summary, count
+from udasa_data.summary import count
 
 
 def scored_answers(prompts: int, k: int = K) -> pl.DataFrame:
@@ -39,17 +39,21 @@ def scored_answers(prompts: int, k: int = K) -> pl.DataFrame:
     return table.with_columns(**missing).filter(pl.col("sample_id") < k).select(*raw)
 
 
-def write_run(folder: Path, answers: pl.DataFrame, config: BuildConfig | None = None) -> None:
-    """Pair and stage answers and write them as a finished dataset folder."""
+def write_run(
+    folder: Path,
+    answers: pl.DataFrame,
+    config: BuildConfig | None = None,
+    policy: str = "sha256:policy",
+) -> None:
+    """Pair and stage answers of a policy and write them as a finished dataset folder."""
     config = config or resolve("tiny", {"pairing": {"noise_z": 0.1, "tolerance": 0.8}})
     restaged = restage(answers, config)
     dropped = pl.concat([pl.DataFrame(schema=DROPPED), restaged.dropped])
     thresholds = (restaged.low, restaged.high)
     counts = count(restaged.answers, restaged.pairs, dropped, thresholds)
-    summary = Summary(counts, measure(restaged.answers, restaged.pairs), {}, ())
     scorers = [("nli", config.nli), *(("value", ref) for ref in config.value)]
     manifest = Manifest(
-        policy=PolicyRecord(config.policy.id, None, "sha256:policy", None),
+        policy=PolicyRecord(config.policy.id, None, policy, None),
         scorers=tuple(
             msgspec.convert(
                 {"role": role, "id": ref.id, "revision": None, "fingerprint": f"sha256:{ref.id}"},
@@ -61,9 +65,9 @@ def write_run(folder: Path, answers: pl.DataFrame, config: BuildConfig | None = 
         stages=Thresholds(*(counts.thresholds or (None, None))),
         held_out=config.held_out,
         counts=counts,
-        confounds=summary.confounds,
+        confounds=measure(restaged.answers, restaged.pairs),
         versions={"udasa": "synthetic"},
-        made_from={"keys": {"scores": key_of(len(answers))}},
+        made_from={"keys": {"scores": key_of(policy, answers.hash_rows().to_list())}},
     )
     folder.mkdir(parents=True)
-    write_dataset(folder, Tables(restaged.pairs, restaged.answers, dropped), manifest, summary)
+    write_dataset(folder, Tables(restaged.pairs, restaged.answers, dropped), manifest)

@@ -71,9 +71,11 @@ def test_only_the_pipeline_imports_steps():
         ("typer", ["/cli"]),
         ("rich", ["/cli"]),
         ("torch", ["/engines/", "/scorers/"]),
-        ("transformers", ["/engines/", "/scorers/"]),
         ("ray", ["/executors/ray.py"]),
         ("fsspec", ["/places.py"]),
+        ("transformers", ["/engines/", "/scorers/", "/publish/tokenisation.py"]),
+        ("trl", ["/publish/tokenisation.py"]),
+        ("matplotlib", ["/publish/figures.py"]),
         ("huggingface_hub", ["/hub.py", "/publish/"]),
     ],
 )

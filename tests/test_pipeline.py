@@ -183,7 +183,7 @@ def test_large_tables_are_written_in_shards(run, tmp_path):
     (tmp_path / "out").mkdir()
     limit = tables.samples.estimated_size() // 3
     manifest = msgspec.structs.replace(read_manifest(run.dataset), held_out=0.0)
-    write_dataset(tmp_path / "out", tables, manifest, run.summary, shard_bytes=limit)
+    write_dataset(tmp_path / "out", tables, manifest, shard_bytes=limit)
     paths = sorted((tmp_path / "out/data/samples").iterdir())
     assert [path.name.split("-")[1] for path in paths] == ["00000", "00001", "00002", "00003"]
     assert pl.concat(map(pl.read_parquet, paths)).equals(tables.samples, null_equal=True)

@@ -24,7 +24,9 @@ Positive: TypeAlias = Annotated[float, Meta(gt=0.0)]
 Share: TypeAlias = Annotated[float, Meta(ge=0.0, lt=1.0)]
 EngineName: TypeAlias = Literal["auto", "transformers", "vllm", "openai"]
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
-SemanticEstimator: TypeAlias = Literal["degree", "eccentricity", "cluster", "cocoa", "lexical"]
+SemanticEstimator: TypeAlias = Literal[
+    "degree", "luq", "eccentricity", "cluster", "cocoa", "lexical"
+]
 FactualEstimator: TypeAlias = Literal["consistency", "p_true"]
 Json: TypeAlias = "Mapping[str, object]"
 
@@ -81,8 +83,8 @@ class Scoring(Strict, frozen=True):
     semantic: SemanticEstimator = "degree"
     # where a prompt has no evidence: agreement of the other answers, or the policy's own P(False)
     factual: FactualEstimator = "consistency"
-    # λ of mean + λ·sd over value scorers; with two scorers, 1 is their maximum
-    disagreement_weight: NonNegative = 1.0
+    # λ of mean + λ·sd of the value scorers' log-odds; with two scorers, 1 is their maximum
+    disagreement_weight: NonNegative = 0.5
     # Beta(a, a) pseudo-claims: one claim can neither prove nor damn an answer
     claim_prior: Positive = 0.5
     max_length: Annotated[int, Meta(ge=16)] = 512

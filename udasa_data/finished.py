@@ -65,12 +65,6 @@ class Finished:
         return folder.parent.name if folder.name == "dataset" else folder.name
 
     @property
-    def notes(self) -> list[str]:
-        """What its run told the user to know."""
-        notes: dict[str, list[str]] = self.manifest.made_from.get("notes", {})
-        return [note for of_step in notes.values() for note in of_step]
-
-    @property
     def merged(self) -> list[dict[str, Any]]:
         """The runs that were merged into it, by their number in the column ``run``; [] of none."""
         origin: dict[str, Any] = self.manifest.made_from.get("origin", {})

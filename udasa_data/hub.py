@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from udasa_data.errors import UserError
 
@@ -79,3 +79,16 @@ def dataset_files(repo_id: str, commit: str, patterns: list[str]) -> Path:
         problem = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UserError(f"dataset '{repo_id}' at {commit[:12]}: {problem}") from error
     return Path(found)
+
+
+def card_of(repo_id: str, revision: str, repo_type: RepoType) -> dict[str, Any]:
+    """Return the front matter of a repository's card; empty without a card or without a network."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
+
+    try:
+        info = HfApi().repo_info(repo_id, revision=revision, repo_type=repo_type)
+    except (OSError, ValueError, httpx.HTTPError):  # not to know is an answer here
+        return {}
+    card = getattr(info, "card_data", None)
+    return {} if card is None else dict(card.to_dict())

@@ -23,7 +23,7 @@ from udasa_data.places import Place
 from udasa_data.preparation import Prepared
 from udasa_data.progress import Progress, Silent
 from udasa_data.publish.dataset import Tables, write_dataset
-from udasa_data.publish.manifest import Manifest, Thresholds, provenance
+from udasa_data.publish.manifest import Manifest, Thresholds, pinned, provenance
 from udasa_data.restaging import Restaged, restage
 from udasa_data.schema import DROPPED, SCORES, require
 from udasa_data.store import Run
@@ -264,21 +264,21 @@ def _publish(prepared: Prepared, tables: Tables) -> None:
         "engine",
         "principles",
         "code",
-        "notes",
         "origin",
     )
     manifest = Manifest(
         policy=models.policy,
         scorers=models.scorers,
-        config=config,
+        config=pinned(config, prepared.models),
         stages=Thresholds(*bounds),
         held_out=config.held_out,
         counts=summary.counts,
         confounds=summary.confounds,
         versions=run.manifest["versions"],
+        notes=summary.notes,
         made_from={name: run.manifest[name] for name in told if name in run.manifest},
     )
-    run.write_folder("dataset", lambda folder: write_dataset(folder, tables, manifest, summary))
+    run.write_folder("dataset", lambda folder: write_dataset(folder, tables, manifest))
 
 
 def _summary(run: Run) -> Summary:

@@ -45,7 +45,7 @@ def write_report(place: str, out: Path | None = None) -> Report:
     facts = {
         **make_figures(finished),
         "made": _made(finished),
-        "notes": finished.notes,
+        "notes": finished.manifest.notes,
         "names": rows.names,
         "runs": [one["from"] for one in finished.merged],
         "rows": rows.total,

@@ -16,7 +16,9 @@ import typer
 from udasa_data.cli import restage, scale
 from udasa_data.cli.diff import diff
 from udasa_data.cli.merge import merge
+from udasa_data.cli.push import push as push_command
 from udasa_data.cli.report import report
+from udasa_data.cli.verify import verify as verify_command
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -41,6 +43,7 @@ def main() -> None:
     # the libraries' own bars and advice would break ours
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
@@ -119,6 +122,9 @@ def build(
     gpus_per_worker: scale.GpusOption = None,
     rank: scale.RankOption = None,
     world_size: scale.WorldSizeOption = None,
+    push: Annotated[
+        str | None, typer.Option(metavar="ORG/NAME", help="Then push it (see: udasa-data push).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Build a staged preference dataset. Killed? The same command goes on where it was."""
@@ -141,6 +147,11 @@ def build(
         scale.run_slice(resolved, folder, rank, world_size, as_json=as_json)
     else:
         _run_build(resolved, folder, workers_asked, origin, as_json=as_json)
+    if push and not dry_run and rank is None:
+        from udasa_data.cli.push import push_dataset
+        from udasa_data.publish.push import Target
+
+        push_dataset(Path(folder), Target(push), [], as_json=as_json)
 
 
 @app.command()
@@ -202,6 +213,10 @@ def show(
     from udasa_data.reading import read_pairs
 
     show_pairs(read_pairs(run, stage, n))
+
+
+app.command("push")(push_command)
+app.command("verify")(verify_command)
 
 
 def _said(**options: object) -> dict[str, object]:

@@ -36,7 +36,7 @@ def _print(found: Difference) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from udasa_data.cli.tables import table_of
+    from udasa_data.cli.tables import plain_table
 
     about = {
         "gained": _told(found.why_gained, "left out before"),
@@ -49,10 +49,10 @@ def _print(found: Difference) -> None:
     console = Console()
     rows = [("pairs", f"{found.pairs[0]:,} → {found.pairs[1]:,}", "")]
     rows += [(kind, f"{count:,}", about[kind]) for kind, count in found.counts.items()]
-    console.print(table_of(("", "pairs", ""), rows, right={1}))
+    console.print(plain_table(("", "pairs", ""), rows, right={1}))
     header = ("stage before ↓ after →", *found.stages)
     moves = [(x, *(f"{n:,}" for n in to.values())) for x, to in found.stages.items()]
-    console.print(table_of(header, moves, right={1, 2, 3}))
+    console.print(plain_table(header, moves, right={1, 2, 3}))
     for kind, examples in found.examples.items():
         for example in examples:
             for line in _lines(kind, example):

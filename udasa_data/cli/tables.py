@@ -55,7 +55,7 @@ def score_tables(result: ScoreResult) -> None:
         console.print(f"Nothing to do: {result.out} holds these scores already.")
     rows = [("rows", f"{summary.rows:,}", ""), ("prompts", f"{summary.prompts:,}", "")]
     rows += _left_out(summary.set_aside)
-    console.print(table_of(("", "count", ""), rows, right={1}))
+    console.print(_table(("", "count", ""), rows, right={1}))
     shares = [
         (
             name,
@@ -65,7 +65,7 @@ def score_tables(result: ScoreResult) -> None:
         )
         for name, d in summary.dimensions.items()
     ]
-    console.print(table_of(("dimension", "scored", "", "mean u"), shares, right={1, 3}))
+    console.print(_table(("dimension", "scored", "", "mean u"), shares, right={1, 3}))
     console.print(_confounds(summary.confounds))
     for note in summary.notes:
         console.print(Text(f"note: {note}"))
@@ -76,7 +76,7 @@ def score_tables(result: ScoreResult) -> None:
 def models_table(presets: Presets) -> None:
     """Print the model presets."""
     rows = [(name, preset.policy.id, preset.about) for name, preset in presets.models.items()]
-    Console().print(table_of(("name", "policy", "about"), rows))
+    Console().print(_table(("name", "policy", "about"), rows))
 
 
 def show_pairs(pairs: Iterable[PairView]) -> None:
@@ -120,7 +120,7 @@ def _counts(summary: Summary) -> Table:
         )
         for name, d in counts.dimensions.items()
     ]
-    return table_of(("", "count", ""), rows, right={1})
+    return _table(("", "count", ""), rows, right={1})
 
 
 def _left_out(dropped: Mapping[str, Mapping[str, int]]) -> list[tuple[str, str, str]]:
@@ -142,11 +142,11 @@ def _stages(summary: Summary) -> Table:
         )
         for name, s in summary.counts.stages.items()
     ]
-    return table_of(("stage", "pairs", "mean Δu", "from", "to"), rows, right={1, 2, 3, 4})
+    return _table(("stage", "pairs", "mean Δu", "from", "to"), rows, right={1, 2, 3, 4})
 
 
 def _confounds(confounds: Confounds) -> Table:
-    return table_of(("confounds", ""), told(confounds), right={1})
+    return _table(("confounds", ""), told(confounds), right={1})
 
 
 def _steps(summary: Summary) -> Table:
@@ -157,7 +157,7 @@ def _steps(summary: Summary) -> Table:
         rows.append((name, f"{cost.seconds:,.1f}", tokens, rate))
     total = sum(cost.seconds for cost in summary.steps.values())
     rows.append(("all", f"{total:,.1f}", "", ""))
-    return table_of(("step", "seconds", "tokens", "tokens/s"), rows, right={1, 2, 3})
+    return _table(("step", "seconds", "tokens", "tokens/s"), rows, right={1, 2, 3})
 
 
 def _share(part: int, whole: int) -> str:
@@ -168,7 +168,7 @@ def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def table_of(
+def _table(
     header: tuple[str, ...],
     rows: Iterable[tuple[str, ...]],
     right: frozenset[int] | set[int] = frozenset(),
@@ -181,3 +181,6 @@ def table_of(
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     return table
+
+
+plain_table = _table  # for the tables of other modules
