@@ -12,7 +12,15 @@ import udasa_eval
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "udasa_data").rglob("*.py")) + sorted((ROOT / "udasa_eval").rglob("*.py"))
-PIPELINES = {"pipeline", "preparation", "publish", "existing", "answer_files", "executors"}
+PIPELINES = {
+    "pipeline",
+    "preparation",
+    "restaging",
+    "publish",
+    "existing",
+    "answer_files",
+    "executors",
+}
 STEPS = {"prompts", "sampling", "scoring", "calibration", "pairs", "stages", "publish"}
 
 # what the evaluation may take from the data package: models, definitions, files; never a step

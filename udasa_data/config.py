@@ -235,11 +235,26 @@ def resolve(
     base = _base(name, scorers, served=engine == "openai")
     layers = _merge(base, {**given, "model": name})
     if scorers:  # the flag wins over the file
-        layers |= _builtins(presets().scorers[scorers])
+        layers |= _scorer_set(scorers)
     layers = _merge(layers, overrides)
     if "policy" in given and given.get("model", name) != name:
         layers["policy"] = base["policy"]  # the flag wins over the file
     return convert(layers, BuildConfig, where=str(file) if file else "the command line")
+
+
+def change(
+    base: BuildConfig, overrides: Json, *, scorers: str | None = None, file: Path | None = None
+) -> BuildConfig:
+    """Lay file and flags over a resolved configuration, as :func:`resolve` does over a preset.
+
+    Raises:
+        UserError: unknown key or value, said in one line.
+    """
+    layers = _merge(_builtins(base), read_yaml(file) if file else {})
+    if scorers:
+        layers |= _scorer_set(scorers)
+    where = str(file) if file else "the command line"
+    return convert(_merge(layers, overrides), BuildConfig, where=where)
 
 
 def to_yaml(config: BuildConfig) -> str:
@@ -260,13 +275,11 @@ def _base(name: str, scorers: str | None, *, served: bool) -> dict[str, object]:
             "a local model is the path of its folder"
         )
     chosen = scorers or (preset.scorers if preset else "hub")
-    if chosen not in known.scorers:
-        raise UserError(f"unknown scorers '{chosen}'{nearest(chosen, known.scorers)}")
     base: dict[str, object] = {
         "model": name,
         "policy": {"id": name},
         "prompts": ["tiny"],
-        **_builtins(known.scorers[chosen]),
+        **_scorer_set(chosen),
     }
     if preset:
         base |= {
@@ -277,6 +290,13 @@ def _base(name: str, scorers: str | None, *, served: bool) -> dict[str, object]:
             "shard_size": preset.shard_size,
         }
     return base
+
+
+def _scorer_set(name: str) -> dict[str, object]:
+    known = presets().scorers
+    if name not in known:
+        raise UserError(f"unknown scorers '{name}'{nearest(name, known)}")
+    return _builtins(known[name])
 
 
 def _builtins(section: Strict) -> dict[str, object]:

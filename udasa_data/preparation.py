@@ -17,7 +17,7 @@ from udasa_data.engine_config import EngineName
 from udasa_data.engines.choice import choose_engine
 from udasa_data.errors import UserError
 from udasa_data.model_files import Located, locate, served
-from udasa_data.prompts import load_prompts
+from udasa_data.prompts import LoadedPrompts, load_prompts
 from udasa_data.sources import fingerprint, parse_source
 from udasa_data.store import Run, Shards, code_hash, differing, key_of
 
@@ -29,6 +29,7 @@ CODE: Final = {
         "calibration.py",
         "pairs.py",
         "stages.py",
+        "restaging.py",
         "splits.py",
         "uncertainty",
         "publish/card.md",
@@ -64,9 +65,7 @@ class Prepared:
         self.run = run
         self.principles = principles_of(config.judge) if config.judge else ()
         self.commits = self._commits()
-        self.loaded = load_prompts(
-            config.prompts, limit=config.limit, seed=config.seed, commits=self.commits
-        )
+        self.loaded = self._load()
         began = run.manifest.get("engine")
         self.engine, self.engine_reason = choose_engine(
             config, (began["name"], began["reason"]) if began else None
@@ -74,7 +73,7 @@ class Prepared:
         self.models = self._locate()
         self.inputs = self._inputs()
         samples_key = key_of(self.inputs)
-        scores_key = key_of(samples_key, self._scored_with(), code_hash(CODE["scores"]))
+        scores_key = self._scores_key(samples_key)
         paired_with = [
             config.calibration,
             config.weights,
@@ -101,6 +100,15 @@ class Prepared:
         known: dict[str, str] = self.run.manifest.get("prompt_commits", {})
         sources = [parse_source(text) for text in self.config.prompts]
         return {s.place: known.get(s.place) or fingerprint(s) for s in sources}
+
+    def _load(self) -> LoadedPrompts:
+        config = self.config
+        return load_prompts(
+            config.prompts, limit=config.limit, seed=config.seed, commits=self.commits
+        )
+
+    def _scores_key(self, samples_key: str) -> str:
+        return key_of(samples_key, self._scored_with(), code_hash(CODE["scores"]))
 
     def _locate(self) -> dict[str, Located]:
         """Pin every model: a Hub revision as recorded when the run started, else as of now."""

@@ -23,9 +23,9 @@ from udasa_data.engines import (
     Engine,
     PolicyPrompt,
     SetAside,
-    choose_engine,
     load_engine,
 )
+from udasa_data.engines.choice import choose_engine
 from udasa_data.errors import UserError
 from udasa_data.model_files import Located
 from udasa_eval.results import Decoding
@@ -133,7 +133,7 @@ class EngineLM(LM):  # type: ignore[misc]
         self._seed = seed
         self._engine: Engine | None = None
         self._weights: tuple[str, Weights] | None = None
-        self.engine_name, _ = choose_engine(config.engine)
+        self.engine_name, _ = choose_engine(config)
 
     @property
     def tokenizer_name(self) -> str:

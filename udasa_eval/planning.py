@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from udasa_data.config import BuildConfig, ModelRef, presets, resolve
-from udasa_data.engines import choose_engine
+from udasa_data.engines.choice import choose_engine
 from udasa_data.errors import UserError, nearest
 from udasa_data.model_files import Located, chat_template_sha256, locate
 from udasa_data.schema import Axis
@@ -113,7 +113,7 @@ def prepare(options: RunOptions, folder: Run) -> Ready:
     read = _documents(plans, options, folder)
     judges = judge_set(options.judges, options.suite)
     known: dict[str, str] = folder.manifest.get("models", {})
-    engine, _ = choose_engine(config.engine)
+    engine, _ = choose_engine(config)
     policy = _locate_policy(config, engine, known)
     template = None if engine == "openai" else chat_template_sha256(policy)
     tasks = [build_task(plan, read[plan.name].documents, options.seed) for plan in plans]

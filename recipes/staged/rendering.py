@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from jinja2 import TemplateError
 
-from udasa_data.engines.transformers import PLAIN_TEMPLATE
+from udasa_data.engines.policy_tokens import PLAIN_TEMPLATE
 from udasa_data.errors import UserError
 from udasa_data.model_files import Located
 from udasa_data.schema import Mode
