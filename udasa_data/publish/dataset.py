@@ -19,7 +19,7 @@ from udasa_data.publish.licence import Licences, licences_of
 from udasa_data.publish.manifest import MANIFEST, FileRecord, Manifest, read_manifest, to_json
 from udasa_data.publish.suites import NOTHING_CHECKED, Contamination
 from udasa_data.schema import DROPPED, PAIRS, Stage, empty, require
-from udasa_data.splits import SPLITS, Split, with_split
+from udasa_data.splits import SPLITS, Split, splits_of, with_split
 
 SHARD_BYTES: Final = 500_000_000
 
@@ -61,9 +61,11 @@ def write_dataset(
     of_config = {str(s): pairs.filter(pl.col("stage") == s.value) for s in Stage}
     of_config["samples"] = tables.samples
     of_config["dropped"] = require(tables.dropped, DROPPED, "dropped")
+    ids = pl.concat([table["prompt_id"].drop_nulls().unique() for table in of_config.values()])
+    splits = splits_of(ids, manifest.held_out)
     files: dict[str, FileRecord] = {}
     for name, table in of_config.items():
-        split_rows = with_split(table, manifest.held_out)
+        split_rows = with_split(table, splits)
         for split in SPLITS:
             rows = split_rows.filter(pl.col("split") == split).drop("split")
             files |= dict(_write(folder, name, split, rows, shard_bytes))
