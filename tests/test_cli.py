@@ -107,7 +107,7 @@ def test_dry_run_writes_nothing(small_config, prompts, tmp_path):
         (["--prompts", "missing.jsonl"], "missing.jsonl: cannot be read"),
         (["--config", "missing.yaml"], "missing.yaml: cannot be read"),
         (["--temperature", "-1"], "sampling.temperature"),
-        (["--engine", "vllm"], "not in this version"),
+        (["--engine", "vllm"], "vLLM is not installed"),
         (["--scorers", "tin"], "did you mean 'tiny'"),
     ],
 )

@@ -16,6 +16,9 @@ PIPELINES = {
     "pipeline",
     "preparation",
     "restaging",
+    "derivation",
+    "merging",
+    "finished",
     "publish",
     "existing",
     "answer_files",
@@ -25,7 +28,7 @@ STEPS = {"prompts", "sampling", "scoring", "calibration", "pairs", "stages", "pu
 
 # what the evaluation may take from the data package: models, definitions, files; never a step
 OF_EVAL = {"engines", "scorers", "schema", "config", "errors", "strict", "store", "progress"}
-OF_EVAL |= {"hub", "model_files", "claims", "contamination"}
+OF_EVAL |= {"hub", "model_files", "claims", "contamination", "places"}
 
 
 def imported(path):
@@ -85,7 +88,7 @@ def test_only_the_pipeline_imports_steps():
         ("torch", ["/engines/", "/scorers/", "udasa_eval/backend.py"]),
         ("transformers", ["/engines/", "/scorers/", "/publish/tokenisation.py"]),
         ("trl", ["/publish/tokenisation.py"]),
-        ("matplotlib", ["/publish/figures.py"]),
+        ("matplotlib", ["/publish/figures.py", "udasa_eval/frontier.py"]),
         ("ray", ["/executors/ray.py"]),
         ("fsspec", ["/places.py"]),
         ("huggingface_hub", ["/hub.py", "/publish/", "udasa_eval/publish.py"]),
