@@ -13,7 +13,7 @@ from udasa_data import build, resolve
 from udasa_data.config import ModelRef
 from udasa_data.errors import UserError
 from udasa_data.model_files import locate
-from udasa_data.pipeline import plan
+from udasa_data.pipeline import preview
 from udasa_data.publish.dataset import Tables, write_dataset
 from udasa_data.publish.manifest import read_manifest
 from udasa_data.reading import read_pairs
@@ -299,8 +299,8 @@ def test_a_model_without_template_falls_back_and_says_so(config, tmp_path):
     assert any("no chat template" in note for note in made.summary.notes)
 
 
-def test_plan_writes_nothing(config, tmp_path):
-    made = plan(config, tmp_path / "none")
+def test_preview_writes_nothing(config, tmp_path):
+    made = preview(config, tmp_path / "none")
     assert (made.prompts, made.shards["samples"]) == (len(PROMPTS), (0, 6))
     assert not (tmp_path / "none").exists()
 

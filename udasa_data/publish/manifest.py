@@ -99,7 +99,10 @@ class Provenance(msgspec.Struct, frozen=True):
 
 
 def provenance(
-    config: BuildConfig, models: Mapping[str, Located], axes: Collection[str]
+    config: BuildConfig,
+    models: Mapping[str, Located],
+    axes: Collection[str],
+    answered: PolicyRecord | None = None,
 ) -> Provenance:
     """Return who answered and who scored.
 
@@ -107,6 +110,7 @@ def provenance(
         config: of the run.
         models: located and pinned, by id.
         axes: of the answers: reviews alone are scored by the sentiment model, and by it alone.
+        answered: the policy's record where it is known already, and need not be at hand.
     """
     policy = models[config.policy.id]
     scorers = [_scorer("nli", config.nli, models)]
@@ -116,9 +120,10 @@ def provenance(
         scorers.append(_scorer("sentiment", config.sentiment, models))
     if config.judge is not None or config.scoring.factual == "p_true":
         scorers.append(_scorer("judge", config.policy, models))
-    template = chat_template_sha256(policy)
-    record = PolicyRecord(config.policy.id, policy.commit, policy.fingerprint, template)
-    return Provenance(record, tuple(scorers))
+    if answered is None:
+        template = chat_template_sha256(policy)
+        answered = PolicyRecord(config.policy.id, policy.commit, policy.fingerprint, template)
+    return Provenance(answered, tuple(scorers))
 
 
 def pinned(config: BuildConfig, models: Mapping[str, Located]) -> BuildConfig:
