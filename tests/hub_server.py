@@ -257,7 +257,7 @@ class Handler(BaseHTTPRequestHandler):
         if not repo_id.startswith(("tester/", "org/")):
             raise Refused(403, "You don't have the rights to create under this namespace", None)
         url = f"{self.hub.url}/{'datasets/' if kind == 'datasets' else ''}{repo_id}"
-        made = self.hub.store.create(kind, repo_id, private=bool(asked.get("private")))
+        made = self.hub.store.create(kind, repo_id, private=asked.get("visibility") == "private")
         return (200 if made else 409), {"url": url, "error": "You already created this repo"}, {}
 
     def _validate(self, content):
