@@ -16,9 +16,7 @@ VLLM_BEFORE: Final = (0, 33)
 _RANGE: Final = "0.32.x"
 
 
-def choose_engine(
-    config: BuildConfig, recorded: tuple[str, str] | None = None
-) -> tuple[str, str]:
+def choose_engine(config: BuildConfig, recorded: tuple[str, str] | None = None) -> tuple[str, str]:
     """Return the engine of a build, and why, in a few words.
 
     Args:
