@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -35,7 +36,15 @@ from udasa_data.model_files import locate
 ROOT: Final = Path(__file__).parents[1]
 PARTS: Final = Path(__file__).parent / "generation_parts"
 VLLM: Final = ROOT / ".venv-vllm" / "bin" / "python"
-DISTILABEL: Final = "distilabel[hf-transformers]==1.5.3"
+# What its own requirements resolve to today does not import ("No module named 'requests'"), and its
+# model class is of the time of transformers 4: these are the last versions with which it starts.
+DISTILABEL: Final = (
+    "distilabel[hf-transformers]==1.5.3",
+    "requests",
+    "transformers<5",
+    "huggingface-hub<1",
+    "datasets<4",
+)
 HEADER: Final = ("what", "one side", "seconds", "other side", "seconds", "ratio", "target")
 ENVIRONMENT: Final = {
     **os.environ,
@@ -166,10 +175,11 @@ def distilabel_python() -> tuple[Path, str]:
     if not ready.exists():
         venv.create(folder, with_pip=True, clear=True)
         pip = [str(python), "-m", "pip", "install", "--quiet"]
-        for wanted in ("torch==2.13.0", DISTILABEL):  # torch first: the build for this machine
-            done = subprocess.run([*pip, wanted], capture_output=True, text=True, check=False)
+        # torch first: the build for this machine
+        for wanted in (("torch==2.13.0",), DISTILABEL):
+            done = subprocess.run([*pip, *wanted], capture_output=True, text=True, check=False)
             if done.returncode:
-                return python, f"pip install {wanted}: {done.stderr.strip().splitlines()[-1]}"
+                return python, f"pip install {wanted[0]}: {done.stderr.strip().splitlines()[-1]}"
         ready.touch()
     return python, ""
 
@@ -184,7 +194,7 @@ def against_distilabel(flags: dict[str, Any], rounds: int) -> Row:
     job = in_a_file(
         {
             "flags": {**flags, "engine": "transformers"},
-            "model": locate(config.policy).load_from,
+            "model": str(for_transformers_4(Path(locate(config.policy).load_from))),
             "texts": texts(flags),
             "batch": max(1, config.batch_tokens // (config.sampling.samples * 128)),
         }
@@ -209,6 +219,16 @@ def against_distilabel(flags: dict[str, Any], rounds: int) -> Row:
         times.append(took)
     ours, theirs = (statistics.median(side) for side in zip(*times, strict=True))
     return row(name, ("ours", "distilabel 1.5.3"), (ours, theirs), "≤ 1")
+
+
+def for_transformers_4(model: Path) -> Path:
+    """Return a copy of a model whose tokenizer's class has the name that transformers 4 knows."""
+    copy = Path(tempfile.mkdtemp(prefix="udasa-bench-")) / model.name
+    shutil.copytree(model, copy)
+    path = copy / "tokenizer_config.json"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace('"TokenizersBackend"', '"PreTrainedTokenizerFast"'), "utf-8")
+    return copy
 
 
 def texts(flags: dict[str, Any]) -> list[str]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -233,8 +235,7 @@ class _Worker:
             self._in.close()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_PATIENCE)
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, 9)
+        _end_group(self._process.pid)
         if self._process.wait() == 0:
             Path(self.log).unlink()
         self._reader.join()
@@ -244,6 +245,27 @@ class _Worker:
         while (message := receive_from_worker(self._out)) is not None:  # type: ignore[arg-type]
             said.put(_Said(self.number, message))
         said.put(_Said(self.number, None))
+
+
+def _end_group(leader: int) -> None:
+    """Kill a process and all that it started, and wait until their memory is free."""
+    deadline = time.monotonic() + _PATIENCE
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
+        while time.monotonic() < deadline:
+            os.killpg(leader, 0)  # raises when there is none left
+            if not any(_holds_memory(path, leader) for path in Path("/proc").glob("[0-9]*/stat")):
+                return
+            time.sleep(0.05)
+
+
+def _holds_memory(stat: Path, group: int) -> bool:
+    """Return whether a process is of a group, and more than a name in a table (a zombie)."""
+    try:
+        state, _, pgrp = stat.read_text().rpartition(")")[2].split()[:3]
+    except (OSError, ValueError):
+        return False
+    return int(pgrp) == group and state not in {"Z", "X"}
 
 
 def _draw(
