@@ -118,9 +118,10 @@ class Prepared:
         rows = pl.concat([one.rows for one in self.tests.values()])
         return rows.unique("prompt_id").sort("prompt_id").head(self.recipe.measures.prompts)
 
-    def tokenizer_key(self) -> str:
-        """Return what decides the tokens of a text, for the keys of cached rows."""
-        return key_of(self.tokenizer.backend_tokenizer.to_str(), self.tokenizer.pad_token)
+    def tokens_key(self, max_length: int) -> str:
+        """Return what decides the tokens that are read of a text, for the keys of cached rows."""
+        tokenizer = self.tokenizer
+        return key_of(tokenizer.backend_tokenizer.to_str(), tokenizer.pad_token, max_length)
 
     def inputs(self) -> dict[str, Any]:
         """Return all that decides the run, flat, by the name a user knows it by."""

@@ -222,7 +222,8 @@ class StagedRun:
         if replayed:
             own = render(table, self.prepared.renderer, options.max_length, completion=True)
         with self.state.main_process_first():
-            return stored(own, self.prepared.tokenizer_key(), self.cache), replayed
+            key = self.prepared.tokens_key(options.max_length)
+            return stored(own, key, self.cache), replayed
 
     def _watched(self, name: str) -> Any | None:
         if self.recipe.stop.patience is None:
@@ -230,7 +231,8 @@ class StagedRun:
         if name not in self.prepared.tests:
             raise UserError(f"stop.patience: stage '{name}' has no held-out pairs to watch")
         with self.state.main_process_first():
-            return stored(self.prepared.tests[name], self.prepared.tokenizer_key(), self.cache)
+            key = self.prepared.tokens_key(options_of(self.recipe, name).max_length)
+            return stored(self.prepared.tests[name], key, self.cache)
 
     def _reference(self, number: int, wanted: str, *, at_zero: bool) -> Any | None:
         """Return the reference as a model; None where it is the policy as the stage begins.

@@ -50,7 +50,11 @@ class Stage(NamedTuple):
 def make_trainer(stage: Stage, recipe: Recipe, tokenizer: Any) -> Any:
     """Return TRL's trainer of a stage; reference log-probabilities are computed, or found."""
     from trl import DPOTrainer
+    from trl.trainer.dpo_trainer import DataCollatorForPreference
 
+    # the collator cuts; with a max_length of its own TRL would first filter rows by a function
+    # whose hash takes in the output folder, and find no cached log-probabilities of another run
+    collator = DataCollatorForPreference(tokenizer.pad_token_id, stage.options.max_length)
     callbacks: list[TrainerCallback] = [MarkComplete(), FirstStep(stage, tolerance(recipe))]
     if recipe.stop.patience:
         callbacks.append(EarlyStoppingCallback(recipe.stop.patience))
@@ -59,6 +63,7 @@ def make_trainer(stage: Stage, recipe: Recipe, tokenizer: Any) -> Any:
             model=stage.model,
             ref_model=stage.reference,
             args=arguments(stage, recipe),
+            data_collator=collator,
             train_dataset=stage.rows,
             eval_dataset=stage.held_out,
             processing_class=tokenizer,
@@ -92,7 +97,7 @@ def arguments(stage: Stage, recipe: Recipe) -> Any:
         loss_type=list(options.loss),
         loss_weights=list(options.loss_weights) if options.loss_weights else None,
         label_smoothing=options.label_smoothing,
-        max_length=options.max_length,
+        max_length=None,
         learning_rate=options.learning_rate,
         lr_scheduler_type=options.schedule,
         warmup_steps=math.ceil(options.warmup * steps),
