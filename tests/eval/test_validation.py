@@ -98,7 +98,9 @@ def test_the_regression_finds_made_up_length_effects():
         won = (rng.random(2000) < p).astype(float)
         annotated.append(Annotated(name, won, length, base))
         rates[name] = 100 * float(sigmoid(psi + w * gamma).mean())
-    spread = {f"other{n}": (-1.5 + 0.1 * (n % 5 - 2), 1.0, n / 10 - 3) for n in range(40)}
+    spread = {
+        f"other{n}": (-1.5 + 0.1 * (n % 5 - 2), 0.9 + 0.1 * (n % 3), n / 10 - 3) for n in range(40)
+    }
     board = {
         name: {"length_controlled_winrate": 100 * float(sigmoid(psi + w * gamma).mean())}
         for name, (_, w, psi) in spread.items()

@@ -132,6 +132,9 @@ def difficulty_model(published: Published, left_out: set[str]) -> DifficultyMode
 
     The distribution of γ is the normal one under which mean_x σ(ψ + w γ_x) is nearest to the
     published length-controlled win rates (least squares, large residuals damped).
+
+    Raises:
+        UserError: fewer than three models are left.
     """
     from scipy.optimize import least_squares
 
@@ -140,6 +143,8 @@ def difficulty_model(published: Published, left_out: set[str]) -> DifficultyMode
         for model in published.coefficients
         if model in published.leaderboard and model not in left_out | {BASELINE}
     ]
+    if len(models) < 3:
+        raise UserError("alpaca_eval: fewer than three other models have published coefficients")
     beta = np.array([published.coefficients[model] for model in models])
     rates = np.array(
         [published.leaderboard[model]["length_controlled_winrate"] for model in models]
