@@ -206,8 +206,8 @@ def size_pools(
     if not fits(asked):
         raise UserError(
             f"the cluster has {cpus:g} CPUs and {gpus:g} GPUs: no room for {asked.samplers} "
-            f"sampling workers (1 CPU, {each:g} GPU each) and {asked.scorers} scoring workers (1 CPU, "
-            f"{scorer_gpus:g} GPU each); lower --workers or --gpus-per-worker"
+            f"sampling workers (1 CPU, {each:g} GPU each) and {asked.scorers} scoring workers (1 "
+            f"CPU, {scorer_gpus:g} GPU each); lower --workers or --gpus-per-worker"
         )
     return asked
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from udasa_data.confounds import spearman
+from udasa_data.confounds import correlations
 from udasa_data.publish.manifest import FigureRecord, Manifest
 from udasa_data.schema import Dimension, Stage
 
@@ -38,7 +38,7 @@ def draw(
         _draw(folder, "uncertainty", (9, 2.9), lambda f: _uncertainty(f, said)),
         _draw(folder, "gaps", (7, 3.4), lambda f: _gaps(f, manifest, pairs)),
         _draw(folder, "lengths", (5.2, 4.4), lambda f: _lengths(f, pairs, lengths)),
-        _draw(folder, "correlation", (5.2, 4.2), lambda f: _correlation(f, said)),
+        _draw(folder, "correlation", (5.2, 4.2), lambda f: _correlation(f, manifest)),
         _draw(folder, "dropped", (7, 3.0), lambda f: _dropped(f, manifest.counts.dropped)),
     ]
     return {path: record for path, record in made if record is not None}
@@ -46,11 +46,13 @@ def draw(
 
 def pair_lengths(pairs: pl.DataFrame, samples: pl.DataFrame) -> dict[str, np.ndarray[Any, Any]]:
     """Return the lengths in tokens of the chosen and of the rejected answers, [P] each."""
-    known = samples.select("prompt_id", "sample_id", "n_tokens")
+    known = samples.select("run", "prompt_id", "sample_id", "n_tokens")
     found = {}
     for side in ("chosen", "rejected"):
-        ids = pairs.select("prompt_id", pl.col(f"{side}_id").alias("sample_id"))
-        joined = ids.join(known, on=["prompt_id", "sample_id"], how="left", maintain_order="left")
+        ids = pairs.select("run", "prompt_id", pl.col(f"{side}_id").alias("sample_id"))
+        joined = ids.join(
+            known, on=["run", "prompt_id", "sample_id"], how="left", maintain_order="left"
+        )
         found[side] = joined["n_tokens"].cast(pl.Float64).to_numpy()
     return found
 
@@ -166,10 +168,8 @@ def _lengths(
     return "Length of chosen against rejected; on the dashed line they are equal", alt
 
 
-def _correlation(canvas: Any, said: pl.DataFrame) -> tuple[str, str] | None:
-    names = [*(str(d) for d in Dimension), "length"]
-    columns = [*(said[f"u_{d}"] for d in Dimension), said["n_tokens"]]
-    found = [[spearman(a, b) for b in columns] for a in columns]
+def _correlation(canvas: Any, manifest: Manifest) -> tuple[str, str] | None:
+    names, found = correlations(manifest.confounds)
     if all(found[i][j] is None for i in range(4) for j in range(i)):
         return None
     values = np.array([[np.nan if r is None else r for r in row] for row in found])
