@@ -8,9 +8,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO ?= runs/demo
 DEMO_OPTIONS ?=
-SUBJECTS ?= cli_startup estimators scoring pairing uncertainty_quality
+SUBJECTS ?= cli_startup estimators scoring pairing restage uncertainty_quality
 
-.PHONY: setup demo test lint bench clean
+.PHONY: setup setup-browser demo test lint bench clean
 .DEFAULT_GOAL := demo
 
 setup: $(READY)
@@ -21,6 +21,12 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $(READY)
+
+# the tests of the HTML pages drive Debian's chromium; without it they are skipped
+setup-browser:
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	  && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } \
+	  || echo "no chromium, and no way to install it (as root, with apt-get): pages are not tested"
 
 demo: setup
 	$(BIN)/udasa-data build --model tiny --out $(DEMO) $(DEMO_OPTIONS)
