@@ -92,3 +92,14 @@ def card_of(repo_id: str, revision: str, repo_type: RepoType) -> dict[str, Any]:
         return {}
     card = getattr(info, "card_data", None)
     return {} if card is None else dict(card.to_dict())
+
+
+def cached_folder(repo_id: str, commit: str) -> str | None:
+    """Return the folder in the Hub's cache that holds a model; None where it was not fetched."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        return snapshot_download(repo_id, revision=commit, local_files_only=True)
+    except LocalEntryNotFoundError:
+        return None

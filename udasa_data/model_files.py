@@ -23,7 +23,7 @@ class Located(NamedTuple):
 
     load_from: str  # folder or Hub id
     commit: str | None  # of a Hub repository
-    fingerprint: str
+    fingerprint: str  # sha256:… of files, commit:… of a Hub repository, or served:…
     name: str  # as the user knows it
 
     @property
@@ -51,6 +51,11 @@ def locate(ref: ModelRef, known: str | None = None) -> Located:
     else:
         commit = commit_of(ref.id, ref.revision, "model")
     return Located(ref.id, commit, f"commit:{commit}", ref.id)
+
+
+def served(model: str, base_url: str) -> Located:
+    """Return a model that a server has: there are no weights to fingerprint, only its address."""
+    return Located(model, None, f"served:{model} at {base_url.rstrip('/')}", model)
 
 
 def chat_template_sha256(model: Located) -> str | None:

@@ -197,6 +197,8 @@ def _take_stock(prepared: Prepared) -> None:
         for one in facts:
             counted.update(one.counted)
         told = [note for one in facts for note in one.notes]
+        if step == "samples" and prepared.config.engine == "auto":
+            told = [f"engine {prepared.engine}: {prepared.engine_reason}", *told]
         notes[step] = [*dict.fromkeys(told), *as_notes(counted)]
         shards.remove_others()
     run.save_manifest(steps=steps, notes=notes)

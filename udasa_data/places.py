@@ -149,7 +149,7 @@ def write_atomically(file: Place, write: Callable[[Path], None]) -> None:
         with tempfile.TemporaryDirectory() as folder:
             filled = Path(folder) / file.name
             write(filled)
-            with _reached(file) as (fs, path):
+            with _reached(file, writing=True) as (fs, path):
                 fs.put_file(str(filled), path)
         return
     temporary = _temporary(file)
@@ -176,7 +176,7 @@ def write_new(file: Place, text: str) -> bool:
     """
     if isinstance(file, Remote):
         try:
-            with _reached(file) as (fs, path):
+            with _reached(file, writing=True) as (fs, path):
                 if fs.exists(path):  # not every store knows conditional writes
                     return False
                 fs.pipe_file(path, text.encode(), mode="create")
@@ -241,7 +241,7 @@ def replace_folder(target: Place, fill: Callable[[Path], None]) -> None:
 def _put_folder(folder: Path, target: Remote) -> None:
     files = [path for path in folder.rglob("*") if path.is_file()]
     files.sort(key=lambda path: path.name == "README.md")
-    with _reached(target) as (fs, root):
+    with _reached(target, writing=True) as (fs, root):
         for path in files:
             fs.put_file(str(path), f"{root}/{path.relative_to(folder).as_posix()}")
         new = {f"{root}/{path.relative_to(folder).as_posix()}" for path in files}
@@ -320,20 +320,22 @@ def _file_system(place: Remote) -> tuple[Any, str]:
 
 
 @contextmanager
-def _reached(place: Remote) -> Iterator[tuple[Any, str]]:
+def _reached(place: Remote, *, writing: bool = False) -> Iterator[tuple[Any, str]]:
     """Open an address; what goes wrong there becomes the user's one line.
 
     Raises:
-        FileNotFoundError: no such file.
+        FileNotFoundError: no such file to read.
         FileExistsError: there is one.
         UserError: anything else.
     """
     fs, path = _file_system(place)
     try:
         yield fs, path
-    except (FileNotFoundError, FileExistsError):
-        raise
     except Exception as error:  # each store has errors of its own
+        if isinstance(error, FileExistsError) or (
+            isinstance(error, FileNotFoundError) and not writing
+        ):
+            raise
         said = str(error).strip().partition("\n")[0] or type(error).__name__
         raise UserError(
             f"{place}: cannot be reached or used ({said}); check the address, the credentials and "

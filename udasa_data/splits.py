@@ -29,14 +29,10 @@ def split_of(prompt_id: str, share: float) -> Split:
     return "test" if int.from_bytes(digest[:8], "big") < share * 2**64 else "train"
 
 
-def splits_of(prompt_ids: pl.Series, share: float) -> pl.DataFrame:
-    """Return ``prompt_id`` and ``split``, a row for each of the ids."""
-    ids: Iterable[str] = prompt_ids.drop_nulls().unique()
-    return pl.DataFrame(
-        [(one, split_of(one, share)) for one in ids],
-        schema={"prompt_id": pl.String, "split": pl.String},
-        orient="row",
-    )
+def splits_of(ids: Iterable[str], share: float) -> pl.DataFrame:
+    """Return the split of each prompt: ``prompt_id, split``, one row an id."""
+    rows = [(one, split_of(one, share)) for one in dict.fromkeys(ids)]
+    return pl.DataFrame(rows, {"prompt_id": pl.String, "split": pl.String}, orient="row")
 
 
 def with_split(table: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
@@ -44,7 +40,7 @@ def with_split(table: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         table: with ``prompt_id``.
-        splits: of all its prompts, from :func:`splits_of`.
+        splits: of every prompt in it, see :func:`splits_of`.
     """
     joined = table.join(splits, on="prompt_id", how="left", maintain_order="left")
     return joined.with_columns(pl.col("split").fill_null("train"))

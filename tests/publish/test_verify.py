@@ -100,11 +100,28 @@ def test_another_schema(damaged):
 def test_a_card_that_lists_other_files(damaged):
     card = damaged.folder / "README.md"
     path = damaged.path("moderate")
-    card.write_text(card.read_text().replace(f"    - {path}\n", ""))
-    assert f"{path} is in no configuration" in failures(damaged.folder)["card"]
+    whole = card.read_text()
+    old = damaged.path("samples")
+    card.write_text(whole.replace(f"    - {path}\n", f"    - {old}\n"))
+    assert failures(damaged.folder)["card"] == f"{path} is in no configuration"
+    card.write_text(whole.replace(f"    - {path}\n", f"    - {path}\n    - data/more.parquet\n"))
+    assert failures(damaged.folder)["card"] == "data/more.parquet is not in the manifest"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda card: "no front matter", "is in no configuration"),
+        (lambda card: card.replace("    - data/moderate", "    #"), "front matter"),
+        (lambda card: card.replace("pretty_name:", "pretty_name: ["), "front matter"),
+    ],
+)
+def test_a_damaged_card(damaged, change, told):
+    card = damaged.folder / "README.md"
+    card.write_text(change(card.read_text()))
+    assert told in failures(damaged.folder)["card"]
     card.unlink()
-    (damaged.folder / "README.md").write_text("no front matter")
-    assert failures(damaged.folder)["card"]
+    assert failures(damaged.folder)["card"] == "no README.md"
 
 
 def test_a_prompt_in_both_splits(damaged):
@@ -137,7 +154,7 @@ def test_a_pair_in_another_stage(damaged):
     moved = pl.read_parquet(damaged.folder / damaged.path("moderate")).head(1)
     damaged.change(damaged.path("conservative"), lambda t: pl.concat([t, moved]))
     found = failures(damaged.folder)["stages"]
-    assert "in conservative (and 3 more)" in found  # twice in a pair, and two counts
+    assert "in conservative (and 2 more)" in found  # it is in two pairs, and a count is off
 
 
 def test_a_gap_beyond_its_thresholds(damaged):

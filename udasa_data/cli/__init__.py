@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from udasa_data.cli import restage, scale
+from udasa_data.cli import plan, restage, scale
 from udasa_data.cli.diff import diff
 from udasa_data.cli.merge import merge
 from udasa_data.cli.push import push as push_command
@@ -93,7 +93,7 @@ def build(
         int | None, typer.Option(min=3, max=1024, help="Answers to each prompt.")
     ] = None,
     temperature: Annotated[
-        float | None, typer.Option(help="Sampling temperature, above 0.")
+        float | None, typer.Option(help="Sampling temperature; 0 is greedy.")
     ] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest answer.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of sampling and drawing.")] = None,
@@ -105,6 +105,12 @@ def build(
         Path | None, typer.Option(help="A YAML file; flags win over it.", dir_okay=False)
     ] = None,
     engine: Annotated[Engine | None, typer.Option(help="What draws the answers.")] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="Of engine openai's server; its key in OPENAI_API_KEY.")
+    ] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(help="Stop before a server has charged more than this.")
+    ] = None,
     scorers: Annotated[
         str | None, typer.Option(help="Scorer set of presets.yaml: tiny or hub.")
     ] = None,
@@ -116,22 +122,24 @@ def build(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the configuration and what is there already.")
     ] = False,
+    push: Annotated[
+        str | None, typer.Option(metavar="ORG/NAME", help="Then push it (see: udasa-data push).")
+    ] = None,
     executor: scale.ExecutorOption = "local",
     address: scale.AddressOption = None,
     workers: scale.WorkersOption = None,
     gpus_per_worker: scale.GpusOption = None,
     rank: scale.RankOption = None,
     world_size: scale.WorldSizeOption = None,
-    push: Annotated[
-        str | None, typer.Option(metavar="ORG/NAME", help="Then push it (see: udasa-data push).")
-    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Build a staged preference dataset. Killed? The same command goes on where it was."""
     from udasa_data.config import resolve
 
     sampling = _said(samples=samples, temperature=temperature, max_tokens=max_tokens)
-    flags = _said(prompts=prompts, limit=limit, seed=seed, engine=engine, sampling=sampling or None)
+    server = _said(base_url=base_url, max_cost=max_cost)
+    flags = _said(prompts=prompts, limit=limit, seed=seed, engine=engine)
+    flags |= _said(sampling=sampling or None, server=server or None)
     flags |= restage.overrides(nli, rejected, z, cutoffs)
     if from_ is not None:
         named = {"model": model} if model is not None else {}
@@ -148,10 +156,10 @@ def build(
     else:
         _run_build(resolved, folder, workers_asked, origin, as_json=as_json)
     if push and not dry_run and rank is None:
-        from udasa_data.cli.push import push_dataset
-        from udasa_data.publish.push import Target
+        push_command(Path(folder), push, as_json=as_json)
 
-        push_dataset(Path(folder), Target(push), [], as_json=as_json)
+
+app.command()(plan.plan)
 
 
 @app.command()

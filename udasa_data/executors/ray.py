@@ -4,13 +4,15 @@ Shards stream through Ray Data: prompts → sampling pool → scoring pool. Each
 to the run directory before it hands it on, so that what was finished is never made again. Ray Data
 holds the sampling pool back when samples that wait for a scorer fill half of its share of the
 object store (its own back-pressure). An actor that dies is started again, and its shard is given
-out again.
+out again, up to four times.
 """
 
 from __future__ import annotations
 
 import io
+import logging
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
@@ -23,8 +25,9 @@ from udasa_data.executors.work import SampleMaker, ScoreMaker, Work, work_of
 from udasa_data.preparation import Prepared
 from udasa_data.progress import Progress
 
-# A shard that kills its actor again and again (out of memory, say) must end the job at last.
-RETRIES: Final = 3
+# Ray Data starts a dead actor again and gives out its shard again, without end; a shard that kills
+# every actor (out of memory, say) must end the job at last.
+ATTEMPTS: Final = 4
 SCORER_GPUS: Final = 0.25
 Row = dict[str, Any]
 
@@ -71,6 +74,12 @@ class RayExecutor:
 
     def make_shards(self, prepared: Prepared, progress: Progress) -> None:
         """See :meth:`udasa_data.executors.Executor.make_shards`; a shard counts once scored."""
+        server = prepared.config.server
+        if server is not None and server.max_cost is not None:
+            raise UserError(
+                "--max-cost bounds one process, and Ray's actors do not know what the others "
+                "spend; leave it out, or build with --executor local"
+            )
         missing = {step: shards.missing() for step, shards in prepared.shards.items()}
         todo = sorted({*missing["samples"], *missing["scores"]})
         sizes = {number: len(prepared.shard_of_prompts(number)) for number in todo}
@@ -98,18 +107,17 @@ class RayExecutor:
             (SamplingActor, pools.samplers, pools.gpus),
             (ScoringActor, pools.scorers, pools.scorer_gpus),
         )
+        attempts = ray.remote(num_cpus=0)(Attempts).remote()
         shards = ray.data.from_items(rows, override_num_blocks=len(rows))
         for actor, size, gpus in stages:
             # one task at an actor: with it dies no other shard than the one it is at
             pool = ActorPoolStrategy(size=size, max_tasks_in_flight_per_actor=1)
             shards = shards.map(
                 actor,
-                fn_constructor_args=(work,),
+                fn_constructor_args=(work, attempts),
                 compute=pool,
                 num_cpus=1,
                 num_gpus=gpus or None,
-                max_restarts=-1,
-                max_task_retries=RETRIES,
             )
         for row in shards.iter_rows():
             progress.advance(sizes[row["number"]], row["tokens"])
@@ -123,11 +131,14 @@ class RayExecutor:
                 yield
             return
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a build reports to nobody
+        for name in ("ray", "ray.data"):  # its log is in its files; the screen is the bar's
+            logging.getLogger(name).setLevel(logging.ERROR)
         options: Row = {"address": self._address or "local", "logging_level": "ERROR"}
         if self._address is None:  # CPUs are a share-out, not a limit: every actor gets its own
             workers = self._workers or max(1, (os.cpu_count() or 1) // 2)
             options["num_cpus"] = max(os.cpu_count() or 1, workers + _scorers_for(workers, 2))
             options["include_dashboard"] = False
+            os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         try:
             ray.init(**options, log_to_driver=False)
         except (ConnectionError, ValueError, RuntimeError) as error:
@@ -140,21 +151,36 @@ class RayExecutor:
             ray.shutdown()
 
 
+class Attempts:
+    """Counts how often each shard was begun; an actor of its own, which outlives the others."""
+
+    def __init__(self) -> None:
+        self._begun: Counter[str] = Counter()
+
+    def begin(self, shard: str) -> int:
+        """Return how often it was begun, this time included."""
+        self._begun[shard] += 1
+        return self._begun[shard]
+
+
 class SamplingActor:
     """Samples the shards it is given; those that are there already it only reads."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, attempts: Any) -> None:
         self._maker: SampleMaker | None = None
         self._work = work
+        self._attempts = attempts
 
     def __call__(self, row: Row) -> Row:
         """Return the row with its samples."""
         shards = self._work.shards("samples")
         number = int(row["number"])
         if number in shards.missing():
+            _begin(self._attempts, "samples", number)
             # the engine is not loaded where only scores are missing
             self._maker = self._maker or SampleMaker(self._work)
-            samples = self._maker.make(number, _unpacked(row["prompts"]), lambda _prompts: None)
+            shard = (number, _unpacked(row["prompts"]))
+            ((_, samples),) = self._maker.make([shard], lambda _prompts: None)
         else:
             samples = shards.read(number)
         return {**row, "samples": _packed(samples)}
@@ -163,16 +189,27 @@ class SamplingActor:
 class ScoringActor:
     """Scores the shards it is given."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, attempts: Any) -> None:
         self._maker = ScoreMaker(work)
+        self._attempts = attempts
 
     def __call__(self, row: Row) -> Row:
         """Return what the progress bar is told."""
-        samples = _unpacked(row["samples"])
-        self._maker.make(
-            int(row["number"]), _unpacked(row["prompts"]), samples, lambda _share: None
+        number = int(row["number"])
+        _begin(self._attempts, "scores", number)
+        prompts, samples = _unpacked(row["prompts"]), _unpacked(row["samples"])
+        self._maker.make(number, prompts, samples, lambda _share: None)
+        return {"number": number, "tokens": int(samples["n_tokens"].sum())}
+
+
+def _begin(attempts: Any, step: str, number: int) -> None:
+    import ray
+
+    if ray.get(attempts.begin.remote(f"{step}/{number}")) > ATTEMPTS:
+        raise UserError(
+            f"shard {number} of {step} ended its worker {ATTEMPTS} times; if it ran out of memory, "
+            "set a smaller batch_tokens in --config. Finished shards are kept"
         )
-        return {"number": int(row["number"]), "tokens": int(samples["n_tokens"].sum())}
 
 
 def size_pools(
@@ -206,8 +243,8 @@ def size_pools(
     if not fits(asked):
         raise UserError(
             f"the cluster has {cpus:g} CPUs and {gpus:g} GPUs: no room for {asked.samplers} "
-            f"sampling workers (1 CPU, {each:g} GPU each) and {asked.scorers} scoring workers (1 "
-            f"CPU, {scorer_gpus:g} GPU each); lower --workers or --gpus-per-worker"
+            f"sampling workers (1 CPU, {each:g} GPU each) and {asked.scorers} scoring workers "
+            f"(1 CPU, {scorer_gpus:g} GPU each); lower --workers or --gpus-per-worker"
         )
     return asked
 

@@ -62,9 +62,9 @@ def write_dataset(
     of_config = {str(s): pairs.filter(pl.col("stage") == s.value) for s in Stage}
     of_config["samples"] = tables.samples
     of_config["dropped"] = require(tables.dropped, DROPPED, "dropped")
-    files: dict[str, FileRecord] = {}
-    ids = pl.concat([table["prompt_id"] for table in of_config.values()])
+    ids = pl.concat([table["prompt_id"].drop_nulls().unique() for table in of_config.values()])
     splits = splits_of(ids, manifest.held_out)
+    files: dict[str, FileRecord] = {}
     with ThreadPoolExecutor(1) as pool:  # writing lets go of the interpreter
         drawn = pool.submit(draw, folder, manifest, pairs, tables.samples)
         for name, table in of_config.items():

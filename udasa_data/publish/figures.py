@@ -9,9 +9,9 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from udasa_data.confounds import correlations
 from udasa_data.publish.manifest import FigureRecord, Manifest
 from udasa_data.schema import Dimension, Stage
+from udasa_data.summary import Confounds
 
 _GROUND: Final = "#fcfcfb"
 _INK: Final = "#27303a"
@@ -38,7 +38,7 @@ def draw(
         _draw(folder, "uncertainty", (9, 2.9), lambda f: _uncertainty(f, said)),
         _draw(folder, "gaps", (7, 3.4), lambda f: _gaps(f, manifest, pairs)),
         _draw(folder, "lengths", (5.2, 4.4), lambda f: _lengths(f, pairs, lengths)),
-        _draw(folder, "correlation", (5.2, 4.2), lambda f: _correlation(f, manifest)),
+        _draw(folder, "correlation", (5.2, 4.2), lambda f: _correlation(f, manifest.confounds)),
         _draw(folder, "dropped", (7, 3.0), lambda f: _dropped(f, manifest.counts.dropped)),
     ]
     return {path: record for path, record in made if record is not None}
@@ -50,9 +50,7 @@ def pair_lengths(pairs: pl.DataFrame, samples: pl.DataFrame) -> dict[str, np.nda
     found = {}
     for side in ("chosen", "rejected"):
         ids = pairs.select("run", "prompt_id", pl.col(f"{side}_id").alias("sample_id"))
-        joined = ids.join(
-            known, on=["run", "prompt_id", "sample_id"], how="left", maintain_order="left"
-        )
+        joined = ids.join(known, on=ids.columns, how="left", maintain_order="left")
         found[side] = joined["n_tokens"].cast(pl.Float64).to_numpy()
     return found
 
@@ -168,10 +166,17 @@ def _lengths(
     return "Length of chosen against rejected; on the dashed line they are equal", alt
 
 
-def _correlation(canvas: Any, manifest: Manifest) -> tuple[str, str] | None:
-    names, found = correlations(manifest.confounds)
-    if all(found[i][j] is None for i in range(4) for j in range(i)):
+def _correlation(canvas: Any, confounds: Confounds) -> tuple[str, str] | None:
+    names = [*(str(d) for d in Dimension), "length"]
+    known = {**confounds.between}
+    known |= {f"{name} ~ length": rho for name, rho in confounds.with_length.items()}
+    if not any(rho is not None for rho in known.values()):
         return None
+
+    def of(a: str, b: str) -> float | None:
+        return 1.0 if a == b else known.get(f"{a} ~ {b}", known.get(f"{b} ~ {a}"))
+
+    found = [[of(a, b) for b in names] for a in names]
     values = np.array([[np.nan if r is None else r for r in row] for row in found])
     axes = _axes(canvas, "", "", "")
     shown = axes.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1)

@@ -76,7 +76,7 @@ def find_dataset(source: Path) -> Path:
         UserError: it is neither.
     """
     for folder in (source / "dataset", source):
-        if (folder / MANIFEST).is_file() and (folder / "README.md").is_file():
+        if (folder / MANIFEST).is_file() and (folder / "data").is_dir():  # a run has the first too
             return folder
     raise UserError(f"{source}: holds no finished run (no dataset/{MANIFEST})")
 

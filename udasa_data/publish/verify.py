@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import polars as pl
+from yaml import YAMLError
 
 from udasa_data.errors import UserError
 from udasa_data.publish.card import PARTS
@@ -160,10 +161,13 @@ def _card(copy: _Copy) -> Check:
 
     if copy.card is None or not copy.card.is_file():
         return _check("card", ["no README.md"], "")
-    front = metadata_load(copy.card) or {}
-    configs = {one["config_name"]: one["data_files"] for one in front.get("configs", [])}
-    DatasetCardData(**front, ignore_metadata_errors=False)
-    listed = {p for files in configs.values() for one in files for p in one["path"]}
+    try:
+        front = metadata_load(copy.card) or {}
+        DatasetCardData(**front, ignore_metadata_errors=False)
+        configs = {one["config_name"]: one["data_files"] for one in front.get("configs", [])}
+        listed = {p for files in configs.values() for one in files for p in one["path"]}
+    except (AttributeError, KeyError, TypeError, ValueError, YAMLError):
+        return _check("card", ["the front matter of README.md is damaged"], "")
     wrong = [f"{path} is in no configuration" for path in set(copy.manifest.files) - listed]
     wrong += [f"{path} is not in the manifest" for path in listed - set(copy.manifest.files)]
     licence = front.get("license") or "none"
