@@ -11,9 +11,9 @@ VLLM_VENV := .venv-vllm
 VLLM_READY := $(VLLM_VENV)/.ready
 DEMO ?= runs/demo
 DEMO_OPTIONS ?=
-SUBJECTS ?= cli_startup estimators scoring pairing uncertainty_quality generation training compare
+SUBJECTS ?= cli_startup estimators scoring pairing restage uncertainty_quality generation training compare
 
-.PHONY: setup setup-vllm demo test test-vllm lint bench clean
+.PHONY: setup setup-browser setup-vllm demo test test-vllm lint bench clean
 .DEFAULT_GOAL := demo
 
 setup: $(READY)
@@ -24,6 +24,12 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $(READY)
+
+# the tests of the HTML pages drive Debian's chromium; without it they are skipped
+setup-browser:
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	  && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } \
+	  || echo "no chromium, and no way to install it (as root, with apt-get): pages are not tested"
 
 setup-vllm: $(VLLM_READY)
 

@@ -34,6 +34,9 @@ def scored_answers(prompts: int, k: int = K) -> pl.DataFrame:
         run=pl.lit(0, dtype=pl.Int32),
         seed=pl.lit(0, dtype=pl.Int64),
     )
+    table = table.with_columns(
+        pl.col("semantic_leave_one_out", "factual_leave_one_out").list.head(k)
+    )
     raw = {name: dtype for name, dtype in ANSWERS.items() if name not in list(CALIBRATED)[2:]}
     missing = {n: pl.lit(None, dtype=t) for n, t in raw.items() if n not in table.columns}
     return table.with_columns(**missing).filter(pl.col("sample_id") < k).select(*raw)

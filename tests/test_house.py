@@ -19,6 +19,8 @@ PIPELINES = {
     "derivation",
     "merging",
     "finished",
+    "origin",
+    "page",
     "publish",
     "existing",
     "answer_files",

@@ -102,6 +102,10 @@ def open_finished(place: str) -> Finished:
     Raises:
         UserError: none of these, an unfinished run, or a repository that cannot be had.
     """
+    if "://" in place:
+        raise UserError(
+            f"{place}: read from this machine only; copy its folder dataset/ here first"
+        )
     path = Path(place).expanduser()
     for folder in (path / "dataset", path):
         if (folder / "data").is_dir() and (folder / MANIFEST).is_file():

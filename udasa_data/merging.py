@@ -132,8 +132,8 @@ def _require_other_prompts(parts: Sequence[_Part]) -> None:
             continue  # two rounds may ask the same
         if both := len(a.prompts.filter(a.prompts.is_in(b.prompts.implode()))):
             raise UserError(
-                f"{a.entry['name']} and {b.entry['name']} hold {both:,} prompts in common, answered "
-                "by one policy; merge runs of different prompts, or of different rounds"
+                f"{a.entry['name']} and {b.entry['name']} hold {both:,} prompts in common, "
+                "answered by one policy; merge runs of different prompts, or of different rounds"
             )
 
 

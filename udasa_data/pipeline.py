@@ -257,7 +257,7 @@ def _publish(prepared: Prepared, tables: Tables) -> None:
     """Write the Hub-shaped folder."""
     run, config, summary = prepared.run, prepared.config, _summary(prepared.run)
     answered = prepared.origin.manifest.policy if isinstance(prepared, Derived) else None
-    models = provenance(config, prepared.models, set(tables.samples["axis"]), answered)
+    models = provenance(config, prepared.models, set(tables.samples["axis"].unique()), answered)
     bounds = summary.counts.thresholds or (None, None)
     told = (
         "keys",

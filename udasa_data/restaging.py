@@ -56,7 +56,9 @@ def restage(answers: pl.DataFrame, config: BuildConfig) -> Restaged:
     axes = answers["axis"].to_numpy().astype(str)
     known = config.calibration.curves
     curves = read_curves(Path(known)) if known else fit_curves(answers, axes, config.calibration)
-    parts = answers.partition_by("run", maintain_order=True)
+    one_run = answers["run"].n_unique() == 1  # as nearly always: nothing to copy
+    parts = [answers] if one_run else answers.partition_by("run", maintain_order=True)
+    parts = [part for part in parts if not part.is_empty()]
     made = [_pair_run(part, curves, config) for part in parts]
     done = pl.concat([one[0] for one in made]) if made else pl.DataFrame(schema=ANSWERS)
     if not made:

@@ -116,7 +116,7 @@ def count(
         prompts=len(asked.join(aside, on=["run", "prompt_id"], how="full")),
         samples=len(answers),
         pairs=len(pairs),
-        homogeneous=said.filter(pl.col("homogeneous"))["prompt_id"].n_unique(),
+        homogeneous=said.filter(pl.col("homogeneous")).select("run", "prompt_id").n_unique(),
         no_claim=len(chat.filter(pl.col("n_claims") == 0)),
         dropped=grouped,
         stages={str(s): _stage(pairs.filter(pl.col("stage") == s.value)) for s in Stage},

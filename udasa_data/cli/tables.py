@@ -45,6 +45,7 @@ def summary_tables(result: BuildResult) -> None:
     console.print(Text(f"dataset: {result.dataset}"))
     load = f'datasets.load_dataset("{result.dataset}", "conservative", split="train")'
     console.print(Text(load), soft_wrap=True)
+    console.print(Text(f"page: udasa-data report {result.out}"), soft_wrap=True)
 
 
 def score_tables(result: ScoreResult) -> None:

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from udasa_data.config import to_yaml
-from udasa_data.confounds import spearman, told
+from udasa_data.confounds import correlations, told
 from udasa_data.finished import Finished
 from udasa_data.pairs import MAX_K_FOR_WORST
 from udasa_data.schema import Dimension, Stage, Why
@@ -73,6 +73,7 @@ SORTS: Final = (
 def make_figures(finished: Finished) -> Json:
     """Return the facts that the page's figures are drawn from."""
     answers, pairs, counts = finished.answers, finished.pairs, finished.manifest.counts
+    confounds = finished.manifest.confounds
     sided = _sided(answers, pairs)
     dropped = [(what, why, n) for what, whys in counts.dropped.items() for why, n in whys.items()]
     rule = finished.manifest.config.pairing.rejected
@@ -87,7 +88,7 @@ def make_figures(finished: Finished) -> Json:
         "stages": [_stage(str(stage), sided) for stage in Stage],
         "dimensions": _dimensions(answers, sided),
         "lengths": _lengths(sided),
-        "correlations": _correlations(answers),
+        "correlations": dict(zip(("names", "rho"), correlations(confounds), strict=True)),
         "dropped": sorted(dropped, key=lambda row: -row[2]),
         "sorts": SORTS,
         "rules": {
@@ -204,14 +205,6 @@ def _lengths(sided: pl.DataFrame) -> Json:
     edges = np.unique(np.geomspace(shortest, longest + 1, LENGTH_BINS + 1).round().astype(int))
     counts, _, _ = np.histogram2d(x, y, bins=[edges, edges])
     return {"counts": counts.astype(int).tolist(), "edges": edges.tolist()}
-
-
-def _correlations(answers: pl.DataFrame) -> Json:
-    said = answers.filter(pl.col("text") != "")
-    columns = {**{str(d): f"u_{d}" for d in Dimension}, "length": "n_tokens"}
-    series = [said[column] for column in columns.values()]
-    rho = [[1.0 if a is b else spearman(a, b) for b in series] for a in series]
-    return {"names": list(columns), "rho": rho}
 
 
 def _histogram(values: pl.Series, bins: int = BINS, top: float = 1.0) -> Sequence[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -64,12 +65,14 @@ def write_dataset(
     ids = pl.concat([table["prompt_id"].drop_nulls().unique() for table in of_config.values()])
     splits = splits_of(ids, manifest.held_out)
     files: dict[str, FileRecord] = {}
-    for name, table in of_config.items():
-        split_rows = with_split(table, splits)
-        for split in SPLITS:
-            rows = split_rows.filter(pl.col("split") == split).drop("split")
-            files |= dict(_write(folder, name, split, rows, shard_bytes))
-    figures = draw(folder, manifest, pairs, tables.samples)
+    with ThreadPoolExecutor(1) as pool:  # writing lets go of the interpreter
+        drawn = pool.submit(draw, folder, manifest, pairs, tables.samples)
+        for name, table in of_config.items():
+            split_rows = with_split(table, splits)
+            for split in SPLITS:
+                rows = split_rows.filter(pl.col("split") == split).drop("split")
+                files |= dict(_write(folder, name, split, rows, shard_bytes))
+    figures = drawn.result()
     whole = msgspec.structs.replace(manifest, files=files, figures=figures)
     (folder / MANIFEST).write_text(to_json(whole), encoding="utf-8")
     (folder / "config.yaml").write_text(to_yaml(whole.config), encoding="utf-8")
@@ -105,7 +108,7 @@ def read_prompts(folder: Path) -> list[str]:
 
 def card_of_folder(folder: Path, repo_id: str, licences: Licences, found: Contamination) -> str:
     """Return the card of a dataset folder as it is pushed to ``repo_id``."""
-    samples = read_samples(folder, ("prompt_id", "sample_id", "n_tokens"))
+    samples = read_samples(folder, ("run", "prompt_id", "sample_id", "n_tokens"))
     manifest = read_manifest(folder)
     return card(CardFacts(manifest, read_pairs(folder), samples, licences, found, repo_id))
 

@@ -46,11 +46,11 @@ def draw(
 
 def pair_lengths(pairs: pl.DataFrame, samples: pl.DataFrame) -> dict[str, np.ndarray[Any, Any]]:
     """Return the lengths in tokens of the chosen and of the rejected answers, [P] each."""
-    known = samples.select("prompt_id", "sample_id", "n_tokens")
+    known = samples.select("run", "prompt_id", "sample_id", "n_tokens")
     found = {}
     for side in ("chosen", "rejected"):
-        ids = pairs.select("prompt_id", pl.col(f"{side}_id").alias("sample_id"))
-        joined = ids.join(known, on=["prompt_id", "sample_id"], how="left", maintain_order="left")
+        ids = pairs.select("run", "prompt_id", pl.col(f"{side}_id").alias("sample_id"))
+        joined = ids.join(known, on=ids.columns, how="left", maintain_order="left")
         found[side] = joined["n_tokens"].cast(pl.Float64).to_numpy()
     return found
 

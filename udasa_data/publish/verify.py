@@ -270,7 +270,8 @@ def _stages(copy: _Copy, pairs: pl.DataFrame) -> Check:
         f"prompt {row['prompt_id'][:12]}: Δu {row['delta_u']:.4f} in {row['config']}"
         for row in _rows(astray, ("prompt_id", "delta_u", "config"))
     ]
-    twice = pairs.filter(pl.col("prompt_id").is_duplicated())["prompt_id"].unique().sort()
+    again = pl.struct("run", "prompt_id").is_duplicated()  # a merged round may ask the same
+    twice = pairs.filter(again)["prompt_id"].unique().sort()
     wrong += [f"prompt {prompt_id[:12]} is in two pairs" for prompt_id in twice]
     counted = {str(stage): n.pairs for stage, n in copy.manifest.counts.stages.items()}
     found = {stage: len(pairs.filter(name == stage)) for stage in counted}
@@ -285,13 +286,13 @@ def _from_samples(copy: _Copy, pairs: pl.DataFrame) -> Check:
     if not paths or pairs.is_empty():
         return Check("pairs are samples", None, "no samples, or no pairs")
     samples = pl.concat(
-        [pl.read_parquet(p, columns=["prompt_id", "sample_id", "text"]) for p in paths]
+        [pl.read_parquet(p, columns=["run", "prompt_id", "sample_id", "text"]) for p in paths]
     )
     wrong = []
     for side in ("chosen", "rejected"):
         said = pl.col(side).list.first().struct.field("content").alias("said")
-        rows = pairs.select("prompt_id", pl.col(f"{side}_id").alias("sample_id"), said)
-        joined = rows.join(samples, on=["prompt_id", "sample_id"], how="left")
+        rows = pairs.select("run", "prompt_id", pl.col(f"{side}_id").alias("sample_id"), said)
+        joined = rows.join(samples, on=["run", "prompt_id", "sample_id"], how="left")
         odd = joined.filter(pl.col("said").ne_missing(pl.col("text")))["prompt_id"]
         wrong += [f"prompt {prompt_id[:12]}: {side} is not its sample" for prompt_id in odd]
     return _check("pairs are samples", wrong, f"of {len(samples):,} samples")
