@@ -92,7 +92,7 @@ def test_only_the_pipeline_imports_steps():
         ("trl", ["/publish/tokenisation.py"]),
         ("matplotlib", ["/publish/figures.py", "udasa_eval/frontier.py"]),
         ("ray", ["/executors/ray.py"]),
-        ("fsspec", ["/places.py"]),
+        ("fsspec", ["/remote.py"]),
         ("huggingface_hub", ["/hub.py", "/publish/", "udasa_eval/publish.py"]),
     ],
 )

@@ -16,54 +16,16 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import polars as pl
 
 from udasa_data.errors import UserError
+from udasa_data.remote import Remote, file_system, reached
 
 _TEMPORARY: Final = ".tmp-"
 _AT_ONCE: Final = 256  # files of an object store that are fetched together
-_PACKAGES: Final = {"s3": "'udasa[s3]'", "s3a": "'udasa[s3]'", "gs": "gcsfs", "gcs": "gcsfs"}
-
-
-@dataclass(frozen=True)
-class Remote:
-    """A file or folder of an object store, with as much of ``Path`` as a run needs.
-
-    Attributes:
-        url: ``protocol://bucket/path``, without a slash at its end.
-    """
-
-    url: str
-
-    def __truediv__(self, name: str) -> Remote:
-        return Remote(f"{self.url}/{name}")
-
-    def __str__(self) -> str:
-        return self.url
-
-    @property
-    def name(self) -> str:
-        """The last part of the address."""
-        return self.url.rpartition("/")[2]
-
-    def exists(self) -> bool:
-        """Return whether there is such a file, or anything under such a folder."""
-        with _reached(self) as (fs, path):
-            return bool(fs.exists(path))
-
-    def read_bytes(self) -> bytes:
-        """Return the content of a file.
-
-        Raises:
-            FileNotFoundError: there is no such file.
-        """
-        with _reached(self) as (fs, path):
-            content: bytes = fs.cat_file(path)
-        return content
 
 
 Place: TypeAlias = Path | Remote
@@ -85,7 +47,7 @@ def place_of(where: str | Path | Remote) -> Place:
     remote = Remote(where.rstrip("/"))
     if not rest.strip("/"):
         raise UserError(f"{where}: names no bucket; an address reads {protocol}://BUCKET/FOLDER")
-    _file_system(remote)
+    file_system(remote)
     return remote
 
 
@@ -94,7 +56,7 @@ def names_in(folder: Place) -> set[str]:
     if isinstance(folder, Path):
         return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     try:
-        with _reached(folder) as (fs, path):
+        with reached(folder) as (fs, path):
             return {name.rpartition("/")[2] for name in fs.ls(path, detail=False, refresh=True)}
     except FileNotFoundError:
         return set()
@@ -123,7 +85,7 @@ def _sources(files: Sequence[Place]) -> list[Path | io.BytesIO]:
         return [file for file in files if isinstance(file, Path)]
     first = files[0]
     assert isinstance(first, Remote)
-    with _reached(first) as (fs, _):
+    with reached(first) as (fs, _):
         paths = [fs._strip_protocol(str(file)) for file in files]  # noqa: SLF001 (fsspec's own way)
         contents: dict[str, bytes] = fs.cat(paths)
         return [io.BytesIO(contents[path]) for path in paths]
@@ -135,7 +97,7 @@ def remove(file: Place) -> None:
         if isinstance(file, Path):
             file.unlink()
             return
-        with _reached(file) as (fs, path):
+        with reached(file) as (fs, path):
             fs.rm_file(path)
 
 
@@ -149,7 +111,7 @@ def write_atomically(file: Place, write: Callable[[Path], None]) -> None:
         with tempfile.TemporaryDirectory() as folder:
             filled = Path(folder) / file.name
             write(filled)
-            with _reached(file, writing=True) as (fs, path):
+            with reached(file, writing=True) as (fs, path):
                 fs.put_file(str(filled), path)
         return
     temporary = _temporary(file)
@@ -176,7 +138,7 @@ def write_new(file: Place, text: str) -> bool:
     """
     if isinstance(file, Remote):
         try:
-            with _reached(file, writing=True) as (fs, path):
+            with reached(file, writing=True) as (fs, path):
                 if fs.exists(path):  # not every store knows conditional writes
                     return False
                 fs.pipe_file(path, text.encode(), mode="create")
@@ -241,7 +203,7 @@ def replace_folder(target: Place, fill: Callable[[Path], None]) -> None:
 def _put_folder(folder: Path, target: Remote) -> None:
     files = [path for path in folder.rglob("*") if path.is_file()]
     files.sort(key=lambda path: path.name == "README.md")
-    with _reached(target, writing=True) as (fs, root):
+    with reached(target, writing=True) as (fs, root):
         for path in files:
             fs.put_file(str(path), f"{root}/{path.relative_to(folder).as_posix()}")
         new = {f"{root}/{path.relative_to(folder).as_posix()}" for path in files}
@@ -297,47 +259,3 @@ def _unwritable(path: Path, error: Exception) -> UserError:
             "again: it goes on from here"
         )
     return UserError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})")
-
-
-def _file_system(place: Remote) -> tuple[Any, str]:
-    """Return the file system of an address, and its path there.
-
-    Raises:
-        UserError: no such kind of address, or the package that speaks it is missing.
-    """
-    import fsspec
-
-    protocol = place.url.partition("://")[0]
-    try:
-        # other processes write there too: a listing of a while ago would be wrong
-        fs, path = fsspec.core.url_to_fs(place.url, use_listings_cache=False)
-    except ImportError as error:
-        package = _PACKAGES.get(protocol, f"the package that fsspec names for '{protocol}'")
-        raise UserError(f"{place}: needs another package: pip install {package}") from error
-    except ValueError as error:
-        raise UserError(f"{place}: no file system '{protocol}' ({error})") from error
-    return fs, path
-
-
-@contextmanager
-def _reached(place: Remote, *, writing: bool = False) -> Iterator[tuple[Any, str]]:
-    """Open an address; what goes wrong there becomes the user's one line.
-
-    Raises:
-        FileNotFoundError: no such file to read.
-        FileExistsError: there is one.
-        UserError: anything else.
-    """
-    fs, path = _file_system(place)
-    try:
-        yield fs, path
-    except Exception as error:  # each store has errors of its own
-        if isinstance(error, FileExistsError) or (
-            isinstance(error, FileNotFoundError) and not writing
-        ):
-            raise
-        said = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise UserError(
-            f"{place}: cannot be reached or used ({said}); check the address, the credentials and "
-            "the network, then run the same command again"
-        ) from error

@@ -26,7 +26,6 @@ import polars as pl
 from udasa_data.errors import UserError
 from udasa_data.places import (
     Place,
-    Remote,
     locked,
     names_in,
     place_of,
@@ -37,6 +36,7 @@ from udasa_data.places import (
     write_atomically,
     write_new,
 )
+from udasa_data.remote import Remote
 
 _FACTS: Final = "udasa.shard"  # the key in a shard file's metadata
 

@@ -9,7 +9,6 @@ from udasa_data import build
 from udasa_data.errors import UserError
 from udasa_data.pipeline import build_slice, preview
 from udasa_data.places import (
-    Remote,
     names_in,
     place_of,
     read_tables,
@@ -18,6 +17,7 @@ from udasa_data.places import (
     write_new,
 )
 from udasa_data.reading import read_pairs
+from udasa_data.remote import Remote
 
 
 @pytest.fixture(scope="module")

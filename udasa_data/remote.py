@@ -1,0 +1,93 @@
+"""Object stores, and whatever else fsspec speaks to: addresses, and errors in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from udasa_data.errors import UserError
+
+_PACKAGES: Final = {"s3": "'udasa[s3]'", "s3a": "'udasa[s3]'", "gs": "gcsfs", "gcs": "gcsfs"}
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A file or folder of an object store, with as much of ``Path`` as a run needs.
+
+    Attributes:
+        url: ``protocol://bucket/path``, without a slash at its end.
+    """
+
+    url: str
+
+    def __truediv__(self, name: str) -> Remote:
+        return Remote(f"{self.url}/{name}")
+
+    def __str__(self) -> str:
+        return self.url
+
+    @property
+    def name(self) -> str:
+        """The last part of the address."""
+        return self.url.rpartition("/")[2]
+
+    def exists(self) -> bool:
+        """Return whether there is such a file, or anything under such a folder."""
+        with reached(self) as (fs, path):
+            return bool(fs.exists(path))
+
+    def read_bytes(self) -> bytes:
+        """Return the content of a file.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+        """
+        with reached(self) as (fs, path):
+            content: bytes = fs.cat_file(path)
+        return content
+
+
+def file_system(place: Remote) -> tuple[Any, str]:
+    """Return the file system of an address, and its path there.
+
+    Raises:
+        UserError: no such kind of address, or the package that speaks it is missing.
+    """
+    import fsspec
+
+    protocol = place.url.partition("://")[0]
+    try:
+        # other processes write there too: a listing of a while ago would be wrong
+        fs, path = fsspec.core.url_to_fs(place.url, use_listings_cache=False)
+    except ImportError as error:
+        package = _PACKAGES.get(protocol, f"the package that fsspec names for '{protocol}'")
+        raise UserError(f"{place}: needs another package: pip install {package}") from error
+    except ValueError as error:
+        raise UserError(f"{place}: no file system '{protocol}' ({error})") from error
+    return fs, path
+
+
+@contextmanager
+def reached(place: Remote, *, writing: bool = False) -> Iterator[tuple[Any, str]]:
+    """Open an address; what goes wrong there becomes the user's one line.
+
+    Raises:
+        FileNotFoundError: no such file to read.
+        FileExistsError: there is one.
+        UserError: anything else.
+    """
+    fs, path = file_system(place)
+    try:
+        yield fs, path
+    except Exception as error:  # each store has errors of its own
+        if isinstance(error, FileExistsError) or (
+            isinstance(error, FileNotFoundError) and not writing
+        ):
+            raise
+        said = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise UserError(
+            f"{place}: cannot be reached or used ({said}); check the address, the credentials and "
+            "the network, then run the same command again"
+        ) from error
