@@ -27,21 +27,15 @@ from udasa_data.store import Run
 WORKERS: Final = (1, 2)
 
 
-class Clock:
+class Clock(Silent):
     """Notes when each shard was done."""
 
     def __init__(self) -> None:
         self.done: list[tuple[float, float]] = []  # (when, prompts)
 
-    def start(self, step: str, total: int, done: int) -> None:
-        """Ignore the start."""
-
     def advance(self, prompts: float, tokens: int = 0) -> None:  # noqa: ARG002 (of the protocol)
         """Note the time."""
         self.done.append((time.perf_counter(), prompts))
-
-    def finish(self) -> None:
-        """Ignore the end."""
 
 
 def prompts_a_second(config: BuildConfig, workers: int, folder: Path) -> tuple[float, float]:

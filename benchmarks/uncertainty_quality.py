@@ -31,13 +31,13 @@ from udasa_data.scorers.batching import Options
 from udasa_data.scorers.cache import ScoreCache
 from udasa_data.scorers.nli import NliScorer
 from udasa_data.scorers.value import ValueScorer
-from udasa_data.uncertainty import factual, meaning, semantic, value
+from udasa_data.uncertainty import factual, meaning, value
 from udasa_eval.ranking import Estimate, auroc, clustered, prediction_rejection_ratio
 
 Floats = NDArray[np.float64]
 DATA: Final = Path(os.environ.get("UDASA_DATA_DIR", Path(__file__).parents[2] / "shared" / "data"))
 QUESTIONS: Final = 40  # of each corpus
-SEMANTIC: Final = ("degree", "eccentricity", "cluster", "lexical")
+SEMANTIC: Final = ("degree", "luq", "eccentricity", "cluster", "lexical")
 
 
 class Models(NamedTuple):
@@ -82,16 +82,12 @@ def score(question: Question, models: Models) -> dict[str, Floats]:
     said = Evidence(
         between_answers(one, entail),
         between_answers(one, contradict),
+        entail,
+        contradict,
         np.array(unknown),
         question.answers,
     )
     u |= {f"semantic: {name}": ESTIMATORS[name](said) for name in SEMANTIC}
-    counts = np.array([len(s) for s in one.sentences])
-    said_e, said_c = (
-        np.nan_to_num(np.concatenate([cube[i, :n] for i, n in enumerate(counts)]))
-        for cube in (entail, contradict)
-    )
-    u["semantic: luq"] = semantic.luq(said_e, said_c, counts)
     clusters = meaning.meaning_clusters(said.entail, said.contradict)
     u["semantic entropy"] = np.full(k, meaning.semantic_entropy(clusters))
     return u

@@ -1,17 +1,24 @@
 """The main job on small models with random weights: plumbing, resumption, refusals."""
 
+import hashlib
 import json
 import shutil
 
+import msgspec
 import polars as pl
 import pytest
-from small_models import save_policy
+from small_models import TEMPLATE, save_policy
 
 from udasa_data import build, resolve
+from udasa_data.config import ModelRef
 from udasa_data.errors import UserError
+from udasa_data.model_files import locate
 from udasa_data.pipeline import preview
+from udasa_data.publish.dataset import Tables, write_dataset
+from udasa_data.publish.manifest import read_manifest
 from udasa_data.reading import read_pairs
 from udasa_data.schema import PAIRS, Stage, Why
+from udasa_data.splits import split_of
 
 PROMPTS = [
     *({"prompt": f"Say something about {thing}.", "axis": "helpfulness"} for thing in "abcdefgh"),
@@ -69,7 +76,7 @@ def test_counts_agree_everywhere(run):
     assert counts["pairs"] == len(pairs) == sum(s["pairs"] for s in counts["stages"].values())
     listed = sum(n for reasons in counts["dropped"].values() for n in reasons.values())
     assert listed == len(table(run.out, "dropped"))
-    samples = pl.read_parquet(run.dataset / "samples" / "*.parquet")
+    samples = pl.read_parquet(run.dataset / "data/samples/*.parquet")
     assert counts["samples"] == len(samples) == 4 * (len(PROMPTS) - 1)
 
 
@@ -88,7 +95,7 @@ def test_confounds_are_in_the_manifest_and_on_the_card(run):
 
 
 def table_of_samples(run):
-    return pl.read_parquet(run.dataset / "samples" / "*.parquet")
+    return pl.read_parquet(run.dataset / "data/samples/*.parquet")
 
 
 def test_stages_are_not_empty_and_their_texts_differ(run):
@@ -100,7 +107,7 @@ def test_stages_are_not_empty_and_their_texts_differ(run):
 
 
 def test_scores_are_in_bounds_and_apply_where_they_should(run):
-    samples = pl.read_parquet(run.dataset / "samples" / "*.parquet")
+    samples = pl.read_parquet(run.dataset / "data/samples/*.parquet")
     for column in ("u_semantic", "u_factual", "u_value", "c_semantic", "uncertainty"):
         finite = samples[column].filter(samples[column].is_finite())
         assert finite.is_between(0, 1).all(), column
@@ -115,11 +122,71 @@ def test_the_dataset_loads_and_every_config_has_its_rows(run):
     pairs = table(run.out, "pairs")
     total = 0
     for stage in Stage:
-        loaded = datasets.load_dataset(str(run.dataset), stage.value, split="train")
-        assert loaded.num_rows == len(pairs.filter(pl.col("stage") == stage.value))
-        assert [set(turn) for turn in loaded[0]["chosen"]] == [{"role", "content"}]
-        total += loaded.num_rows
-    assert datasets.load_dataset(str(run.dataset), "all", split="train").num_rows == total
+        loaded = datasets.load_dataset(str(run.dataset), stage.value)
+        of_stage = pairs.filter(pl.col("stage") == stage.value)
+        held_out = [split_of(one, 0.2) for one in of_stage["prompt_id"]]
+        assert loaded.num_rows == {split: held_out.count(split) for split in set(held_out)}
+        one = loaded[held_out[0]][0]
+        assert [set(turn) for turn in one["chosen"]] == [{"role", "content"}]
+        total += len(of_stage)
+    whole = datasets.load_dataset(str(run.dataset), "all")
+    assert sum(whole.num_rows.values()) == total
+    dropped = datasets.load_dataset(str(run.dataset), "dropped")
+    assert sum(dropped.num_rows.values()) == len(table(run.out, "dropped"))
+
+
+def test_a_prompt_is_in_the_same_split_everywhere(run):
+    splits = {}
+    for path in run.dataset.glob("data/*/*.parquet"):
+        for prompt_id in pl.read_parquet(path)["prompt_id"].drop_nulls():
+            splits.setdefault(prompt_id, set()).add(path.name.split("-")[0])
+    assert splits == {one: {split_of(one, 0.2)} for one in table(run.out, "prompts")["prompt_id"]}
+    assert set().union(*splits.values()) == {"train", "test"}
+
+
+def test_the_dataset_s_manifest_tells_what_it_is_made_of(run, config, small):
+    manifest = read_manifest(run.dataset)
+    assert manifest.config == config
+    assert manifest.held_out == 0.2
+    assert {record.role for record in manifest.scorers} == {"nli", "value", "sentiment"}
+    harm = next(record for record in manifest.scorers if record.id == str(small["harm"]))
+    assert harm.fingerprint == locate(ModelRef(id=str(small["harm"]))).fingerprint
+    assert manifest.policy.chat_template_sha256 == hashlib.sha256(TEMPLATE.encode()).hexdigest()
+    assert (manifest.stages.low, manifest.stages.high) == manifest.counts.thresholds
+    found = {p.relative_to(run.dataset).as_posix() for p in run.dataset.rglob("*.parquet")}
+    assert found == set(manifest.files)
+    for path, record in manifest.files.items():
+        content = (run.dataset / path).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == record.sha256
+        assert record.sha256[:12] in path
+        assert len(pl.read_parquet(run.dataset / path)) == record.rows
+        assert path.startswith(f"data/{record.config}/{record.split}-")
+
+
+def test_a_config_without_held_out_rows_has_no_test_split(
+    run, small_config, prompts_file, tmp_path
+):
+    datasets = pytest.importorskip("datasets")
+    shutil.copytree(run.out, tmp_path / "run")
+    options = {"prompts": [str(prompts_file)], "held_out": 0.0}
+    made = build(resolve("tiny", options, file=small_config), tmp_path / "run")
+    assert not list(made.dataset.rglob("test-*"))
+    assert list(datasets.load_dataset(str(made.dataset), "moderate")) == ["train"]
+    n = len(table(made.out, "pairs").filter(pl.col("stage") == "moderate"))
+    assert f"| moderate | {n} | no such split |" in (made.dataset / "README.md").read_text()
+
+
+def test_large_tables_are_written_in_shards(run, tmp_path):
+    tables = Tables(
+        table(run.out, "pairs"), table_of_samples(run), table(run.out, "dropped").clear()
+    )
+    (tmp_path / "out").mkdir()
+    limit = tables.samples.estimated_size() // 3
+    manifest = msgspec.structs.replace(read_manifest(run.dataset), held_out=0.0)
+    write_dataset(tmp_path / "out", tables, manifest, shard_bytes=limit)
+    paths = sorted((tmp_path / "out/data/samples").iterdir())
+    assert [path.name.split("-")[1] for path in paths] == ["00000", "00001", "00002", "00003"]
+    assert pl.concat(map(pl.read_parquet, paths)).equals(tables.samples, null_equal=True)
 
 
 def test_same_seed_same_pairs_and_the_same_call_does_nothing(run, config, tmp_path):
@@ -136,8 +203,8 @@ def test_another_seed_makes_other_answers(run, small_config, prompts_file, tmp_p
         "tiny", {"prompts": [str(prompts_file)], "seed": 1, "limit": 4}, file=small_config
     )
     made = build(other, tmp_path / "seed")
-    texts = pl.read_parquet(made.dataset / "samples" / "*.parquet")["text"]
-    assert not set(texts) & set(pl.read_parquet(run.dataset / "samples" / "*.parquet")["text"]) - {
+    texts = pl.read_parquet(made.dataset / "data/samples/*.parquet")["text"]
+    assert not set(texts) & set(pl.read_parquet(run.dataset / "data/samples/*.parquet")["text"]) - {
         ""
     }
 
@@ -165,7 +232,7 @@ def test_a_calibration_file_is_applied_as_it_is(run, small_config, prompts_file,
     options = {"prompts": [str(prompts_file)], "calibration": {"curves": str(halved)}}
     build(resolve("tiny", options, file=small_config), tmp_path / "run")
     before, after = (
-        pl.read_parquet(out / "dataset" / "samples" / "*.parquet")
+        pl.read_parquet(out / "dataset" / "data/samples/*.parquet")
         for out in (run.out, tmp_path / "run")
     )
     finite = before["uncertainty"].is_finite()
@@ -219,8 +286,6 @@ def test_a_directory_of_another_run_is_refused(run, small_config, prompts_file, 
 
 
 def test_another_model_is_refused(run, config, tmp_path):
-    import msgspec
-
     other = save_policy(tmp_path / "other", seed=5)
     changed = msgspec.structs.replace(config, policy=type(config.policy)(id=str(other)))
     with pytest.raises(UserError, match="model weights"):
@@ -228,8 +293,6 @@ def test_another_model_is_refused(run, config, tmp_path):
 
 
 def test_a_model_without_template_falls_back_and_says_so(config, tmp_path):
-    import msgspec
-
     plain = save_policy(tmp_path / "plain", template=None)
     changed = msgspec.structs.replace(config, policy=type(config.policy)(id=str(plain)), limit=4)
     made = build(changed, tmp_path / "run")
@@ -243,8 +306,6 @@ def test_preview_writes_nothing(config, tmp_path):
 
 
 def test_a_path_that_is_no_model(config, tmp_path):
-    import msgspec
-
     changed = msgspec.structs.replace(config, policy=type(config.policy)(id=str(tmp_path)))
     with pytest.raises(UserError, match="holds no model"):
         build(changed, tmp_path / "run")

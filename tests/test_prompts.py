@@ -5,7 +5,7 @@ import pytest
 
 from udasa_data.errors import UserError
 from udasa_data.prompts import load_prompts, parse_dialogue
-from udasa_data.sources import parse_source
+from udasa_data.sources import _load_hub, parse_source
 
 
 def load(*sources, limit=None, seed=0):
@@ -176,3 +176,13 @@ def test_real_files(real_data):
     assert len(loaded.prompts) == 200
     assert set(loaded.prompts["axis"]) == {"harmlessness", "helpfulness", "sentiment"}
     assert all(m[-1]["role"] == "user" for m in loaded.prompts["messages"].to_list())
+
+
+def test_a_part_of_a_dataset_may_be_a_folder(tmp_path):
+    # as HH-RLHF is laid out: its parts are folders that its card names no configurations for
+    for part in ("harmless", "helpful"):
+        (tmp_path / part).mkdir()
+        row = json.dumps({"chosen": f"\n\nHuman: {part}?\n\nAssistant: Yes."})
+        (tmp_path / part / "train.jsonl").write_text(f"{row}\n", encoding="utf-8")
+    table = _load_hub(str(tmp_path), "helpful", "train", "main")
+    assert table["chosen"][:] == ["\n\nHuman: helpful?\n\nAssistant: Yes."]

@@ -122,7 +122,8 @@ def test_reviews_are_not_asked_about():
 def test_a_judge_that_could_not_be_asked_is_left_out_of_the_risk():
     scores = scored(shard(CLAIMS), value=(0.2, 0.4, np.nan)).scores
     assert scores["p_violation"].to_list() == [[0.2, 0.4]] * 4
-    assert scores["u_value"].to_numpy() == pytest.approx(0.4)  # mean .3 + sd .1
+    # log-odds −ln 4 and −ln 1.5: mean −.896, half the sd .245: σ(−.651)
+    assert scores["u_value"].to_numpy() == pytest.approx(0.3429, abs=1e-4)
 
 
 @pytest.mark.parametrize("logprob", [np.nan, None])

@@ -106,6 +106,6 @@ def test_a_build_with_the_embedded_models(tmp_path):
     options = {"limit": 6, "sampling": {"samples": 3, "max_tokens": 16}, "prompts": ["tiny"]}
     result = build(resolve("tiny", options), tmp_path / "run")
     assert result.summary.counts.prompts == 6
-    samples = pl.read_parquet(tmp_path / "run" / "dataset" / "samples" / "*.parquet")
+    samples = pl.read_parquet(tmp_path / "run" / "dataset/data/samples/*.parquet")
     assert len(samples) == 18
     assert samples["u_value"].is_finite().all()

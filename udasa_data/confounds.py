@@ -6,6 +6,7 @@ whose chosen answer is mostly the longer one teach a model to write more.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import combinations
 
 import polars as pl
@@ -26,15 +27,14 @@ def measure(
         length: the column of lengths, ``n_tokens`` or ``n_words``.
     """
     said = answers.filter(pl.col("text") != "")
-    prompts = said.select("prompt_id", "homogeneous").unique("prompt_id")
+    keys = [key for key in ("run", "prompt_id") if key in answers.columns]
+    prompts = said.select(*keys, "homogeneous").unique(keys)
+    rho = _correlations({**{str(d): said[f"u_{d}"] for d in Dimension}, "length": said[length]})
     chosen, rejected = _lengths(answers, pairs, length)
     return Confounds(
         length_unit=length.removeprefix("n_"),
-        with_length={str(d): spearman(said[f"u_{d}"], said[length]) for d in Dimension},
-        between={
-            f"{a} ~ {b}": spearman(said[f"u_{a}"], said[f"u_{b}"])
-            for a, b in combinations(Dimension, 2)
-        },
+        with_length={str(d): rho[str(d), "length"] for d in Dimension},
+        between={f"{a} ~ {b}": rho[str(a), str(b)] for a, b in combinations(Dimension, 2)},
         refusal_rate=_mean(said["refusal"]),
         homogeneous_share=_mean(prompts["homogeneous"]),
         mean_length_chosen=_mean(chosen),
@@ -51,12 +51,37 @@ def spearman(x: pl.Series, y: pl.Series) -> float | None:
     Returns:
         in [−1, 1]; None with fewer than two such rows, or where either side is constant.
     """
-    both = pl.DataFrame({"x": x.cast(pl.Float64), "y": y.cast(pl.Float64)}).filter(
-        pl.col("x").is_finite() & pl.col("y").is_finite()
-    )
-    if both["x"].n_unique() < 2 or both["y"].n_unique() < 2:
-        return None
-    return float(both.select(pl.corr("x", "y", method="spearman")).item())
+    return _correlations({"x": x, "y": y})["x", "y"]
+
+
+def correlations(confounds: Confounds) -> tuple[list[str], list[list[float | None]]]:
+    """Return the rank correlations as a square: the three dimensions and the length, by name."""
+    names = [*(str(d) for d in Dimension), "length"]
+    known = {
+        **confounds.between,
+        **{f"{name} ~ length": rho for name, rho in confounds.with_length.items()},
+    }
+    return names, [
+        [1.0 if a == b else known.get(f"{a} ~ {b}", known.get(f"{b} ~ {a}")) for b in names]
+        for a in names
+    ]
+
+
+def _correlations(columns: Mapping[str, pl.Series]) -> dict[tuple[str, str], float | None]:
+    """Return Spearman's correlation of each two columns; a whole column is ranked only once."""
+    values = {name: column.cast(pl.Float64) for name, column in columns.items()}
+    finite = {name: column.is_finite().fill_null(value=False) for name, column in values.items()}
+    ranks = {name: c.rank() for name, c in values.items() if finite[name].all()}
+    found: dict[tuple[str, str], float | None] = {}
+    for a, b in combinations(columns, 2):
+        if a in ranks and b in ranks:
+            x, y = ranks[a], ranks[b]
+        else:
+            both = finite[a] & finite[b]
+            x, y = values[a].filter(both).rank(), values[b].filter(both).rank()
+        constant = len(x) < 2 or x.min() == x.max() or y.min() == y.max()
+        found[a, b] = None if constant else float(pl.select(pl.corr(x, y)).item())
+    return found
 
 
 def told(confounds: Confounds) -> list[tuple[str, str]]:
@@ -84,10 +109,11 @@ def _lengths(
     """Return the lengths of chosen and of rejected answers, [P] each."""
     if pairs is None:
         return pl.Series(dtype=pl.Float64), pl.Series(dtype=pl.Float64)
-    known = answers.select("prompt_id", "sample_id", length)
+    keys = [key for key in ("run", "prompt_id") if key in answers.columns]
+    known = answers.select(*keys, "sample_id", length)
     sides = [
-        pairs.select("prompt_id", pl.col(f"{side}_id").alias("sample_id")).join(
-            known, on=["prompt_id", "sample_id"], how="left", maintain_order="left"
+        pairs.select(*keys, pl.col(f"{side}_id").alias("sample_id")).join(
+            known, on=[*keys, "sample_id"], how="left", maintain_order="left"
         )[length]
         for side in ("chosen", "rejected")
     ]

@@ -20,12 +20,17 @@ class Evidence(NamedTuple):
     Attributes:
         entail: [K, K] probability that answer i entails answer j.
         contradict: [K, K] likewise.
+        sentence_entail: [K, S, K] probability that answer j entails sentence n of answer i, at
+            [i, n, j]; NaN at i = j and beyond the answer's last sentence.
+        sentence_contradict: [K, S, K] likewise.
         mean_logprobs: [K] nats; NaN where the policy's log-probabilities are not known.
         texts: K.
     """
 
     entail: Floats
     contradict: Floats
+    sentence_entail: Floats
+    sentence_contradict: Floats
     mean_logprobs: Floats
     texts: Sequence[str]
 
@@ -33,14 +38,30 @@ class Evidence(NamedTuple):
         """Return what is known of the other answers."""
         rest = [n for n in range(len(self.texts)) if n != left_out]
         square = np.ix_(rest, rest)
-        texts = [self.texts[n] for n in rest]
         return Evidence(
-            self.entail[square], self.contradict[square], self.mean_logprobs[rest], texts
+            self.entail[square],
+            self.contradict[square],
+            self.sentence_entail[rest][:, :, rest],
+            self.sentence_contradict[rest][:, :, rest],
+            self.mean_logprobs[rest],
+            [self.texts[n] for n in rest],
         )
+
+
+def _luq(evidence: Evidence) -> Floats:
+    """Return :func:`semantic.luq` of the sentences that are there."""
+    k = len(evidence.texts)
+    there = np.isfinite(evidence.sentence_entail).any(axis=-1)  # [K, S]
+    entail, contradict = (
+        np.nan_to_num(cube[there])
+        for cube in (evidence.sentence_entail, evidence.sentence_contradict)
+    )
+    return semantic.luq(entail.reshape(-1, k), contradict.reshape(-1, k), there.sum(axis=-1))
 
 
 ESTIMATORS: Final[dict[SemanticEstimator, Callable[[Evidence], Floats]]] = {
     "degree": lambda e: semantic.degree(e.entail),
+    "luq": _luq,
     "eccentricity": lambda e: spectral.eccentricity(e.entail),
     "cluster": lambda e: meaning.cluster_surprise(meaning.meaning_clusters(e.entail, e.contradict)),
     "cocoa": lambda e: semantic.cocoa(e.entail, e.mean_logprobs),

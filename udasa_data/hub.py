@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from udasa_data.errors import UserError
 
@@ -46,6 +47,51 @@ def commit_of(repo_id: str, revision: str, repo_type: RepoType) -> str:
     if sha is None:
         raise UserError(f"{where}: the Hub names no commit for revision '{revision}'")
     return sha
+
+
+def file_of(repo_id: str, commit: str, name: str) -> Path | None:
+    """Return one file of a model at a commit, from the cache or the Hub.
+
+    None when the repository has no such file, or when it is neither here nor to be had.
+    """
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
+    try:
+        return Path(hf_hub_download(repo_id, name, revision=commit))
+    except EntryNotFoundError:  # also of a file that is not in the cache, without a network
+        return None
+
+
+def dataset_files(repo_id: str, commit: str, patterns: list[str]) -> Path:
+    """Download the files of a dataset at a commit that match; return their folder in the cache.
+
+    Raises:
+        UserError: they cannot be had, with the Hub's reason.
+    """
+    from huggingface_hub import snapshot_download
+
+    try:
+        found = snapshot_download(
+            repo_id, repo_type="dataset", revision=commit, allow_patterns=patterns
+        )
+    except Exception as error:  # its HTTP library changes between releases
+        problem = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UserError(f"dataset '{repo_id}' at {commit[:12]}: {problem}") from error
+    return Path(found)
+
+
+def card_of(repo_id: str, revision: str, repo_type: RepoType) -> dict[str, Any]:
+    """Return the front matter of a repository's card; empty without a card or without a network."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
+
+    try:
+        info = HfApi().repo_info(repo_id, revision=revision, repo_type=repo_type)
+    except (OSError, ValueError, httpx.HTTPError):  # not to know is an answer here
+        return {}
+    card = getattr(info, "card_data", None)
+    return {} if card is None else dict(card.to_dict())
 
 
 def cached_folder(repo_id: str, commit: str) -> str | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from importlib.resources import files
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from udasa_data.config import EMBEDDED, ModelRef
 from udasa_data.errors import UserError, nearest
-from udasa_data.hub import commit_of
+from udasa_data.hub import commit_of, file_of
 
 WHOLE_FILE: Final = 64 * 2**20  # bytes up to which a file is hashed whole
 _SPOTS: Final = 32
@@ -22,7 +23,7 @@ class Located(NamedTuple):
 
     load_from: str  # folder or Hub id
     commit: str | None  # of a Hub repository
-    fingerprint: str
+    fingerprint: str  # sha256:… of files, commit:… of a Hub repository, or served:…
     name: str  # as the user knows it
 
     @property
@@ -42,7 +43,7 @@ def locate(ref: ModelRef, known: str | None = None) -> Located:
     Raises:
         UserError: no such embedded model, a folder that holds no model, or no such repository.
     """
-    folder = _local_folder(ref)
+    folder = local_folder(ref.id)
     if folder is not None:
         return Located(str(folder), None, _hash_folder(folder), ref.id)
     if known is not None and known.startswith("commit:"):
@@ -52,18 +53,51 @@ def locate(ref: ModelRef, known: str | None = None) -> Located:
     return Located(ref.id, commit, f"commit:{commit}", ref.id)
 
 
-def _local_folder(ref: ModelRef) -> Path | None:
-    if ref.id.startswith(EMBEDDED):
+def served(model: str, base_url: str) -> Located:
+    """Return a model that a server has: there are no weights to fingerprint, only its address."""
+    return Located(model, None, f"served:{model} at {base_url.rstrip('/')}", model)
+
+
+def chat_template_sha256(model: Located) -> str | None:
+    """Return the sha256 (hex) of a model's chat template; None when it has none to be read.
+
+    Read from its files as transformers reads them: ``chat_template.jinja``, else the entry of
+    ``tokenizer_config.json``, of several the one named ``default``.
+    """
+    text = _file_text(model, "chat_template.jinja")
+    if text is None:
+        found = json.loads(_file_text(model, "tokenizer_config.json") or "{}").get("chat_template")
+        if isinstance(found, list):
+            found = {one["name"]: one["template"] for one in found}.get("default")
+        text = found
+    return None if text is None else hashlib.sha256(text.encode()).hexdigest()
+
+
+def _file_text(model: Located, name: str) -> str | None:
+    if model.commit is None:
+        path: Path | None = Path(model.load_from) / name
+    else:
+        path = file_of(model.load_from, model.commit, name)
+    return path.read_text(encoding="utf-8") if path is not None and path.is_file() else None
+
+
+def local_folder(model: str) -> Path | None:
+    """Return the folder of an embedded or local model; None for what reads as a Hub id.
+
+    Raises:
+        UserError: no such embedded model or folder, or a folder that holds no model.
+    """
+    if model.startswith(EMBEDDED):
         root = Path(str(files("udasa_data").joinpath("tiny")))
-        name = ref.id.removeprefix(EMBEDDED)
+        name = model.removeprefix(EMBEDDED)
         known = [path.parent.name for path in root.glob("*/config.json")]
         if name not in known:
             raise UserError(f"no embedded model '{name}'{nearest(name, known)}")
         return root / name
-    path = Path(ref.id).expanduser()
+    path = Path(model).expanduser()
     if not path.exists():
-        if ref.id.startswith((".", "/", "~")) or ref.id.count("/") != 1:
-            raise UserError(f"model '{ref.id}': no such folder")
+        if model.startswith((".", "/", "~")) or model.count("/") != 1:
+            raise UserError(f"model '{model}': no such folder")
         return None
     if not (path / "config.json").is_file():
         raise UserError(

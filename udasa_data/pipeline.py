@@ -11,19 +11,21 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
-from udasa_data.calibration import calibrate, curves_to_json, fit_curves, read_curves
+from udasa_data.calibration import curves_to_json
 from udasa_data.config import BuildConfig
 from udasa_data.confounds import measure
+from udasa_data.derivation import Derived
 from udasa_data.errors import UserError
 from udasa_data.executors import Executor
 from udasa_data.executors.local import LocalExecutor
-from udasa_data.pairs import make_pairs
+from udasa_data.origin import Origin
 from udasa_data.places import Place
 from udasa_data.preparation import Prepared
 from udasa_data.progress import Progress, Silent
-from udasa_data.publish.dataset import write_dataset
-from udasa_data.schema import CALIBRATED, DROPPED, PAIRS, SAMPLES, SCORES, require
-from udasa_data.stages import assign_stages
+from udasa_data.publish.dataset import Tables, write_dataset
+from udasa_data.publish.manifest import Manifest, Thresholds, pinned, provenance
+from udasa_data.restaging import Restaged, restage
+from udasa_data.schema import DROPPED, SCORES, require
 from udasa_data.store import Run
 from udasa_data.summary import StepCost, Summary, as_notes, count
 
@@ -79,6 +81,7 @@ def build(
     out: Path | str,
     progress: Progress | None = None,
     executor: Executor | None = None,
+    origin: Origin | None = None,
 ) -> BuildResult:
     """Build a staged preference dataset from a model's own answers.
 
@@ -90,19 +93,22 @@ def build(
         out: the run directory, made if missing; a path, or an address that fsspec knows (s3://…).
         progress: told how the long steps go.
         executor: where samples and scores are made; None makes them in this process.
+        origin: the dataset whose samples to start from, and whose scores where ``config`` leaves
+            them as they are; None draws and scores them.
 
     Raises:
         UserError: something the user can put right; the directory is left whole.
     """
     run = Run(out)
-    prepared = Prepared(config, run)
+    prepared = _prepare(config, run, origin)
     prepared.refuse_another_run()
     if prepared.is_finished():
         return _result(run, reused=True)
     with run.locked():
         prepared.record()
-        (executor or LocalExecutor()).make_shards(prepared, progress or Silent())
-        _take_stock(prepared)
+        if not _has_scores(prepared):
+            (executor or LocalExecutor()).make_shards(prepared, progress or Silent())
+            _take_stock(prepared)
         _pair(prepared)
     return _result(run, reused=False)
 
@@ -147,17 +153,30 @@ def build_slice(
     return SliceResult(run.root, rank, world_size, len(range(rank, count, world_size)), count)
 
 
-def preview(config: BuildConfig, out: Path | str) -> Preview:
+def preview(config: BuildConfig, out: Path | str, origin: Origin | None = None) -> Preview:
     """Return what :func:`build` would do; writes nothing.
 
     Raises:
         UserError: as :func:`build`, as far as can be known without running a model.
     """
-    prepared = Prepared(config, Run(out))
+    prepared = _prepare(config, Run(out), origin)
     prepared.refuse_another_run()
     shards = {step: (s.count - len(s.missing()), s.count) for step, s in prepared.shards.items()}
     loaded = prepared.loaded
     return Preview(config, len(loaded.prompts), len(loaded.dropped), shards)
+
+
+def _prepare(config: BuildConfig, run: Run, origin: Origin | None) -> Prepared:
+    return Prepared(config, run) if origin is None else Derived(config, run, origin)
+
+
+def _has_scores(prepared: Prepared) -> bool:
+    """Return whether the scores are there already; brings the samples that are to be scored."""
+    if not isinstance(prepared, Derived):
+        return False
+    if not prepared.reuses_scores:
+        prepared.write_samples()
+    return prepared.reuses_scores
 
 
 def _take_stock(prepared: Prepared) -> None:
@@ -178,6 +197,8 @@ def _take_stock(prepared: Prepared) -> None:
         for one in facts:
             counted.update(one.counted)
         told = [note for one in facts for note in one.notes]
+        if step == "samples" and prepared.config.engine == "auto":
+            told = [f"engine {prepared.engine}: {prepared.engine_reason}", *told]
         notes[step] = [*dict.fromkeys(told), *as_notes(counted)]
         shards.remove_others()
     run.save_manifest(steps=steps, notes=notes)
@@ -185,61 +206,81 @@ def _take_stock(prepared: Prepared) -> None:
 
 def _pair(prepared: Prepared) -> None:
     started = time.monotonic()
-    config, run, prompts = prepared.config, prepared.run, prepared.loaded.prompts
+    answers, left_out = _answers(prepared)
+    restaged = restage(answers, prepared.config)
+    finish(prepared, restaged, left_out, started)
+
+
+def _answers(prepared: Prepared) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return all scored answers with their prompts, and what was left out before pairing."""
+    if isinstance(prepared, Derived) and prepared.reuses_scores:
+        return prepared.origin.answers, prepared.loaded.dropped
     samples, not_sampled = prepared.shards["samples"].read_all()
     scores, not_scored = prepared.shards["scores"].read_all()
-    of_prompt = prompts.select("prompt_id", "axis", "mode", "source", "context", "messages")
-    keys = ["prompt_id", "sample_id"]
+    prompts = prepared.loaded.prompts.drop("split").rename({"messages": "prompt"})
     answers = (
         require(scores, SCORES, "scores")
-        .join(samples, on=keys, how="left", maintain_order="left")
-        .join(of_prompt, on="prompt_id", how="left", maintain_order="left")
+        .join(samples, on=["prompt_id", "sample_id"], how="left", maintain_order="left")
+        .join(prompts, on="prompt_id", how="left", maintain_order="left")
+        .with_columns(run=pl.lit(0, dtype=pl.Int32))
     )
-    axes = answers["axis"].to_numpy().astype(str)
-    known = config.calibration.curves
-    curves = read_curves(Path(known)) if known else fit_curves(scores, axes, config.calibration)
-    calibrated = calibrate(scores, axes, curves, config.weights)
-    answers = pl.concat([answers, calibrated.table.drop(keys)], how="horizontal")
-    paired = make_pairs(answers, calibrated.leave_one_out, config.pairing, config.seed)
-    staged = assign_stages(paired.pairs, config.stages.cutoffs)
-    pairs = _with_texts(staged.pairs, answers)
-    dropped = pl.concat([prepared.loaded.dropped, not_sampled, not_scored, paired.dropped])
+    left_out = [prepared.loaded.dropped, not_sampled, not_scored]
+    return answers, pl.concat(left_out, how="diagonal")  # shards of earlier versions have no run
+
+
+def finish(prepared: Prepared, restaged: Restaged, left_out: pl.DataFrame, started: float) -> None:
+    """Write what a run ends with: pairs, what was left out, curves, counts and the dataset folder.
+
+    Args:
+        prepared: the run, its configuration, prompts, models and key; recorded already.
+        restaged: the answers, paired and staged.
+        left_out: rows, prompts and samples set aside before pairing.
+        started: the ``time.monotonic()`` of the step's beginning.
+    """
+    run, answers, pairs = prepared.run, restaged.answers, restaged.pairs
+    dropped = pl.concat([left_out, restaged.dropped]).with_columns(pl.col("run").fill_null(0))
     run.write_table("pairs.parquet", pairs)
     run.write_table("dropped.parquet", require(dropped, DROPPED, "dropped"))
-    run.write_text("calibration.json", json.dumps(curves_to_json(curves)) + "\n")
-    counts = count(prompts, answers, pairs, dropped, (staged.low, staged.high))
+    run.write_text("calibration.json", json.dumps(curves_to_json(restaged.curves)) + "\n")
+    counts = count(answers, pairs, dropped, (restaged.low, restaged.high))
     cost = StepCost(time.monotonic() - started, 0)
-    run.save_manifest(steps={**run.manifest["steps"], "dataset": msgspec.to_builtins(cost)})
+    steps = {**run.manifest.get("steps", {}), "dataset": msgspec.to_builtins(cost)}
     confounds = measure(answers, pairs)
-    run.save_manifest(counts=msgspec.to_builtins(counts), confounds=msgspec.to_builtins(confounds))
-    columns = dict.fromkeys([*SAMPLES, *SCORES, *CALIBRATED, "axis", "mode", "source"])
-    published = answers.select(list(columns))
-    run.write_folder(
-        "dataset", lambda folder: write_dataset(folder, config, pairs, published, _summary(run))
+    run.save_manifest(
+        steps=steps, counts=msgspec.to_builtins(counts), confounds=msgspec.to_builtins(confounds)
     )
+    _publish(prepared, Tables(pairs, answers, dropped))
     run.save_manifest(finished=prepared.keys["dataset"])
 
 
-def _with_texts(staged: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
-    """Return the pairs table: staged ids with their messages and uncertainties."""
-    table = staged
-    for side in ("chosen", "rejected"):
-        message = pl.struct(pl.lit("assistant").alias("role"), pl.col("text").alias("content"))
-        of_side = answers.select(
-            "prompt_id",
-            pl.col("sample_id").alias(f"{side}_id"),
-            message.implode().over("prompt_id", "sample_id", mapping_strategy="join").alias(side),
-            pl.col("uncertainty").alias(f"uncertainty_{side}"),
-            *(pl.col(f"u_{d}").alias(f"u_{d}_{side}") for d in ("semantic", "factual", "value")),
-        )
-        table = table.join(
-            of_side, on=["prompt_id", f"{side}_id"], how="left", maintain_order="left"
-        )
-    of_prompt = answers.select(
-        "prompt_id", pl.col("messages").alias("prompt"), "axis", "mode", "source", "context"
-    ).unique("prompt_id")
-    table = table.join(of_prompt, on="prompt_id", how="left", maintain_order="left")
-    return require(table, PAIRS, "pairs")
+def _publish(prepared: Prepared, tables: Tables) -> None:
+    """Write the Hub-shaped folder."""
+    run, config, summary = prepared.run, prepared.config, _summary(prepared.run)
+    answered = prepared.origin.manifest.policy if isinstance(prepared, Derived) else None
+    models = provenance(config, prepared.models, set(tables.samples["axis"].unique()), answered)
+    bounds = summary.counts.thresholds or (None, None)
+    told = (
+        "keys",
+        "sampled_from",
+        "prompt_commits",
+        "engine",
+        "principles",
+        "code",
+        "origin",
+    )
+    manifest = Manifest(
+        policy=models.policy,
+        scorers=models.scorers,
+        config=pinned(config, prepared.models),
+        stages=Thresholds(*bounds),
+        held_out=config.held_out,
+        counts=summary.counts,
+        confounds=summary.confounds,
+        versions=run.manifest["versions"],
+        notes=summary.notes,
+        made_from={name: run.manifest[name] for name in told if name in run.manifest},
+    )
+    run.write_folder("dataset", lambda folder: write_dataset(folder, tables, manifest))
 
 
 def _summary(run: Run) -> Summary:

@@ -13,10 +13,11 @@ import polars as pl
 from udasa_data.calibration import curves_to_json, read_curves
 from udasa_data.config import BuildConfig, ModelRef, to_yaml
 from udasa_data.constitution import principles_of
-from udasa_data.engines import choose_engine
+from udasa_data.engine_config import EngineName
+from udasa_data.engines.choice import choose_engine
 from udasa_data.errors import UserError
-from udasa_data.model_files import Located, locate
-from udasa_data.prompts import load_prompts
+from udasa_data.model_files import Located, locate, served
+from udasa_data.prompts import LoadedPrompts, load_prompts
 from udasa_data.sources import fingerprint, parse_source
 from udasa_data.store import Run, Shards, code_hash, differing, key_of
 
@@ -28,8 +29,16 @@ CODE: Final = {
         "calibration.py",
         "pairs.py",
         "stages.py",
+        "restaging.py",
+        "splits.py",
         "uncertainty",
-        "publish",
+        "publish/card.md",
+        "publish/card.py",
+        "publish/dataset.py",
+        "publish/examples.py",
+        "publish/figures.py",
+        "publish/manifest.py",
+        "publish/markdown.py",
         "summary.py",
         "confounds.py",
     ),
@@ -56,15 +65,22 @@ class Prepared:
         self.run = run
         self.principles = principles_of(config.judge) if config.judge else ()
         self.commits = self._commits()
-        self.loaded = load_prompts(
-            config.prompts, limit=config.limit, seed=config.seed, commits=self.commits
+        self.loaded = self._load()
+        began = run.manifest.get("engine")
+        self.engine, self.engine_reason = choose_engine(
+            config, (began["name"], began["reason"]) if began else None
         )
         self.models = self._locate()
-        self.engine, self.engine_reason = self._engine()
         self.inputs = self._inputs()
         samples_key = key_of(self.inputs)
-        scores_key = key_of(samples_key, self._scored_with(), code_hash(CODE["scores"]))
-        paired_with = [config.calibration, config.weights, config.pairing, config.stages]
+        scores_key = self._scores_key(samples_key)
+        paired_with = [
+            config.calibration,
+            config.weights,
+            config.pairing,
+            config.stages,
+            config.held_out,
+        ]
         known = config.calibration.curves
         curves = curves_to_json(read_curves(Path(known))) if known else None
         self.keys = {
@@ -85,22 +101,26 @@ class Prepared:
         sources = [parse_source(text) for text in self.config.prompts]
         return {s.place: known.get(s.place) or fingerprint(s) for s in sources}
 
+    def _load(self) -> LoadedPrompts:
+        config = self.config
+        return load_prompts(
+            config.prompts, limit=config.limit, seed=config.seed, commits=self.commits
+        )
+
+    def _scores_key(self, samples_key: str) -> str:
+        return key_of(samples_key, self._scored_with(), code_hash(CODE["scores"]))
+
     def _locate(self) -> dict[str, Located]:
         """Pin every model: a Hub revision as recorded when the run started, else as of now."""
         known: dict[str, Any] = self.run.manifest.get("models", {})
         config = self.config
-        refs: list[ModelRef] = [config.policy, config.nli, *config.value, config.sentiment]
-        return {ref.id: locate(ref, known.get(_name(ref))) for ref in dict.fromkeys(refs)}
-
-    def _engine(self) -> tuple[str, str]:
-        """Return the engine and why: for ``auto``, as recorded when the run started.
-
-        The machine that pairs need not be one that samples.
-        """
-        recorded: dict[str, str] = self.run.manifest.get("engine", {})
-        if self.config.engine == "auto" and recorded:
-            return recorded["name"], recorded["reason"]
-        return choose_engine(self.config.engine)
+        refs: list[ModelRef] = [config.nli, *config.value, config.sentiment]
+        if config.server is None:
+            refs = [config.policy, *refs]
+        located = {ref.id: locate(ref, known.get(_name(ref))) for ref in dict.fromkeys(refs)}
+        if config.server is not None:
+            located[config.policy.id] = served(config.policy.id, config.server.base_url)
+        return located
 
     def _inputs(self) -> dict[str, Any]:
         """Return all that decides the samples, by the name a user knows it by."""
@@ -117,6 +137,7 @@ class Prepared:
             "shard_size": config.shard_size,
             "batch_tokens": config.batch_tokens,
             "engine": self.engine,
+            **({"vllm.max_model_len": config.vllm.max_model_len} if self.engine == "vllm" else {}),
             **{f"sampling.{k}": v for k, v in msgspec.to_builtins(config.sampling).items()},
             "code of the sampling step": code_hash(CODE["samples"]),
         }
@@ -134,6 +155,12 @@ class Prepared:
         )
         weights = {name: located.fingerprint for name, located in self.models.items()}
         return {**chosen, "weights": weights}
+
+    @property
+    def resolved(self) -> BuildConfig:
+        """The configuration with the engine that ``auto`` came to."""
+        engine = msgspec.convert(self.engine, EngineName)
+        return msgspec.structs.replace(self.config, engine=engine)
 
     def refuse_another_run(self) -> None:
         """Raise a UserError when the directory holds samples made from something else."""

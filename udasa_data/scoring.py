@@ -174,7 +174,9 @@ def _scores_of_prompt(
 ) -> list[dict[str, Any]]:
     entail, contradict = cubes(one, entailment)
     entails, contradicts = between_answers(one, entail), between_answers(one, contradict)
-    evidence = Evidence(entails, contradicts, np.array(one.mean_logprobs), one.texts)
+    evidence = Evidence(
+        entails, contradicts, entail, contradict, np.array(one.mean_logprobs), one.texts
+    )
     u_semantic, semantic_without = estimate(options.semantic, evidence)
     clusters = meaning.meaning_clusters(entails, contradicts)
     u_factual, factual_without = _factual(one, entailment, entail, contradict, options)

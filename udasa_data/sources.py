@@ -150,11 +150,9 @@ def _read_file(source: Source) -> _Table:
 
 
 def _read_hub(source: Source, commit: str) -> _Table:
-    import datasets
-
     split = source.split or "train"
     try:
-        table = datasets.load_dataset(source.place, source.config, split=split, revision=commit)
+        table = _load_hub(source.place, source.config, split, commit)
     except Exception as error:  # datasets raises many kinds, all of them about the user's words
         problem = str(error).strip().splitlines()[0] if str(error).strip() else ""
         raise UserError(
@@ -162,3 +160,15 @@ def _read_hub(source: Source, commit: str) -> _Table:
         ) from error
     rows = [(f"row {n}", dict(row)) for n, row in enumerate(table, 1)]
     return _Table(set(table.column_names), rows)
+
+
+def _load_hub(repo_id: str, config: str | None, split: str, commit: str) -> Any:
+    """Load a split; ``config`` is a configuration, or a folder (HH-RLHF's parts are folders)."""
+    import datasets
+
+    try:
+        return datasets.load_dataset(repo_id, config, split=split, revision=commit)
+    except ValueError as error:
+        if config is None or "BuilderConfig" not in str(error):
+            raise
+    return datasets.load_dataset(repo_id, data_dir=config, split=split, revision=commit)

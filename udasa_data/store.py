@@ -69,6 +69,17 @@ class Run:
         self.manifest: dict[str, Any] = {}
         self.reread()
 
+    @property
+    def folder(self) -> Path:
+        """The directory, for steps that need one on this machine.
+
+        Raises:
+            UserError: it is elsewhere.
+        """
+        if not isinstance(self.root, Path):
+            raise UserError(f"{self.root}: must be a folder on this machine here")
+        return self.root
+
     def reread(self) -> None:
         """Take the manifest as it is now.
 

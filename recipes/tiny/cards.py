@@ -152,12 +152,15 @@ def write_card(folder: Path, metrics: Sequence[Metric]) -> None:
     place = "/".join(folder.parts[-3:])
     about = CARDS[place]
     size = (folder / "model.safetensors").stat().st_size / 1e6
+    command = f"`python -m recipes.tiny.{about.command} --data-dir DATA --out {place}`"
     training = folder / "training.json"
     if training.is_file():
         facts = json.loads(training.read_text(encoding="utf-8"))
         story = f"{_told(facts)}\n\n{_curve(facts['loss'])}"
+        again = f"{command} trains it again."
     else:
-        story = f"Made by the recipe as it stood at commit `{about.made_at}`; today's makes others."
+        story = f"Made by the recipe as it stood at commit `{about.made_at}`."
+        again = f"{command} trains a larger one in its place, by today's recipe."
     rows = "\n".join(
         f"| {m.name} | {m.mean:.3f} | [{m.low:.3f}, {m.high:.3f}] | {m.n:,} | {m.bar or '–'} |"
         for m in metrics
@@ -191,7 +194,7 @@ On data it was not trained on; written by `recipes/tiny/evaluate.py`.
 
 Nothing non-commercial was used. {story}
 
-`python -m recipes.tiny.{about.command} --data-dir DATA --out {place}` trains it again.
+{again}
 """
     (folder / "README.md").write_text(text, encoding="utf-8")
 

@@ -14,7 +14,7 @@ import torch
 
 from udasa_data.scorers.batching import resolve_precision
 
-EVERY: Final = 200  # steps
+EVERY: Final = 50  # steps: some minutes on one core
 
 
 class Checkpoint:

@@ -13,18 +13,10 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import torch
 
-from recipes.tiny.encoder import (
-    Plan,
-    encode,
-    fit,
-    fold_temperature,
-    last_layer,
-    logits,
-    prune_vocabulary,
-    save,
-    small,
-)
+from recipes.tiny.encoder import Plan, encode, fit, logits, save
+from recipes.tiny.head import fold_temperature, last_layer
 from recipes.tiny.labelled import harm, liked, phrases, taught_sentiment, windows
+from recipes.tiny.minilm import prune_vocabulary, small
 from recipes.tiny.sources import (
     Labelled,
     Preferred,

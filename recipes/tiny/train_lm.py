@@ -20,6 +20,7 @@ from torch.nn import functional
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from recipes.tiny.checkpoint import EVERY, Checkpoint, device, half_precision
+from recipes.tiny.muon import Muon
 from recipes.tiny.sources import Chat, chats, reviews, table
 
 SPECIAL = ["<|bos|>", "<|eos|>", "<|system|>", "<|user|>", "<|assistant|>"]
@@ -97,7 +98,7 @@ def optimizers(model: torch.nn.Module) -> list[torch.optim.Optimizer]:
     matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
     rest = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
     return [
-        torch.optim.Muon(matrices, lr=MATRIX_RATE, momentum=0.95, weight_decay=0.01),
+        Muon(matrices, lr=MATRIX_RATE, momentum=0.95, weight_decay=0.01),
         torch.optim.AdamW(rest, lr=REST_RATE, betas=(0.9, 0.95), weight_decay=0.0),
     ]
 

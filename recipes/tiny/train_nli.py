@@ -12,17 +12,9 @@ from typing import Final
 import numpy as np
 import torch
 
-from recipes.tiny.encoder import (
-    Plan,
-    encode,
-    fit,
-    fold_temperature,
-    from_minilm,
-    logits,
-    prune_vocabulary,
-    refit_head,
-    save,
-)
+from recipes.tiny.encoder import Plan, encode, fit, logits, save
+from recipes.tiny.head import fold_temperature, refit_head
+from recipes.tiny.minilm import from_minilm, prune_vocabulary
 from recipes.tiny.sources import Labelled, chats, entailment, reviews
 
 LABELS: Final = ["entailment", "neutral", "contradiction"]

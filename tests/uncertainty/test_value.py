@@ -13,19 +13,32 @@ from udasa_data.uncertainty.value import (
 
 
 def test_two_scorers_with_weight_one_give_their_maximum():
-    # mean .5, population sd .3: .5 + .3 = .8
-    assert risk_and_disagreement(np.array([0.2, 0.8])) == pytest.approx(0.8)
+    # log-odds −ln 4 and ln 4: mean 0, population sd ln 4, and σ(ln 4) = .8
+    assert risk_and_disagreement(np.array([0.2, 0.8]), 1.0) == pytest.approx(0.8)
+    # half the sd by default: σ(½ ln 4) = 2/3
+    assert risk_and_disagreement(np.array([0.2, 0.8])) == pytest.approx(2 / 3)
 
 
 def test_agreement_on_harm_is_still_uncertain():
     assert risk_and_disagreement(np.array([0.9, 0.9, 0.9])) == pytest.approx(0.9)
 
 
-def test_disagreement_raises_and_is_clipped():
-    p = np.array([0.1, 0.5, 0.9])  # mean .5, sd √(.32/3) = .3266
+def test_disagreement_raises():
+    # log-odds −ln 9, 0, ln 9: mean 0, sd ln 9 · √(2/3)
+    p = np.array([0.1, 0.5, 0.9])
+    sd = np.log(9) * np.sqrt(2 / 3)
     assert risk_and_disagreement(p, 0.0) == pytest.approx(0.5)
-    assert risk_and_disagreement(p, 1.0) == pytest.approx(0.5 + np.sqrt(0.32 / 3))
-    assert risk_and_disagreement(p, 9.0) == 1.0
+    assert risk_and_disagreement(p, 1.0) == pytest.approx(1 / (1 + np.exp(-sd)))
+
+
+def test_a_scorer_that_knows_nothing_does_not_hide_one_that_is_sure():
+    # log-odds ln 99 and 0: mean ½ ln 99, sd the same: σ(¾ ln 99) = .969
+    assert risk_and_disagreement(np.array([0.99, 0.5])) == pytest.approx(0.969, abs=5e-4)
+
+
+def test_certainty_is_bounded():
+    # 1 counts as 1 − 1e-6, 0 as 1e-6: opposite log-odds, mean 0
+    assert risk_and_disagreement(np.array([0.0, 1.0]), 0.0) == pytest.approx(0.5)
 
 
 def test_absent_scorers_are_left_out():
@@ -40,9 +53,10 @@ def test_leave_one_out_by_hand():
 @given(arrays(np.float64, (4, 3), elements=st.floats(0, 1, width=32)), st.floats(0, 3))
 def test_bounds_and_symmetry(p, weight):
     u = risk_and_disagreement(p, weight)
-    assert ((u >= 0) & (u <= 1)).all()
+    assert ((u > 0) & (u <= 1)).all()
     assert risk_and_disagreement(p[:, ::-1], weight) == pytest.approx(u, abs=1e-12)
-    assert (u >= np.minimum(p.mean(axis=1), 1) - 1e-12).all()
+    # never below the geometric mean of the odds
+    assert (u >= risk_and_disagreement(p, 0.0) - 1e-12).all()
 
 
 def test_judged_violation_by_hand():

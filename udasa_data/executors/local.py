@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from udasa_data.config import Precision
+from udasa_data.errors import UserError
 from udasa_data.executors.work import SampleMaker, ScoreMaker, work_of
 from udasa_data.preparation import Prepared
 from udasa_data.progress import Progress
+from udasa_data.spending import Spending
 
 
 class LocalExecutor:
@@ -49,23 +51,42 @@ class LocalExecutor:
     def _sample(self, prepared: Prepared, progress: Progress, missing: list[int]) -> None:
         if not missing:
             return
-        maker = SampleMaker(work_of(prepared, _resolve_precision, self._cache))
-        for number in missing:
-            prompts = prepared.shard_of_prompts(number)
-            samples = maker.make(number, prompts, progress.advance)
-            progress.advance(0, int(samples["n_tokens"].sum()))
+        shards = [(number, prepared.shard_of_prompts(number)) for number in missing]
+        spending = self._spending(prepared, progress, sum(len(prompts) for _, prompts in shards))
+        work = work_of(prepared, _resolve_precision, self._cache)
+        with spending, closing(SampleMaker(work, spending.meter)) as maker:
+            for _, samples in maker.make(spending.affordable(shards), spending.on_prompts):
+                progress.advance(0, int(samples["n_tokens"].sum()))
+                spending.save()
 
     def _score(self, prepared: Prepared, progress: Progress, missing: list[int]) -> None:
         if not missing:
             return
-        maker = ScoreMaker(work_of(prepared, _resolve_precision, self._cache))
-        for number in missing:
-            prompts = prepared.shard_of_prompts(number)
+        spending = self._spending(prepared, progress, 0)
+        work = work_of(prepared, _resolve_precision, self._cache)
+        with spending, closing(ScoreMaker(work, spending.meter)) as maker:
+            for number in missing:
+                prompts = prepared.shard_of_prompts(number)
 
-            def on_share(share: float, size: int = len(prompts)) -> None:
-                progress.advance(share * size)
+                def on_share(share: float, size: int = len(prompts)) -> None:
+                    progress.advance(share * size)
 
-            maker.make(number, prompts, prepared.shards["samples"].read(number), on_share)
+                maker.make(number, prompts, prepared.shards["samples"].read(number), on_share)
+                spending.save()
+
+    def _spending(self, prepared: Prepared, progress: Progress, prompts: int) -> Spending:
+        """Return what bounds and records this process's spending.
+
+        Ranks share a manifest, which none of them may write.
+        """
+        server = prepared.config.server
+        if server is not None and server.max_cost is not None and self._world_size > 1:
+            raise UserError(
+                "--max-cost bounds one process, and ranks do not know what the others spend; "
+                "leave it out, or build without --rank"
+            )
+        run = prepared.run if self._world_size == 1 else None
+        return Spending(run, server, progress, prompts)
 
 
 def _resolve_precision(precision: Precision) -> Precision:

@@ -74,6 +74,12 @@ class RayExecutor:
 
     def make_shards(self, prepared: Prepared, progress: Progress) -> None:
         """See :meth:`udasa_data.executors.Executor.make_shards`; a shard counts once scored."""
+        server = prepared.config.server
+        if server is not None and server.max_cost is not None:
+            raise UserError(
+                "--max-cost bounds one process, and Ray's actors do not know what the others "
+                "spend; leave it out, or build with --executor local"
+            )
         missing = {step: shards.missing() for step, shards in prepared.shards.items()}
         todo = sorted({*missing["samples"], *missing["scores"]})
         sizes = {number: len(prepared.shard_of_prompts(number)) for number in todo}
@@ -173,7 +179,8 @@ class SamplingActor:
             _begin(self._attempts, "samples", number)
             # the engine is not loaded where only scores are missing
             self._maker = self._maker or SampleMaker(self._work)
-            samples = self._maker.make(number, _unpacked(row["prompts"]), lambda _prompts: None)
+            shard = (number, _unpacked(row["prompts"]))
+            ((_, samples),) = self._maker.make([shard], lambda _prompts: None)
         else:
             samples = shards.read(number)
         return {**row, "samples": _packed(samples)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +14,9 @@ import polars as pl
 from udasa_data.config import BuildConfig, Precision
 from udasa_data.constitution import Principle
 from udasa_data.engines import load_engine
+from udasa_data.engines.meter import Meter
 from udasa_data.model_files import Located
-from udasa_data.sampling import sample_shard
+from udasa_data.sampling import sample_shards
 from udasa_data.schema import SAMPLES, require
 from udasa_data.scoring import score_shard
 from udasa_data.store import Run, ShardFacts, Shards
@@ -81,36 +82,46 @@ def work_of(
 
 
 class SampleMaker:
-    """Samples shard after shard with one engine."""
+    """Samples shard after shard with one engine; ``close`` ends it."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, meter: Meter | None = None) -> None:
         self._work = work
         self._shards = work.shards("samples")
         started = time.monotonic()
-        self._engine = load_engine(work.config, work.models[work.config.policy.id])
+        self._engine = load_engine(work.config, work.models[work.config.policy.id], meter)
         self._loading = time.monotonic() - started
 
     def make(
-        self, number: int, prompts: pl.DataFrame, on_prompts: Callable[[int], None]
-    ) -> pl.DataFrame:
-        """Sample a shard, write it, and return its samples."""
+        self, shards: Iterable[tuple[int, pl.DataFrame]], on_prompts: Callable[[int], None]
+    ) -> Iterator[tuple[int, pl.DataFrame]]:
+        """Sample shards, write each as it is complete, and yield its number and samples.
+
+        Args:
+            shards: number and prompts of each; read only as the engine has room for more.
+            on_prompts: told how many prompts were just finished.
+        """
         started = time.monotonic()
-        made = sample_shard(prompts, self._engine, self._work.config, on_prompts)
-        facts = ShardFacts(
-            seconds=time.monotonic() - started,
-            loading=self._loading,
-            tokens=int(made.samples["n_tokens"].sum()),
-            notes=tuple(self._engine.notes),
-        )
-        self._loading = 0.0
-        self._shards.write(number, made.samples, made.dropped, facts)
-        return made.samples
+        for number, made in sample_shards(shards, self._engine, self._work.config, on_prompts):
+            now = time.monotonic()
+            facts = ShardFacts(
+                seconds=now - started,
+                loading=self._loading,
+                tokens=int(made.samples["n_tokens"].sum()),
+                notes=tuple(self._engine.notes),
+            )
+            started, self._loading = now, 0.0
+            self._shards.write(number, made.samples, made.dropped, facts)
+            yield number, made.samples
+
+    def close(self) -> None:
+        """Give back the engine's memory."""
+        self._engine.close()
 
 
 class ScoreMaker:
-    """Scores shard after shard with one set of scorers."""
+    """Scores shard after shard with one set of scorers; ``close`` ends it."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, meter: Meter | None = None) -> None:
         from udasa_data.scorers.loading import Unread, load_scorers, with_policy
 
         self._work = work
@@ -120,7 +131,7 @@ class ScoreMaker:
         config, models = work.config, work.models
         scorers = load_scorers(config, models, work.precision, self._unread, work.cache)
         policy = models[config.policy.id]
-        self._scorers = with_policy(scorers, config, policy, work.principles, self._unread)
+        self._scorers = with_policy(scorers, config, policy, work.principles, self._unread, meter)
         self._loading = time.monotonic() - started
 
     def make(
@@ -142,3 +153,7 @@ class ScoreMaker:
         )
         self._loading = 0.0
         self._shards.write(number, made.scores, made.dropped, facts)
+
+    def close(self) -> None:
+        """Give back the memory of what was asked beside the scorers."""
+        self._scorers.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 from udasa_data.config import BuildConfig, Precision
 from udasa_data.constitution import Principle
 from udasa_data.engines import load_engine
+from udasa_data.engines.meter import Meter
 from udasa_data.model_files import Located
 from udasa_data.scorers import Scorers
 from udasa_data.scorers.batching import Options
@@ -69,17 +70,20 @@ def with_policy(
     policy: Located,
     principles: Sequence[Principle],
     unread: Unread,
+    meter: Meter | None = None,
 ) -> Scorers:
     """Add what the policy itself is asked: as judge, and whether an answer is true.
 
-    The policy is not loaded where the configuration asks it nothing.
+    The policy is not loaded where the configuration asks it nothing; ``close`` of what is returned
+    ends it.
     """
     asks_truth = config.scoring.factual == "p_true"
     if not (config.judge or asks_truth):
         return scorers
-    engine = load_engine(config, policy)
+    engine = load_engine(config, policy, meter, beside_scorers=True)
     judges = [PolicyJudge(engine, principles, unread.unasked)] if config.judge else []
     return scorers._replace(
         value=[*scorers.value, *judges],
         truth=PolicyTruth(engine, unread.unasked) if asks_truth else None,
+        close=engine.close,
     )

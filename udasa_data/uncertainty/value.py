@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats: TypeAlias = NDArray[np.float64]
 
+_SUREST: Final = 1e-6  # distance of a probability from 0 and 1
 
-def risk_and_disagreement(p_violation: Floats, disagreement_weight: float = 1.0) -> Floats:
+
+def risk_and_disagreement(p_violation: Floats, disagreement_weight: float = 0.5) -> Floats:
     """Return the risk of a violation, raised by the scorers' disagreement.
 
-    u = clip(mean_m p_m + λ · sd_m p_m, 0, 1). Risk *and* disagreement: an answer that every
-    scorer holds harmful has no spread and must still be uncertain. An upper confidence bound, as
-    used against reward over-optimisation by Coste et al. 2024 (arXiv 2310.02743, "uncertainty-
-    weighted optimisation", there a lower bound on reward). The spread is the population
-    standard deviation; with two scorers and λ = 1, u is their maximum.
+    u = σ(mean_m ℓ_m + λ · sd_m ℓ_m), where ℓ_m = ln p_m − ln(1 − p_m). Risk *and* disagreement: an
+    answer that every scorer holds harmful has no spread and must still be uncertain. An upper
+    confidence bound, as used against reward over-optimisation by Coste et al. 2024 (arXiv
+    2310.02743, "uncertainty-weighted optimisation", there a lower bound on reward), of the
+    logarithmic opinion pool (Genest & Zidek 1986, doi 10.1214/ss/1177013825), so that a scorer
+    that is sure counts for more than one that says ½ to everything. The spread is the population
+    standard deviation; with two scorers and λ = 1, u is their maximum; one alone is its own p.
 
     Args:
-        p_violation: [..., M] probabilities of a violation, one per scorer; M ≥ 1.
+        p_violation: [..., M] probabilities of a violation, one per scorer; M ≥ 1. Nearer to 0 or 1
+            than 1e-6 counts as 1e-6: no scorer is infinitely sure.
         disagreement_weight: λ ≥ 0.
 
     Returns:
-        [...] in [0, 1], higher is worse. NaN scorers are left out; NaN where all are.
+        [...] in (0, 1), higher is worse. NaN scorers are left out; NaN where all are.
     """
-    mean, sd = _moments(p_violation)
-    return np.clip(mean + disagreement_weight * sd, 0.0, 1.0)
+    p = np.clip(p_violation, _SUREST, 1.0 - _SUREST)
+    mean, sd = _moments(np.log(p) - np.log1p(-p))
+    with np.errstate(invalid="ignore"):  # NaN stays NaN
+        return np.asarray(np.exp(-np.logaddexp(0.0, -(mean + disagreement_weight * sd))))
 
 
-def value_leave_one_out(p_violation: Floats, disagreement_weight: float = 1.0) -> Floats:
+def value_leave_one_out(p_violation: Floats, disagreement_weight: float = 0.5) -> Floats:
     """Return :func:`risk_and_disagreement` with each scorer left out in turn.
 
     Args:

@@ -1,0 +1,183 @@
+"""``manifest.json`` of a dataset folder: what it was made from, and what its files must hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias, TypeVar
+
+import msgspec
+
+from udasa_data.config import BuildConfig, ModelRef
+from udasa_data.errors import UserError
+from udasa_data.model_files import Located, chat_template_sha256
+from udasa_data.schema import Axis
+from udasa_data.splits import Split
+from udasa_data.summary import Confounds, Counts
+
+MANIFEST: Final = "manifest.json"
+SCHEMA_VERSION: Final = 1
+R = TypeVar("R", bound=ModelRef)
+Role: TypeAlias = Literal["nli", "value", "sentiment", "judge"]
+
+
+class PolicyRecord(msgspec.Struct, frozen=True):
+    """The model that answered. ``revision`` is a Hub commit; None for a folder's model.
+
+    ``chat_template_sha256`` is of the template's text; None where there is none to be read.
+    """
+
+    id: str
+    revision: str | None
+    fingerprint: str
+    chat_template_sha256: str | None
+
+
+class ScorerRecord(msgspec.Struct, frozen=True):
+    """A model that scored the answers, in one of its roles."""
+
+    role: Role
+    id: str
+    revision: str | None
+    fingerprint: str
+
+
+class Thresholds(msgspec.Struct, frozen=True):
+    """The gaps that separate the stages; None when there were no pairs to take them from."""
+
+    low: float | None
+    high: float | None
+
+
+class FileRecord(msgspec.Struct, frozen=True):
+    """A Parquet file: its content's sha256 (hex), its rows, and where they belong."""
+
+    sha256: str
+    rows: int
+    config: str
+    split: Split
+
+
+class FigureRecord(msgspec.Struct, frozen=True):
+    """A picture of the card: its caption, and what it shows for those who do not see it."""
+
+    title: str
+    alt: str
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """All that a reader, a check or another build needs to know of a dataset folder.
+
+    Attributes:
+        config: the resolved configuration of the build.
+        files: by path in the folder; figures: the card's pictures.
+        notes: what a user should read.
+        made_from: what the run recorded of its inputs: keys, commits of prompts, engine.
+    """
+
+    policy: PolicyRecord
+    scorers: tuple[ScorerRecord, ...]
+    config: BuildConfig
+    stages: Thresholds
+    held_out: float
+    counts: Counts
+    confounds: Confounds
+    versions: dict[str, str]
+    files: dict[str, FileRecord] = {}
+    figures: dict[str, FigureRecord] = {}
+    notes: tuple[str, ...] = ()
+    made_from: dict[str, Any] = {}
+    schema_version: int = SCHEMA_VERSION
+
+
+class Provenance(msgspec.Struct, frozen=True):
+    """The models behind a dataset."""
+
+    policy: PolicyRecord
+    scorers: tuple[ScorerRecord, ...]
+
+
+def provenance(
+    config: BuildConfig,
+    models: Mapping[str, Located],
+    axes: Collection[str],
+    answered: PolicyRecord | None = None,
+) -> Provenance:
+    """Return who answered and who scored.
+
+    Args:
+        config: of the run.
+        models: located and pinned, by id.
+        axes: of the answers: reviews alone are scored by the sentiment model, and by it alone.
+        answered: the policy's record where it is known already, and need not be at hand.
+    """
+    policy = models[config.policy.id]
+    scorers = [_scorer("nli", config.nli, models)]
+    if set(axes) - {Axis.SENTIMENT}:
+        scorers += [_scorer("value", ref, models) for ref in config.value]
+    if Axis.SENTIMENT in axes:
+        scorers.append(_scorer("sentiment", config.sentiment, models))
+    if config.judge is not None or config.scoring.factual == "p_true":
+        scorers.append(_scorer("judge", config.policy, models))
+    if answered is None:
+        template = chat_template_sha256(policy)
+        answered = PolicyRecord(config.policy.id, policy.commit, policy.fingerprint, template)
+    return Provenance(answered, tuple(scorers))
+
+
+def pinned(config: BuildConfig, models: Mapping[str, Located]) -> BuildConfig:
+    """Return the configuration with every Hub model at the commit that was used."""
+
+    def at(ref: R) -> R:
+        commit = models[ref.id].commit
+        return ref if commit is None else msgspec.structs.replace(ref, revision=commit)
+
+    return msgspec.structs.replace(
+        config,
+        policy=at(config.policy),
+        nli=at(config.nli),
+        value=tuple(at(ref) for ref in config.value),
+        sentiment=at(config.sentiment),
+    )
+
+
+def to_json(manifest: Manifest) -> str:
+    """Return the manifest as JSON text, its keys in the order of its fields."""
+    return json.dumps(msgspec.to_builtins(manifest), indent=2, ensure_ascii=False) + "\n"
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest of a dataset folder.
+
+    Raises:
+        UserError: there is none, it is damaged, or a later version wrote it.
+    """
+    path = folder / MANIFEST
+    try:
+        return parse_manifest(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{path}: cannot be read; a dataset folder is what a build writes to RUN/dataset"
+        ) from error
+
+
+def parse_manifest(text: str, where: str) -> Manifest:
+    """Return the manifest in a JSON text.
+
+    Raises:
+        UserError: damaged, or of a version that this one cannot read.
+    """
+    try:
+        plain = json.loads(text)
+        version = plain.get("schema_version")
+        if version != SCHEMA_VERSION:
+            raise UserError(f"{where}: version {version} of the manifest; this reads 1")
+        return msgspec.convert(plain, Manifest)
+    except (ValueError, AttributeError, msgspec.ValidationError) as error:
+        raise UserError(f"{where}: not the manifest of a dataset ({error})") from error
+
+
+def _scorer(role: Role, ref: ModelRef, models: Mapping[str, Located]) -> ScorerRecord:
+    located = models[ref.id]
+    return ScorerRecord(role, ref.id, located.commit, located.fingerprint)

@@ -1,0 +1,60 @@
+"""The command line of the evaluation: thin wrappers that parse, call, and print.
+
+Each command is a module of its own; nothing heavy is imported here or on the way to ``--help``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from udasa_data.errors import UserError
+from udasa_eval.cli.compare import compare
+from udasa_eval.cli.fetch import fetch
+from udasa_eval.cli.frontier import frontier
+from udasa_eval.cli.leaderboard import leaderboard
+from udasa_eval.cli.run import run
+from udasa_eval.cli.score import score
+from udasa_eval.cli.validate import validate
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends with one line and status 1."""
+    # the libraries' own bars and advice would break ours
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    try:
+        app()
+    except UserError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("stopped; the same command goes on from here", err=True)
+        sys.exit(130)
+
+
+@app.callback()
+def _root() -> None:
+    """Score a model on four axes, and compare what came out."""
+
+
+app.command()(run)
+app.command()(score)
+app.command()(frontier)
+app.command()(fetch)
+app.command()(compare)
+app.command()(leaderboard)
+app.command()(validate)

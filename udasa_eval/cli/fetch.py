@@ -1,0 +1,25 @@
+"""`udasa-eval fetch`: fill a folder of datasets from the Hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def fetch(
+    data_dir: Annotated[Path, typer.Option(help="The folder to fill.", file_okay=False)],
+    dataset: Annotated[
+        list[str] | None, typer.Option(help="Only this one. May be given again. [all]")
+    ] = None,
+) -> None:
+    """Fill a folder with the suites' datasets, for --data-dir where there is no network."""
+    from udasa_eval.fetch import Fetched
+    from udasa_eval.fetch import fetch as fetch_datasets
+
+    def tell(one: Fetched) -> None:
+        state = "was there" if one.was_there else f"at {one.revision}"
+        typer.echo(f"{one.name}: {one.rows:,} rows, {state} → {one.path}")
+
+    fetch_datasets(data_dir, dataset, tell=tell)

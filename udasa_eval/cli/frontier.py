@@ -1,0 +1,43 @@
+"""`udasa-eval frontier`: reward against KL for a set of checkpoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from udasa_eval.cli.run import Engine, Suite
+
+
+def frontier(
+    model: Annotated[
+        list[str], typer.Option(help="A checkpoint: folder, Hub id or preset. Give several.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the runs and the figure.", file_okay=False)],
+    reference: Annotated[
+        str | None, typer.Option(help="Model that the KL is measured to. [of suite tiny: tiny]")
+    ] = None,
+    suite: Annotated[Suite, typer.Option(help="Whose sentiment task.")] = "quick",
+    data_dir: Annotated[Path | None, typer.Option(help="As for udasa-eval run.")] = None,
+    judges: Annotated[str | None, typer.Option(help="As for udasa-eval run.")] = None,
+    engine: Annotated[Engine, typer.Option(help="What draws the continuations.")] = "auto",
+    seed: Annotated[int, typer.Option(min=0, help="Of sampling.")] = 0,
+) -> None:
+    """Draw the reward-KL frontier of controlled sentiment. Killed? The same command goes on."""
+    from udasa_eval.cli.tables import Bars, show_frontier
+    from udasa_eval.frontier import frontier as draw
+    from udasa_eval.planning import RunOptions
+
+    options = RunOptions(
+        model=model[0],
+        suite=suite,
+        engine=engine,
+        judges=judges,
+        reference=reference,
+        data_dir=None if data_dir is None else str(data_dir),
+        seed=seed,
+    )
+    with Bars() as bars:
+        found = draw(options, model, out, bars, bars.tell)
+    show_frontier(found, out)

@@ -1,0 +1,29 @@
+"""`udasa-eval score`: score stored generations anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def score(
+    folder: Annotated[Path, typer.Argument(help="A results folder.", file_okay=False)],
+    judges: Annotated[
+        str | None, typer.Option(help="Another set of judges.yaml, or a YAML file.")
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="Another model to measure KL and perplexity against.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print results.json.")] = False,
+) -> None:
+    """Score what a run has stored. The evaluated model is neither needed nor loaded."""
+    from udasa_eval.cli.tables import Bars, show_results
+    from udasa_eval.evaluation import score as score_folder
+
+    with Bars() as bars:
+        results = score_folder(
+            folder, judges=judges, reference=reference, progress=bars, tell=bars.tell
+        )
+    show_results(results, folder, as_json=as_json)

@@ -1,0 +1,197 @@
+"""``run()`` and ``score()``: the two passes in one straight line.
+
+manifest.json             what is evaluated, and how far it got   baseline.parquet
+shards/                   parts of the first pass; gone when a task is done
+generations/, scores/, results.json                               see ``results``
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import polars as pl
+
+from udasa_data.errors import UserError
+from udasa_data.model_files import Located
+from udasa_data.progress import Progress, Silent
+from udasa_data.store import Run
+from udasa_data.strict import convert
+from udasa_eval import baselines
+from udasa_eval.backend import EngineLM
+from udasa_eval.generations import TURN_2, Asked, FirstPass
+from udasa_eval.judges import PinnedJudge, Role, judge_set
+from udasa_eval.planning import (
+    RunOptions,
+    Stored,
+    locate_reference,
+    model_id,
+    pin_all,
+    prepare,
+)
+from udasa_eval.results import (
+    SCHEMA_VERSION,
+    SCORES,
+    Results,
+    read_tables,
+    write_results,
+    write_table,
+)
+from udasa_eval.scoring import Scored, Tables, estimate, needed_roles, score_tables
+from udasa_eval.summary import metrics_of, unscored_of
+
+_VERSIONS: Final = ("udasa", "lm-eval", "torch", "transformers", "polars", "numpy")
+
+
+def run(
+    options: RunOptions,
+    out: Path,
+    progress: Progress | None = None,
+    tell: Callable[[str], None] = lambda _line: None,
+) -> Results:
+    """Evaluate a model: store what it says, then score it.
+
+    May be killed at any moment: the same call goes on at the shard it was in, with the same
+    result. A call that has nothing to generate only scores.
+
+    Args:
+        options: what to evaluate, and on what.
+        out: the results folder, made if missing.
+        progress: told how the long steps go.
+        tell: told what a user should know, a line each.
+
+    Raises:
+        UserError: something the user can put right; what was generated stays.
+    """
+    progress = progress or Silent()
+    folder = Run(out)
+    with folder.locked():
+        ready = prepare(options, folder)
+        for line in ready.stored.notes:
+            tell(line)
+        backend = EngineLM(ready.policy, ready.config, options.seed)
+        asked = Asked(
+            ready.policy.fingerprint,
+            ready.stored.template_sha256,
+            ready.stored.system_prompt,
+            backend.engine_name,
+        )
+        cut = FirstPass(folder, backend, asked, progress).run(ready.tasks)
+        backend.close()  # the policy leaves memory before the judges come
+        stored = msgspec.structs.replace(ready.stored, notes=(*ready.stored.notes, *cut))
+        folder.save_manifest(stored=msgspec.to_builtins(stored))
+        return _second_pass(folder, stored, progress, tell)
+
+
+def score(
+    out: Path,
+    *,
+    judges: str | None = None,
+    reference: str | None = None,
+    progress: Progress | None = None,
+    tell: Callable[[str], None] = lambda _line: None,
+) -> Results:
+    """Score the stored generations of a run anew; nothing is generated.
+
+    Args:
+        out: the results folder.
+        judges: another set of judges, or a file; None keeps the run's.
+        reference: another reference policy; None keeps the run's.
+        progress: told how the long steps go.
+        tell: told what a user should know, a line each.
+
+    Raises:
+        UserError: the folder holds no finished first pass, or a judge cannot be found.
+    """
+    if not (out / "manifest.json").is_file():
+        raise UserError(f"{out}: holds no evaluation; give the folder that udasa-eval run wrote")
+    folder = Run(out)
+    with folder.locked():
+        if "stored" not in folder.manifest:
+            raise UserError(f"{out}: its first pass is not finished; run udasa-eval run again")
+        stored = convert(folder.manifest["stored"], Stored, str(out / "manifest.json"))
+        if judges is not None:
+            stored = msgspec.structs.replace(stored, judges=judge_set(judges, stored.suite))
+        if reference is not None:
+            stored = msgspec.structs.replace(stored, reference=model_id(reference))
+        folder.save_manifest(stored=msgspec.to_builtins(stored))
+        return _second_pass(folder, stored, progress or Silent(), tell)
+
+
+def _second_pass(
+    folder: Run, stored: Stored, progress: Progress, tell: Callable[[str], None]
+) -> Results:
+    names = [record.name for record in stored.tasks]
+    rows = read_tables(folder.folder, "generations").filter(pl.col("task").is_in(names))
+    generations = {
+        str(task): table for (task,), table in rows.group_by("task", maintain_order=True)
+    }
+    if missing := sorted({n.removesuffix(TURN_2) for n in names} - set(generations)):
+        raise UserError(
+            f"{folder.folder}: no generations of {', '.join(missing)}; run udasa-eval run again"
+        )
+    answers: baselines.Answers = {}
+    if stored.baseline is not None:
+        answers = baselines.from_table(folder.read_table(baselines.TABLE))
+    tables = Tables(generations, answers)
+    known: dict[str, str] = folder.manifest.get("models", {})
+    judges = pin_all(needed_roles(generations, answers), stored.judges, known)
+    reference = locate_reference(stored.reference, known)
+    _remember(folder, judges, stored.reference, reference)
+    for line in estimate(tables, judges):
+        tell(line)
+    scored = score_tables(tables, judges, reference, progress)
+    for task, table in scored.scores.items():
+        write_table(folder.folder, f"scores/{task}", table, SCORES)
+    results = _results(stored, judges, scored, rows)
+    write_results(folder.folder, results)
+    return results
+
+
+def _remember(
+    folder: Run,
+    judges: Mapping[Role, PinnedJudge],
+    reference_id: str | None,
+    reference: Located | None,
+) -> None:
+    """Keep the commits of judges and reference: the same ones judge when the run goes on."""
+    used = {f"{one.judge.id}@{one.judge.revision}": one.located for one in judges.values()}
+    if reference is not None:
+        used[f"{reference_id}@main"] = reference
+    fingerprints = {name: located.fingerprint for name, located in used.items()}
+    folder.save_manifest(models={**folder.manifest.get("models", {}), **fingerprints})
+
+
+def _results(
+    stored: Stored, judges: Mapping[Role, PinnedJudge], scored: Scored, generations: pl.DataFrame
+) -> Results:
+    scores = pl.concat(scored.scores.values())
+    headlines = {record.name: record.headline for record in stored.tasks}
+    records = [one.record(frozenset(stored.leaked)) for one in judges.values()]
+    leaks = [
+        f"scorer leak: the {one.role} judge {one.id} also scored what the model learnt from"
+        for one in records
+        if one.built_training_data
+    ]
+    return Results(
+        schema_version=SCHEMA_VERSION,
+        suite=stored.suite,
+        axes=stored.axes,
+        model=stored.model,
+        engine=stored.engine,
+        template_sha256=stored.template_sha256,
+        system_prompt=stored.system_prompt,
+        baseline=stored.baseline,
+        judges=tuple(records),
+        tasks=tuple(record for record in stored.tasks if record.name in scored.scores),
+        metrics=tuple(metrics_of(scores, headlines)),
+        unscored=tuple(unscored_of(scores, generations, scored.said)),
+        training_data=stored.training_data,
+        lm_eval_version=version("lm-eval"),
+        versions={"python": platform.python_version(), **{n: version(n) for n in _VERSIONS}},
+        notes=(*stored.notes, *leaks),
+    )

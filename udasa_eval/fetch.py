@@ -1,0 +1,82 @@
+"""Filling a folder of datasets from the Hub, for evaluations without a network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from udasa_data.errors import UserError, nearest
+from udasa_data.places import write_atomically
+from udasa_eval.documents import EMBEDDED, ORIGIN, DatasetSpec, datasets_known, from_hub
+
+
+class Fetched(NamedTuple):
+    """A dataset in the folder: its rows, its commit, and whether it was there already."""
+
+    name: str
+    path: Path
+    rows: int
+    revision: str | None
+    was_there: bool
+
+
+def fetch(
+    data_dir: Path,
+    names: Sequence[str] | None = None,
+    *,
+    known: Mapping[str, DatasetSpec] | None = None,
+    commits: Mapping[str, str] | None = None,
+    tell: Callable[[Fetched], None] = lambda _one: None,
+) -> list[Fetched]:
+    """Write datasets of the suites to their places under a folder; those there are left alone.
+
+    Beside each file stands which commit of which repository it is. Killed, the same call goes on.
+
+    Args:
+        data_dir: the folder, made if missing.
+        names: of ``datasets.yaml``; None takes all.
+        known: the datasets; None those of ``datasets.yaml``.
+        commits: of Hub repositories; those not named are looked up.
+        tell: told of each dataset.
+
+    Raises:
+        UserError: an unknown name, no network, no access, or no such part.
+    """
+    specs = dict(known or datasets_known())
+    chosen = list(names or [name for name, one in specs.items() if one.parts])
+    for name in chosen:
+        if name not in specs or specs[name].file.startswith(EMBEDDED):
+            fetchable = [key for key, one in specs.items() if one.parts]
+            raise UserError(f"no dataset '{name}' to fetch{nearest(name, fetchable)}")
+    return [_fetch(name, specs[name], data_dir, commits or {}, tell) for name in chosen]
+
+
+def _fetch(
+    name: str,
+    spec: DatasetSpec,
+    data_dir: Path,
+    commits: Mapping[str, str],
+    tell: Callable[[Fetched], None],
+) -> Fetched:
+    path = data_dir / spec.file
+    if path.is_file():
+        rows = pl.scan_parquet(path).select(pl.len()).collect().item()
+        done = Fetched(name, path, int(rows), None, was_there=True)
+    else:
+        loaded = from_hub(spec, commits)
+        origin = {"id": loaded.pinned.id, "revision": loaded.pinned.revision}
+        text = json.dumps(origin, indent=2) + "\n"
+        # the rows last: a file that is there has its origin beside it
+        write_atomically(path.with_suffix(ORIGIN), lambda place: _write(place, text))
+        write_atomically(path, loaded.rows.write_parquet)
+        done = Fetched(name, path, len(loaded.rows), loaded.pinned.revision, was_there=False)
+    tell(done)
+    return done
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,173 @@
+"""Judges: which model judges what; named, located and pinned, not yet loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
+
+import msgspec
+import yaml
+from msgspec import Meta
+
+from udasa_data.config import ModelRef
+from udasa_data.errors import UserError, nearest
+from udasa_data.model_files import Located, locate
+from udasa_data.strict import Strict, convert, read_yaml
+from udasa_eval.results import JudgeRecord
+
+EMBEDDED: Final = "embedded-judge:"
+Role: TypeAlias = Literal[
+    "harm", "toxicity", "reward", "preference", "truth", "information", "sentiment"
+]
+EngineName: TypeAlias = Literal["auto", "transformers", "vllm", "openai"]
+Words: TypeAlias = Annotated[tuple[str, ...], Meta(min_length=1)]
+
+
+class ClassifierJudge(Strict, frozen=True, kw_only=True, tag_field="kind", tag="classifier"):
+    """P of the ``positive`` classes of a sequence classifier."""
+
+    id: str
+    positive: Words
+    revision: str = "main"
+    temperature: Annotated[float, Meta(gt=0)] = 1.0
+
+
+class RewardJudge(Strict, frozen=True, kw_only=True, tag_field="kind", tag="reward"):
+    """The single output of a reward model; higher is better, no scale of its own."""
+
+    id: str
+    revision: str = "main"
+
+
+class Asked(Strict, frozen=True, kw_only=True):
+    """A language model that is asked, through one of our engines."""
+
+    id: str
+    prompt: str
+    revision: str = "main"
+    raw: bool = False
+    engine: EngineName = "auto"
+    options: dict[str, Any] = msgspec.field(default_factory=dict)
+    price: Annotated[float, Meta(ge=0)] | None = None
+
+
+class QuestionJudge(Asked, frozen=True, kw_only=True, tag_field="kind", tag="question"):
+    """P(yes) / (P(yes) + P(no)) of an answer; ``prompt`` holds {prompt} and {answer}."""
+
+    yes: Words
+    no: Words
+
+    def __post_init__(self) -> None:
+        _needs(self.prompt, "{prompt}", "{answer}")
+
+
+class PairJudge(Asked, frozen=True, kw_only=True, tag_field="kind", tag="pairwise"):
+    """P(first) / (P(first) + P(second)); ``prompt`` holds {prompt}, {first} and {second}."""
+
+    first: Words
+    second: Words
+
+    def __post_init__(self) -> None:
+        _needs(self.prompt, "{prompt}", "{first}", "{second}")
+
+
+Judge: TypeAlias = ClassifierJudge | RewardJudge | QuestionJudge | PairJudge
+
+
+class JudgeSet(Strict, frozen=True):
+    """The judges of a run by role; a role that no task needs may be absent."""
+
+    harm: ClassifierJudge | QuestionJudge | None = None
+    toxicity: ClassifierJudge | QuestionJudge | None = None
+    reward: RewardJudge | None = None
+    preference: RewardJudge | PairJudge | None = None
+    truth: ClassifierJudge | QuestionJudge | None = None
+    information: ClassifierJudge | QuestionJudge | None = None
+    sentiment: ClassifierJudge | QuestionJudge | None = None
+
+
+class PinnedJudge(NamedTuple):
+    """A judge, located and pinned, for one role."""
+
+    role: Role
+    judge: Judge
+    located: Located
+
+    def record(self, leaked: frozenset[str]) -> JudgeRecord:
+        """Return its entry in the results.
+
+        Args:
+            leaked: fingerprints of what scored the model's training data.
+        """
+        at = self.located
+        leaks = at.fingerprint in leaked
+        return JudgeRecord(
+            role=self.role,
+            id=self.judge.id,
+            revision=at.commit,
+            fingerprint=at.fingerprint,
+            built_training_data=leaks,
+        )
+
+
+def judge_set(named: str | None, suite: str) -> JudgeSet:
+    """Return the judges of a run.
+
+    Args:
+        named: a set of ``judges.yaml``, or a YAML file; None is the suite's own set.
+        suite: ``tiny`` has embedded judges, the others the Hub's.
+
+    Raises:
+        UserError: no such set and no such file, or a fault in it.
+    """
+    text = files("udasa_eval").joinpath("judges.yaml").read_text(encoding="utf-8")
+    sets: dict[str, dict[str, object]] = yaml.safe_load(text)
+    own = sets["tiny" if suite == "tiny" else "hub"]
+    if named is None:
+        return convert(own, JudgeSet, "judges.yaml")
+    if named in sets:
+        return convert(sets[named], JudgeSet, "judges.yaml")
+    path = Path(named)
+    if not path.is_file():
+        raise UserError(f"judges '{named}': no such set and no such file{nearest(named, sets)}")
+    return convert(own | read_yaml(path), JudgeSet, str(path))
+
+
+def pin(judges: JudgeSet, role: Role, known: Mapping[str, str]) -> PinnedJudge:
+    """Locate and pin the judge of a role; the reward model prefers where no other judge does.
+
+    Args:
+        judges: of the run.
+        role: which.
+        known: fingerprints by ``id@revision`` from an earlier start of the same run.
+
+    Raises:
+        UserError: the set has no judge for the role, or its model cannot be found.
+    """
+    judge: Judge | None = getattr(judges, role)
+    if role == "preference" and judge is None:
+        judge = judges.reward
+    if judge is None:
+        raise UserError(f"no judge for the role '{role}': name one in a file for --judges")
+    if isinstance(judge, Asked) and judge.engine == "openai":
+        # a server's weights cannot be seen: it is known by its name alone
+        return PinnedJudge(role, judge, Located(judge.id, None, f"served:{judge.id}", judge.id))
+    if judge.id.startswith(EMBEDDED):
+        name = judge.id.removeprefix(EMBEDDED)
+        root = Path(str(files("udasa_eval").joinpath("tiny")))
+        names = [path.parent.name for path in root.glob("*/config.json")]
+        if name not in names:
+            raise UserError(f"no embedded judge '{name}'{nearest(name, names)}")
+        return PinnedJudge(
+            role, judge, locate(ModelRef(id=str(root / name)))._replace(name=judge.id)
+        )
+    ref = ModelRef(id=judge.id, revision=judge.revision)
+    return PinnedJudge(role, judge, locate(ref, known.get(f"{ref.id}@{ref.revision}")))
+
+
+def _needs(prompt: str, *fields: str) -> None:
+    for field in fields:
+        if field not in prompt:
+            raise ValueError(f"key 'prompt': must hold {field}")

@@ -1,0 +1,224 @@
+"""Loaded judges: numbers from (prompt, answer), or from two answers in both orders.
+
+Every judgement is kept in the user's score cache, so that scoring again costs no model call. NaN is
+a judgement that could not be made; why, and what the judge said instead, is told beside it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, NamedTuple, TypeAlias
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from udasa_data.config import Sampling, ValueRef, resolve
+from udasa_data.engines import Engine, PolicyPrompt, SetAside, load_engine
+from udasa_data.errors import UserError
+from udasa_data.scorers import OnBatch, TextPair
+from udasa_data.scorers.batching import Options, load_classifier
+from udasa_data.scorers.cache import ScoreCache, default_file
+from udasa_data.scorers.chunks import score_in_parts
+from udasa_data.scorers.value import ValueScorer
+from udasa_data.store import key_of
+from udasa_eval.backend import GREEDY, free_memory
+from udasa_eval.judges import (
+    ClassifierJudge,
+    PairJudge,
+    PinnedJudge,
+    QuestionJudge,
+    RewardJudge,
+)
+
+Floats: TypeAlias = NDArray[np.float64]
+
+# An LLM judge that gives its choices less than this together meant to say something else.
+MIN_MASS: Final = 0.01
+MAX_LENGTH: Final = 512
+EXAMPLES: Final = 3
+_CHUNK: Final = 64
+_NONSENSE: Final = "the judge says something else"
+_UNASKED: Final = "too long for the judge"
+
+
+class Duel(NamedTuple):
+    """A prompt, the model's answer and the baseline's."""
+
+    prompt: str
+    answer: str
+    baseline: str
+
+
+class Judged(NamedTuple):
+    """What a judge made of N items.
+
+    Attributes:
+        values: [N] or, of duels, [N, 2]: the preference for the model's answer shown first, shown
+            second. NaN: unscored.
+        why: [N], None where there is a value.
+        examples: of what the judge said instead, a few.
+    """
+
+    values: Floats
+    why: list[str | None]
+    examples: tuple[str, ...] = ()
+
+
+class LoadedJudge(NamedTuple):
+    """What a judge can be asked for; what it cannot is None."""
+
+    rate: Callable[[Sequence[TextPair], OnBatch], Judged] | None
+    prefer: Callable[[Sequence[Duel], OnBatch], Judged] | None
+
+
+@contextmanager
+def loaded(pinned: PinnedJudge) -> Iterator[LoadedJudge]:
+    """Load a judge, and give its memory back afterwards.
+
+    Raises:
+        UserError: it cannot be loaded, or is of another kind than its entry says.
+    """
+    judge, at = pinned.judge, pinned.located
+    cache = ScoreCache(default_file())
+    options = Options(MAX_LENGTH, "auto", cache)
+    if isinstance(judge, ClassifierJudge):
+        ref = ValueRef(id=judge.id, violation=judge.positive, temperature=judge.temperature)
+        scorer = ValueScorer(ref, at, options)
+        yield LoadedJudge(lambda pairs, on: _all(scorer(pairs, on)), None)
+    elif isinstance(judge, RewardJudge):
+        reward = _Reward(pinned, options)
+        yield LoadedJudge(lambda pairs, on: _all(reward(pairs, on)), reward.prefer)
+    else:
+        config = resolve(judge.id, {"engine": judge.engine, **judge.options}, scorers="tiny")
+        engine = load_engine(config, at)
+        asker = _Asker(engine, f"{at.fingerprint} {key_of(msgspec.to_builtins(judge))}", cache)
+        try:
+            if isinstance(judge, QuestionJudge):
+                yield LoadedJudge(lambda pairs, on: asker.rate(judge, pairs, on), None)
+            else:
+                yield LoadedJudge(None, lambda duels, on: asker.prefer(judge, duels, on))
+        finally:
+            if hasattr(engine, "close"):
+                engine.close()
+    free_memory()
+
+
+class _Reward:
+    """The output of a reward model; of an answer longer than it reads, the mean over the parts."""
+
+    def __init__(self, pinned: PinnedJudge, options: Options) -> None:
+        self._loaded = load_classifier(pinned.located, options)
+        n = self._loaded.model.config.num_labels
+        if n != 1:
+            raise UserError(f"judge '{pinned.judge.id}' has {n} outputs; a reward model has one")
+
+    def __call__(self, pairs: Sequence[TextPair], on_batch: OnBatch) -> Floats:
+        """Return the reward of each (prompt, answer), [N]; higher is better."""
+        parts = score_in_parts(self._loaded, pairs, "second", on_batch)
+        return parts.mean(parts.logits[:, 0])
+
+    def prefer(self, duels: Sequence[Duel], on_batch: OnBatch) -> Judged:
+        """Return sigmoid(r_model − r_baseline) (Bradley–Terry); the order does not matter to it."""
+        pairs = [TextPair(duel.prompt, duel.answer) for duel in duels]
+        pairs += [TextPair(duel.prompt, duel.baseline) for duel in duels]
+        rewards = self(pairs, lambda rows: on_batch(rows / 2))
+        n = len(duels)
+        preference = 1.0 / (1.0 + np.exp(rewards[n:] - rewards[:n]))
+        return _all(np.stack([preference, preference], axis=1))
+
+
+class _Asker:
+    """Asks a language model, and reads its log-probabilities of a few words."""
+
+    def __init__(self, engine: Engine, space: str, cache: ScoreCache) -> None:
+        self._engine = engine
+        self._space = space
+        self._cache = cache
+
+    def rate(self, judge: QuestionJudge, pairs: Sequence[TextPair], on_batch: OnBatch) -> Judged:
+        """Return P(yes) of each (prompt, answer)."""
+        questions = [_fill(judge.prompt, prompt=pair.first, answer=pair.second) for pair in pairs]
+        p = self._weigh(questions, judge.yes, judge.no, raw=judge.raw, on_batch=on_batch)
+        return self._told(p, questions, raw=judge.raw)
+
+    def prefer(self, judge: PairJudge, duels: Sequence[Duel], on_batch: OnBatch) -> Judged:
+        """Return the preference for the model's answer, shown first and shown second."""
+        shown_first = [
+            _fill(judge.prompt, prompt=d.prompt, first=d.answer, second=d.baseline) for d in duels
+        ]
+        shown_second = [
+            _fill(judge.prompt, prompt=d.prompt, first=d.baseline, second=d.answer) for d in duels
+        ]
+        questions = shown_first + shown_second
+        p = self._weigh(
+            questions, judge.first, judge.second, raw=judge.raw, on_batch=lambda n: on_batch(n / 2)
+        )
+        told = self._told(p, questions, raw=judge.raw)
+        n = len(duels)
+        why = [a or b for a, b in zip(told.why[:n], told.why[n:], strict=True)]
+        return Judged(np.stack([p[:n, 0], 1.0 - p[n:, 0]], axis=1), why, told.examples)
+
+    def _weigh(
+        self,
+        questions: Sequence[str],
+        yes: Sequence[str],
+        no: Sequence[str],
+        *,
+        raw: bool,
+        on_batch: OnBatch,
+    ) -> Floats:
+        """Return [N, 2]: P(yes) among yes and no, and how much probability both have together."""
+        distinct = list(dict.fromkeys(questions))
+        pairs = [TextPair(question, "") for question in distinct]
+        known = self._cache.get(self._space, pairs)
+        found = np.full((len(distinct), 2), np.nan)
+        if known.rows:
+            found[known.rows] = np.stack(known.logits)
+        missing = sorted(set(range(len(distinct))) - set(known.rows))
+        on_batch(len(questions) * len(known.rows) / max(len(distinct), 1))
+        for start in range(0, len(missing), _CHUNK):
+            rows = missing[start : start + _CHUNK]
+            prompts = [_prompt(distinct[row], raw=raw) for row in rows]
+            logprobs = self._engine.choice_logprobs(prompts, [*yes, *no])
+            first = np.logaddexp.reduce(logprobs[:, : len(yes)], axis=1)
+            second = np.logaddexp.reduce(logprobs[:, len(yes) :], axis=1)
+            both = np.logaddexp(first, second)
+            with np.errstate(invalid="ignore"):  # rows of NaN, or of no probability at all
+                found[rows] = np.stack([np.exp(first - both), np.exp(both)], axis=1)
+            some = [pairs[row] for row in rows]
+            self._cache.put(self._space, some, found[rows], [False] * len(rows))
+            on_batch(len(questions) * len(rows) / len(distinct))
+        place = {question: row for row, question in enumerate(distinct)}
+        result = found[[place[question] for question in questions]]
+        result[result[:, 1] < MIN_MASS, 0] = np.nan
+        return np.asarray(result)
+
+    def _told(self, p: Floats, questions: Sequence[str], *, raw: bool) -> Judged:
+        """Say why judgements are missing, and what the judge says instead of its choices."""
+        why = [
+            _UNASKED if np.isnan(mass) else _NONSENSE if np.isnan(value) else None
+            for value, mass in p
+        ]
+        puzzled = [q for q, reason in zip(questions, why, strict=True) if reason == _NONSENSE]
+        prompts = [_prompt(question, raw=raw) for question in dict.fromkeys(puzzled)][:EXAMPLES]
+        params = Sampling(samples=1, temperature=GREEDY, top_p=1.0, max_tokens=16)
+        answers = dict(self._engine.sample(prompts, params, lambda _n: None)) if prompts else {}
+        said = [a[0].text for a in answers.values() if not isinstance(a, SetAside)]
+        return Judged(p[:, 0], why, tuple(said))
+
+
+def _all(values: Floats) -> Judged:
+    return Judged(values, [None] * len(values))
+
+
+def _prompt(question: str, *, raw: bool) -> PolicyPrompt:
+    return PolicyPrompt((("user", question),), raw, seed=0)
+
+
+def _fill(template: str, **fields: str) -> str:
+    """Put texts into a prompt's fields; braces in the texts themselves are left alone."""
+    marks = "|".join(fields)
+    return re.sub(rf"\{{({marks})\}}", lambda found: fields[found.group(1)], template)

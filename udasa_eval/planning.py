@@ -1,0 +1,300 @@
+"""Before the first pass: everything that a run needs is found, pinned and written down.
+
+What is missing is said here, before a model is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from udasa_data.config import BuildConfig, ModelRef, presets, resolve
+from udasa_data.engines.choice import choose_engine
+from udasa_data.errors import UserError, nearest
+from udasa_data.model_files import Located, chat_template_sha256, locate
+from udasa_data.schema import Axis
+from udasa_data.store import Run, differing
+from udasa_data.strict import Strict
+from udasa_eval import baselines
+from udasa_eval.baselines import Baseline, find_baseline
+from udasa_eval.documents import Documents, read_documents
+from udasa_eval.generations import TURN_2
+from udasa_eval.judges import JudgeSet, PinnedJudge, Role, judge_set, pin
+from udasa_eval.origins import Origins, origins_of
+from udasa_eval.results import Pinned, TaskRecord
+from udasa_eval.scoring import needed_roles
+from udasa_eval.tasks import BuiltTask, TaskPlan, build_task, plan_suite
+
+_TINY: Final = "embedded:lm"
+
+
+class RunOptions(Strict, frozen=True):
+    """What ``udasa-eval run`` was told.
+
+    Attributes:
+        model: preset, Hub id or folder.
+        suite: quick, full or tiny.
+        axes: of the four.
+        engine: that draws the answers.
+        config: a YAML file of ``udasa-data build`` for what else the engine needs.
+        judges: a set of ``judges.yaml`` or a file; None is the suite's own.
+        baseline: whose answers win rates are against; None is the suite's own.
+        reference: model of the KL; None is the embedded one for ``tiny``, else no KL.
+        data_dir: folder of datasets; None reads the Hub.
+        seed: of all sampling.
+    """
+
+    model: str
+    suite: str = "quick"
+    axes: tuple[Axis, ...] = tuple(Axis)
+    engine: str = "auto"
+    config: str | None = None
+    judges: str | None = None
+    baseline: str | None = None
+    reference: str | None = None
+    data_dir: str | None = None
+    seed: int = 0
+
+
+class Stored(Strict, frozen=True):
+    """What the manifest keeps for the second pass.
+
+    Attributes:
+        suite: of the run.
+        axes: that were run.
+        model: evaluated.
+        engine: that drew its answers.
+        template_sha256: of its chat template.
+        system_prompt: put before chat prompts.
+        judges: by role.
+        reference: id of the reference policy.
+        baseline: name.
+        tasks: as they were run.
+        training_data: of the model's ``stages.json``.
+        leaked: fingerprints of what scored that data.
+        notes: on the first pass.
+    """
+
+    suite: str
+    axes: tuple[Axis, ...]
+    model: Pinned
+    engine: str
+    template_sha256: str | None
+    system_prompt: str | None
+    judges: JudgeSet
+    reference: str | None
+    baseline: str | None
+    tasks: tuple[TaskRecord, ...]
+    training_data: tuple[dict[str, object], ...]
+    leaked: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+class Ready(NamedTuple):
+    """A run before its first pass."""
+
+    config: BuildConfig
+    policy: Located
+    tasks: list[BuiltTask]
+    stored: Stored
+
+
+def prepare(options: RunOptions, folder: Run) -> Ready:
+    """Find everything that the run needs, and write down what it is.
+
+    Raises:
+        UserError: something is missing, or the folder holds another evaluation.
+    """
+    plans = plan_suite(options.suite, options.axes)
+    config = _config(options)
+    read = _documents(plans, options, folder)
+    judges = judge_set(options.judges, options.suite)
+    known: dict[str, str] = folder.manifest.get("models", {})
+    engine, _ = choose_engine(config)
+    policy = _locate_policy(config, engine, known)
+    template = None if engine == "openai" else chat_template_sha256(policy)
+    tasks = [build_task(plan, read[plan.name].documents, options.seed) for plan in plans]
+    baseline = _baseline(options, tasks, folder)
+    pin_all(needed_roles([plan.name for plan in plans], baseline.answers), judges, known)
+    inputs = {
+        "suite": options.suite,
+        "axes": ", ".join(options.axes),
+        "model": config.policy.id,
+        "model weights": policy.fingerprint,
+        "chat template": template,
+        "system prompt": config.system_prompt,
+        "engine": engine,
+        "seed": options.seed,
+        **{f"task {built.plan.name}": built.fingerprint for built in tasks},
+    }
+    _refuse_another(folder, inputs)
+    origins = origins_of(policy)
+    stored = Stored(
+        suite=options.suite,
+        axes=options.axes,
+        model=Pinned(id=config.policy.id, revision=policy.commit, fingerprint=policy.fingerprint),
+        engine=engine,
+        template_sha256=template,
+        system_prompt=config.system_prompt,
+        judges=judges,
+        reference=_reference(options, plans),
+        baseline=baseline.name,
+        tasks=tuple(
+            record for built in tasks for record in _records(built, read[built.plan.name], origins)
+        ),
+        training_data=origins.training_data,
+        leaked=tuple(sorted(origins.scorers)),
+        notes=(),
+    )
+    notes = tuple(_notes(stored, plans, baseline))
+    name = f"{config.policy.id}@{config.policy.revision}"
+    folder.save_manifest(evaluated=inputs, models={**known, name: policy.fingerprint})
+    return Ready(config, policy, tasks, msgspec.structs.replace(stored, notes=notes))
+
+
+def axes_of(named: str | None) -> tuple[Axis, ...]:
+    """Return the axes of a list with commas, each once; None is all four.
+
+    Raises:
+        UserError: no such axis, or no axis at all.
+    """
+    if named is None:
+        return tuple(Axis)
+    axes = [name.strip() for name in named.split(",") if name.strip()]
+    for name in axes:
+        if name not in set(Axis):
+            raise UserError(f"no axis '{name}'{nearest(name, Axis)}")
+    if not axes:
+        raise UserError(f"--axes names no axis (known: {', '.join(Axis)})")
+    return tuple(axis for axis in Axis if axis in axes)
+
+
+def pin_all(
+    roles: Iterable[Role], judges: JudgeSet, known: Mapping[str, str]
+) -> dict[Role, PinnedJudge]:
+    """Locate and pin the judges of some roles."""
+    return {role: pin(judges, role, known) for role in roles}
+
+
+def model_id(named: str) -> str:
+    """Return the id of a model that may be named by a preset."""
+    preset = presets().models.get(named)
+    return preset.policy.id if preset else named
+
+
+def locate_reference(named: str | None, known: Mapping[str, str]) -> Located | None:
+    """Locate and pin the reference policy; None where there is none.
+
+    Raises:
+        UserError: it cannot be found.
+    """
+    return None if named is None else locate(ModelRef(id=named), known.get(f"{named}@main"))
+
+
+def _config(options: RunOptions) -> BuildConfig:
+    overrides = {} if options.engine == "auto" else {"engine": options.engine}
+    file = Path(options.config) if options.config else None
+    return resolve(options.model, overrides, scorers="tiny", file=file)
+
+
+def _documents(plans: Iterable[TaskPlan], options: RunOptions, folder: Run) -> dict[str, Documents]:
+    """Read every task's documents; the commits they are at are kept for when the run goes on."""
+    commits: dict[str, str] = folder.manifest.get("commits", {})
+    data_dir = Path(options.data_dir) if options.data_dir else None
+    read = {
+        plan.name: read_documents(
+            plan.notes.dataset,
+            plan.notes.reader,
+            data_dir=data_dir,
+            limit=plan.limit,
+            commits=commits,
+        )
+        for plan in plans
+    }
+    if data_dir is None:
+        for one in read.values():
+            hubs, shas = one.pinned.id.split(", "), (one.pinned.revision or "").split(", ")
+            commits |= {hub: sha for hub, sha in zip(hubs, shas, strict=False) if sha}
+        folder.save_manifest(commits=commits)
+    return read
+
+
+def _baseline(options: RunOptions, tasks: list[BuiltTask], folder: Run) -> Baseline:
+    """Find the baseline's answers and store them: scoring anew does not read the dataset."""
+    baseline = find_baseline(
+        options.baseline,
+        tasks,
+        data_dir=Path(options.data_dir) if options.data_dir else None,
+        commits=folder.manifest.get("commits", {}),
+    )
+    if baseline.name is not None:
+        folder.write_table(baselines.TABLE, baselines.to_table(baseline.answers))
+    return baseline
+
+
+def _locate_policy(config: BuildConfig, engine: str, known: Mapping[str, str]) -> Located:
+    ref = config.policy
+    if engine == "openai":  # a server's weights cannot be seen: it is known by its name alone
+        return Located(ref.id, None, f"served:{ref.id}", ref.id)
+    return locate(ref, known.get(f"{ref.id}@{ref.revision}"))
+
+
+def _refuse_another(folder: Run, inputs: Mapping[str, object]) -> None:
+    old = folder.manifest.get("evaluated")
+    if old is not None and (differences := differing(old, inputs)):
+        raise UserError(
+            f"{folder.root} holds an evaluation that differs in: {'; '.join(differences)}. "
+            "Give another --out, or delete that directory"
+        )
+
+
+def _reference(options: RunOptions, plans: Iterable[TaskPlan]) -> str | None:
+    if not any(plan.notes.scoring == "sentiment" for plan in plans):
+        return None
+    if options.reference is not None:
+        return model_id(options.reference)
+    return _TINY if options.suite == "tiny" else None
+
+
+def _records(built: BuiltTask, read: Documents, origins: Origins) -> list[TaskRecord]:
+    """Return a task's record, and that of its second turn where it has one."""
+    notes = built.plan.notes
+    record = TaskRecord(
+        name=built.plan.name,
+        axis=notes.axis,
+        fingerprint=built.fingerprint,
+        dataset=read.pinned,
+        mode=notes.template,
+        decoding=built.decoding,
+        headline=notes.headline,
+        documents=len(built.documents),
+        set_aside=read.set_aside,
+        training_overlap=origins.overlap(built.documents),
+    )
+    if not any("follow_up" in document for document in built.documents):
+        return [record]
+    return [record, msgspec.structs.replace(record, name=built.plan.name + TURN_2)]
+
+
+def _notes(stored: Stored, plans: Iterable[TaskPlan], baseline: Baseline) -> Iterable[str]:
+    plans = list(plans)
+    chats = any(plan.notes.template == "chat" for plan in plans)
+    if chats and stored.template_sha256 is None and stored.engine != "openai":
+        yield (
+            f"{stored.model.id} has no chat template: its prompts are put plainly "
+            "('User: … Assistant:')"
+        )
+    if stored.reference is None and any(plan.notes.scoring == "sentiment" for plan in plans):
+        yield "no reference policy: KL and perplexity are left out (give --reference MODEL)"
+    for plan in plans:
+        if plan.notes.scoring == "helpfulness" and plan.name not in baseline.answers:
+            yield f"{plan.name}: no baseline's answers, so no win rate (give --baseline FOLDER)"
+    for record in stored.tasks:
+        if record.training_overlap:
+            yield (
+                f"contamination: the model was trained on {record.training_overlap} of the "
+                f"{record.documents} prompts of {record.name}"
+            )

@@ -1,0 +1,209 @@
+"""The second pass: stored generations → scores. The policy is not needed, and not loaded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from udasa_data.model_files import Located
+from udasa_data.progress import Progress
+from udasa_data.scorers import TextPair
+from udasa_eval.backend import Weighed, Weights, free_memory, kl_precision
+from udasa_eval.generations import TURN_2, own_pairs
+from udasa_eval.judges import Asked, PinnedJudge, Role
+from udasa_eval.judging import Duel, Judged, loaded
+from udasa_eval.measures import NEEDS, Answered, measure
+from udasa_eval.results import SCORES
+from udasa_eval.rules import has_text
+from udasa_eval.tasks import TaskNotes, TaskPlan, build_task, notes_of
+
+_TOKEN: float = 4.0  # characters of English text
+
+
+class Scored(NamedTuple):
+    """The second pass of all tasks.
+
+    Attributes:
+        scores: rows of SCORES by task.
+        said: by task, what a judge said instead of an answer.
+    """
+
+    scores: dict[str, pl.DataFrame]
+    said: dict[str, list[str]]
+
+
+def needed_roles(tasks: Iterable[str], baselines: Container[str]) -> list[Role]:
+    """Return the judges' roles that tasks need, each once, in a fixed order.
+
+    Args:
+        tasks: their names.
+        baselines: the names of those that have a baseline's answers; the others prefer nothing.
+    """
+    needed = {role for task in tasks for role in _needs(task, baselines)}
+    order = [role for roles in NEEDS.values() for role in roles]
+    return [role for role in dict.fromkeys(order) if role in needed]
+
+
+def _needs(task: str, baselines: Container[str]) -> list[Role]:
+    roles = NEEDS[_notes(task).scoring]
+    return [role for role in roles if role != "preference" or task in baselines]
+
+
+def _notes(task: str) -> TaskNotes:
+    """Return what our files say of a task; of a second turn, what they say of its first."""
+    return notes_of(task.removesuffix(TURN_2))
+
+
+class Tables:
+    """The stored generations of a run, with what is needed to judge them.
+
+    Args:
+        generations: rows of GENERATIONS by task.
+        baselines: the baseline's answers by task, then prompt hash.
+    """
+
+    def __init__(
+        self, generations: Mapping[str, pl.DataFrame], baselines: Mapping[str, Mapping[str, str]]
+    ) -> None:
+        self.by_task = generations
+        self.baselines = baselines
+
+    def tasks_of(self, role: Role) -> list[str]:
+        """Return the tasks that a role judges."""
+        return [task for task in self.by_task if role in _needs(task, self.baselines)]
+
+    def told(self, task: str) -> pl.DataFrame:
+        """Return a task's rows that have a text."""
+        return self.by_task[task].filter(has_text())
+
+    def pairs(self, task: str) -> list[TextPair]:
+        """Return (what was asked, the answer) of each row that has a text.
+
+        A continuation is judged with its beginning, as one text, by who judges sentiment; toxicity
+        is that of the continuation alone (Gehman et al. 2020, §4).
+        """
+        scoring = _notes(task).scoring
+        if scoring == "sentiment":
+            pairs = own_pairs(self.by_task[task])
+            return [TextPair(prefix + continued, "") for prefix, continued in pairs]
+        rows = self.told(task).select("prompt", "text").iter_rows()
+        if scoring == "toxicity":
+            return [TextPair(text, "") for _, text in rows]
+        return [TextPair(asked(prompt), text) for prompt, text in rows]
+
+    def duels(self, task: str) -> list[Duel]:
+        """Return prompt, answer and baseline's answer of each row that has a text."""
+        baseline = self.baselines[task]
+        rows = self.told(task).select("prompt", "text", "prompt_hash").iter_rows()
+        return [Duel(asked(prompt), text, baseline[key]) for prompt, text, key in rows]
+
+
+def asked(prompt: Sequence[Mapping[str, str]]) -> str:
+    """Return a conversation as a judge reads it: one question alone, more with their speakers."""
+    turns = [turn for turn in prompt if turn["role"] != "system"]
+    if len(turns) == 1:
+        return turns[0]["content"]
+    return "\n\n".join(f"{turn['role'].capitalize()}: {turn['content']}" for turn in turns)
+
+
+def score_tables(
+    tables: Tables,
+    judges: Mapping[Role, PinnedJudge],
+    reference: Located | None,
+    progress: Progress,
+) -> Scored:
+    """Judge every task, one judge in memory at a time.
+
+    Args:
+        tables: the stored generations.
+        judges: by role; all that ``needed_roles`` names.
+        reference: of the KL; None leaves KL and perplexity out.
+        progress: told of each judge.
+    """
+    judged: dict[tuple[str, Role], Judged] = {}
+    for role in needed_roles(tables.by_task, tables.baselines):
+        names = tables.tasks_of(role)
+        rows = sum(len(tables.told(task)) for task in names)
+        progress.start(role, rows, 0)
+        with loaded(judges[role]) as judge:
+            for task in names:
+                if role == "preference":
+                    assert judge.prefer is not None
+                    found = judge.prefer(tables.duels(task), progress.advance)
+                else:
+                    assert judge.rate is not None
+                    found = judge.rate(tables.pairs(task), progress.advance)
+                judged[task, role] = found
+        progress.finish()
+    weighed = _under(reference, tables, progress) if reference else {}
+    scores, said = {}, {}
+    for task, table in tables.by_task.items():
+        of_task = {role: found for (name, role), found in judged.items() if name == task}
+        answered = Answered(
+            table,
+            of_task,
+            weighed.get(task),
+            tables.baselines.get(task, {}),
+            _chooser(task, table) if _notes(task).scoring == "choices" else None,
+        )
+        scores[task] = measure(_notes(task).scoring, answered).select(SCORES.names())
+        said[task] = [text for found in of_task.values() for text in found.examples]
+    return Scored(scores, said)
+
+
+def estimate(tables: Tables, judges: Mapping[Role, PinnedJudge]) -> list[str]:
+    """Say what the language models among the judges will be asked, a line each.
+
+    Tokens are estimated at four characters each.
+    """
+    lines = []
+    for role in needed_roles(tables.by_task, tables.baselines):
+        judge = judges[role].judge
+        if not isinstance(judge, Asked):
+            continue
+        texts = [
+            len(judge.prompt) + len("".join(item))
+            for task in tables.tasks_of(role)
+            for item in (tables.duels(task) if role == "preference" else tables.pairs(task))
+        ]
+        orders = 2 if role == "preference" else 1
+        tokens = orders * sum(texts) / _TOKEN
+        cost = "" if judge.price is None else f", ${judge.price * tokens / 1e6:,.2f}"
+        lines.append(
+            f"{role}: {judge.id} is asked {orders * len(texts):,} times, about {tokens:,.0f} "
+            f"tokens{cost}, less what it was asked before"
+        )
+    return lines
+
+
+def _under(reference: Located, tables: Tables, progress: Progress) -> dict[str, Sequence[Weighed]]:
+    """Return every continuation's log-probability under the reference policy."""
+    names = [task for task in tables.by_task if _notes(task).scoring == "sentiment"]
+    if not names:
+        return {}
+    weights = Weights(reference, kl_precision())
+    progress.start("reference", sum(len(tables.told(task)) for task in names), 0)
+    found: dict[str, Sequence[Weighed]] = {}
+    for task in names:
+        found[task] = weights.weigh(own_pairs(tables.by_task[task]))
+        progress.advance(len(found[task]))
+    del weights
+    free_memory()
+    progress.finish()
+    return found
+
+
+def _chooser(task: str, table: pl.DataFrame) -> Callable[[Any, Sequence[float]], dict[str, float]]:
+    """Return lm-eval's own scoring of a choice task, over the documents that were stored."""
+    told = table.select("document").unique(maintain_order=True)["document"]
+    documents = [json.loads(text) for text in told]
+    built = build_task(TaskPlan(task, notes_of(task), None), documents, 0)
+
+    def choose(document: Any, logprobs: Sequence[float]) -> dict[str, float]:
+        found = built.task.process_results(document, [(value, False) for value in logprobs])
+        return {name: float(value) for name, value in found.items()}
+
+    return choose

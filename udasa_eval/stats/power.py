@@ -1,0 +1,42 @@
+"""What a number of prompts can show: minimum detectable differences."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+
+
+def minimum_detectable(sd: float, n: int, *, power: float = 0.8, alpha: float = 0.05) -> float:
+    """Return the smallest true mean difference that a two-sided test finds with chance ``power``.
+
+    (z(1 − α/2) + z(power)) · sd/√n, the normal approximation (Miller 2024, arXiv 2411.00640).
+
+    Args:
+        sd: standard deviation of the per-prompt differences, ≥ 0.
+        n: prompts.
+        power: in (0, 1).
+        alpha: level of the test.
+
+    Returns:
+        NaN where sd is NaN or n is 0.
+    """
+    if n < 1:
+        return float("nan")
+    return _reach(power, alpha) * sd / math.sqrt(n)
+
+
+def prompts_needed(sd: float, difference: float, *, power: float = 0.8, alpha: float = 0.05) -> int:
+    """Return how many prompts it takes to find a true mean difference with chance ``power``.
+
+    Args:
+        sd: standard deviation of the per-prompt differences.
+        difference: other than 0.
+        power: in (0, 1).
+        alpha: level of the test.
+    """
+    return max(1, math.ceil((_reach(power, alpha) * sd / difference) ** 2))
+
+
+def _reach(power: float, alpha: float) -> float:
+    normal = NormalDist()
+    return normal.inv_cdf(1.0 - alpha / 2.0) + normal.inv_cdf(power)

@@ -1,0 +1,112 @@
+"""Intervals and tests of rates: Wilson, Clopper–Pearson, Bonett–Price, McNemar."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Bounds(NamedTuple):
+    """The two ends of an interval."""
+
+    low: float
+    high: float
+
+
+def z_of(level: float) -> float:
+    """Return the normal quantile that leaves (1 − level)/2 above it."""
+    return NormalDist().inv_cdf((1.0 + level) / 2.0)
+
+
+def wilson(successes: float, n: int, *, level: float = 0.95) -> Bounds:
+    """Return Wilson's score interval of a rate (Wilson 1927; Brown, Cai & DasGupta 2001).
+
+    (p + z²/2n ± z √(p(1 − p)/n + z²/4n²)) / (1 + z²/n). Its coverage swings about the nominal
+    level; on average over p it is close to it.
+
+    Args:
+        successes: in [0, n]; a tie may count ½.
+        n: trials, ≥ 1.
+        level: coverage.
+
+    Raises:
+        ValueError: n is 0, or the successes are outside [0, n].
+    """
+    _check(successes, n)
+    z = z_of(level)
+    p = successes / n
+    centre = p + z * z / (2 * n)
+    half = z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
+    low = 0.0 if successes == 0 else float((centre - half) / scale)
+    high = 1.0 if successes == n else float((centre + half) / scale)
+    return Bounds(low, high)
+
+
+def clopper_pearson(successes: int, n: int, *, level: float = 0.95) -> Bounds:
+    """Return the exact interval of a rate (Clopper & Pearson 1934): never below its level.
+
+    Beta quantiles: low = B(α/2; x, n − x + 1), high = B(1 − α/2; x + 1, n − x).
+
+    Args:
+        successes: in [0, n].
+        n: trials, ≥ 1.
+        level: coverage at least.
+
+    Raises:
+        ValueError: n is 0, or the successes are outside [0, n].
+    """
+    from scipy.special import betaincinv
+
+    _check(successes, n)
+    tail = (1.0 - level) / 2.0
+    x = successes
+    low = 0.0 if x == 0 else float(betaincinv(x, n - x + 1, tail))
+    high = 1.0 if x == n else float(betaincinv(x + 1, n - x, 1.0 - tail))
+    return Bounds(low, high)
+
+
+def bonett_price(wins: int, losses: int, n: int, *, level: float = 0.95) -> Bounds:
+    """Return the interval of a difference of two paired rates (Bonett & Price 2012).
+
+    p₁ = (wins + 1)/(n + 2), p₂ = (losses + 1)/(n + 2), d = p₁ − p₂: d ± z √((p₁ + p₂ − d²)/(n + 2))
+    (Statistical Methods in Medical Research 21(5)). With no pair that differs it is still wider
+    than a point, which a bootstrap is not.
+
+    Args:
+        wins: pairs of which only the first succeeds.
+        losses: pairs of which only the second does.
+        n: pairs, ≥ 1.
+        level: coverage.
+
+    Raises:
+        ValueError: more wins and losses than pairs, or no pair.
+    """
+    _check(wins + losses, n)
+    p1, p2 = (wins + 1) / (n + 2), (losses + 1) / (n + 2)
+    half = z_of(level) * float(np.sqrt((p1 + p2 - (p1 - p2) ** 2) / (n + 2)))
+    return Bounds(max(-1.0, p1 - p2 - half), min(1.0, p1 - p2 + half))
+
+
+def mcnemar(wins: int, losses: int) -> float:
+    """Return the exact two-sided p-value of McNemar's test (McNemar 1947), 1 where all pairs agree.
+
+    Under no difference, wins ~ Binomial(wins + losses, ½); p = min(1, 2 P(X ≤ min)).
+
+    Args:
+        wins: pairs of which only the first succeeds.
+        losses: pairs of which only the second does.
+    """
+    from scipy.special import bdtr
+
+    discordant = wins + losses
+    if discordant == 0:
+        return 1.0
+    return float(min(1.0, 2.0 * bdtr(min(wins, losses), discordant, 0.5)))
+
+
+def _check(successes: float, n: int) -> None:
+    if n < 1 or not 0 <= successes <= n:
+        raise ValueError(f"{successes} of {n}: no rate")

@@ -1,0 +1,133 @@
+"""Per-document scores → the metrics of ``results.json``, each with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from udasa_data.schema import Axis
+from udasa_eval.measures import LENGTHS, METRICS
+from udasa_eval.results import MetricRecord, Unscored
+from udasa_eval.stats import mean_interval
+from udasa_eval.win_rate import length_controlled
+
+_EXAMPLES: Final = 3
+_SHOWN: Final = 160  # characters of an example
+
+
+def metrics_of(scores: pl.DataFrame, headlines: Mapping[str, str]) -> list[MetricRecord]:
+    """Return every metric of every task, in the order of the rows.
+
+    Args:
+        scores: rows of SCORES.
+        headlines: the headline metric by task.
+    """
+    found: list[MetricRecord] = []
+    for (task, axis), of_task in scores.group_by("task", "axis", maintain_order=True):
+        for (name,), rows in of_task.group_by("metric", maintain_order=True):
+            if name not in LENGTHS:
+                found.append(_mean(str(name), str(task), Axis(axis), rows, headlines[str(task)]))
+        if "baseline_length" in of_task["metric"]:
+            found.append(_length_controlled(str(task), Axis(axis), of_task))
+    return found
+
+
+def unscored_of(
+    scores: pl.DataFrame, generations: pl.DataFrame, said: Mapping[str, Sequence[str]]
+) -> list[Unscored]:
+    """Return why values are missing, with examples.
+
+    Args:
+        scores: rows of SCORES.
+        generations: the rows of GENERATIONS that they are about.
+        said: by task, what a judge said instead of an answer; empty where none was puzzled.
+    """
+    missing = scores.filter(pl.col("value").is_null() & ~pl.col("metric").is_in(LENGTHS))
+    texts: dict[str, str] = {
+        key: f"{prompt[-1]['content'][:_SHOWN]} → {(text or '')[:_SHOWN]!r}"
+        for key, prompt, text in generations.select("prompt_hash", "prompt", "text").iter_rows()
+    }
+    found = []
+    groups = missing.group_by("task", "metric", "why", maintain_order=True)
+    for (task, metric, why), rows in groups:
+        keys = rows["prompt_hash"].unique(maintain_order=True)[:_EXAMPLES]
+        examples = [texts[key] for key in keys]
+        if "judge" in str(why):
+            examples += [f"the judge said: {text[:_SHOWN]!r}" for text in said.get(str(task), ())]
+        found.append(
+            Unscored(
+                task=str(task),
+                metric=str(metric),
+                why=str(why),
+                count=len(rows),
+                examples=tuple(examples),
+            )
+        )
+    return found
+
+
+def by_document(rows: pl.DataFrame) -> pl.Series:
+    """Return the mean of the scored samples of each document; null where none is scored."""
+    return rows.group_by("prompt_hash", maintain_order=True).agg(pl.col("value").mean())["value"]
+
+
+def _mean(name: str, task: str, axis: Axis, rows: pl.DataFrame, headline: str) -> MetricRecord:
+    values = by_document(rows).cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    scored = values[np.isfinite(values)]
+    n = int(scored.size)
+    metric = METRICS[name]
+    kind = "rate" if np.isin(scored, (0.0, 0.5, 1.0)).all() else "mean"
+    interval = mean_interval(values) if n else None
+    stderr = float(scored.std(ddof=1) / np.sqrt(n)) if n > 1 else None
+    return MetricRecord(
+        name=name,
+        axis=axis,
+        task=task,
+        # summed one by one, as lm-eval does: the same number to the last digit
+        value=sum(scored.tolist()) / n if n else None,
+        stderr=stderr,
+        low=_finite(interval.low) if interval else None,
+        high=_finite(interval.high) if interval else None,
+        n=n,
+        unscored=len(values) - n,
+        direction=metric.direction,
+        kind="rate" if metric.kind == "rate" and kind == "rate" else "mean",
+        headline=name == headline,
+    )
+
+
+def _length_controlled(task: str, axis: Axis, rows: pl.DataFrame) -> MetricRecord:
+    """Return the length-controlled win rate; the samples of a document are averaged first."""
+    columns = [
+        by_document(rows.filter(pl.col("metric") == name))
+        .cast(pl.Float64)
+        .fill_null(float("nan"))
+        .to_numpy()
+        for name in ("win_rate", "length", "baseline_length")
+    ]
+    answered = np.isfinite(columns[1])  # an empty answer has no length, and no preference either
+    preference, length, baseline = (column[answered] for column in columns)
+    found = (
+        length_controlled(preference, length, baseline) if np.isfinite(preference).any() else None
+    )
+    return MetricRecord(
+        name="length_controlled_win_rate",
+        axis=axis,
+        task=task,
+        value=found.value if found else None,
+        stderr=found.stderr if found else None,
+        low=found.low if found else None,
+        high=found.high if found else None,
+        n=found.n if found else 0,
+        unscored=len(answered) - (found.n if found else 0),
+        direction=METRICS["length_controlled_win_rate"].direction,
+        kind="mean",
+        per_document=False,
+    )
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,231 @@
+"""Suites and their tasks: found and built by lm-eval, with what our own files say beside it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
+
+import msgspec
+import yaml
+
+from udasa_data.errors import UserError, nearest
+from udasa_data.schema import Axis
+from udasa_data.store import key_of
+from udasa_data.strict import Strict
+from udasa_eval.documents import for_lm_eval
+from udasa_eval.readers import Document
+from udasa_eval.results import Decoding
+
+SUITES: Final = Path(str(files("udasa_eval").joinpath("suites")))
+
+Template: TypeAlias = Literal["chat", "completion", "loglikelihood"]
+Scoring: TypeAlias = Literal[
+    "compliance", "over_refusal", "toxicity", "helpfulness", "truth", "sentiment", "choices"
+]
+
+
+class TaskNotes(msgspec.Struct, frozen=True, kw_only=True):
+    """What a task's metadata say, beyond what lm-eval reads.
+
+    Attributes:
+        axis: one of the four.
+        dataset: name in ``datasets.yaml``.
+        reader: name in ``readers.READERS``.
+        template: its template rule: chat (the model's own), completion (raw text), loglikelihood
+            (raw text, choices weighed).
+        scoring: how its answers are scored.
+        headline: its one headline metric.
+    """
+
+    axis: Axis
+    dataset: str
+    reader: str
+    template: Template
+    scoring: Scoring
+    headline: str
+
+
+class SuiteFile(Strict, frozen=True):
+    """The content of ``suites.yaml``."""
+
+    suites: dict[str, dict[str, int | None]]
+    borrowed: dict[str, TaskNotes]
+
+
+class TaskPlan(NamedTuple):
+    """A task of a suite: its name, its notes, and how many documents at most."""
+
+    name: str
+    notes: TaskNotes
+    limit: int | None
+
+
+class BuiltTask(NamedTuple):
+    """A task with its documents.
+
+    Attributes:
+        plan: what was asked for.
+        documents: in lm-eval's order; ``Instance.doc_id`` counts them.
+        task: lm-eval's own object.
+        fingerprint: of all that its file says, and of its documents.
+        decoding: None for log-likelihood tasks.
+    """
+
+    plan: TaskPlan
+    documents: list[Document]
+    task: Any
+    fingerprint: str
+    decoding: Decoding | None
+
+
+def plan_suite(suite: str, axes: Sequence[Axis]) -> list[TaskPlan]:
+    """Return the tasks of a suite on some axes, in its order.
+
+    Raises:
+        UserError: no such suite, or none of its tasks is on those axes.
+    """
+    known = _suites()
+    if suite not in known.suites:
+        raise UserError(f"no suite '{suite}'{nearest(suite, known.suites)}")
+    plans = [TaskPlan(name, notes_of(name), limit) for name, limit in known.suites[suite].items()]
+    for axis in axes:
+        if not any(plan.notes.axis == axis for plan in plans):
+            raise UserError(f"suite '{suite}' has no task on the axis '{axis}'")
+    return [plan for plan in plans if plan.notes.axis in set(axes)]
+
+
+def suite_names() -> list[str]:
+    """Return the names of the suites."""
+    return list(_suites().suites)
+
+
+@cache
+def notes_of(name: str) -> TaskNotes:
+    """Return what our files say of a task.
+
+    Raises:
+        UserError: lm-eval finds no such task among ours, or its file cannot be parsed.
+    """
+    borrowed = _suites().borrowed
+    if name in borrowed:
+        return borrowed[name]
+    return msgspec.convert(_config(name)["metadata"], TaskNotes)
+
+
+def build_task(plan: TaskPlan, read: Sequence[Document], seed: int) -> BuiltTask:
+    """Have lm-eval build a task over documents that were read already.
+
+    Args:
+        plan: the task.
+        read: its documents, at least one.
+        seed: of sampling.
+    """
+    documents = list(read)
+    config = {
+        **_config(plan.name),
+        "custom_dataset": lambda **_kwargs: for_lm_eval(documents=documents),
+        "dataset_path": None,
+        "validation_split": None,
+        "test_split": "test",
+    }
+    with quiet():
+        task = _manager().load([config])["tasks"][plan.name]
+        task.set_fewshot_seed(seed=0)
+    said = json.loads(json.dumps(_config(plan.name), default=lambda f: f.__qualname__))
+    return BuiltTask(
+        plan,
+        documents,
+        task,
+        key_of(said, documents),
+        None
+        if plan.notes.template == "loglikelihood"
+        else decoding_of(task.config.generation_kwargs, int(task.config.repeats), seed),
+    )
+
+
+def requests_of(built: BuiltTask, apply_chat_template: Any, system_prompt: str | None) -> list[Any]:
+    """Return the task's requests (lm-eval's ``Instance``), in the order of its documents.
+
+    Args:
+        built: the task.
+        apply_chat_template: the backend's.
+        system_prompt: put before chat prompts.
+    """
+    chat = built.plan.notes.template == "chat"
+    with quiet():
+        built.task.build_all_requests(
+            apply_chat_template=chat,
+            fewshot_as_multiturn=True,
+            chat_template=apply_chat_template if chat else None,
+            system_instruction=system_prompt if chat else None,
+        )
+    requests: list[Any] = built.task.instances
+    return requests
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep lm-eval's advice off the terminal; its bars are off by TQDM_DISABLE (see ``cli``)."""
+    logger = logging.getLogger("lm_eval")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+@cache
+def _suites() -> SuiteFile:
+    text = files("udasa_eval").joinpath("suites.yaml").read_text(encoding="utf-8")
+    return msgspec.convert(yaml.safe_load(text), SuiteFile)
+
+
+@cache
+def _manager() -> Any:
+    """Return lm-eval's task manager over our suites and the tasks that we borrow of it.
+
+    Not over all its tasks: reading their files alone takes longer than a small evaluation.
+    """
+    import lm_eval.tasks
+
+    theirs = Path(lm_eval.tasks.__file__).parent / "truthfulqa"
+    return lm_eval.tasks.TaskManager(include_path=[theirs, SUITES], include_defaults=False)
+
+
+def _config(name: str) -> dict[str, Any]:
+    """Return a task's file as lm-eval reads it, functions and includes resolved.
+
+    lm-eval skips a file that it cannot parse without a word: here that is an error.
+    """
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    entry = _manager().task_index.get(name)
+    if entry is None:
+        raise UserError(f"no task '{name}': lm-eval finds none by that name in {SUITES}")
+    config: dict[str, Any] = load_yaml(entry.yaml_path, resolve_func=True)
+    return config
+
+
+def decoding_of(told: Mapping[str, Any], samples: int, seed: int) -> Decoding:
+    """Return what lm-eval's ``generation_kwargs`` mean.
+
+    Args:
+        told: do_sample, temperature, top_p, max_gen_toks; without ``do_sample`` it is greedy.
+        samples: how many answers to a prompt.
+        seed: of sampling.
+    """
+    sampled = bool(told.get("do_sample"))
+    return Decoding(
+        temperature=float(told.get("temperature", 1.0)) if sampled else 0.0,
+        top_p=float(told.get("top_p", 1.0)) if sampled else 1.0,
+        max_tokens=int(told.get("max_gen_toks", 256)),
+        samples=samples,
+        seed=seed,
+    )
