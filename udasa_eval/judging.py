@@ -183,10 +183,10 @@ class _Asker:
             rows = missing[start : start + _CHUNK]
             prompts = [_prompt(distinct[row], raw=raw) for row in rows]
             logprobs = self._engine.choice_logprobs(prompts, [*yes, *no])
-            first = np.logaddexp.reduce(logprobs[:, : len(yes)], axis=1)
-            second = np.logaddexp.reduce(logprobs[:, len(yes) :], axis=1)
-            both = np.logaddexp(first, second)
             with np.errstate(invalid="ignore"):  # rows of NaN, or of no probability at all
+                first = np.logaddexp.reduce(logprobs[:, : len(yes)], axis=1)
+                second = np.logaddexp.reduce(logprobs[:, len(yes) :], axis=1)
+                both = np.logaddexp(first, second)
                 found[rows] = np.stack([np.exp(first - both), np.exp(both)], axis=1)
             some = [pairs[row] for row in rows]
             self._cache.put(self._space, some, found[rows], [False] * len(rows))
