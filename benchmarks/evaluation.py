@@ -157,7 +157,7 @@ def scoring_again(folder: Path) -> tuple[float, float, float]:
         FirstPass(run, backend, asked, Silent()).run(tasks)
     generated = time.perf_counter() - started
     backend.close()
-    rows = read_tables(run.root, "generations")
+    rows = read_tables(folder / "generations", "generations")
     tables = Tables({str(n): t for (n,), t in rows.group_by("task", maintain_order=True)}, {})
     judges = judge_set("tiny", "tiny")
     pinned = {role: pin(judges, role, {}) for role in needed_roles(tables.by_task, {})}

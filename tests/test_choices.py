@@ -113,7 +113,7 @@ def test_a_first_word_is_written_as_it_follows_the_prompt(tmp_path):
     fast.chat_template = "{{ messages[0]['content'] }}"
     fast.save_pretrained(folder)
     engine = engine_of(folder)
-    assert engine._question(ask("Is it?"), ["Yes", " Yes"]) == ((2, 3), ((5,), (4,)))
+    assert engine._tokens.question(ask("Is it?"), ["Yes", " Yes"]) == ((2, 3), ((5,), (4,)))
     # alone it would have been "▁Yes"
     assert fast("Yes")["input_ids"] == [4]
 
@@ -122,7 +122,7 @@ def test_a_choice_that_would_merge_is_tokenised_alone(small):
     # trained on "The cat sat…": a prompt that ends within a word
     engine = engine_of(small["policy"])
     prompt, choice = ask("The ca", raw=True), "t"
-    question = engine._question(prompt, [choice])
+    question = engine._tokens.question(prompt, [choice])
     tokenizer = AutoTokenizer.from_pretrained(small["policy"])
     whole = tokenizer("The cat")["input_ids"]
     assert whole[: len(question.prompt)] != list(question.prompt)

@@ -106,7 +106,7 @@ def test_dry_run_writes_nothing(small_config, prompts, tmp_path):
         (["--model", "./nowhere"], "no such folder"),
         (["--prompts", "missing.jsonl"], "missing.jsonl: cannot be read"),
         (["--config", "missing.yaml"], "missing.yaml: cannot be read"),
-        (["--temperature", "0"], "sampling.temperature"),
+        (["--temperature", "-1"], "sampling.temperature"),
         (["--engine", "vllm"], "not in this version"),
         (["--scorers", "tin"], "did you mean 'tiny'"),
     ],

@@ -62,7 +62,7 @@ def test_any_hub_id_or_folder_is_a_model(tmp_path):
         ("value: [{id: a, violaton: [x]}, {id: b}]", "did you mean 'violation'?"),
         ("sampling: {samples: 2}", "key 'sampling.samples': expected `int` >= 3"),
         ("sampling: {samples: many}", "key 'sampling.samples': expected `int`, got `str`"),
-        ("sampling: {temperature: 0}", "key 'sampling.temperature'"),
+        ("sampling: {temperature: -1}", "key 'sampling.temperature'"),
         ("weights: {semantic: 0, factual: 0, value: 0}", "at least one weight"),
         ("stages: {cutoffs: [0.5, 0.1]}", "low at most high"),
         ("value: [{id: only}]", "key 'value'"),

@@ -5,7 +5,7 @@ from small_models import save_policy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from udasa_data.config import ModelRef, Sampling
-from udasa_data.engines import PolicyPrompt, SetAside, choose_engine
+from udasa_data.engines import PolicyPrompt, SetAside
 from udasa_data.engines import transformers as engine_module
 from udasa_data.engines.transformers import TransformersEngine
 from udasa_data.errors import UserError
@@ -13,6 +13,7 @@ from udasa_data.model_files import locate
 from udasa_data.sampling import SEED_STRIDE, seed_of
 
 PARAMS = Sampling(samples=4, max_tokens=10)
+GREEDY = Sampling(samples=3, max_tokens=40, temperature=0.0)
 
 
 def engine_of(folder, batch_tokens=32768):
@@ -79,6 +80,84 @@ def test_the_draw_follows_the_model(engine, small):
     assert drawn.mean() == pytest.approx(mean, abs=4 * sd / np.sqrt(1000))
 
 
+def test_temperature_0_takes_the_likeliest_token(engine, small):
+    found = answers(engine, [ask("The cat", 3, raw=True)], GREEDY)[0]
+    assert len({c.text for c in found}) == 1
+    assert [c.seed for c in found] == [3, 4, 5]
+    tokenizer = AutoTokenizer.from_pretrained(small["policy"])
+    model = AutoModelForCausalLM.from_pretrained(small["policy"])
+    ids = torch.tensor([tokenizer("The cat")["input_ids"]])
+    with torch.inference_mode():
+        out = model.generate(ids, do_sample=False, max_new_tokens=GREEDY.max_tokens)
+    new = out[0, ids.shape[1] :][: found[0].n_tokens]
+    assert found[0].text == tokenizer.decode(new, skip_special_tokens=True).strip()
+
+
+def test_a_shared_prefill_changes_no_answer(engine, small):
+    prompts = [ask("a long prompt about rice " * n, 5000 * n) for n in (1, 3, 2)]
+    alone = engine_of(small["policy"])
+    alone._shares_prefill = False
+    together = answers(engine, prompts)
+    for index, completions in answers(alone, prompts).items():
+        assert [c.text for c in completions] == [c.text for c in together[index]]
+        for one, other in zip(completions, together[index], strict=True):
+            assert one.sum_logprob == pytest.approx(other.sum_logprob, abs=1e-3)
+
+
+class Crowded(torch.nn.Module):
+    """A model on a device that has room for only so many tokens at once."""
+
+    def __init__(self, model, room):
+        super().__init__()
+        self.model = model
+        self.room = room
+        self.tripped = 0
+
+    def __getattr__(self, name):
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(super().__getattr__("model"), name)
+
+    def generate(self, *, input_ids, generation_config, **rest):
+        if input_ids.shape[0] * (input_ids.shape[1] + generation_config.max_new_tokens) > self.room:
+            self.tripped += 1
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return self.model.generate(input_ids=input_ids, generation_config=generation_config, **rest)
+
+    def forward(self, **inputs):
+        return self.model(**inputs)
+
+
+@pytest.mark.parametrize("room", [1000, 100, 60])
+def test_out_of_memory_halves_the_batch(small, engine, room):
+    prompts = [ask("about rice", 1024 * n) for n in range(9)]
+    whole = answers(engine, prompts)
+    small_device = engine_of(small["policy"])
+    crowded = Crowded(small_device._model, room)
+    small_device._model = crowded
+    # one prompt of 10 tokens and 10 to answer is 20 a sample: 1000 holds 12 prompts of 4 samples at
+    # most, 100 one prompt, 60 three samples of four
+    found = answers(small_device, prompts)
+    assert {n: [c.text for c in a] for n, a in found.items()} == {
+        n: [c.text for c in a] for n, a in whole.items()
+    }
+    assert [c.seed for c in found[8]] == [c.seed for c in whole[8]]
+    n_tokens = len(small_device._tokens.encode(prompts[0])) + PARAMS.max_tokens
+    if 9 * 4 * n_tokens > room:
+        assert crowded.tripped > 0
+        assert any("out of memory" in note for note in small_device.notes)
+    if 4 * n_tokens <= room:  # the first trip teaches: the next batches fit
+        assert crowded.tripped <= 8
+
+
+def test_no_memory_for_one_answer_is_said_in_one_line(small):
+    engine = engine_of(small["policy"])
+    engine._model = Crowded(engine._model, 5)
+    with pytest.raises(UserError, match="no memory for one answer of"):
+        answers(engine, [ask("about rice")])
+
+
 def test_cold_and_narrow_draws_take_the_likeliest_token(engine):
     for params in (
         Sampling(samples=3, max_tokens=6, temperature=1e-4),
@@ -108,20 +187,20 @@ def test_a_template_that_refuses_a_prompt_sets_it_aside(tmp_path):
 
 def test_a_second_bos_is_not_written(tmp_path):
     folder = save_policy(tmp_path / "m", template="<s>{{ messages[0]['content'] }}")
-    ids = engine_of(folder)._encode(ask("Hi"))
+    ids = engine_of(folder)._tokens.encode(ask("Hi"))
     assert ids.count(0) == 1
+
+
+def test_a_template_that_writes_bos_twice_is_refused(tmp_path):
+    folder = save_policy(tmp_path / "m", template="<s><s>{{ messages[0]['content'] }}")
+    with pytest.raises(UserError, match="begins a prompt with two <s>"):
+        answers(engine_of(folder), [ask("Hi")])
 
 
 def test_seeds_of_two_prompts_are_apart():
     seeds = {seed_of(0, f"p{n}") for n in range(1000)}
     assert len(seeds) == 1000
     assert all(seed % SEED_STRIDE == 0 for seed in seeds)
-
-
-def test_engines():
-    assert choose_engine("auto")[0] == "transformers"
-    with pytest.raises(UserError, match="not in this version"):
-        choose_engine("vllm")
 
 
 def test_a_folder_without_weights(tmp_path, small):

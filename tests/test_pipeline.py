@@ -13,7 +13,7 @@ from udasa_data import build, resolve
 from udasa_data.config import ModelRef
 from udasa_data.errors import UserError
 from udasa_data.model_files import locate
-from udasa_data.pipeline import plan
+from udasa_data.pipeline import preview
 from udasa_data.publish.dataset import Tables, write_dataset
 from udasa_data.publish.manifest import read_manifest
 from udasa_data.reading import read_pairs
@@ -183,7 +183,7 @@ def test_large_tables_are_written_in_shards(run, tmp_path):
     (tmp_path / "out").mkdir()
     limit = tables.samples.estimated_size() // 3
     manifest = msgspec.structs.replace(read_manifest(run.dataset), held_out=0.0)
-    write_dataset(tmp_path / "out", tables, manifest, run.summary, shard_bytes=limit)
+    write_dataset(tmp_path / "out", tables, manifest, shard_bytes=limit)
     paths = sorted((tmp_path / "out/data/samples").iterdir())
     assert [path.name.split("-")[1] for path in paths] == ["00000", "00001", "00002", "00003"]
     assert pl.concat(map(pl.read_parquet, paths)).equals(tables.samples, null_equal=True)
@@ -299,8 +299,8 @@ def test_a_model_without_template_falls_back_and_says_so(config, tmp_path):
     assert any("no chat template" in note for note in made.summary.notes)
 
 
-def test_plan_writes_nothing(config, tmp_path):
-    made = plan(config, tmp_path / "none")
+def test_preview_writes_nothing(config, tmp_path):
+    made = preview(config, tmp_path / "none")
     assert (made.prompts, made.shards["samples"]) == (len(PROMPTS), (0, 6))
     assert not (tmp_path / "none").exists()
 

@@ -5,7 +5,7 @@ import hashlib
 import polars as pl
 import pytest
 
-from udasa_data.splits import split_of, with_split
+from udasa_data.splits import split_of, splits_of, with_split
 
 IDS = [hashlib.sha256(str(n).encode()).hexdigest() for n in range(4000)]
 
@@ -32,8 +32,8 @@ def test_nothing_is_held_out_at_zero_and_a_larger_share_only_adds():
 
 def test_rows_keep_their_order_and_rows_without_a_prompt_are_train():
     table = pl.DataFrame({"prompt_id": [*IDS[:50], None, *IDS[:50]], "n": range(101)})
-    found = with_split(table, 0.3)
+    found = with_split(table, splits_of(IDS, 0.3))
     assert found.drop("split").equals(table)
     expected = [split_of(one, 0.3) if one else "train" for one in table["prompt_id"]]
     assert found["split"].to_list() == expected
-    assert with_split(table.clear(), 0.3).schema["split"] == pl.String
+    assert with_split(table.clear(), splits_of([], 0.3)).schema["split"] == pl.String

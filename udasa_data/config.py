@@ -15,6 +15,7 @@ import msgspec
 import yaml
 from msgspec import Meta
 
+from udasa_data.engine_config import EngineName, Server, Vllm
 from udasa_data.errors import UserError, nearest
 from udasa_data.strict import Strict, convert, read_yaml
 
@@ -22,7 +23,6 @@ Unit: TypeAlias = Annotated[float, Meta(ge=0.0, le=1.0)]
 NonNegative: TypeAlias = Annotated[float, Meta(ge=0.0)]
 Positive: TypeAlias = Annotated[float, Meta(gt=0.0)]
 Share: TypeAlias = Annotated[float, Meta(ge=0.0, lt=1.0)]
-EngineName: TypeAlias = Literal["auto", "transformers", "vllm", "openai"]
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 SemanticEstimator: TypeAlias = Literal[
     "degree", "luq", "eccentricity", "cluster", "cocoa", "lexical"
@@ -69,10 +69,10 @@ class Judge(Strict, frozen=True):
 
 
 class Sampling(Strict, frozen=True):
-    """How answers are drawn from the policy."""
+    """How answers are drawn from the policy. Temperature 0 is greedy: all K answers are equal."""
 
     samples: Annotated[int, Meta(ge=MIN_SAMPLES, le=1024)] = 8
-    temperature: Positive = 1.0
+    temperature: NonNegative = 1.0
     top_p: Annotated[float, Meta(gt=0.0, le=1.0)] = 1.0
     max_tokens: Annotated[int, Meta(ge=1)] = 256
 
@@ -147,8 +147,10 @@ class BuildConfig(Strict, frozen=True):
     limit: Annotated[int, Meta(ge=1)] | None = None
     seed: Annotated[int, Meta(ge=0)] = 0
     engine: EngineName = "auto"
+    server: Server | None = None  # of the engine openai
+    vllm: Vllm = Vllm()
     system_prompt: str | None = None
-    shard_size: Annotated[int, Meta(ge=1)] = 32
+    shard_size: Annotated[int, Meta(ge=1)] = 256  # prompts; what a kill can cost
     batch_tokens: Annotated[int, Meta(ge=256)] = 32768
     held_out: Share = 0.05  # of the prompts, by their hash: the split ``test``
     sampling: Sampling = Sampling()
@@ -180,6 +182,7 @@ class ModelPreset(Strict, frozen=True):
     prompts: tuple[str, ...]
     sampling: Sampling
     held_out: Share = 0.05
+    shard_size: int = 256
 
 
 class Scorers(Strict, frozen=True):
@@ -228,14 +231,30 @@ def resolve(
     name = model or given.get("model") or default
     if not isinstance(name, str):
         raise UserError("no model named: give --model NAME|HUB-ID|PATH (see: udasa-data models)")
-    base = _base(name, scorers)
+    engine = overrides.get("engine") or given.get("engine")
+    base = _base(name, scorers, served=engine == "openai")
     layers = _merge(base, {**given, "model": name})
     if scorers:  # the flag wins over the file
-        layers |= _builtins(presets().scorers[scorers])
+        layers |= _scorer_set(scorers)
     layers = _merge(layers, overrides)
     if "policy" in given and given.get("model", name) != name:
         layers["policy"] = base["policy"]  # the flag wins over the file
     return convert(layers, BuildConfig, where=str(file) if file else "the command line")
+
+
+def change(
+    base: BuildConfig, overrides: Json, *, scorers: str | None = None, file: Path | None = None
+) -> BuildConfig:
+    """Lay file and flags over a resolved configuration, as :func:`resolve` does over a preset.
+
+    Raises:
+        UserError: unknown key or value, said in one line.
+    """
+    layers = _merge(_builtins(base), read_yaml(file) if file else {})
+    if scorers:
+        layers |= _scorer_set(scorers)
+    where = str(file) if file else "the command line"
+    return convert(_merge(layers, overrides), BuildConfig, where=where)
 
 
 def to_yaml(config: BuildConfig) -> str:
@@ -243,23 +262,24 @@ def to_yaml(config: BuildConfig) -> str:
     return yaml.safe_dump(msgspec.to_builtins(config), sort_keys=False, allow_unicode=True)
 
 
-def _base(name: str, scorers: str | None) -> dict[str, object]:
-    """Return the preset layer for ``name``; an unnamed policy gets the Hub's scorers."""
+def _base(name: str, scorers: str | None, *, served: bool) -> dict[str, object]:
+    """Return the preset layer for ``name``; an unnamed policy gets the Hub's scorers.
+
+    A served model has whatever name its server gave it.
+    """
     known = presets()
     preset = known.models.get(name)
-    if preset is None and "/" not in name and not Path(name).exists():
+    if preset is None and not served and "/" not in name and not Path(name).exists():
         raise UserError(
             f"unknown model '{name}'{nearest(name, known.models)}; a Hub id reads ORG/NAME, "
             "a local model is the path of its folder"
         )
     chosen = scorers or (preset.scorers if preset else "hub")
-    if chosen not in known.scorers:
-        raise UserError(f"unknown scorers '{chosen}'{nearest(chosen, known.scorers)}")
     base: dict[str, object] = {
         "model": name,
         "policy": {"id": name},
         "prompts": ["tiny"],
-        **_builtins(known.scorers[chosen]),
+        **_scorer_set(chosen),
     }
     if preset:
         base |= {
@@ -267,8 +287,16 @@ def _base(name: str, scorers: str | None) -> dict[str, object]:
             "prompts": list(preset.prompts),
             "sampling": _builtins(preset.sampling),
             "held_out": preset.held_out,
+            "shard_size": preset.shard_size,
         }
     return base
+
+
+def _scorer_set(name: str) -> dict[str, object]:
+    known = presets().scorers
+    if name not in known:
+        raise UserError(f"unknown scorers '{name}'{nearest(name, known)}")
+    return _builtins(known[name])
 
 
 def _builtins(section: Strict) -> dict[str, object]:

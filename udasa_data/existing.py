@@ -31,12 +31,13 @@ from udasa_data.config import BuildConfig, ModelRef
 from udasa_data.confounds import measure
 from udasa_data.errors import UserError
 from udasa_data.model_files import Located, locate
+from udasa_data.places import write_atomically
 from udasa_data.preparation import CODE
 from udasa_data.progress import Progress, Silent
 from udasa_data.schema import ADDED, SCORES, Why
 from udasa_data.scoring import score_shard
-from udasa_data.store import code_hash, differing, write_atomically
-from udasa_data.summary import ScoreSummary, count_dimensions
+from udasa_data.store import code_hash, differing
+from udasa_data.summary import ScoreSummary, as_notes, count_dimensions
 
 _METADATA: Final = "udasa"  # the key in the Parquet file's own metadata
 _CODE: Final = (*CODE["scores"], "existing.py", "answer_files.py", "calibration.py")
@@ -218,7 +219,7 @@ def _score(
         scored = score_shard(prompts, of_shard, scorers, config.scoring, on_share)
         shards.append(scored.scores.drop(name for name in SCORES if "leave_one_out" in name))
     progress.finish()
-    return pl.concat(shards), unread.notes()
+    return pl.concat(shards), as_notes(unread.take())
 
 
 def _by_row(given: GivenAnswers, scored: pl.DataFrame) -> pl.DataFrame:

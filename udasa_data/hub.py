@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from udasa_data.errors import UserError
 
@@ -60,4 +60,46 @@ def file_of(repo_id: str, commit: str, name: str) -> Path | None:
     try:
         return Path(hf_hub_download(repo_id, name, revision=commit))
     except EntryNotFoundError:  # also of a file that is not in the cache, without a network
+        return None
+
+
+def dataset_files(repo_id: str, commit: str, patterns: list[str]) -> Path:
+    """Download the files of a dataset at a commit that match; return their folder in the cache.
+
+    Raises:
+        UserError: they cannot be had, with the Hub's reason.
+    """
+    from huggingface_hub import snapshot_download
+
+    try:
+        found = snapshot_download(
+            repo_id, repo_type="dataset", revision=commit, allow_patterns=patterns
+        )
+    except Exception as error:  # its HTTP library changes between releases
+        problem = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UserError(f"dataset '{repo_id}' at {commit[:12]}: {problem}") from error
+    return Path(found)
+
+
+def card_of(repo_id: str, revision: str, repo_type: RepoType) -> dict[str, Any]:
+    """Return the front matter of a repository's card; empty without a card or without a network."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
+
+    try:
+        info = HfApi().repo_info(repo_id, revision=revision, repo_type=repo_type)
+    except (OSError, ValueError, httpx.HTTPError):  # not to know is an answer here
+        return {}
+    card = getattr(info, "card_data", None)
+    return {} if card is None else dict(card.to_dict())
+
+
+def cached_folder(repo_id: str, commit: str) -> str | None:
+    """Return the folder in the Hub's cache that holds a model; None where it was not fetched."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        return snapshot_download(repo_id, revision=commit, local_files_only=True)
+    except LocalEntryNotFoundError:
         return None

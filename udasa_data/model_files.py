@@ -23,7 +23,7 @@ class Located(NamedTuple):
 
     load_from: str  # folder or Hub id
     commit: str | None  # of a Hub repository
-    fingerprint: str
+    fingerprint: str  # sha256:… of files, commit:… of a Hub repository, or served:…
     name: str  # as the user knows it
 
     @property
@@ -43,7 +43,7 @@ def locate(ref: ModelRef, known: str | None = None) -> Located:
     Raises:
         UserError: no such embedded model, a folder that holds no model, or no such repository.
     """
-    folder = _local_folder(ref)
+    folder = local_folder(ref.id)
     if folder is not None:
         return Located(str(folder), None, _hash_folder(folder), ref.id)
     if known is not None and known.startswith("commit:"):
@@ -51,6 +51,11 @@ def locate(ref: ModelRef, known: str | None = None) -> Located:
     else:
         commit = commit_of(ref.id, ref.revision, "model")
     return Located(ref.id, commit, f"commit:{commit}", ref.id)
+
+
+def served(model: str, base_url: str) -> Located:
+    """Return a model that a server has: there are no weights to fingerprint, only its address."""
+    return Located(model, None, f"served:{model} at {base_url.rstrip('/')}", model)
 
 
 def chat_template_sha256(model: Located) -> str | None:
@@ -76,18 +81,23 @@ def _file_text(model: Located, name: str) -> str | None:
     return path.read_text(encoding="utf-8") if path is not None and path.is_file() else None
 
 
-def _local_folder(ref: ModelRef) -> Path | None:
-    if ref.id.startswith(EMBEDDED):
+def local_folder(model: str) -> Path | None:
+    """Return the folder of an embedded or local model; None for what reads as a Hub id.
+
+    Raises:
+        UserError: no such embedded model or folder, or a folder that holds no model.
+    """
+    if model.startswith(EMBEDDED):
         root = Path(str(files("udasa_data").joinpath("tiny")))
-        name = ref.id.removeprefix(EMBEDDED)
+        name = model.removeprefix(EMBEDDED)
         known = [path.parent.name for path in root.glob("*/config.json")]
         if name not in known:
             raise UserError(f"no embedded model '{name}'{nearest(name, known)}")
         return root / name
-    path = Path(ref.id).expanduser()
+    path = Path(model).expanduser()
     if not path.exists():
-        if ref.id.startswith((".", "/", "~")) or ref.id.count("/") != 1:
-            raise UserError(f"model '{ref.id}': no such folder")
+        if model.startswith((".", "/", "~")) or model.count("/") != 1:
+            raise UserError(f"model '{model}': no such folder")
         return None
     if not (path / "config.json").is_file():
         raise UserError(

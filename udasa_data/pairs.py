@@ -130,6 +130,7 @@ def _pair_some(
             "limit": limit,
             "sample_id": pl.repeat(None, len(rows), dtype=pl.Int32, eager=True),
             "detail": pl.repeat(None, len(rows), dtype=pl.String, eager=True),
+            "run": pl.repeat(None, len(rows), dtype=pl.Int32, eager=True),
         }
     )
     kept = pl.col("why") == ""

@@ -4,34 +4,30 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 import polars as pl
 
-from udasa_data.calibration import calibrate, curves_to_json, fit_curves, read_curves
+from udasa_data.calibration import curves_to_json
 from udasa_data.config import BuildConfig
 from udasa_data.confounds import measure
-from udasa_data.engines import load_engine
-from udasa_data.pairs import make_pairs
+from udasa_data.derivation import Derived
+from udasa_data.errors import UserError
+from udasa_data.executors import Executor
+from udasa_data.executors.local import LocalExecutor
+from udasa_data.origin import Origin
+from udasa_data.places import Place
 from udasa_data.preparation import Prepared
 from udasa_data.progress import Progress, Silent
 from udasa_data.publish.dataset import Tables, write_dataset
-from udasa_data.publish.manifest import Manifest, Thresholds, provenance
-from udasa_data.sampling import sample_shard
-from udasa_data.schema import CALIBRATED, DROPPED, PAIRS, SAMPLES, SCORES, require
-from udasa_data.scorers import Scorers
-from udasa_data.scoring import score_shard
-from udasa_data.stages import assign_stages
-from udasa_data.store import Run, replace_folder
-from udasa_data.summary import StepCost, Summary, count
-
-if TYPE_CHECKING:
-    from udasa_data.scorers.loading import Unread
+from udasa_data.publish.manifest import Manifest, Thresholds, pinned, provenance
+from udasa_data.restaging import Restaged, restage
+from udasa_data.schema import DROPPED, SCORES, require
+from udasa_data.store import Run
+from udasa_data.summary import StepCost, Summary, as_notes, count
 
 
 @dataclass(frozen=True)
@@ -45,14 +41,33 @@ class BuildResult:
         reused: nothing had to be done.
     """
 
-    out: Path
-    dataset: Path
+    out: Place
+    dataset: Place
     summary: Summary
     reused: bool
 
 
 @dataclass(frozen=True)
-class Plan:
+class SliceResult:
+    """A finished slice of a build.
+
+    Attributes:
+        out: the run directory.
+        rank: which slice.
+        world_size: of how many.
+        shards: how many shards it has, all of them there.
+        all_shards: how many shards the build has.
+    """
+
+    out: Place
+    rank: int
+    world_size: int
+    shards: int
+    all_shards: int
+
+
+@dataclass(frozen=True)
+class Preview:
     """What a build would do, as ``--dry-run`` shows it."""
 
     config: BuildConfig
@@ -61,7 +76,13 @@ class Plan:
     shards: dict[str, tuple[int, int]]  # step → (there already, all)
 
 
-def build(config: BuildConfig, out: Path, progress: Progress | None = None) -> BuildResult:
+def build(
+    config: BuildConfig,
+    out: Path | str,
+    progress: Progress | None = None,
+    executor: Executor | None = None,
+    origin: Origin | None = None,
+) -> BuildResult:
     """Build a staged preference dataset from a model's own answers.
 
     May be killed at any moment: the same call goes on at the shard it was in, with the same
@@ -69,199 +90,197 @@ def build(config: BuildConfig, out: Path, progress: Progress | None = None) -> B
 
     Args:
         config: see :func:`udasa_data.config.resolve`.
-        out: the run directory, made if missing.
+        out: the run directory, made if missing; a path, or an address that fsspec knows (s3://…).
         progress: told how the long steps go.
+        executor: where samples and scores are made; None makes them in this process.
+        origin: the dataset whose samples to start from, and whose scores where ``config`` leaves
+            them as they are; None draws and scores them.
 
     Raises:
         UserError: something the user can put right; the directory is left whole.
     """
     run = Run(out)
-    prepared = Prepared(config, run)
+    prepared = _prepare(config, run, origin)
     prepared.refuse_another_run()
     if prepared.is_finished():
         return _result(run, reused=True)
     with run.locked():
         prepared.record()
-        watch = progress or Silent()
-        _sample(prepared, watch)
-        _score(prepared, watch)
+        if not _has_scores(prepared):
+            (executor or LocalExecutor()).make_shards(prepared, progress or Silent())
+            _take_stock(prepared)
         _pair(prepared)
     return _result(run, reused=False)
 
 
-def plan(config: BuildConfig, out: Path) -> Plan:
+def build_slice(
+    config: BuildConfig,
+    out: Path | str,
+    rank: int,
+    world_size: int,
+    progress: Progress | None = None,
+) -> SliceResult:
+    """Make one slice of a build's shards, samples and scores, and nothing else.
+
+    For schedulers that start ``world_size`` such processes, in any order, at once or not, again if
+    one died. :func:`build` with the same configuration then finds every shard there.
+
+    Args:
+        config: as for :func:`build`.
+        out: as for :func:`build`; a place that all ranks share.
+        rank: which slice, from 0 to ``world_size`` - 1.
+        world_size: how many slices there are.
+        progress: told how the long steps go.
+
+    Raises:
+        UserError: something the user can put right; the directory is left whole.
+    """
+    if not 0 <= rank < world_size:
+        raise UserError(
+            f"rank {rank} of {world_size}: ranks count from 0 to {world_size - 1}, the world size "
+            "less one"
+        )
+    run = Run(out)
+    prepared = Prepared(config, run)
+    prepared.refuse_another_run()
+    with run.locked(shared=True):
+        if not prepared.join():  # another rank was first, and what it pinned counts
+            run.reread()
+            prepared = Prepared(config, run)
+            prepared.refuse_another_run()
+        LocalExecutor(rank, world_size).make_shards(prepared, progress or Silent())
+    count = prepared.shards["samples"].count
+    return SliceResult(run.root, rank, world_size, len(range(rank, count, world_size)), count)
+
+
+def preview(config: BuildConfig, out: Path | str, origin: Origin | None = None) -> Preview:
     """Return what :func:`build` would do; writes nothing.
 
     Raises:
         UserError: as :func:`build`, as far as can be known without running a model.
     """
-    prepared = Prepared(config, Run(out))
+    prepared = _prepare(config, Run(out), origin)
     prepared.refuse_another_run()
     shards = {step: (s.count - len(s.missing()), s.count) for step, s in prepared.shards.items()}
     loaded = prepared.loaded
-    return Plan(config, len(loaded.prompts), len(loaded.dropped), shards)
+    return Preview(config, len(loaded.prompts), len(loaded.dropped), shards)
 
 
-@contextmanager
-def _step(prepared: Prepared, progress: Progress, step: str) -> Iterator[list[int]]:
-    """Open a sharded step: yields the shards to be made."""
-    shards = prepared.shards[step]
-    missing = shards.missing()
-    total = len(prepared.loaded.prompts)
-    to_do = sum(len(prepared.shard_of_prompts(n)) for n in missing)
-    progress.start(step, total, total - to_do)
-    yield missing
-    progress.finish()
-    shards.remove_others()
+def _prepare(config: BuildConfig, run: Run, origin: Origin | None) -> Prepared:
+    return Prepared(config, run) if origin is None else Derived(config, run, origin)
 
 
-def _sample(prepared: Prepared, progress: Progress) -> None:
-    with _step(prepared, progress, "samples") as missing:
-        if not missing:
-            return
-        started = time.monotonic()
-        engine = load_engine(prepared.config, prepared.models[prepared.config.policy.id])
-        _add_notes(prepared.run, "samples", engine.notes)
-        for number in missing:
-            prompts = prepared.shard_of_prompts(number)
-            sampled = sample_shard(prompts, engine, prepared.config, progress.advance)
-            prepared.shards["samples"].write(number, sampled.samples, sampled.dropped)
-            tokens = int(sampled.samples["n_tokens"].sum())
-            progress.advance(0, tokens)
-            started = _add_cost(prepared.run, "samples", started, tokens)
+def _has_scores(prepared: Prepared) -> bool:
+    """Return whether the scores are there already; brings the samples that are to be scored."""
+    if not isinstance(prepared, Derived):
+        return False
+    if not prepared.reuses_scores:
+        prepared.write_samples()
+    return prepared.reuses_scores
 
 
-def _score(prepared: Prepared, progress: Progress) -> None:
-    with _step(prepared, progress, "scores") as missing:
-        if not missing:
-            return
-        started = time.monotonic()
-        from udasa_data.scorers.loading import Unread
-
-        unread = Unread()
-        scorers = _load_scorers(prepared, unread)
-        for number in missing:
-            prompts = prepared.shard_of_prompts(number)
-            samples = require(prepared.shards["samples"].read(number), SAMPLES, "samples")
-
-            def on_share(share: float, size: int = len(prompts)) -> None:
-                progress.advance(share * size)
-
-            scored = score_shard(prompts, samples, scorers, prepared.config.scoring, on_share)
-            prepared.shards["scores"].write(number, scored.scores, scored.dropped)
-            started = _add_cost(prepared.run, "scores", started, int(samples["n_tokens"].sum()))
-        _add_notes(prepared.run, "scores", unread.notes())
-
-
-def _load_scorers(prepared: Prepared, unread: Unread) -> Scorers:
-    from udasa_data.scorers.batching import resolve_precision
-    from udasa_data.scorers.loading import load_scorers, with_policy
-
-    config, models = prepared.config, prepared.models
-    # recorded, so that a run that moves to another machine goes on as it began
-    recorded = prepared.run.manifest.get("precision", {})
-    key = prepared.keys["scores"]
-    precision = recorded.get(key) or resolve_precision(config.scoring.precision)
-    prepared.run.save_manifest(precision={key: precision})
-    scorers = load_scorers(config, models, precision, unread)
-    return with_policy(scorers, config, models[config.policy.id], prepared.principles, unread)
+def _take_stock(prepared: Prepared) -> None:
+    """Sum up what the shards took and met, and delete those that another key made."""
+    run = prepared.run
+    steps, notes = dict(run.manifest.get("steps", {})), dict(run.manifest.get("notes", {}))
+    for step, shards in prepared.shards.items():
+        if missing := shards.missing():
+            raise UserError(
+                f"{run.root}: {len(missing)} of {shards.count} shards of {step} are not there "
+                "after the work; --out must be a place that all workers share"
+            )
+        facts = shards.facts()
+        seconds = sum(one.seconds + one.loading for one in facts)
+        cost = StepCost(seconds, sum(one.tokens for one in facts))
+        steps[step] = msgspec.to_builtins(cost)
+        counted: Counter[str] = Counter()
+        for one in facts:
+            counted.update(one.counted)
+        told = [note for one in facts for note in one.notes]
+        if step == "samples" and prepared.config.engine == "auto":
+            told = [f"engine {prepared.engine}: {prepared.engine_reason}", *told]
+        notes[step] = [*dict.fromkeys(told), *as_notes(counted)]
+        shards.remove_others()
+    run.save_manifest(steps=steps, notes=notes)
 
 
 def _pair(prepared: Prepared) -> None:
     started = time.monotonic()
-    config, run, prompts = prepared.config, prepared.run, prepared.loaded.prompts
+    answers, left_out = _answers(prepared)
+    restaged = restage(answers, prepared.config)
+    finish(prepared, restaged, left_out, started)
+
+
+def _answers(prepared: Prepared) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return all scored answers with their prompts, and what was left out before pairing."""
+    if isinstance(prepared, Derived) and prepared.reuses_scores:
+        return prepared.origin.answers, prepared.loaded.dropped
     samples, not_sampled = prepared.shards["samples"].read_all()
     scores, not_scored = prepared.shards["scores"].read_all()
-    of_prompt = prompts.select("prompt_id", "axis", "mode", "source", "context", "messages")
-    keys = ["prompt_id", "sample_id"]
+    prompts = prepared.loaded.prompts.drop("split").rename({"messages": "prompt"})
     answers = (
         require(scores, SCORES, "scores")
-        .join(samples, on=keys, how="left", maintain_order="left")
-        .join(of_prompt, on="prompt_id", how="left", maintain_order="left")
+        .join(samples, on=["prompt_id", "sample_id"], how="left", maintain_order="left")
+        .join(prompts, on="prompt_id", how="left", maintain_order="left")
+        .with_columns(run=pl.lit(0, dtype=pl.Int32))
     )
-    axes = answers["axis"].to_numpy().astype(str)
-    known = config.calibration.curves
-    curves = read_curves(Path(known)) if known else fit_curves(scores, axes, config.calibration)
-    calibrated = calibrate(scores, axes, curves, config.weights)
-    answers = pl.concat([answers, calibrated.table.drop(keys)], how="horizontal")
-    paired = make_pairs(answers, calibrated.leave_one_out, config.pairing, config.seed)
-    staged = assign_stages(paired.pairs, config.stages.cutoffs)
-    pairs = _with_texts(staged.pairs, answers)
-    dropped = pl.concat([prepared.loaded.dropped, not_sampled, not_scored, paired.dropped])
+    left_out = [prepared.loaded.dropped, not_sampled, not_scored]
+    return answers, pl.concat(left_out, how="diagonal")  # shards of earlier versions have no run
+
+
+def finish(prepared: Prepared, restaged: Restaged, left_out: pl.DataFrame, started: float) -> None:
+    """Write what a run ends with: pairs, what was left out, curves, counts and the dataset folder.
+
+    Args:
+        prepared: the run, its configuration, prompts, models and key; recorded already.
+        restaged: the answers, paired and staged.
+        left_out: rows, prompts and samples set aside before pairing.
+        started: the ``time.monotonic()`` of the step's beginning.
+    """
+    run, answers, pairs = prepared.run, restaged.answers, restaged.pairs
+    dropped = pl.concat([left_out, restaged.dropped]).with_columns(pl.col("run").fill_null(0))
     run.write_table("pairs.parquet", pairs)
     run.write_table("dropped.parquet", require(dropped, DROPPED, "dropped"))
-    run.write_text("calibration.json", json.dumps(curves_to_json(curves)) + "\n")
-    counts = count(prompts, answers, pairs, dropped, (staged.low, staged.high))
-    _add_cost(run, "dataset", started, 0)
+    run.write_text("calibration.json", json.dumps(curves_to_json(restaged.curves)) + "\n")
+    counts = count(answers, pairs, dropped, (restaged.low, restaged.high))
+    cost = StepCost(time.monotonic() - started, 0)
+    steps = {**run.manifest.get("steps", {}), "dataset": msgspec.to_builtins(cost)}
     confounds = measure(answers, pairs)
-    run.save_manifest(counts=msgspec.to_builtins(counts), confounds=msgspec.to_builtins(confounds))
-    _publish(prepared, Tables(pairs, _published(answers), dropped))
+    run.save_manifest(
+        steps=steps, counts=msgspec.to_builtins(counts), confounds=msgspec.to_builtins(confounds)
+    )
+    _publish(prepared, Tables(pairs, answers, dropped))
     run.save_manifest(finished=prepared.keys["dataset"])
-
-
-def _published(answers: pl.DataFrame) -> pl.DataFrame:
-    """Return the samples as they are published: with their prompts, so that others can pair."""
-    columns = dict.fromkeys([*SAMPLES, *SCORES, *CALIBRATED, "axis", "mode", "source", "context"])
-    return answers.select("prompt_id", pl.col("messages").alias("prompt"), *list(columns)[1:])
 
 
 def _publish(prepared: Prepared, tables: Tables) -> None:
     """Write the Hub-shaped folder."""
     run, config, summary = prepared.run, prepared.config, _summary(prepared.run)
-    models = provenance(config, prepared.models, set(tables.samples["axis"]))
+    answered = prepared.origin.manifest.policy if isinstance(prepared, Derived) else None
+    models = provenance(config, prepared.models, set(tables.samples["axis"]), answered)
     bounds = summary.counts.thresholds or (None, None)
-    told = ("keys", "sampled_from", "prompt_commits", "engine", "principles", "code")
+    told = (
+        "keys",
+        "sampled_from",
+        "prompt_commits",
+        "engine",
+        "principles",
+        "code",
+        "origin",
+    )
     manifest = Manifest(
         policy=models.policy,
         scorers=models.scorers,
-        config=config,
+        config=pinned(config, prepared.models),
         stages=Thresholds(*bounds),
         held_out=config.held_out,
         counts=summary.counts,
         confounds=summary.confounds,
         versions=run.manifest["versions"],
-        made_from={name: run.manifest[name] for name in told},
+        notes=summary.notes,
+        made_from={name: run.manifest[name] for name in told if name in run.manifest},
     )
-    replace_folder(
-        run.root / "dataset",
-        lambda folder: write_dataset(folder, tables, manifest, summary),
-    )
-
-
-def _with_texts(staged: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
-    """Return the pairs table: staged ids with their messages and uncertainties."""
-    table = staged
-    for side in ("chosen", "rejected"):
-        message = pl.struct(pl.lit("assistant").alias("role"), pl.col("text").alias("content"))
-        of_side = answers.select(
-            "prompt_id",
-            pl.col("sample_id").alias(f"{side}_id"),
-            message.implode().over("prompt_id", "sample_id", mapping_strategy="join").alias(side),
-            pl.col("uncertainty").alias(f"uncertainty_{side}"),
-            *(pl.col(f"u_{d}").alias(f"u_{d}_{side}") for d in ("semantic", "factual", "value")),
-        )
-        table = table.join(
-            of_side, on=["prompt_id", f"{side}_id"], how="left", maintain_order="left"
-        )
-    of_prompt = answers.select(
-        "prompt_id", pl.col("messages").alias("prompt"), "axis", "mode", "source", "context"
-    ).unique("prompt_id")
-    table = table.join(of_prompt, on="prompt_id", how="left", maintain_order="left")
-    return require(table, PAIRS, "pairs")
-
-
-def _add_cost(run: Run, step: str, started: float, tokens: int) -> float:
-    """Add the time since ``started`` to a step's cost; return the time now."""
-    now = time.monotonic()
-    steps = dict(run.manifest.get("steps", {}))
-    cost = msgspec.convert(steps.get(step, {}), StepCost).plus(now - started, tokens)
-    run.save_manifest(steps={**steps, step: msgspec.to_builtins(cost)})
-    return now
-
-
-def _add_notes(run: Run, step: str, notes: Iterable[str]) -> None:
-    told = run.manifest.get("notes", {})
-    run.save_manifest(notes={**told, step: list(dict.fromkeys([*told.get(step, []), *notes]))})
+    run.write_folder("dataset", lambda folder: write_dataset(folder, tables, manifest))
 
 
 def _summary(run: Run) -> Summary:

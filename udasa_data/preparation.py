@@ -13,10 +13,11 @@ import polars as pl
 from udasa_data.calibration import curves_to_json, read_curves
 from udasa_data.config import BuildConfig, ModelRef, to_yaml
 from udasa_data.constitution import principles_of
-from udasa_data.engines import choose_engine
+from udasa_data.engine_config import EngineName
+from udasa_data.engines.choice import choose_engine
 from udasa_data.errors import UserError
-from udasa_data.model_files import Located, locate
-from udasa_data.prompts import load_prompts
+from udasa_data.model_files import Located, locate, served
+from udasa_data.prompts import LoadedPrompts, load_prompts
 from udasa_data.sources import fingerprint, parse_source
 from udasa_data.store import Run, Shards, code_hash, differing, key_of
 
@@ -28,9 +29,16 @@ CODE: Final = {
         "calibration.py",
         "pairs.py",
         "stages.py",
+        "restaging.py",
         "splits.py",
         "uncertainty",
-        "publish",
+        "publish/card.md",
+        "publish/card.py",
+        "publish/dataset.py",
+        "publish/examples.py",
+        "publish/figures.py",
+        "publish/manifest.py",
+        "publish/markdown.py",
         "summary.py",
         "confounds.py",
     ),
@@ -57,14 +65,15 @@ class Prepared:
         self.run = run
         self.principles = principles_of(config.judge) if config.judge else ()
         self.commits = self._commits()
-        self.loaded = load_prompts(
-            config.prompts, limit=config.limit, seed=config.seed, commits=self.commits
+        self.loaded = self._load()
+        began = run.manifest.get("engine")
+        self.engine, self.engine_reason = choose_engine(
+            config, (began["name"], began["reason"]) if began else None
         )
         self.models = self._locate()
-        self.engine, self.engine_reason = choose_engine(config.engine)
         self.inputs = self._inputs()
         samples_key = key_of(self.inputs)
-        scores_key = key_of(samples_key, self._scored_with(), code_hash(CODE["scores"]))
+        scores_key = self._scores_key(samples_key)
         paired_with = [
             config.calibration,
             config.weights,
@@ -92,12 +101,26 @@ class Prepared:
         sources = [parse_source(text) for text in self.config.prompts]
         return {s.place: known.get(s.place) or fingerprint(s) for s in sources}
 
+    def _load(self) -> LoadedPrompts:
+        config = self.config
+        return load_prompts(
+            config.prompts, limit=config.limit, seed=config.seed, commits=self.commits
+        )
+
+    def _scores_key(self, samples_key: str) -> str:
+        return key_of(samples_key, self._scored_with(), code_hash(CODE["scores"]))
+
     def _locate(self) -> dict[str, Located]:
         """Pin every model: a Hub revision as recorded when the run started, else as of now."""
         known: dict[str, Any] = self.run.manifest.get("models", {})
         config = self.config
-        refs: list[ModelRef] = [config.policy, config.nli, *config.value, config.sentiment]
-        return {ref.id: locate(ref, known.get(_name(ref))) for ref in dict.fromkeys(refs)}
+        refs: list[ModelRef] = [config.nli, *config.value, config.sentiment]
+        if config.server is None:
+            refs = [config.policy, *refs]
+        located = {ref.id: locate(ref, known.get(_name(ref))) for ref in dict.fromkeys(refs)}
+        if config.server is not None:
+            located[config.policy.id] = served(config.policy.id, config.server.base_url)
+        return located
 
     def _inputs(self) -> dict[str, Any]:
         """Return all that decides the samples, by the name a user knows it by."""
@@ -114,6 +137,7 @@ class Prepared:
             "shard_size": config.shard_size,
             "batch_tokens": config.batch_tokens,
             "engine": self.engine,
+            **({"vllm.max_model_len": config.vllm.max_model_len} if self.engine == "vllm" else {}),
             **{f"sampling.{k}": v for k, v in msgspec.to_builtins(config.sampling).items()},
             "code of the sampling step": code_hash(CODE["samples"]),
         }
@@ -131,6 +155,12 @@ class Prepared:
         )
         weights = {name: located.fingerprint for name, located in self.models.items()}
         return {**chosen, "weights": weights}
+
+    @property
+    def resolved(self) -> BuildConfig:
+        """The configuration with the engine that ``auto`` came to."""
+        engine = msgspec.convert(self.engine, EngineName)
+        return msgspec.structs.replace(self.config, engine=engine)
 
     def refuse_another_run(self) -> None:
         """Raise a UserError when the directory holds samples made from something else."""
@@ -156,27 +186,50 @@ class Prepared:
 
     def record(self) -> None:
         """Write the resolved configuration, the prompts and what they were made from."""
-        config, run = self.config, self.run
-        run.write_text("config.yaml", to_yaml(config))
-        if not run.has("prompts.parquet"):
-            run.write_table("prompts.parquet", self.loaded.prompts)
-        refs: list[ModelRef] = [config.policy, config.nli, *config.value, config.sentiment]
+        run = self.run
+        self._write_inputs()
         old = run.manifest.get("keys", {})
         kept = {step for step, key in self.keys.items() if old.get(step) == key}
         for told in ("steps", "notes"):  # of a step made anew, nothing old is told
             entries = run.manifest.get(told, {})
             run.manifest[told] = {step: entries[step] for step in entries if step in kept}
-        run.save_manifest(
-            sampled_from=self.inputs,
-            keys=self.keys,
-            prompt_commits=self.commits,
-            models={_name(ref): self.models[ref.id].fingerprint for ref in refs},
-            engine={"name": self.engine, "reason": self.engine_reason},
-            principles={one.id: one.statement for one in self.principles},
-            code={step: code_hash(names) for step, names in CODE.items()},
-            versions={"python": platform.python_version(), **{n: version(n) for n in _VERSIONS}},
-            finished=None,
-        )
+        run.save_manifest(**self._facts())
+
+    def join(self) -> bool:
+        """Record the run unless it is recorded, as one of several processes.
+
+        Returns:
+            False when another process recorded it since this one looked.
+        """
+        if self.run.manifest:
+            return True
+        if not self.run.start_manifest(**self._facts()):
+            return False
+        self._write_inputs()
+        return True
+
+    def _write_inputs(self) -> None:
+        self.run.write_text("config.yaml", to_yaml(self.config))
+        if not self.run.has("prompts.parquet"):
+            self.run.write_table("prompts.parquet", self.loaded.prompts)
+
+    def _facts(self) -> dict[str, Any]:
+        config = self.config
+        refs: list[ModelRef] = [config.policy, config.nli, *config.value, config.sentiment]
+        return {
+            "sampled_from": self.inputs,
+            "keys": self.keys,
+            "prompt_commits": self.commits,
+            "models": {_name(ref): self.models[ref.id].fingerprint for ref in refs},
+            "engine": {"name": self.engine, "reason": self.engine_reason},
+            "principles": {one.id: one.statement for one in self.principles},
+            "code": {step: code_hash(names) for step, names in CODE.items()},
+            "versions": {
+                "python": platform.python_version(),
+                **{name: version(name) for name in _VERSIONS},
+            },
+            "finished": None,
+        }
 
 
 def _name(ref: ModelRef) -> str:

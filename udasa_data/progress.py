@@ -16,6 +16,10 @@ class Progress(Protocol):
         """Move on by so many prompts (fractions while a batch is under way) and tokens."""
         ...
 
+    def tell(self, words: str) -> None:
+        """Show a few words beside the step, in the place of those before."""
+        ...
+
     def finish(self) -> None:
         """End the step."""
         ...
@@ -29,6 +33,9 @@ class Silent:
 
     def advance(self, prompts: float, tokens: int = 0) -> None:
         """Ignore progress."""
+
+    def tell(self, words: str) -> None:
+        """Ignore words."""
 
     def finish(self) -> None:
         """Ignore the end of a step."""

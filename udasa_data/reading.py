@@ -8,6 +8,7 @@ from typing import NamedTuple
 import polars as pl
 
 from udasa_data.errors import UserError
+from udasa_data.places import place_of, read_tables
 from udasa_data.schema import PAIRS, Dimension, require
 
 
@@ -25,16 +26,16 @@ class PairView(NamedTuple):
     u_rejected: tuple[float, ...]
 
 
-def read_pairs(run: Path, stage: str | None, n: int) -> list[PairView]:
+def read_pairs(run: Path | str, stage: str | None, n: int) -> list[PairView]:
     """Return the ``n`` pairs of widest gap, of one stage or spread evenly over the stages.
 
     Raises:
         UserError: ``run`` holds no finished run, or no such pairs.
     """
-    path = run / "pairs.parquet"
-    if not path.is_file():
+    path = place_of(run) / "pairs.parquet"
+    if not path.exists():
         raise UserError(f"{run}: holds no finished run (no pairs.parquet)")
-    pairs = require(pl.read_parquet(path), PAIRS, "pairs").sort("delta_u", descending=True)
+    pairs = require(read_tables([path])[0], PAIRS, "pairs").sort("delta_u", descending=True)
     if stage is not None:
         pairs = pairs.filter(pl.col("stage") == stage)
     rank = pl.int_range(pl.len()).over("stage")

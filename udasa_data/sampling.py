@@ -1,9 +1,9 @@
-"""The second step: prompts → samples, K answers each, one shard at a time."""
+"""The second step: prompts → samples, K answers each, a shard at a time."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import polars as pl
@@ -16,6 +16,15 @@ from udasa_data.schema import DROPPED, SAMPLES, Mode, Why
 SEED_STRIDE: Final = 1024
 
 
+class _Begun(NamedTuple):
+    """A shard whose answers are coming in."""
+
+    number: int
+    prompts: pl.DataFrame
+    first: int  # number of its first prompt, of all that were handed over
+    answers: dict[int, list[Completion] | SetAside]
+
+
 class Sampled(NamedTuple):
     """The samples of a shard, and the prompts and samples of it that were set aside."""
 
@@ -23,28 +32,64 @@ class Sampled(NamedTuple):
     dropped: pl.DataFrame
 
 
-def sample_shard(
-    prompts: pl.DataFrame, engine: Engine, config: BuildConfig, on_prompts: Callable[[int], None]
-) -> Sampled:
-    """Draw the answers to a shard of prompts.
+def sample_shards(
+    shards: Iterable[tuple[int, pl.DataFrame]],
+    engine: Engine,
+    config: BuildConfig,
+    on_prompts: Callable[[int], None],
+) -> Iterator[tuple[int, Sampled]]:
+    """Draw the answers to many shards; yield each as it is complete.
+
+    An engine that streams is given the next shard's prompts while answers to this one's are still
+    being drawn: a slow prompt holds back its own shard, and no other.
 
     Args:
-        prompts: rows of the prompts table.
+        shards: number and prompts of each; read only as the engine has room for more.
         engine: what draws.
         config: of the build; its seed, system prompt and sampling are used.
         on_prompts: told how many prompts were just finished.
+    """
+    if not engine.streams:
+        for number, prompts in shards:
+            yield number, sample_shard(prompts, engine, config, on_prompts)
+        return
+    shard_of: dict[int, _Begun] = {}  # by number of a prompt that was handed over
+
+    def asked() -> Iterator[PolicyPrompt]:
+        first = 0
+        for number, prompts in shards:
+            shard = _Begun(number, prompts, first, {})
+            shard_of.update((first + n, shard) for n in range(len(prompts)))
+            first += len(prompts)
+            yield from (policy_prompt(row, config) for row in prompts.iter_rows(named=True))
+
+    for index, answer in engine.sample(asked(), config.sampling, on_prompts):
+        shard = shard_of.pop(index)
+        shard.answers[index - shard.first] = answer
+        if len(shard.answers) == len(shard.prompts):
+            yield shard.number, _sampled(shard.prompts["prompt_id"], shard.answers)
+
+
+def sample_shard(
+    prompts: pl.DataFrame, engine: Engine, config: BuildConfig, on_prompts: Callable[[int], None]
+) -> Sampled:
+    """Draw the answers to one shard of prompts; see :func:`sample_shards`.
 
     Returns:
         samples sorted by prompt (in the order of ``prompts``) and ``sample_id``. Empty answers
         are rows like any other, and named in ``dropped``.
     """
-    asked = [policy_prompt(row, config) for row in prompts.iter_rows(named=True)]
-    answers: dict[int, list[Completion] | SetAside] = dict(
-        engine.sample(asked, config.sampling, on_prompts)
-    )
+    asked = (policy_prompt(row, config) for row in prompts.iter_rows(named=True))
+    answers = dict(engine.sample(asked, config.sampling, on_prompts))
+    return _sampled(prompts["prompt_id"], answers)
+
+
+def _sampled(
+    prompt_ids: Iterable[str], answers: Mapping[int, list[Completion] | SetAside]
+) -> Sampled:
     samples: list[dict[str, Any]] = []
     dropped: list[dict[str, Any]] = []
-    for index, prompt_id in enumerate(prompts["prompt_id"]):
+    for index, prompt_id in enumerate(prompt_ids):
         answer = answers[index]
         if isinstance(answer, SetAside):
             dropped.append(_set_aside(prompt_id, answer))
@@ -82,13 +127,14 @@ def seed_of(seed: int, prompt_id: str) -> int:
 
 
 def _sample(prompt_id: str, number: int, one: Completion) -> dict[str, Any]:
+    total = one.sum_logprob
     return {
         "prompt_id": prompt_id,
         "sample_id": number,
         "text": one.text,
         "n_tokens": one.n_tokens,
-        "sum_logprob": one.sum_logprob,
-        "mean_logprob": one.sum_logprob / max(one.n_tokens, 1),
+        "sum_logprob": total,
+        "mean_logprob": None if total is None else total / max(one.n_tokens, 1),
         "finish_reason": one.finish_reason,
         "seed": one.seed,
     }

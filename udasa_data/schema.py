@@ -52,6 +52,7 @@ class Why(StrEnum):
     DUPLICATE = "duplicate"
     # a prompt
     TOO_LONG = "too_long"
+    SERVER_REFUSED = "server_refused"
     TOO_FEW_SAMPLES = "too_few_samples"
     # a sample
     EMPTY_SAMPLE = "empty_sample"
@@ -131,6 +132,22 @@ CALIBRATED: Final = pl.Schema(
     }
 )
 
+# the configuration ``samples`` of a dataset: all that pairing and staging need, without a model
+ANSWERS: Final = pl.Schema(
+    {
+        "prompt_id": pl.String(),
+        "prompt": MESSAGES,
+        **SAMPLES,
+        **SCORES,
+        **CALIBRATED,
+        "axis": pl.String(),
+        "mode": pl.String(),
+        "source": pl.String(),
+        "context": pl.String(),
+        "run": pl.Int32(),  # which of the runs that were merged, from 0; 0 in a run by itself
+    }
+)
+
 # what scoring a file of existing answers adds to its columns
 ADDED: Final = pl.Schema(
     {
@@ -162,6 +179,7 @@ PAIRS: Final = pl.Schema(
         "mode": pl.String(),
         "source": pl.String(),
         "context": pl.String(),
+        "run": pl.Int32(),  # as in ANSWERS
     }
 )
 
@@ -174,6 +192,7 @@ DROPPED: Final = pl.Schema(
         "value": _F,  # the figure behind the reason
         "limit": _F,  # what it was held against
         "detail": pl.String(),
+        "run": pl.Int32(),  # as in ANSWERS
     }
 )
 

@@ -29,13 +29,18 @@ def split_of(prompt_id: str, share: float) -> Split:
     return "test" if int.from_bytes(digest[:8], "big") < share * 2**64 else "train"
 
 
-def with_split(table: pl.DataFrame, share: float) -> pl.DataFrame:
-    """Return the table with a column ``split``; rows that have no ``prompt_id`` are ``train``."""
-    ids: Iterable[str] = table["prompt_id"].drop_nulls().unique()
-    of_id = pl.DataFrame(
-        [(one, split_of(one, share)) for one in ids],
-        schema={"prompt_id": pl.String, "split": pl.String},
-        orient="row",
-    )
-    joined = table.join(of_id, on="prompt_id", how="left", maintain_order="left")
+def splits_of(ids: Iterable[str], share: float) -> pl.DataFrame:
+    """Return the split of each prompt: ``prompt_id, split``, one row an id."""
+    rows = [(one, split_of(one, share)) for one in dict.fromkeys(ids)]
+    return pl.DataFrame(rows, {"prompt_id": pl.String, "split": pl.String}, orient="row")
+
+
+def with_split(table: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
+    """Return the table with a column ``split``; rows that have no ``prompt_id`` are ``train``.
+
+    Args:
+        table: with ``prompt_id``.
+        splits: of every prompt in it, see :func:`splits_of`.
+    """
+    joined = table.join(splits, on="prompt_id", how="left", maintain_order="left")
     return joined.with_columns(pl.col("split").fill_null("train"))

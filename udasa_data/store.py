@@ -5,29 +5,40 @@
     calibration.json                              scores/NNNNN-KEY.parquet
     pairs.parquet    dropped.parquet              dataset/
 
-A file is written under a temporary name and renamed, so it is there whole or not at all. A shard's
-name carries the key of all that made it: a stale shard can never be taken for a fresh one.
+A file is there whole or not at all (see :mod:`udasa_data.places`). A shard's name carries the key
+of all that made it: a stale shard can never be taken for a fresh one, and two processes that make
+the same shard at once write the same rows.
 """
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import hashlib
 import json
-import os
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import polars as pl
 
 from udasa_data.errors import UserError
+from udasa_data.places import (
+    Place,
+    Remote,
+    locked,
+    names_in,
+    place_of,
+    read_metadata,
+    read_tables,
+    remove,
+    replace_folder,
+    write_atomically,
+    write_new,
+)
 
-_TEMPORARY: Final = ".tmp-"
+_FACTS: Final = "udasa.shard"  # the key in a shard file's metadata
 
 
 def key_of(*parts: object) -> str:
@@ -50,91 +61,94 @@ def code_hash(names: Sequence[str]) -> str:
     return digest.hexdigest()
 
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Have ``write`` fill a temporary file beside ``path``, then rename it to ``path``.
-
-    Raises:
-        UserError: no space left, or no permission to write.
-    """
-    temporary = path.parent / f"{_TEMPORARY}{os.getpid()}-{path.name}"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except (OSError, pl.exceptions.PolarsError) as error:  # polars wraps some of the system's
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise _unwritable(path, error) from error
-
-
-def _unwritable(path: Path, error: Exception) -> UserError:
-    """Return what a failed write means to the user."""
-    full = getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT}
-    if full or "No space left" in str(error):
-        return UserError(
-            f"{path.parent}: no space left on the device; free some, then run the same command "
-            "again: it goes on from here"
-        )
-    return UserError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})")
-
-
 class Run:
-    """A run directory."""
+    """A run directory, on any file system."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: str | Path | Remote) -> None:
+        self.root: Place = place_of(root)
         self.manifest: dict[str, Any] = {}
-        path = root / "manifest.json"
+        self.reread()
+
+    @property
+    def folder(self) -> Path:
+        """The directory, for steps that need one on this machine.
+
+        Raises:
+            UserError: it is elsewhere.
+        """
+        if not isinstance(self.root, Path):
+            raise UserError(f"{self.root}: must be a folder on this machine here")
+        return self.root
+
+    def reread(self) -> None:
+        """Take the manifest as it is now.
+
+        Raises:
+            UserError: it is damaged, or the place cannot be reached.
+        """
+        path = self.root / "manifest.json"
         try:
-            if path.is_file():
-                self.manifest = json.loads(path.read_text(encoding="utf-8"))
+            self.manifest = json.loads(path.read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
+            self.manifest = {}
         except (OSError, ValueError) as error:
             raise UserError(f"{path}: cannot be read; give another --out") from error
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the directory for this process; the lock ends with the process, however it ends.
-
-        Raises:
-            UserError: another process builds here, or the directory cannot be made.
-        """
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            lock = (self.root / ".lock").open("w")
-        except OSError as error:
-            raise UserError(f"{self.root}: cannot be written ({error.strerror})") from error
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise UserError(f"{self.root}: another build is running there") from error
-            for left_over in self.root.rglob(f"{_TEMPORARY}*"):
-                shutil.rmtree(left_over) if left_over.is_dir() else left_over.unlink()
-            yield
+    def locked(self, *, shared: bool = False) -> AbstractContextManager[None]:
+        """Hold the directory for this process, see :func:`udasa_data.places.locked`."""
+        return locked(self.root, shared=shared)
 
     def save_manifest(self, **changes: Any) -> None:
         """Lay ``changes`` over the manifest and write it."""
         self.manifest |= changes
-        text = json.dumps(self.manifest, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        self.write_text("manifest.json", text)
+        self.write_text("manifest.json", _json(self.manifest))
+
+    def start_manifest(self, **facts: Any) -> bool:
+        """Write the manifest unless there is one; return whether it was this call that did."""
+        if not write_new(self.root / "manifest.json", _json(facts)):
+            return False
+        self.manifest = facts
+        return True
+
+    def agree(self, name: str, proposal: str) -> str:
+        """Return what the processes of a run agree on: the first proposal is everybody's."""
+        if write_new(self.root / name, proposal):
+            return proposal
+        return (self.root / name).read_bytes().decode()
 
     def write_text(self, name: str, text: str) -> None:
         """Write a UTF-8 file of the run."""
         write_atomically(self.root / name, lambda path: _write_text(path, text))
 
-    def write_table(self, name: str, table: pl.DataFrame) -> None:
+    def write_table(
+        self, name: str, table: pl.DataFrame, metadata: dict[str, str] | None = None
+    ) -> None:
         """Write a Parquet file of the run."""
-        write_atomically(self.root / name, table.write_parquet)
+        write_atomically(
+            self.root / name, lambda path: table.write_parquet(path, metadata=metadata)
+        )
+
+    def write_folder(self, name: str, fill: Callable[[Path], None]) -> None:
+        """Have ``fill`` make a folder of the run, in the place of an older one."""
+        replace_folder(self.root / name, fill)
 
     def read_table(self, name: str) -> pl.DataFrame:
         """Read a Parquet file of the run."""
-        return pl.read_parquet(self.root / name)
+        return read_tables([self.root / name])[0]
 
     def has(self, name: str) -> bool:
         """Return whether the run holds this file."""
         return (self.root / name).exists()
+
+
+class ShardFacts(msgspec.Struct, frozen=True):
+    """What making a shard took and met; kept in the metadata of its file."""
+
+    seconds: float = 0.0
+    loading: float = 0.0  # seconds before it in which its worker loaded models
+    tokens: int = 0
+    notes: tuple[str, ...] = ()
+    counted: dict[str, int] = {}  # a note with "{n}" in it → its number in this shard
 
 
 class Shards:
@@ -148,12 +162,20 @@ class Shards:
 
     def missing(self) -> list[int]:
         """Return the numbers of the shards yet to be made."""
-        return [n for n in range(self.count) if not self._run.has(self._name(n))]
+        there = names_in(self._run.root / self._step)
+        return [n for n in range(self.count) if self._name(n).rpartition("/")[2] not in there]
 
-    def write(self, number: int, table: pl.DataFrame, dropped: pl.DataFrame) -> None:
+    def write(
+        self,
+        number: int,
+        table: pl.DataFrame,
+        dropped: pl.DataFrame,
+        facts: ShardFacts | None = None,
+    ) -> None:
         """Write a shard; its table last, since that marks it done."""
         self._run.write_table(self._name(number, "dropped."), dropped)
-        self._run.write_table(self._name(number), table)
+        told = msgspec.json.encode(facts or ShardFacts()).decode()
+        self._run.write_table(self._name(number), table, {_FACTS: told})
 
     def read(self, number: int) -> pl.DataFrame:
         """Return the table of a shard."""
@@ -161,37 +183,29 @@ class Shards:
 
     def read_all(self) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Return all rows, and all rows set aside, in the order of the shards."""
-        tables = [self.read(n) for n in range(self.count)]
-        dropped = [self._run.read_table(self._name(n, "dropped.")) for n in range(self.count)]
+        tables, dropped = (
+            read_tables([self._run.root / self._name(n, kind) for n in range(self.count)])
+            for kind in ("", "dropped.")
+        )
         return pl.concat(tables), pl.concat(dropped)
+
+    def facts(self) -> list[ShardFacts]:
+        """Return what making each shard took, in the order of the shards."""
+        files = [self._run.root / self._name(n) for n in range(self.count)]
+        return [
+            msgspec.json.decode(metadata.get(_FACTS, "{}"), type=ShardFacts)
+            for metadata in read_metadata(files)
+        ]
 
     def remove_others(self) -> None:
         """Delete shards of this step that another key made."""
-        for path in (self._run.root / self._step).glob("*.parquet"):
-            if self._key[:16] not in path.name:
-                path.unlink()
+        folder = self._run.root / self._step
+        for name in names_in(folder):
+            if self._key[:16] not in name:
+                remove(folder / name)
 
     def _name(self, number: int, kind: str = "") -> str:
         return f"{self._step}/{number:05d}-{self._key[:16]}.{kind}parquet"
-
-
-def replace_folder(target: Path, fill: Callable[[Path], None]) -> None:
-    """Have ``fill`` make a folder under a temporary name, then put it in ``target``'s place."""
-    temporary = target.parent / f"{_TEMPORARY}{os.getpid()}-{target.name}"
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        temporary.mkdir(parents=True)
-        fill(temporary)
-        if target.exists():
-            old = target.parent / f"{_TEMPORARY}{os.getpid()}-old-{target.name}"
-            target.replace(old)
-            temporary.replace(target)
-            shutil.rmtree(old)
-        else:
-            temporary.replace(target)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise _unwritable(target, error) from error
 
 
 def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -206,6 +220,10 @@ def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 def _short(value: object) -> str:
     text = str(value)
     return text if len(text) <= 40 else f"{text[:37]}…"
+
+
+def _json(manifest: Mapping[str, Any]) -> str:
+    return json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import msgspec
 import polars as pl
@@ -90,7 +91,6 @@ class ScoreSummary(msgspec.Struct, frozen=True):
 
 
 def count(
-    prompts: pl.DataFrame,
     answers: pl.DataFrame,
     pairs: pl.DataFrame,
     dropped: pl.DataFrame,
@@ -99,19 +99,21 @@ def count(
     """Count a run's tables.
 
     Args:
-        prompts: the prompts table.
-        answers: all samples with their scores, ``axis`` and ``text``.
+        answers: all samples with their scores, ``run``, ``axis`` and ``text``.
         pairs: the staged pairs.
         dropped: all that was left out.
         thresholds: low and high of the stages, NaN when there are none.
     """
     said = answers.filter(pl.col("text") != "")
+    asked = answers.select("run", "prompt_id").unique()  # a merged run may ask twice
+    # a published dataset names the prompts without scored answers in ``dropped`` alone
+    aside = dropped.filter(pl.col("what") == "prompt").select("run", "prompt_id").unique()
     chat = said.filter(pl.col("axis") != Axis.SENTIMENT)
     grouped: dict[str, dict[str, int]] = {}
     for what, why, n in dropped.group_by("what", "why").len().sort("what", "why").iter_rows():
         grouped.setdefault(what, {})[why] = n
     return Counts(
-        prompts=len(prompts),
+        prompts=len(asked.join(aside, on=["run", "prompt_id"], how="full")),
         samples=len(answers),
         pairs=len(pairs),
         homogeneous=said.filter(pl.col("homogeneous"))["prompt_id"].n_unique(),
@@ -133,6 +135,11 @@ def count_dimensions(said: pl.DataFrame) -> dict[str, DimensionSummary]:
     return {
         str(d): _dimension(claims if d is Dimension.FACTUAL else said, f"u_{d}") for d in Dimension
     }
+
+
+def as_notes(counted: Mapping[str, int]) -> list[str]:
+    """Return one line for each thing counted."""
+    return [note.replace("{n}", f"{n:,}") for note, n in counted.items()]
 
 
 def _stage(pairs: pl.DataFrame) -> StageSummary:

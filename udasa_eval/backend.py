@@ -23,15 +23,14 @@ from udasa_data.engines import (
     Engine,
     PolicyPrompt,
     SetAside,
-    choose_engine,
     load_engine,
 )
+from udasa_data.engines.choice import choose_engine
 from udasa_data.errors import UserError
 from udasa_data.model_files import Located
 from udasa_eval.results import Decoding
 from udasa_eval.tasks import decoding_of, quiet
 
-GREEDY: Final = 1e-6  # an engine's temperature must be above 0: here the likeliest token is certain
 _SEED_STRIDE: Final = 1024  # sample k has seed + k
 
 
@@ -133,7 +132,7 @@ class EngineLM(LM):  # type: ignore[misc]
         self._seed = seed
         self._engine: Engine | None = None
         self._weights: tuple[str, Weights] | None = None
-        self.engine_name, _ = choose_engine(config.engine)
+        self.engine_name, _ = choose_engine(config)
 
     @property
     def tokenizer_name(self) -> str:
@@ -191,7 +190,7 @@ class EngineLM(LM):  # type: ignore[misc]
         """Yield (index into ``prompts``, its answers or why there are none), in any order."""
         params = Sampling(
             samples=decoding.samples,
-            temperature=max(decoding.temperature, GREEDY),
+            temperature=decoding.temperature,
             top_p=decoding.top_p,
             max_tokens=decoding.max_tokens,
         )
@@ -222,7 +221,7 @@ class EngineLM(LM):  # type: ignore[misc]
 
     def close(self) -> None:
         """Give the memory of whatever is loaded back."""
-        if self._engine is not None and hasattr(self._engine, "close"):
+        if self._engine is not None:
             self._engine.close()
         self._engine = self._weights = None
         free_memory()

@@ -126,13 +126,13 @@ def _second_pass(
     folder: Run, stored: Stored, progress: Progress, tell: Callable[[str], None]
 ) -> Results:
     names = [record.name for record in stored.tasks]
-    rows = read_tables(folder.root, "generations").filter(pl.col("task").is_in(names))
+    rows = read_tables(folder.folder, "generations").filter(pl.col("task").is_in(names))
     generations = {
         str(task): table for (task,), table in rows.group_by("task", maintain_order=True)
     }
     if missing := sorted({n.removesuffix(TURN_2) for n in names} - set(generations)):
         raise UserError(
-            f"{folder.root}: no generations of {', '.join(missing)}; run udasa-eval run again"
+            f"{folder.folder}: no generations of {', '.join(missing)}; run udasa-eval run again"
         )
     answers: baselines.Answers = {}
     if stored.baseline is not None:
@@ -146,9 +146,9 @@ def _second_pass(
         tell(line)
     scored = score_tables(tables, judges, reference, progress)
     for task, table in scored.scores.items():
-        write_table(folder.root, f"scores/{task}", table, SCORES)
+        write_table(folder.folder, f"scores/{task}", table, SCORES)
     results = _results(stored, judges, scored, rows)
-    write_results(folder.root, results)
+    write_results(folder.folder, results)
     return results
 
 

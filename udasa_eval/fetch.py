@@ -10,7 +10,7 @@ from typing import NamedTuple
 import polars as pl
 
 from udasa_data.errors import UserError, nearest
-from udasa_data.store import write_atomically
+from udasa_data.places import write_atomically
 from udasa_eval.documents import EMBEDDED, ORIGIN, DatasetSpec, datasets_known, from_hub
 
 

@@ -185,10 +185,10 @@ class FirstPass:
         kind = ".own" if self._weighs_own(built) else ""
         table = pl.concat([pl.read_parquet(path) for path in self._shards(built, kind)])
         for (name,), rows in table.group_by("task", maintain_order=True):
-            write_table(self._run.root, f"generations/{name}", rows, GENERATIONS)
+            write_table(self._run.folder, f"generations/{name}", rows, GENERATIONS)
         done = {**self._run.manifest.get("done", {}), built.plan.name: self._key(built)}
         self._run.save_manifest(done=done)
-        for path in (self._run.root / "shards").glob(f"{built.plan.name}-*.parquet"):
+        for path in (self._run.folder / "shards").glob(f"{built.plan.name}-*.parquet"):
             path.unlink()
 
     def _is_done(self, built: BuiltTask) -> bool:
@@ -213,14 +213,14 @@ class FirstPass:
     def _shards(self, built: BuiltTask, kind: str) -> list[Path]:
         stem = f"{built.plan.name}-{self._key(built)[:16]}"
         count = -(-len(built.documents) // SHARD)
-        folder = self._run.root / "shards"
+        folder = self._run.folder / "shards"
         return [folder / f"{stem}{kind}-{number:05d}.parquet" for number in range(count)]
 
     def _write_shard(
         self, built: BuiltTask, kind: str, number: int, rows: list[dict[str, Any]]
     ) -> None:
         table = pl.DataFrame(rows, schema=GENERATIONS, orient="row")
-        name = self._shards(built, kind)[number].relative_to(self._run.root)
+        name = self._shards(built, kind)[number].relative_to(self._run.folder)
         self._run.write_table(str(name), table)
 
 

@@ -12,7 +12,6 @@ import yaml
 from msgspec import Meta
 
 from udasa_data.config import ModelRef
-from udasa_data.engines import choose_engine
 from udasa_data.errors import UserError, nearest
 from udasa_data.model_files import Located, locate
 from udasa_data.strict import Strict, convert, read_yaml
@@ -152,7 +151,7 @@ def pin(judges: JudgeSet, role: Role, known: Mapping[str, str]) -> PinnedJudge:
         judge = judges.reward
     if judge is None:
         raise UserError(f"no judge for the role '{role}': name one in a file for --judges")
-    if isinstance(judge, Asked) and choose_engine(judge.engine)[0] == "openai":
+    if isinstance(judge, Asked) and judge.engine == "openai":
         # a server's weights cannot be seen: it is known by its name alone
         return PinnedJudge(role, judge, Located(judge.id, None, f"served:{judge.id}", judge.id))
     if judge.id.startswith(EMBEDDED):

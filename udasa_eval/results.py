@@ -18,8 +18,8 @@ import msgspec
 import polars as pl
 
 from udasa_data.errors import UserError
+from udasa_data.places import write_atomically
 from udasa_data.schema import MESSAGES, Axis, require
-from udasa_data.store import write_atomically
 from udasa_data.strict import Strict, convert
 
 SCHEMA_VERSION: Final = 1

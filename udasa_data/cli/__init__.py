@@ -13,6 +13,13 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from udasa_data.cli import plan, restage, scale
+from udasa_data.cli.diff import diff
+from udasa_data.cli.merge import merge
+from udasa_data.cli.push import push as push_command
+from udasa_data.cli.report import report
+from udasa_data.cli.verify import verify as verify_command
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -20,6 +27,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+for command in (report, diff, merge):
+    app.command()(command)
 
 Engine = Literal["auto", "transformers", "vllm", "openai"]
 StageName = Literal["conservative", "moderate", "exploratory"]
@@ -33,6 +43,7 @@ def main() -> None:
     # the libraries' own bars and advice would break ours
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
@@ -82,38 +93,73 @@ def build(
         int | None, typer.Option(min=3, max=1024, help="Answers to each prompt.")
     ] = None,
     temperature: Annotated[
-        float | None, typer.Option(help="Sampling temperature, above 0.")
+        float | None, typer.Option(help="Sampling temperature; 0 is greedy.")
     ] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest answer.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of sampling and drawing.")] = None,
     out: Annotated[
-        Path | None, typer.Option(help="The run directory. [runs/MODEL]", file_okay=False)
+        str | None,
+        typer.Option(help="The run directory: a path, s3://… or gs://… [runs/MODEL]"),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="A YAML file; flags win over it.", dir_okay=False)
     ] = None,
     engine: Annotated[Engine | None, typer.Option(help="What draws the answers.")] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="Of engine openai's server; its key in OPENAI_API_KEY.")
+    ] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(help="Stop before a server has charged more than this.")
+    ] = None,
     scorers: Annotated[
         str | None, typer.Option(help="Scorer set of presets.yaml: tiny or hub.")
     ] = None,
+    from_: restage.FromOption = None,
+    nli: restage.NliOption = None,
+    rejected: restage.RejectedOption = None,
+    z: restage.NoiseOption = None,
+    cutoffs: restage.CutoffsOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the configuration and what is there already.")
     ] = False,
+    push: Annotated[
+        str | None, typer.Option(metavar="ORG/NAME", help="Then push it (see: udasa-data push).")
+    ] = None,
+    executor: scale.ExecutorOption = "local",
+    address: scale.AddressOption = None,
+    workers: scale.WorkersOption = None,
+    gpus_per_worker: scale.GpusOption = None,
+    rank: scale.RankOption = None,
+    world_size: scale.WorldSizeOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Build a staged preference dataset. Killed? The same command goes on where it was."""
     from udasa_data.config import resolve
 
-    if model is None and config is None:
-        model = DEFAULT_MODEL
     sampling = _said(samples=samples, temperature=temperature, max_tokens=max_tokens)
-    flags = _said(prompts=prompts, limit=limit, seed=seed, engine=engine, sampling=sampling or None)
-    resolved = resolve(model, flags, scorers=scorers, file=config)
-    folder = out or Path("runs") / resolved.model.strip("./~").replace("/", "-")
+    server = _said(base_url=base_url, max_cost=max_cost)
+    flags = _said(prompts=prompts, limit=limit, seed=seed, engine=engine)
+    flags |= _said(sampling=sampling or None, server=server or None)
+    flags |= restage.overrides(nli, rejected, z, cutoffs)
+    if from_ is not None:
+        named = {"model": model} if model is not None else {}
+        origin, resolved, out = restage.start_from(from_, {**flags, **named}, scorers, config, out)
+    else:
+        model = DEFAULT_MODEL if model is None and config is None else model
+        origin, resolved = None, resolve(model, flags, scorers=scorers, file=config)
+    folder = out or str(Path("runs") / resolved.model.strip("./~").replace("/", "-"))
+    workers_asked = scale.check(executor, address, workers, gpus_per_worker, rank, world_size)
     if dry_run:
-        _show_plan(resolved, folder, as_json=as_json)
-        return
-    _run_build(resolved, folder, as_json=as_json)
+        _show_preview(resolved, folder, origin, as_json=as_json)
+    elif rank is not None and world_size is not None:
+        scale.run_slice(resolved, folder, rank, world_size, as_json=as_json)
+    else:
+        _run_build(resolved, folder, workers_asked, origin, as_json=as_json)
+    if push and not dry_run and rank is None:
+        push_command(Path(folder), push, as_json=as_json)
+
+
+app.command()(plan.plan)
 
 
 @app.command()
@@ -166,7 +212,7 @@ def models() -> None:
 
 @app.command()
 def show(
-    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    run: Annotated[str, typer.Argument(help="A run directory.")],
     stage: Annotated[StageName | None, typer.Option(help="Only this stage.")] = None,
     n: Annotated[int, typer.Option("-n", min=1, help="How many pairs.")] = 3,
 ) -> None:
@@ -177,19 +223,23 @@ def show(
     show_pairs(read_pairs(run, stage, n))
 
 
+app.command("push")(push_command)
+app.command("verify")(verify_command)
+
+
 def _said(**options: object) -> dict[str, object]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _show_plan(config: Any, out: Path, *, as_json: bool) -> None:
+def _show_preview(config: Any, out: str, origin: Any, *, as_json: bool) -> None:
     from udasa_data.config import to_yaml
-    from udasa_data.pipeline import plan
+    from udasa_data.pipeline import preview
 
-    made = plan(config, out)
+    made = preview(config, out, origin)
     if as_json:
         shards = {step: {"done": done, "all": all_} for step, (done, all_) in made.shards.items()}
         facts = {"prompts": made.prompts, "left_out": made.left_out, "shards": shards}
-        typer.echo(json.dumps({"out": str(out), **facts}))
+        typer.echo(json.dumps({"out": out, **facts}))
         return
     typer.echo(to_yaml(config))
     typer.echo(f"{made.prompts:,} prompts ({made.left_out:,} rows left out) → {out}")
@@ -197,18 +247,14 @@ def _show_plan(config: Any, out: Path, *, as_json: bool) -> None:
         typer.echo(f"{step}: {done} of {all_} shards are there already")
 
 
-def _run_build(config: Any, out: Path, *, as_json: bool) -> None:
+def _run_build(config: Any, out: str, executor: Any, origin: Any, *, as_json: bool) -> None:
     from udasa_data.cli.progress import Bars
-    from udasa_data.cli.tables import summary_tables
+    from udasa_data.cli.tables import show_result
     from udasa_data.pipeline import build as build_dataset
 
     with Bars() as bars:
-        result = build_dataset(config, out, bars)
-    if as_json:
-        places = {"out": str(result.out), "dataset": str(result.dataset)}
-        _print_json(places, result.reused, result.summary)
-        return
-    summary_tables(result)
+        result = build_dataset(config, out, bars, executor, origin)
+    show_result(result, as_json=as_json)
 
 
 def _print_json(places: dict[str, str], reused: bool, summary: Any) -> None:

@@ -31,6 +31,7 @@ class Bars:
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[words]}"),
             console=console,
             disable=not console.is_terminal,
         )
@@ -53,7 +54,7 @@ class Bars:
 
     def start(self, step: str, total: int, done: int) -> None:
         """Begin a bar."""
-        self._task = self._progress.add_task(step, total=total, completed=done, rate="")
+        self._task = self._progress.add_task(step, total=total, completed=done, rate="", words="")
         self._started, self._prompts, self._tokens = time.monotonic(), 0.0, 0
 
     def advance(self, prompts: float, tokens: int = 0) -> None:
@@ -67,6 +68,11 @@ class Bars:
         if self._tokens:
             rate += f" {self._tokens / seconds:,.0f} tok/s"
         self._progress.update(self._task, advance=prompts, rate=rate)
+
+    def tell(self, words: str) -> None:
+        """Show words at the end of the bar."""
+        if self._task is not None:
+            self._progress.update(self._task, words=words)
 
     def finish(self) -> None:
         """Fill the bar."""

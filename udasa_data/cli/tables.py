@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterable, Mapping
 
+import msgspec
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
@@ -16,6 +19,16 @@ from udasa_data.existing import ScoreResult
 from udasa_data.pipeline import BuildResult
 from udasa_data.reading import PairView
 from udasa_data.summary import Confounds, Summary
+
+
+def show_result(result: BuildResult, *, as_json: bool) -> None:
+    """Print what a build or a merge came to: tables, or one JSON object."""
+    if not as_json:
+        summary_tables(result)
+        return
+    places = {"out": str(result.out), "dataset": str(result.dataset)}
+    told = {**places, "reused": result.reused, **msgspec.to_builtins(result.summary)}
+    sys.stdout.write(json.dumps(told) + "\n")
 
 
 def summary_tables(result: BuildResult) -> None:
@@ -160,6 +173,7 @@ def _table(
     rows: Iterable[tuple[str, ...]],
     right: frozenset[int] | set[int] = frozenset(),
 ) -> Table:
+    """Return a short aligned table; ``right`` are the columns of figures."""
     plain = not Console().is_terminal
     table = Table(box=None if plain else box.SIMPLE_HEAD, pad_edge=False)
     for number, head in enumerate(header):
@@ -167,3 +181,6 @@ def _table(
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     return table
+
+
+plain_table = _table  # for the tables of other modules

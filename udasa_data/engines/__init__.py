@@ -5,18 +5,18 @@ An engine is any object with :class:`Engine`'s methods; the sampling step takes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from udasa_data.errors import UserError
 from udasa_data.schema import Why
 
 if TYPE_CHECKING:
-    from udasa_data.config import BuildConfig, EngineName, Sampling
+    from udasa_data.config import BuildConfig, Sampling
+    from udasa_data.engines.meter import Meter
     from udasa_data.model_files import Located
 
 
@@ -43,7 +43,8 @@ class Completion(NamedTuple):
 
     text: str
     n_tokens: int  # the end-of-text token included
-    sum_logprob: float  # nats, under the policy at temperature 1, the end-of-text token included
+    # nats, under the policy at temperature 1, the end-of-text token included; None: not told
+    sum_logprob: float | None
     finish_reason: str  # stop | length
     seed: int
 
@@ -60,20 +61,30 @@ class SetAside(NamedTuple):
 class Engine(Protocol):
     """Draws answers, and weighs given ones.
 
-    ``notes`` are facts about it that a user should know, one line each.
+    Attributes:
+        name: as in the configuration.
+        notes: facts about it that a user should know, one line each; complete once it has sampled.
+        streams: whether it takes prompts one by one, as it has room for them. One that does not
+            takes all of a call's at once, to sort them.
     """
 
     name: str
-    notes: tuple[str, ...]
+    streams: bool
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Facts about it that a user should know, one line each."""
+        ...
 
     def sample(
-        self, prompts: Sequence[PolicyPrompt], params: Sampling, on_prompts: Callable[[int], None]
+        self, prompts: Iterable[PolicyPrompt], params: Sampling, on_prompts: Callable[[int], None]
     ) -> Iterator[tuple[int, list[Completion] | SetAside]]:
-        """Yield (index into ``prompts``, its answers or why there are none), in any order.
+        """Yield (number of a prompt, its answers or why there are none) as prompts finish.
 
         Args:
-            prompts: what to answer.
-            params: how many answers for each, how drawn, how long.
+            prompts: what to answer, numbered from 0.
+            params: how many answers for each, how drawn, how long. At temperature 0 the likeliest
+                answer is drawn once and given K times.
             on_prompts: told how many prompts were just finished.
         """
         ...
@@ -96,29 +107,52 @@ class Engine(Protocol):
         """
         ...
 
-
-def choose_engine(name: EngineName) -> tuple[str, str]:
-    """Return the engine that ``name`` stands for on this machine, and why, in a few words.
-
-    Raises:
-        UserError: the engine is not in this version.
-    """
-    if name == "auto":
-        return "transformers", "the engine of this version"
-    if name != "transformers":
-        raise UserError(
-            f"engine '{name}' is not in this version yet; use --engine transformers (or auto)"
-        )
-    return name, "as asked"
+    def close(self) -> None:
+        """Give back its memory and end its processes; it cannot be used afterwards."""
+        ...
 
 
-def load_engine(config: BuildConfig, policy: Located) -> Engine:
+def greedy(answer: Completion, seed: int, samples: int) -> list[Completion]:
+    """Return the one answer of temperature 0 as the K samples of its prompt."""
+    return [answer._replace(seed=seed + k) for k in range(samples)]
+
+
+def load_engine(
+    config: BuildConfig,
+    policy: Located,
+    meter: Meter | None = None,
+    *,
+    beside_scorers: bool = False,
+) -> Engine:
     """Load the policy into the configured engine.
+
+    Args:
+        config: of the build; its engine as :func:`udasa_data.engines.choice.choose_engine` chose
+            it, or yet to be chosen.
+        policy: the model.
+        meter: counts what a server charges for.
+        beside_scorers: the scorers need their part of the GPU at the same time.
 
     Raises:
         UserError: the engine is not available, or the policy cannot be loaded.
     """
-    choose_engine(config.engine)
+    from udasa_data.engines.choice import choose_engine
+
+    name, _ = choose_engine(config)
+    if name == "openai":
+        from udasa_data.engines.meter import Meter
+        from udasa_data.engines.openai import OpenAIEngine
+
+        server = config.server
+        assert server is not None  # choose_engine saw to it
+        asks = config.judge is not None or config.scoring.factual == "p_true"
+        counted = meter or Meter(server.prices, server.max_cost)
+        return OpenAIEngine(policy.name, server, counted, asks_choices=asks)
+    if name == "vllm":
+        from udasa_data.engines.vllm import VllmEngine
+
+        share = config.vllm.beside_scorers if beside_scorers else config.vllm.gpu_memory
+        return VllmEngine(policy, config.vllm, share)
     from udasa_data.engines.transformers import TransformersEngine
 
     return TransformersEngine(policy, config.batch_tokens)

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from inspect import signature
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
-from jinja2 import TemplateError
 from transformers import (
     AutoModelForCausalLM,
-    AutoTokenizer,
+    DynamicCache,
     GenerationConfig,
     LogitsProcessor,
     LogitsProcessorList,
 )
 
 from udasa_data.config import Sampling
-from udasa_data.engines import Completion, Floats, PolicyPrompt, SetAside
-from udasa_data.engines.choices import Policy, Question, sum_logprobs
+from udasa_data.engines import Completion, Floats, PolicyPrompt, SetAside, greedy
+from udasa_data.engines.choices import Policy, sum_logprobs
+from udasa_data.engines.policy_tokens import Drawn, PolicyTokens, unloadable
 from udasa_data.errors import UserError
 from udasa_data.model_files import Located
-from udasa_data.schema import Why
-
-# For a policy without a chat template of its own.
-PLAIN_TEMPLATE: Final = (
-    "{% for message in messages %}{{ message['role'].capitalize() + ': ' + message['content'] "
-    "+ '\n\n' }}{% endfor %}{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
-)
-
 
 _FEW: Final = 1024  # tokens
 
@@ -39,6 +32,13 @@ class _Encoded(NamedTuple):
     seed: int
 
 
+class _Padded(NamedTuple):
+    """Prompts of a batch on the device, [rows, width], padded on the left."""
+
+    ids: torch.Tensor
+    mask: torch.Tensor
+
+
 class TransformersEngine:
     """Samples with ``transformers``.
 
@@ -47,164 +47,179 @@ class TransformersEngine:
     """
 
     name = "transformers"
+    streams = False
 
     def __init__(self, policy: Located, batch_tokens: int) -> None:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         dtype = torch.bfloat16 if self._device.type == "cuda" else torch.float32
+        self._tokens = PolicyTokens(policy)
         try:
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(
-                policy.load_from, **policy.load_kwargs
-            )
             model = AutoModelForCausalLM.from_pretrained(
                 policy.load_from, dtype=dtype, use_safetensors=True, **policy.load_kwargs
             )
         except (OSError, ValueError, KeyError) as error:
-            problem = str(error).strip().splitlines()[0]
-            raise UserError(f"model '{policy.name}' cannot be loaded: {problem}") from error
+            raise unloadable(policy, error) from error
         self._model: Any = model.eval().to(self._device)
+        # a recurrent state cannot be carried over to the samples as keys and values can
+        self._shares_prefill = not self._model._is_stateful  # noqa: SLF001
         self._name = policy.name
         self._batch_tokens = batch_tokens
-        self._eos = _end_tokens(self._model, self._tokenizer)
-        notes = []
-        if self._tokenizer.chat_template is None:
-            self._tokenizer.chat_template = PLAIN_TEMPLATE
-            notes.append(
-                f"{policy.name} has no chat template: the plain one is used ('User: … Assistant:')"
-            )
-        self.notes: tuple[str, ...] = tuple(notes)
+        self._halved = False
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """See :class:`udasa_data.engines.Engine`."""
+        if not self._halved:
+            return self._tokens.notes
+        told = f"out of memory: batches were halved to {self._batch_tokens:,} tokens"
+        return (*self._tokens.notes, told)
+
+    def close(self) -> None:
+        """Free the model's memory."""
+        self._model = None
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
 
     def sample(
-        self, prompts: Sequence[PolicyPrompt], params: Sampling, on_prompts: Callable[[int], None]
+        self, prompts: Iterable[PolicyPrompt], params: Sampling, on_prompts: Callable[[int], None]
     ) -> Iterator[tuple[int, list[Completion] | SetAside]]:
         """See :meth:`udasa_data.engines.Engine.sample`; prompts of like length go together."""
-        window = getattr(self._model.config, "max_position_embeddings", None)
-        fitting: list[_Encoded] = []
+        waiting: list[_Encoded] = []
         for index, prompt in enumerate(prompts):
-            try:
-                ids = self._encode(prompt)
-            except TemplateError as error:
-                yield index, SetAside(Why.MALFORMED, f"the chat template refuses it: {error}")
-                on_prompts(1)
-                continue
-            room = None if window is None else window - params.max_tokens
-            if room is not None and len(ids) > room:
-                detail = f"{len(ids)} tokens and {params.max_tokens} to answer, window {window}"
-                yield index, SetAside(Why.TOO_LONG, detail, len(ids), room)
+            ids = self._tokens.fit(prompt, params.max_tokens)
+            if isinstance(ids, SetAside):
+                yield index, ids
                 on_prompts(1)
             else:
-                fitting.append(_Encoded(index, ids, prompt.seed))
-        fitting.sort(key=lambda prompt: (-len(prompt.ids), prompt.seed))
-        while fitting:
-            answer_tokens = params.samples * (len(fitting[0].ids) + params.max_tokens)
-            size = max(1, self._batch_tokens // answer_tokens)
-            batch, fitting = fitting[:size], fitting[size:]
-            yield from self._answer(batch, params)
+                waiting.append(_Encoded(index, ids, prompt.seed))
+        waiting.sort(key=lambda prompt: (-len(prompt.ids), prompt.seed))
+        drawn = 1 if params.temperature == 0 else params.samples
+        while waiting:
+            row_tokens = len(waiting[0].ids) + params.max_tokens
+            size = max(1, self._batch_tokens // (drawn * row_tokens))
+            batch, waiting = waiting[:size], waiting[size:]
+            answers = self._answer(batch, range(drawn), params)
+            for encoded, of_prompt in zip(batch, answers, strict=True):
+                if params.temperature == 0:
+                    yield encoded.place, greedy(of_prompt[0], encoded.seed, params.samples)
+                else:
+                    yield encoded.place, of_prompt
             on_prompts(len(batch))
 
     def choice_logprobs(self, prompts: Sequence[PolicyPrompt], choices: Sequence[str]) -> Floats:
-        """See :meth:`udasa_data.engines.Engine.choice_logprobs`.
-
-        A choice's tokens are those that prompt and choice have together beyond the prompt's own,
-        so that a tokenizer that writes the first word of a text another way than the next writes
-        it as it would in an answer. Where the choice would merge into the prompt's last token, it
-        is tokenised alone.
-        """
-        window = getattr(self._model.config, "max_position_embeddings", None)
-        places, questions = [], []
-        for place, prompt in enumerate(prompts):
-            try:
-                question = self._question(prompt, choices)
-            except TemplateError:
-                continue
-            longest = len(question.prompt) + max(len(choice) for choice in question.choices)
-            if question.prompt and (window is None or longest <= window):
-                places.append(place)
-                questions.append(question)
+        """See :meth:`udasa_data.engines.Engine.choice_logprobs`."""
+        asked = [self._tokens.question(prompt, choices) for prompt in prompts]
+        places = [place for place, question in enumerate(asked) if question is not None]
         result = np.full((len(prompts), len(choices)), np.nan)
-        policy = Policy(self._model, self._device, self._name)
-        if questions:
+        if questions := [question for question in asked if question is not None]:
+            policy = Policy(self._model, self._device, self._name)
             result[places] = sum_logprobs(policy, questions, self._batch_tokens)
         return result
 
-    def _question(self, prompt: PolicyPrompt, choices: Sequence[str]) -> Question:
-        text, special = self._text(prompt)
-        ids = self._ids(text, special=special)
-        tokens = []
-        for choice in choices:
-            whole = self._ids(text + choice, special=special)
-            follows = len(whole) > len(ids) and whole[: len(ids)] == ids
-            tokens.append(whole[len(ids) :] if follows else self._ids(choice, special=False))
-        return Question(tuple(ids), tuple(map(tuple, tokens)))
+    def _answer(
+        self, batch: Sequence[_Encoded], samples: range, params: Sampling
+    ) -> list[list[Completion]]:
+        """Return the answers to each prompt; a batch that does not fit into memory is halved.
 
-    def _encode(self, prompt: PolicyPrompt) -> list[int]:
-        text, special = self._text(prompt)
-        return self._ids(text, special=special)
-
-    def _text(self, prompt: PolicyPrompt) -> tuple[str, bool]:
-        """Return the text that the policy is to go on from, and whether it wants special tokens."""
-        if prompt.raw:
-            return prompt.turns[-1][1], True
-        messages = [{"role": role, "content": content} for role, content in prompt.turns]
-        text: str = self._tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, tokenize=False
+        Prompts are parted first, then the samples of one prompt. An answer depends on neither.
+        """
+        try:
+            return self._generate(batch, samples, params)
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            if len(batch) == len(samples) == 1:
+                length = len(batch[0].ids) + params.max_tokens
+                raise UserError(
+                    f"model '{self._name}' has no memory for one answer of {length:,} tokens; free "
+                    "memory, or ask for fewer (--max-tokens)"
+                ) from error
+        # out here, where the error holds no tensors any more
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        width = len(batch[0].ids) + params.max_tokens
+        self._batch_tokens = max(1, len(batch) * len(samples) * width // 2)
+        self._halved = True
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            parts = [self._answer(b, samples, params) for b in (batch[:middle], batch[middle:])]
+            return [*parts[0], *parts[1]]
+        middle = len(samples) // 2
+        first, second = (
+            self._answer(batch, half, params)[0] for half in (samples[:middle], samples[middle:])
         )
-        # a template that writes its own BOS must not get a second one
-        bos = self._tokenizer.bos_token
-        return text, bos is None or not text.startswith(bos)
-
-    def _ids(self, text: str, *, special: bool) -> list[int]:
-        ids: list[int] = self._tokenizer(text, add_special_tokens=special)["input_ids"]
-        if special and ids and ids[-1] in self._eos:
-            ids.pop()  # some tokenizers end every text with EOS
-        return ids
+        return [[*first, *second]]
 
     @torch.inference_mode()
-    def _answer(
-        self, batch: Sequence[_Encoded], params: Sampling
-    ) -> Iterator[tuple[int, list[Completion]]]:
-        k = params.samples
-        seeds = [prompt.seed + sample for prompt in batch for sample in range(k)]
-        width = max(len(prompt.ids) for prompt in batch)
-        pad = self._eos[0] if self._eos else 0
-        ids = torch.full((len(batch), width), pad)
-        mask = torch.zeros_like(ids)
-        for row, prompt in enumerate(batch):
-            ids[row, width - len(prompt.ids) :] = torch.tensor(prompt.ids)
-            mask[row, width - len(prompt.ids) :] = 1
+    def _generate(
+        self, batch: Sequence[_Encoded], samples: range, params: Sampling
+    ) -> list[list[Completion]]:
+        k = len(samples)
+        seeds = [prompt.seed + sample for prompt in batch for sample in samples]
+        padded = self._pad([prompt.ids for prompt in batch])
+        width = padded.ids.shape[1]
+        pad = self._tokens.ends[0] if self._tokens.ends else 0
         draw = _Draw(seeds, params, width, self._device)
         output = self._model.generate(
-            input_ids=ids.repeat_interleave(k, dim=0).to(self._device),
-            attention_mask=mask.repeat_interleave(k, dim=0).to(self._device),
+            input_ids=padded.ids.repeat_interleave(k, dim=0),
+            attention_mask=padded.mask.repeat_interleave(k, dim=0),
+            **self._prefilled(padded, k),
             generation_config=GenerationConfig(
                 max_new_tokens=params.max_tokens,
                 do_sample=False,
-                eos_token_id=self._eos or None,
+                eos_token_id=self._tokens.ends or None,
                 pad_token_id=pad,
             ),
             logits_processor=LogitsProcessorList([draw]),
         )
-        tokens = output[:, width:].cpu().numpy()
-        completions = self._read(tokens, draw.logprobs(), seeds)
-        for row, prompt in enumerate(batch):
-            yield prompt.place, completions[row * k : (row + 1) * k]
+        answers = self._read(output[:, width:].cpu().numpy(), draw.logprobs(), seeds)
+        return [answers[row * k : (row + 1) * k] for row in range(len(batch))]
+
+    def _pad(self, prompts: Sequence[list[int]]) -> _Padded:
+        width = max(map(len, prompts))
+        ids = torch.full((len(prompts), width), self._tokens.ends[0] if self._tokens.ends else 0)
+        mask = torch.zeros_like(ids)
+        for row, prompt in enumerate(prompts):
+            ids[row, width - len(prompt) :] = torch.tensor(prompt)
+            mask[row, width - len(prompt) :] = 1
+        return _Padded(ids.to(self._device), mask.to(self._device))
+
+    def _prefilled(self, padded: _Padded, k: int) -> dict[str, Any]:
+        """Return the keys and values of all but each prompt's last token, read once for K samples.
+
+        The last token is left to ``generate``, which needs one to go on from.
+        """
+        if k == 1 or padded.ids.shape[1] == 1 or not self._shares_prefill:
+            return {}
+        cache = DynamicCache(config=self._model.config)
+        positions = (padded.mask.cumsum(-1) - 1).clamp(min=0)  # as ``generate`` counts them
+        known = signature(self._model.forward).parameters
+        some = {"position_ids": positions[:, :-1], "logits_to_keep": 1}
+        self._model(
+            input_ids=padded.ids[:, :-1],
+            attention_mask=padded.mask[:, :-1],
+            past_key_values=cache,
+            use_cache=True,
+            **{name: value for name, value in some.items() if name in known},
+        )
+        cache.batch_repeat_interleave(k)
+        return {"past_key_values": cache}
 
     def _read(
         self, tokens: np.ndarray[Any, Any], logprobs: np.ndarray[Any, Any], seeds: list[int]
     ) -> list[Completion]:
         """Cut each row [T] of tokens at its end, and sum its log-probabilities to there."""
-        ends = np.isin(tokens, self._eos)
+        ends = np.isin(tokens, self._tokens.ends)
         stopped: np.ndarray[Any, Any] = np.asarray(ends.any(axis=1))
         lengths = np.where(stopped, ends.argmax(axis=1) + 1, tokens.shape[1])
-        kept = [row[: n - stop] for row, n, stop in zip(tokens, lengths, stopped, strict=True)]
-        texts = self._tokenizer.batch_decode(kept, skip_special_tokens=True)
-        return [
-            Completion(
-                text.strip(), int(n), float(logprob[:n].sum()), "stop" if stop else "length", seed
-            )
-            for text, n, stop, logprob, seed in zip(
-                texts, lengths, stopped, logprobs, seeds, strict=True
-            )
-        ]
+        return self._tokens.read(
+            [
+                Drawn(
+                    row[: n - stop], int(n), float(p[:n].sum()), "stop" if stop else "length", seed
+                )
+                for row, n, stop, p, seed in zip(
+                    tokens, lengths, stopped, logprobs, seeds, strict=True
+                )
+            ]
+        )
 
 
 class _Draw(LogitsProcessor):  # type: ignore[misc]
@@ -227,6 +242,8 @@ class _Draw(LogitsProcessor):  # type: ignore[misc]
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Return [rows, vocabulary] scores with 0 at the drawn token and −∞ elsewhere."""
         scores = scores.float()
+        if self._params.temperature == 0:
+            return self._keep_only(scores.argmax(dim=-1, keepdim=True), scores)
         position = input_ids.shape[1] - self._width
         probabilities = torch.softmax(scores / self._params.temperature, dim=-1)
         if self._params.top_p < 1.0:
@@ -235,6 +252,9 @@ class _Draw(LogitsProcessor):  # type: ignore[misc]
         # the last entry is the rounded total: a target below it always finds a token
         target = self._uniform[:, position, None] * cumulative[:, -1:]
         tokens = torch.searchsorted(cumulative, target, right=True).clamp(max=scores.shape[-1] - 1)
+        return self._keep_only(tokens, scores)
+
+    def _keep_only(self, tokens: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         log_normaliser = scores.logsumexp(dim=-1, keepdim=True)
         self._logprobs.append((scores.gather(1, tokens) - log_normaliser).squeeze(1))
         return torch.full_like(scores, -torch.inf).scatter_(1, tokens, 0.0)
@@ -265,10 +285,3 @@ def _keep(
     """Return ``probabilities`` with all zero but the first of ``order`` that hold ``top_p``."""
     outside = ordered.cumsum(dim=-1) - ordered >= top_p
     return torch.zeros_like(probabilities).scatter_(1, order, ordered.masked_fill(outside, 0.0))
-
-
-def _end_tokens(model: Any, tokenizer: Any) -> list[int]:
-    """Return the ids that end a text: the generation config's and the tokenizer's."""
-    configured = model.generation_config.eos_token_id
-    ends = configured if isinstance(configured, list) else [configured]
-    return sorted({end for end in [*ends, tokenizer.eos_token_id] if end is not None})

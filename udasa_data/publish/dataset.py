@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,11 +11,15 @@ from typing import Final
 import msgspec
 import polars as pl
 
-from udasa_data.publish.card import card
-from udasa_data.publish.manifest import MANIFEST, FileRecord, Manifest, to_json
-from udasa_data.schema import DROPPED, PAIRS, Stage, require
-from udasa_data.splits import SPLITS, Split, with_split
-from udasa_data.summary import Summary
+from udasa_data.config import to_yaml
+from udasa_data.errors import UserError
+from udasa_data.publish.card import CardFacts, card
+from udasa_data.publish.figures import draw
+from udasa_data.publish.licence import Licences, licences_of
+from udasa_data.publish.manifest import MANIFEST, FileRecord, Manifest, read_manifest, to_json
+from udasa_data.publish.suites import NOTHING_CHECKED, Contamination
+from udasa_data.schema import DROPPED, PAIRS, Stage, empty, require
+from udasa_data.splits import SPLITS, Split, splits_of, with_split
 
 SHARD_BYTES: Final = 500_000_000
 
@@ -37,13 +41,9 @@ class Tables:
 
 
 def write_dataset(
-    folder: Path,
-    tables: Tables,
-    manifest: Manifest,
-    summary: Summary,
-    shard_bytes: int = SHARD_BYTES,
+    folder: Path, tables: Tables, manifest: Manifest, shard_bytes: int = SHARD_BYTES
 ) -> None:
-    """Write card, manifest and the Parquet files of every configuration.
+    """Write card, pictures, manifest, configuration and the Parquet files.
 
     Each stage has files of its own; ``all`` is the three of them, named again in the card. File
     names carry the hash of their content: ``datasets`` caches a local folder by the names in its
@@ -52,8 +52,8 @@ def write_dataset(
     Args:
         folder: an empty folder.
         tables: the rows.
-        manifest: without ``files``, which are added here.
-        summary: what the card tells.
+        manifest: without files and figures, which are added here; its configuration is
+            written to config.yaml.
         shard_bytes: bound of a file, held against the size of its rows in memory, which is
             the larger.
     """
@@ -61,15 +61,53 @@ def write_dataset(
     of_config = {str(s): pairs.filter(pl.col("stage") == s.value) for s in Stage}
     of_config["samples"] = tables.samples
     of_config["dropped"] = require(tables.dropped, DROPPED, "dropped")
+    ids = pl.concat([table["prompt_id"].drop_nulls().unique() for table in of_config.values()])
+    splits = splits_of(ids, manifest.held_out)
     files: dict[str, FileRecord] = {}
     for name, table in of_config.items():
-        split_rows = with_split(table, manifest.held_out)
+        split_rows = with_split(table, splits)
         for split in SPLITS:
             rows = split_rows.filter(pl.col("split") == split).drop("split")
             files |= dict(_write(folder, name, split, rows, shard_bytes))
-    whole = msgspec.structs.replace(manifest, files=files)
+    figures = draw(folder, manifest, pairs, tables.samples)
+    whole = msgspec.structs.replace(manifest, files=files, figures=figures)
     (folder / MANIFEST).write_text(to_json(whole), encoding="utf-8")
-    (folder / "README.md").write_text(card(whole, summary), encoding="utf-8")
+    (folder / "config.yaml").write_text(to_yaml(whole.config), encoding="utf-8")
+    # what needs a network or evaluation data is added when it is pushed
+    licences = licences_of(whole, look_up=None)
+    facts = CardFacts(whole, pairs, tables.samples, licences, NOTHING_CHECKED)
+    (folder / "README.md").write_text(card(facts), encoding="utf-8")
+
+
+def read_pairs(folder: Path) -> pl.DataFrame:
+    """Return all pairs of a dataset folder, train before test, stage by stage."""
+    manifest = read_manifest(folder)
+    paths = [folder / p for p, record in manifest.files.items() if record.config in set(Stage)]
+    tables = [pl.read_parquet(path) for path in paths]
+    return pl.concat(tables) if tables else empty(PAIRS)
+
+
+def read_samples(folder: Path, columns: Sequence[str]) -> pl.DataFrame:
+    """Return columns of all samples of a dataset folder."""
+    manifest = read_manifest(folder)
+    paths = [folder / p for p, record in manifest.files.items() if record.config == "samples"]
+    if not paths:
+        raise UserError(f"{folder}: holds no samples")
+    return pl.concat([pl.read_parquet(path, columns=list(columns)) for path in paths])
+
+
+def read_prompts(folder: Path) -> list[str]:
+    """Return the last user text of each prompt that was answered."""
+    samples = read_samples(folder, ("prompt_id", "prompt")).unique("prompt_id", maintain_order=True)
+    last = pl.col("prompt").list.last().struct.field("content")
+    return samples.select(last).to_series().to_list()
+
+
+def card_of_folder(folder: Path, repo_id: str, licences: Licences, found: Contamination) -> str:
+    """Return the card of a dataset folder as it is pushed to ``repo_id``."""
+    samples = read_samples(folder, ("prompt_id", "sample_id", "n_tokens"))
+    manifest = read_manifest(folder)
+    return card(CardFacts(manifest, read_pairs(folder), samples, licences, found, repo_id))
 
 
 def _write(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -18,6 +18,7 @@ from udasa_data.summary import Confounds, Counts
 
 MANIFEST: Final = "manifest.json"
 SCHEMA_VERSION: Final = 1
+R = TypeVar("R", bound=ModelRef)
 Role: TypeAlias = Literal["nli", "value", "sentiment", "judge"]
 
 
@@ -58,12 +59,20 @@ class FileRecord(msgspec.Struct, frozen=True):
     split: Split
 
 
+class FigureRecord(msgspec.Struct, frozen=True):
+    """A picture of the card: its caption, and what it shows for those who do not see it."""
+
+    title: str
+    alt: str
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """All that a reader, a check or another build needs to know of a dataset folder.
 
     Attributes:
         config: the resolved configuration of the build.
-        files: by path in the folder.
+        files: by path in the folder; figures: the card's pictures.
+        notes: what a user should read.
         made_from: what the run recorded of its inputs: keys, commits of prompts, engine.
     """
 
@@ -76,6 +85,8 @@ class Manifest(msgspec.Struct, frozen=True):
     confounds: Confounds
     versions: dict[str, str]
     files: dict[str, FileRecord] = {}
+    figures: dict[str, FigureRecord] = {}
+    notes: tuple[str, ...] = ()
     made_from: dict[str, Any] = {}
     schema_version: int = SCHEMA_VERSION
 
@@ -88,7 +99,10 @@ class Provenance(msgspec.Struct, frozen=True):
 
 
 def provenance(
-    config: BuildConfig, models: Mapping[str, Located], axes: Collection[str]
+    config: BuildConfig,
+    models: Mapping[str, Located],
+    axes: Collection[str],
+    answered: PolicyRecord | None = None,
 ) -> Provenance:
     """Return who answered and who scored.
 
@@ -96,6 +110,7 @@ def provenance(
         config: of the run.
         models: located and pinned, by id.
         axes: of the answers: reviews alone are scored by the sentiment model, and by it alone.
+        answered: the policy's record where it is known already, and need not be at hand.
     """
     policy = models[config.policy.id]
     scorers = [_scorer("nli", config.nli, models)]
@@ -105,9 +120,26 @@ def provenance(
         scorers.append(_scorer("sentiment", config.sentiment, models))
     if config.judge is not None or config.scoring.factual == "p_true":
         scorers.append(_scorer("judge", config.policy, models))
-    template = chat_template_sha256(policy)
-    record = PolicyRecord(config.policy.id, policy.commit, policy.fingerprint, template)
-    return Provenance(record, tuple(scorers))
+    if answered is None:
+        template = chat_template_sha256(policy)
+        answered = PolicyRecord(config.policy.id, policy.commit, policy.fingerprint, template)
+    return Provenance(answered, tuple(scorers))
+
+
+def pinned(config: BuildConfig, models: Mapping[str, Located]) -> BuildConfig:
+    """Return the configuration with every Hub model at the commit that was used."""
+
+    def at(ref: R) -> R:
+        commit = models[ref.id].commit
+        return ref if commit is None else msgspec.structs.replace(ref, revision=commit)
+
+    return msgspec.structs.replace(
+        config,
+        policy=at(config.policy),
+        nli=at(config.nli),
+        value=tuple(at(ref) for ref in config.value),
+        sentiment=at(config.sentiment),
+    )
 
 
 def to_json(manifest: Manifest) -> str:

@@ -55,6 +55,7 @@ class Scorers(NamedTuple):
     value: Sequence[TextScorer]
     sentiment: TextScorer
     truth: TextScorer | None = None  # P(False), for ``scoring.factual: p_true``
+    close: Callable[[], None] = lambda: None  # gives back what the policy among them holds
 
 
 def no_progress(_rows: float) -> None:

@@ -65,6 +65,11 @@ def resolve_precision(wanted: Precision) -> Precision:
     return "bfloat16" if torch.cuda.is_available() or native else "float32"
 
 
+def peak_gpu_bytes() -> int | None:
+    """Return the most memory that this process held on its GPU; None without one."""
+    return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
+
+
 def load_classifier(located: Located, options: Options) -> Loaded:
     """Load a sequence classifier: safetensors only, no remote code.
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Final
+from pathlib import Path
 
 from udasa_data.config import BuildConfig, Precision
 from udasa_data.constitution import Principle
 from udasa_data.engines import load_engine
+from udasa_data.engines.meter import Meter
 from udasa_data.model_files import Located
 from udasa_data.scorers import Scorers
 from udasa_data.scorers.batching import Options
@@ -22,38 +23,40 @@ class Unread:
     """Counts what scorers could not read, for the run's notes."""
 
     def __init__(self) -> None:
-        self._cut: Final[Counter[str]] = Counter()
-        self._unasked: Final[Counter[str]] = Counter()
+        self._counted: Counter[str] = Counter()
 
     def cut(self, scorer: str, n: int) -> None:
         """Count texts that a scorer could not read whole."""
-        self._cut[scorer] += n
+        self._counted[f"{scorer}: {{n}} texts were cut to its length"] += n
 
     def unasked(self, scorer: str, n: int) -> None:
         """Count answers too long for the policy to be asked about."""
-        self._unasked[scorer] += n
+        self._counted[f"{scorer}: {{n}} answers were too long to ask about"] += n
 
-    def notes(self) -> list[str]:
-        """Return one line a scorer."""
-        cut = (f"{name}: {n:,} texts were cut to its length" for name, n in self._cut.items())
-        unasked = (
-            f"{name}: {n:,} answers were too long to ask about" for name, n in self._unasked.items()
-        )
-        return [*cut, *unasked]
+    def take(self) -> dict[str, int]:
+        """Return what was counted since the last time: a note with ``{n}`` in it → how many."""
+        counted, self._counted = dict(self._counted), Counter()
+        return counted
 
 
 def load_scorers(
-    config: BuildConfig, models: Mapping[str, Located], precision: Precision, unread: Unread
+    config: BuildConfig,
+    models: Mapping[str, Located],
+    precision: Precision,
+    unread: Unread,
+    cache: Path | None = None,
 ) -> Scorers:
-    """Load the models that score answers, with the user's score cache.
+    """Load the models that score answers, with a score cache.
 
     Args:
         config: names them.
         models: each of them, located, by id.
         precision: as ``resolve_precision`` resolved it.
         unread: counts the texts that they could not read whole.
+        cache: the file of the score cache; None is the user's.
     """
-    options = Options(config.scoring.max_length, precision, ScoreCache(default_file()), unread.cut)
+    kept = ScoreCache(cache or default_file())
+    options = Options(config.scoring.max_length, precision, kept, unread.cut)
     return Scorers(
         NliScorer(models[config.nli.id], options, config.nli.labels),
         [ValueScorer(ref, models[ref.id], options) for ref in config.value],
@@ -67,17 +70,20 @@ def with_policy(
     policy: Located,
     principles: Sequence[Principle],
     unread: Unread,
+    meter: Meter | None = None,
 ) -> Scorers:
     """Add what the policy itself is asked: as judge, and whether an answer is true.
 
-    The policy is not loaded where the configuration asks it nothing.
+    The policy is not loaded where the configuration asks it nothing; ``close`` of what is returned
+    ends it.
     """
     asks_truth = config.scoring.factual == "p_true"
     if not (config.judge or asks_truth):
         return scorers
-    engine = load_engine(config, policy)
+    engine = load_engine(config, policy, meter, beside_scorers=True)
     judges = [PolicyJudge(engine, principles, unread.unasked)] if config.judge else []
     return scorers._replace(
         value=[*scorers.value, *judges],
         truth=PolicyTruth(engine, unread.unasked) if asks_truth else None,
+        close=engine.close,
     )

@@ -14,8 +14,10 @@ from udasa_data.errors import UserError
 from udasa_eval.cli.compare import compare
 from udasa_eval.cli.fetch import fetch
 from udasa_eval.cli.frontier import frontier
+from udasa_eval.cli.leaderboard import leaderboard
 from udasa_eval.cli.run import run
 from udasa_eval.cli.score import score
+from udasa_eval.cli.validate import validate
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -54,3 +56,5 @@ app.command()(score)
 app.command()(frontier)
 app.command()(fetch)
 app.command()(compare)
+app.command()(leaderboard)
+app.command()(validate)

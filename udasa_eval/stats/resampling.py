@@ -2,10 +2,11 @@
 
 Values are put into cells. Where there are few distinct values, each is a cell, and how often a
 resample holds it is one multinomial draw: exact, and its cost does not depend on n. Up to 4,096
-values otherwise, each resample is drawn item by item: exact. Beyond, the 32 smallest and the 32
-largest values are cells of their own, and the rest fall into 256 cells of equal count: the counts
+values otherwise, each resample is drawn item by item: exact. Beyond, the 16 smallest and the 16
+largest values are cells of their own, and the rest fall into 128 cells of equal count: the counts
 of cells are drawn exactly, and only the sum of deviations from the cells' means, a share of about
-1e-5 of the variance over thousands of terms, is drawn as a normal variate.
+1e-4 of the variance over thousands of terms, is drawn as a normal variate. Sign flips are cheaper
+item by item, and are drawn so up to 16,384 values.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 
 REPLICATES: Final = 10_000
-_ITEMWISE: Final = 4096  # values, up to which resamples are drawn item by item
-_DISTINCT: Final = 320  # distinct values, up to which each is a cell
-_TAIL: Final = 32
-_MIDDLE: Final = 256
+_ITEMWISE: Final = 4_096  # values, up to which resamples are drawn item by item
+_ITEMWISE_FLIPS: Final = 16_384
+_DISTINCT: Final = 160  # distinct values, up to which each is a cell
+_TAIL: Final = 16
+_MIDDLE: Final = 128
 _BLOCK: Final = 2_000_000  # items of a block of resamples: 16 MB
 _ENUMERATED: Final = 13  # values, up to which all sign flips are tried
 
@@ -56,7 +58,7 @@ def resample(values: Floats, *, replicates: int = REPLICATES, seed: int = 0) -> 
     """
     centre = values.mean()
     centred = values - centre  # the variance is a difference of squares: centre them first
-    cells = _cells(centred)
+    cells = _cells(centred, _ITEMWISE)
     rng = np.random.default_rng(seed)
     if cells is None:
         means, squares = _itemwise(centred, replicates, rng)
@@ -84,7 +86,7 @@ def flip_signs(
         bits = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
         return np.asarray((1 - 2 * bits) @ sizes, dtype=np.float64), True
     rng = np.random.default_rng(seed)
-    cells = _cells(sizes)
+    cells = _cells(sizes, _ITEMWISE_FLIPS)
     if cells is None:
         return _itemwise_flips(sizes, replicates, rng), False
     sums = np.empty(replicates)
@@ -95,13 +97,13 @@ def flip_signs(
     return sums + residual * rng.standard_normal(replicates) if residual else sums, False
 
 
-def _cells(values: Floats) -> Cells | None:
-    """Return the values in cells, or None where item by item is better."""
+def _cells(values: Floats, itemwise: int) -> Cells | None:
+    """Return the values in cells; None where ``itemwise`` or fewer are better drawn one by one."""
     ordered = np.sort(values)
     n = ordered.size
     starts = np.flatnonzero(np.diff(ordered, prepend=-np.inf))
     if starts.size > _DISTINCT:
-        if n <= _ITEMWISE:
+        if n <= itemwise:
             return None
         middle = np.linspace(_TAIL, n - _TAIL, _MIDDLE + 1).astype(np.int64)
         starts = np.unique(np.concatenate([np.arange(_TAIL), middle, np.arange(n - _TAIL, n)]))

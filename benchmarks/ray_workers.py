@@ -1,0 +1,80 @@
+"""One Ray worker against two: how much of the second arrives.
+
+Both rates are of work alone: from the first finished shards to the last one, so that the start of
+Ray, of actors and of models is in neither. Sampling is what is measured: a local run scores the
+same answers beforehand, and the scoring actor, whose cores the samplers would otherwise miss, finds
+them in the score cache. For an otherwise idle machine with a core for each worker.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+from report import write_results
+
+from udasa_data.config import BuildConfig, resolve
+from udasa_data.executors.local import LocalExecutor
+from udasa_data.executors.ray import RayExecutor
+from udasa_data.preparation import Prepared
+from udasa_data.progress import Silent
+from udasa_data.store import Run
+
+WORKERS: Final = (1, 2)
+
+
+class Clock(Silent):
+    """Notes when each shard was done."""
+
+    def __init__(self) -> None:
+        self.done: list[tuple[float, float]] = []  # (when, prompts)
+
+    def advance(self, prompts: float, tokens: int = 0) -> None:  # noqa: ARG002 (of the protocol)
+        """Note the time."""
+        self.done.append((time.perf_counter(), prompts))
+
+
+def prompts_a_second(config: BuildConfig, workers: int, folder: Path) -> tuple[float, float]:
+    """Return the rate after the first round of shards, and the wall time in all."""
+    clock = Clock()
+    prepared = Prepared(config, Run(folder / f"run-{workers}"))
+    started = time.perf_counter()
+    RayExecutor(workers=workers).make_shards(prepared, clock)
+    whole = time.perf_counter() - started
+    # a worker's first shard tells when it had started
+    rest = clock.done[workers:]
+    first = clock.done[workers - 1][0]
+    return sum(prompts for _, prompts in rest) / (rest[-1][0] - first), whole
+
+
+def main() -> None:
+    """Measure both, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--prompts", type=int, default=160, help="of the embedded ones, up to 160")
+    parser.add_argument("--samples", type=int, default=8)
+    parser.add_argument("--max-tokens", type=int, default=64)
+    parser.add_argument("--shard-size", type=int, default=8)
+    args = parser.parse_args()
+    sampling = {"samples": args.samples, "max_tokens": args.max_tokens}
+    options = {"limit": args.prompts, "shard_size": args.shard_size, "sampling": sampling}
+    config = resolve("tiny", options)
+    rows, rates = [], {}
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["UDASA_CACHE"] = folder
+        warm = Prepared(config, Run(Path(folder) / "warm"))
+        LocalExecutor().make_shards(warm, Silent())
+        for workers in WORKERS:
+            rate, whole = prompts_a_second(config, workers, Path(folder))
+            rates[workers] = rate
+            rows.append((str(workers), f"{rate:.3f}", f"{whole:.1f} s", str(os.cpu_count())))
+    header = ("workers", "prompts/s after start-up", "wall time in all", "cores")
+    efficiency = rates[2] / (2 * rates[1])
+    write_results("ray_workers", header, rows, {"ray_parallel_efficiency_2_workers": efficiency})
+
+
+if __name__ == "__main__":
+    main()

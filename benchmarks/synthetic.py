@@ -1,0 +1,73 @@
+"""Runs of any size without a model: random scores around real or made-up texts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import polars as pl
+from pairing import K, answers_of
+
+from udasa_data.config import BuildConfig, resolve
+from udasa_data.confounds import measure
+from udasa_data.publish.dataset import Tables, write_dataset
+from udasa_data.publish.manifest import Manifest, PolicyRecord, ScorerRecord, Thresholds
+from udasa_data.restaging import restage
+from udasa_data.schema import ANSWERS, CALIBRATED, DROPPED
+from udasa_data.store import key_of
+from udasa_data.summary import count
+
+
+def scored_answers(prompts: int, k: int = K) -> pl.DataFrame:
+    """Return random scored answers, K a prompt, as a run has them before its last steps."""
+    scores, beside = answers_of(prompts)
+    number = pl.int_range(pl.len()) // K
+    turn = pl.struct(
+        role=pl.lit("user"), content=pl.format("Question {}: what of it, and why?", number)
+    )
+    table = pl.concat([scores, beside], how="horizontal").with_columns(
+        prompt=pl.concat_list(turn),
+        source=pl.lit("synthetic"),
+        cluster_id=pl.col("sample_id"),
+        n_clusters=pl.lit(K, dtype=pl.Int32),
+        n_claims=pl.lit(1, dtype=pl.Int32),
+        run=pl.lit(0, dtype=pl.Int32),
+        seed=pl.lit(0, dtype=pl.Int64),
+    )
+    raw = {name: dtype for name, dtype in ANSWERS.items() if name not in list(CALIBRATED)[2:]}
+    missing = {n: pl.lit(None, dtype=t) for n, t in raw.items() if n not in table.columns}
+    return table.with_columns(**missing).filter(pl.col("sample_id") < k).select(*raw)
+
+
+def write_run(
+    folder: Path,
+    answers: pl.DataFrame,
+    config: BuildConfig | None = None,
+    policy: str = "sha256:policy",
+) -> None:
+    """Pair and stage answers of a policy and write them as a finished dataset folder."""
+    config = config or resolve("tiny", {"pairing": {"noise_z": 0.1, "tolerance": 0.8}})
+    restaged = restage(answers, config)
+    dropped = pl.concat([pl.DataFrame(schema=DROPPED), restaged.dropped])
+    thresholds = (restaged.low, restaged.high)
+    counts = count(restaged.answers, restaged.pairs, dropped, thresholds)
+    scorers = [("nli", config.nli), *(("value", ref) for ref in config.value)]
+    manifest = Manifest(
+        policy=PolicyRecord(config.policy.id, None, policy, None),
+        scorers=tuple(
+            msgspec.convert(
+                {"role": role, "id": ref.id, "revision": None, "fingerprint": f"sha256:{ref.id}"},
+                ScorerRecord,
+            )
+            for role, ref in scorers
+        ),
+        config=config,
+        stages=Thresholds(*(counts.thresholds or (None, None))),
+        held_out=config.held_out,
+        counts=counts,
+        confounds=measure(restaged.answers, restaged.pairs),
+        versions={"udasa": "synthetic"},
+        made_from={"keys": {"scores": key_of(policy, answers.hash_rows().to_list())}},
+    )
+    folder.mkdir(parents=True)
+    write_dataset(folder, Tables(restaged.pairs, restaged.answers, dropped), manifest)

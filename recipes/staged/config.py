@@ -1,0 +1,147 @@
+"""The configuration of a staged DPO run: one YAML file, strict, each fault one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from udasa_data.config import MIN_SAMPLES, ModelRef, NliRef, NonNegative, Positive, Unit
+from udasa_data.errors import UserError, nearest
+from udasa_data.schema import Stage
+from udasa_data.strict import Strict, convert, read_yaml
+
+Count: TypeAlias = Annotated[int, Meta(ge=1)]
+# The losses of TRL 1.16 that need no more than a pair and its reference (docs of DPOConfig).
+Loss: TypeAlias = Literal[
+    "sigmoid", "sigmoid_norm", "hinge", "ipo", "robust", "nca_pair", "bco_pair", "sppo_hard",
+    "aot", "aot_unpaired", "apo_zero", "apo_down", "exo_pair", "discopop", "sft",
+]  # fmt: skip
+PREVIOUS: Final = "previous"
+SFT: Final = "sft"
+CONFIGS: Final = (*(stage.value for stage in Stage), "all")
+
+
+class StageOptions(Strict, frozen=True):
+    """How one stage is trained."""
+
+    beta: Positive = 0.1
+    learning_rate: Positive = 5e-7
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    warmup: Unit = 0.1  # share of the steps
+    epochs: Positive = 1.0
+    steps: Count | None = None  # wins over epochs
+    batch: Count = 32  # pairs an optimizer step takes, over all devices
+    loss: Annotated[tuple[Loss, ...], Meta(min_length=1)] = ("sigmoid",)
+    loss_weights: tuple[float, ...] | None = None
+    label_smoothing: Unit = 0.0  # of the losses robust and exo_pair
+    # what the policy is held to: where the stage began, where the run began, or a folder / Hub id
+    reference: Annotated[str, Meta(min_length=1)] = PREVIOUS
+    replay: NonNegative = 0.0  # rows of earlier stages added, as a share of the stage's own
+    max_length: Annotated[int, Meta(ge=16)] = 1024  # tokens of prompt and answer
+    max_grad_norm: Positive = 1.0
+    weight_decay: NonNegative = 0.0
+
+    def __post_init__(self) -> None:
+        if self.loss_weights is not None and len(self.loss_weights) != len(self.loss):
+            raise ValueError(
+                f"loss_weights has {len(self.loss_weights)} numbers for {len(self.loss)} losses"
+            )
+
+
+class Lora(Strict, frozen=True):
+    """Low-rank adapters (Hu et al. 2021, arXiv 2106.09685) in place of all weights.
+
+    ``continue`` trains one adapter through all stages; ``merge_new`` merges it into the weights
+    at a stage's end and begins the next stage with a new one.
+    """
+
+    adapter: Literal["continue", "merge_new"] = "continue"
+    rank: Count = 16
+    alpha: Positive = 32.0
+    dropout: Unit = 0.0
+    targets: str | tuple[str, ...] = "all-linear"
+
+
+class Thresholds(Strict, frozen=True):
+    """The shares of a stage's rows above which the run stops before it trains."""
+
+    set_aside: Unit = 0.05  # too long, alike once tokenised, or other tokens than the build saw
+    truncated: Unit = 0.2  # an answer cut at max_length
+
+
+class Measures(Strict, frozen=True):
+    """What is sampled afresh at each stage's end, from held-out prompts."""
+
+    prompts: Annotated[int, Meta(ge=0)] = 64  # 0: no fresh samples
+    samples: Annotated[int, Meta(ge=MIN_SAMPLES)] = 4
+    max_tokens: Count = 256
+    nli: NliRef | None = None  # counts distinct meanings; without it words alone are compared
+
+
+class Stop(Strict, frozen=True):
+    """When to stop; everything is off by default."""
+
+    max_kl: Positive | None = None  # abort after a stage above it, nats an answer
+    min_distinct: Unit | None = None  # abort after a stage below it, distinct share of samples
+    patience: Count | None = None  # end a stage after so many evaluations without a lower loss
+    every: Count = 50  # steps between those evaluations
+
+
+class Recipe(Strict, frozen=True):
+    """All that decides a staged DPO run."""
+
+    policy: ModelRef
+    dataset: str | None = None  # folder of a build, or Hub id; --data wins
+    revision: str = "main"  # of a dataset on the Hub
+    order: Annotated[tuple[str, ...], Meta(min_length=1)] = CONFIGS[:3]
+    training: StageOptions = StageOptions()
+    # options that differ in a stage, by its name
+    stages: dict[str, dict[str, object]] = msgspec.field(default_factory=dict)
+    optimizer: Literal["reset", "carry"] = "reset"
+    lora: Lora | None = None
+    weights: Literal["auto", "float32", "bfloat16"] = "auto"
+    device_batch: Count = 4  # pairs one device reads at a time
+    gradient_checkpointing: bool = False
+    precompute: bool = True  # reference log-probabilities once, before training
+    completion_rows: Literal["train", "drop"] = "train"  # texts to be continued: no chat template
+    save_every: Count = 100  # steps between checkpoints
+    keep_stages: bool = True  # each stage's policy, not the last alone
+    thresholds: Thresholds = Thresholds()
+    measures: Measures = Measures()
+    stop: Stop = Stop()
+    seed: Annotated[int, Meta(ge=0)] = 0
+
+    def __post_init__(self) -> None:
+        if len(set(self.order)) != len(self.order):
+            raise ValueError("key 'order': a stage is named twice")
+        if self.optimizer == "carry" and self.lora and self.lora.adapter == "merge_new":
+            raise ValueError("optimizer: carry has nothing to carry to a new adapter (merge_new)")
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe from a YAML file.
+
+    Raises:
+        UserError: unreadable, an unknown key or stage (the nearest is named), or a wrong value.
+    """
+    recipe = convert(read_yaml(path), Recipe, where=str(path))
+    for name in (*recipe.order, *recipe.stages):
+        if name not in CONFIGS:
+            raise UserError(f"{path}: unknown stage '{name}'{nearest(name, CONFIGS)}")
+    for name in recipe.stages:
+        options_of(recipe, name, where=str(path))
+    return recipe
+
+
+def options_of(recipe: Recipe, stage: str, where: str = "recipe") -> StageOptions:
+    """Return a stage's options: what ``training`` says, with ``stages.<stage>`` laid over it.
+
+    Raises:
+        UserError: an unknown key or a wrong value there.
+    """
+    base: dict[str, object] = msgspec.to_builtins(recipe.training)
+    merged = base | recipe.stages.get(stage, {})
+    return convert(merged, StageOptions, where=f"{where}: stages.{stage}")

@@ -1,0 +1,117 @@
+"""The final policy: its files at the top of the run, clean, with a card; on the Hub if asked."""
+
+from __future__ import annotations
+
+import shutil
+from functools import partial
+from pathlib import Path
+from string import Template
+from typing import Final
+
+import polars as pl
+
+from recipes.staged.config import Recipe
+from recipes.staged.files import write_text
+from recipes.staged.ledger import Ledger, Record, StageRecord
+from recipes.staged.mixture import prompts_table
+from recipes.staged.report import matrix_rows
+from udasa_data.errors import UserError
+from udasa_data.places import write_atomically
+
+PROMPTS: Final = "training_prompts.parquet"
+# what makes a folder a model, written last: until it is there, no loader takes the folder for one
+_LAST: Final = "config.json"
+_KINDS: Final = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt")
+
+
+def finish(ledger: Ledger, policy: Path, trained: list[pl.DataFrame], recipe: Recipe) -> None:
+    """Put the last stage's policy, its card and its record into the run's folder.
+
+    Args:
+        ledger: of the run; marked as finished.
+        policy: folder of the last stage's policy.
+        trained: rows that were trained on.
+        recipe: of the run.
+    """
+    out, record = ledger.path.parent, ledger.record
+    assert record is not None
+    write_atomically(out / PROMPTS, prompts_table(trained).write_parquet)
+    record.finished = True
+    ledger.save()
+    text = card(record, out.name)
+    write_text(out / "README.md", text)
+    files = [path for path in sorted(policy.iterdir()) if path.suffix in {p[1:] for p in _KINDS}]
+    for path in sorted(files, key=lambda one: one.name == _LAST):
+        write_atomically(out / path.name, partial(shutil.copyfile, path))
+    if not recipe.keep_stages:
+        shutil.rmtree(out / "stages")
+
+
+def card(record: Record, name: str) -> str:
+    """Return the model card: data, revision, stages and what they came to."""
+    base, data = record.policy, record.training_data[0]
+    front = ["library_name: transformers", "tags: [udasa, dpo]"]
+    if base.revision:
+        front.append(f"base_model: {base.id}")
+    if data["revision"]:
+        front.append(f"datasets: [{data['repo']}]")
+    header, rows = matrix_rows(record)
+    lines = [header, ["---"] * len(header), *rows]
+    return Template((Path(__file__).parent / "card.md").read_text(encoding="utf-8")).substitute(
+        front="\n".join(front),
+        name=name,
+        base=_at(base.id, base.revision),
+        data=_at(data["repo"], data["revision"]),
+        stages="\n".join(_told(one) for one in record.stages),
+        table="\n".join(f"| {' | '.join(line)} |" for line in lines),
+        notes="".join(f"Note: {note}\n\n" for note in record.notes),
+    )
+
+
+def _at(place: str, revision: str | None) -> str:
+    return f"{place}@{revision}" if revision else place
+
+
+def _told(one: StageRecord) -> str:
+    """Return a stage in one line of the card."""
+    config = one.config
+    return (
+        f"- **{one.name}**: {one.steps} steps on {one.trained_rows:,} pairs ({one.replayed:,} "
+        f"replayed), β {config['beta']:g}, learning rate {config['learning_rate']:g}, "
+        f"{' + '.join(config['loss'])}, reference {one.reference.wanted}, loss of the first step "
+        f"{one.first_step['loss']:.4f}"
+    )
+
+
+def push(out: Path, repo_id: str) -> str:
+    """Upload the finished policy in one commit; return the commit's address.
+
+    Raises:
+        UserError: no access, or no network.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    api = HfApi()
+    try:
+        api.create_repo(repo_id, exist_ok=True)
+        made = api.upload_folder(
+            repo_id=repo_id,
+            folder_path=str(out),
+            allow_patterns=[*_KINDS, "README.md", PROMPTS],
+            ignore_patterns=["stages/*", "measures/*"],
+            commit_message="Staged DPO policy, its record and its card",
+        )
+    except HFValidationError as error:
+        raise UserError(f"--push '{repo_id}': a repository reads ORG/NAME") from error
+    except HfHubHTTPError as error:
+        raise UserError(
+            f"--push {repo_id}: the Hub refused ({error.response.status_code}); sign in with a "
+            f"token that may write there: hf auth login. The policy is in {out}"
+        ) from error
+    except Exception as error:  # its HTTP library changes between releases
+        raise UserError(
+            f"--push {repo_id}: the Hub cannot be reached ({type(error).__name__}); the policy is "
+            f"in {out}; the same command pushes again"
+        ) from error
+    return str(made.commit_url)

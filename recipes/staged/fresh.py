@@ -1,0 +1,184 @@
+"""Fresh samples of a policy: how far from SFT, how long, how many meanings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+import torch
+
+from recipes.staged.config import Measures
+from recipes.staged.measures import Floats, Fresh, batches, padded
+from recipes.staged.rendering import Renderer
+from udasa_data.config import Sampling
+from udasa_data.engines import Completion, PolicyPrompt, SetAside
+from udasa_data.engines.transformers import TransformersEngine
+from udasa_data.model_files import Located, locate
+from udasa_data.pairwise import Answers, between_answers, cubes, plan_pairs
+from udasa_data.sampling import seed_of
+from udasa_data.schema import Mode
+from udasa_data.scorers import no_progress
+from udasa_data.scorers.batching import Options
+from udasa_data.scorers.nli import NliScorer
+from udasa_data.uncertainty import meaning, semantic
+
+
+class Sample(NamedTuple):
+    """One fresh answer."""
+
+    prompt_id: str
+    sample_id: int
+    question: str
+    mode: str
+    context: str  # all that the policy read before it
+    text: str
+    n_tokens: int
+    ended: bool
+
+
+class Sampled(NamedTuple):
+    """Fresh samples: the figures, and one row a sample."""
+
+    fresh: Fresh
+    rows: pl.DataFrame  # prompt_id, sample_id, question, text, n_tokens, ended, kl, distinct
+
+
+def sample_fresh(
+    where: tuple[str, dict[str, str]],
+    policy: Any,
+    sft: Any,
+    prompts: pl.DataFrame,
+    renderer: Renderer,
+    options: Measures,
+    seed: int,
+) -> Sampled | None:
+    """Sample a policy and measure its answers against the SFT policy; None without prompts.
+
+    Args:
+        where: the policy's folder or Hub id, and its revision.
+        policy: the same, loaded.
+        sft: the SFT policy, loaded.
+        prompts: held-out rows of the dataset, one a prompt.
+        renderer: of the policy, with the build's system prompt.
+        options: how many, how long.
+        seed: of the drawing; the same for every policy, so that policies are paired.
+    """
+    rows = prompts.to_dicts()
+    if not rows or not options.prompts:
+        return None
+    located = Located(where[0], where[1].get("revision"), "", where[0])
+    engine = TransformersEngine(located, 16384)
+    asked = [_asked(row, renderer, seed) for row in rows]
+    params = Sampling(samples=options.samples, max_tokens=options.max_tokens)
+    answers = dict(engine.sample(asked, params, lambda _: None))
+    del engine
+    told = []
+    for place, row in enumerate(rows):
+        drawn = answers[place]
+        if not isinstance(drawn, SetAside):
+            told += [_fresh(row, n, one, renderer) for n, one in enumerate(drawn)]
+    if not told:
+        return None
+    divergences = _divergences(policy, sft, told, renderer)
+    table = pl.DataFrame(told, orient="row").drop("context")
+    table = table.with_columns(pl.Series("kl", divergences))
+    distinct = _distinct(told, options)
+    table = table.with_columns(pl.col("prompt_id").replace_strict(distinct).alias("distinct"))
+    return Sampled(_figures(table, options), table)
+
+
+def _fresh(row: dict[str, Any], number: int, one: Completion, renderer: Renderer) -> Sample:
+    return Sample(
+        prompt_id=row["prompt_id"],
+        sample_id=number,
+        question=row["prompt"][-1]["content"],
+        mode=row["mode"],
+        context=renderer.prompt_text(row),
+        text=one.text,
+        n_tokens=one.n_tokens,
+        ended=one.finish_reason == "stop",
+    )
+
+
+def _asked(row: dict[str, Any], renderer: Renderer, seed: int) -> PolicyPrompt:
+    raw = row["mode"] == Mode.COMPLETION
+    turns = tuple((turn["role"], turn["content"]) for turn in renderer.turns(row))
+    return PolicyPrompt(turns, raw, seed_of(seed, row["prompt_id"]))
+
+
+@torch.inference_mode()
+def _divergences(model: Any, sft: Any, told: Sequence[Sample], renderer: Renderer) -> Floats:
+    """Return Σ_t KL(π(·|x, y_<t) ‖ π_sft(·|x, y_<t)) over each answer's tokens, [N], nats."""
+    rows = []
+    for one in told:
+        prompt = renderer.ids(one.context)
+        answer = renderer.joined(one.mode, one.text)
+        end = renderer.tokenizer.eos_token if one.ended else ""
+        rows.append((prompt, renderer.ids(one.context + answer + end)[len(prompt) :]))
+    total = np.zeros(len(rows))
+    for batch in batches(rows):
+        ids, mask, of_answer = padded(
+            [rows[n] for n in batch], renderer.tokenizer.pad_token_id, model.device
+        )
+        ours, theirs = (
+            torch.log_softmax(one(input_ids=ids, attention_mask=mask).logits[:, :-1].float(), -1)
+            for one in (model, sft)
+        )
+        by_token = (ours.exp() * (ours - theirs)).sum(-1)
+        total[batch] = (by_token * of_answer[:, 1:]).sum(1).double().cpu().numpy()
+    return total
+
+
+def _distinct(told: Sequence[Sample], options: Measures) -> dict[str, float]:
+    """Return each prompt's distinct meanings over its samples; an empty answer is one meaning."""
+    by_prompt: dict[str, list[Sample]] = {}
+    for one in told:
+        by_prompt.setdefault(one.prompt_id, []).append(one)
+    if options.nli is None:
+        return {
+            key: len({" ".join(one.text.lower().split()) for one in rows}) / len(rows)
+            for key, rows in by_prompt.items()
+        }
+    answers = [_answers(key, rows) for key, rows in by_prompt.items()]
+    speaking = [one for one in answers if len(one.texts) > 1]
+    pairs = plan_pairs(speaking)
+    scorer = NliScorer(locate(options.nli), Options(), options.nli.labels)
+    entailment = scorer(pairs, no_progress)
+    found = {one.row["prompt_id"]: float(len(one.texts)) for one in answers}
+    for spoken in speaking:
+        entail, contradict = cubes(spoken, entailment)
+        clusters = meaning.meaning_clusters(
+            between_answers(spoken, entail), between_answers(spoken, contradict)
+        )
+        found[spoken.row["prompt_id"]] = float(meaning.number_of_clusters(clusters))
+    empty = {one.row["prompt_id"]: one.n_samples > len(one.texts) for one in answers}
+    return {key: (n + empty[key]) / len(by_prompt[key]) for key, n in found.items()}
+
+
+def _answers(prompt_id: str, rows: Sequence[Sample]) -> Answers:
+    """Return a prompt's non-empty answers in the form that scoring takes."""
+    first = rows[0]
+    said = [one.text for one in rows if one.text]
+    axis = "sentiment" if first.mode == Mode.COMPLETION else "helpfulness"  # no claims, or some
+    messages = [{"role": "user", "content": first.question}]
+    row = {"prompt_id": prompt_id, "messages": messages, "context": None, "axis": axis}
+    unknown = [float("nan")] * len(said)
+    return Answers(row, list(range(len(said))), said, unknown, unknown, len(rows))
+
+
+def _figures(table: pl.DataFrame, options: Measures) -> Fresh:
+    by_prompt = table.group_by("prompt_id", maintain_order=True).agg("text", "distinct")
+    alike = [1.0 - float(semantic.lexical(texts).mean()) for texts in by_prompt["text"]]
+    tokens = float(table["n_tokens"].sum())
+    return Fresh(
+        prompts=len(by_prompt),
+        samples=options.samples,
+        kl=float(table["kl"].to_numpy().mean()),
+        kl_per_token=float(table["kl"].sum()) / tokens,
+        length=tokens / len(table),
+        ended=float(table["ended"].to_numpy().mean()),
+        distinct=float(np.mean([one[0] for one in by_prompt["distinct"]])),
+        self_similarity=float(np.mean(alike)),
+    )

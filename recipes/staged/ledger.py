@@ -1,0 +1,142 @@
+"""``stages.json``: what every stage began from, was held to, was trained on and came to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from recipes.staged.files import write_text
+from recipes.staged.guards import Tokenised
+from recipes.staged.measures import StageMeasures
+from udasa_data.errors import UserError
+from udasa_data.store import differing
+
+NAME: Final = "stages.json"
+SCHEMA_VERSION: Final = 1
+
+
+class PolicyRecord(msgspec.Struct, frozen=True):
+    """The model that the run began with (the SFT policy)."""
+
+    id: str
+    revision: str | None
+    fingerprint: str
+    weights_sha256: str
+
+
+class DatasetRecord(msgspec.Struct, frozen=True):
+    """Where a stage's rows come from; ``revision`` is a Hub commit, None for a folder."""
+
+    repo: str
+    revision: str | None
+    fingerprint: str
+
+
+class ReferenceRecord(msgspec.Struct, frozen=True):
+    """What a stage was held to: as configured, and the hash of the weights in use."""
+
+    wanted: str
+    sha256: str
+
+
+class StageRecord(msgspec.Struct, frozen=True):
+    """One stage. ``policy_sha256`` and ``measures`` are None until it is finished."""
+
+    name: str
+    number: int
+    parent_sha256: str
+    reference: ReferenceRecord
+    dataset: DatasetRecord
+    chat_template_sha256: str | None
+    config: dict[str, Any]
+    counts: Tokenised
+    replayed: int  # rows of earlier stages among those trained on
+    trained_rows: int
+    first_step: dict[str, float] = {}  # loss and rewards before the first update
+    steps: int = 0
+    seconds: float = 0.0
+    stopped_early: bool = False
+    policy_sha256: str | None = None
+    adapter_sha256: str | None = None
+    measures: StageMeasures | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the stage is trained and measured."""
+        return self.measures is not None
+
+
+class Record(msgspec.Struct):
+    """The whole file."""
+
+    inputs: dict[str, Any]  # all that decides the run, by the name a user knows it by
+    policy: PolicyRecord
+    chat_template_sha256: str | None
+    training_data: list[dict[str, Any]]
+    config: dict[str, Any]
+    versions: dict[str, str]
+    notes: list[str] = []
+    start: StageMeasures | None = None
+    stages: list[StageRecord] = []
+    aborted: str | None = None
+    finished: bool = False
+    schema_version: int = SCHEMA_VERSION
+
+
+class Ledger:
+    """The record of a run, on disk after every change."""
+
+    def __init__(self, out: Path) -> None:
+        self.path = out / NAME
+        self.record: Record | None = read(self.path) if self.path.is_file() else None
+
+    def open(self, fresh: Record, *, write: bool = True) -> Record:
+        """Go on with the record that is there, or begin one.
+
+        Raises:
+            UserError: the folder holds a run of other inputs.
+        """
+        if self.record is None:
+            self.record = fresh
+        elif differences := differing(self.record.inputs, fresh.inputs):
+            raise UserError(
+                f"{self.path.parent} holds a run that differs in: {'; '.join(differences)}. "
+                "Give another --out, or delete that directory"
+            )
+        if write:
+            self.save()
+        return self.record
+
+    def put(self, stage: StageRecord, *, write: bool = True) -> None:
+        """Record a stage, in place of what was recorded of it."""
+        assert self.record is not None
+        others = [one for one in self.record.stages if one.number != stage.number]
+        self.record.stages = sorted([*others, stage], key=lambda one: one.number)
+        if write:
+            self.save()
+
+    def stage(self, number: int) -> StageRecord | None:
+        """Return what is recorded of a stage."""
+        assert self.record is not None
+        return next((one for one in self.record.stages if one.number == number), None)
+
+    def save(self) -> None:
+        """Write the file, whole or not at all."""
+        plain = msgspec.to_builtins(self.record)
+        text = json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
+        write_text(self.path, text)
+
+
+def read(path: Path) -> Record:
+    """Read a stages.json.
+
+    Raises:
+        UserError: damaged, or of another version.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Record)
+    except (OSError, msgspec.DecodeError) as error:
+        raise UserError(f"{path}: not the record of a staged run ({error})") from error

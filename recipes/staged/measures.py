@@ -1,0 +1,150 @@
+"""What a policy does after a stage: margins on held-out pairs, distance to SFT, diversity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from recipes.staged.mixture import Encoded
+from udasa_data.errors import UserError
+
+Floats: TypeAlias = NDArray[np.float64]
+BATCH_TOKENS: Final = 4096  # padded tokens that a forward reads
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """A policy on one stage's held-out pairs.
+
+    Attributes:
+        n: pairs.
+        margin: mean of β·[log π/π_sft (chosen) − log π/π_sft (rejected)], nats times β; the
+            implicit reward margin (Rafailov et al. 2023, §4) against the SFT policy, so that
+            stages compare.
+        accuracy: share of pairs with a margin above 0; at 0 exactly, half.
+        chosen, rejected: mean log-probability of the answers, nats.
+    """
+
+    n: int
+    margin: float
+    accuracy: float
+    chosen: float
+    rejected: float
+
+
+class Fresh(msgspec.Struct, frozen=True):
+    """Fresh samples at temperature 1 from held-out prompts.
+
+    Attributes:
+        prompts: how many.
+        samples: of each.
+        kl: mean over samples of Σ_t KL(π(·|x, y_<t) ‖ π_sft(·|x, y_<t)), nats an answer: unbiased
+            for the sequence KL and never negative (Amini, Vieira, Cotterell 2025,
+            arXiv 2504.10637).
+        kl_per_token: the same sums over the number of tokens.
+        length: mean tokens of an answer, its end included.
+        ended: share of answers that ended by themselves.
+        distinct: mean over prompts of distinct meanings (clusters of mutual entailment; without
+            an NLI model, distinct texts) over samples, in (0, 1].
+        self_similarity: mean ROUGE-L between two answers to one prompt, in [0, 1].
+    """
+
+    prompts: int
+    samples: int
+    kl: float
+    kl_per_token: float
+    length: float
+    ended: float
+    distinct: float
+    self_similarity: float
+
+
+class StageMeasures(msgspec.Struct, frozen=True):
+    """A row of the stage × stage matrix, and the fresh samples."""
+
+    beta: float
+    cells: dict[str, Cell]
+    fresh: Fresh | None
+
+
+def load_model(
+    where: tuple[str, Mapping[str, str]], dtype: torch.dtype, *, place: bool = True
+) -> Any:
+    """Load a policy, onto this process's device unless ``place`` is off (the trainer does that).
+
+    Raises:
+        UserError: its files do not hold a language model.
+    """
+    from transformers import AutoModelForCausalLM
+
+    try:
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            where[0], dtype=dtype, use_safetensors=True, **where[1]
+        )
+    except (OSError, ValueError, KeyError) as error:
+        problem = str(error).strip().splitlines()[0]
+        raise UserError(f"model '{where[0]}' cannot be loaded: {problem}") from error
+    return model.eval().to("cuda") if place and torch.cuda.is_available() else model.eval()
+
+
+@torch.inference_mode()
+def pair_logps(model: Any, encoded: Sequence[Encoded], pad: int) -> Floats:
+    """Return Σ_t log π(y_t | x, y_<t) of both sides of each pair, [N, 2], nats.
+
+    Args:
+        model: the policy.
+        encoded: N pairs of token ids.
+        pad: a token id; where it stands, nothing is read.
+    """
+    rows = [(one.prompt, side) for one in encoded for side in (one.chosen, one.rejected)]
+    total = np.zeros(len(rows))
+    for batch in batches(rows):
+        ids, mask, answer = padded([rows[n] for n in batch], pad, model.device)
+        logits = model(input_ids=ids, attention_mask=mask).logits[:, :-1].float()
+        logp = torch.log_softmax(logits, -1).gather(2, ids[:, 1:, None])[..., 0]
+        total[batch] = (logp * answer[:, 1:]).sum(1).double().cpu().numpy()
+    return total.reshape(-1, 2)
+
+
+def batches(rows: Sequence[tuple[list[int], list[int]]]) -> Iterator[list[int]]:
+    """Yield the places of (prompt, answer) rows, those of like length together, longest first."""
+    order = sorted(range(len(rows)), key=lambda n: -len(rows[n][0]) - len(rows[n][1]))
+    while order:
+        width = len(rows[order[0]][0]) + len(rows[order[0]][1])
+        size = max(1, BATCH_TOKENS // width)
+        yield order[:size]
+        order = order[size:]
+
+
+def padded(
+    rows: Sequence[tuple[list[int], list[int]]], pad: int, device: Any
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return ids, attention mask and answer mask of (prompt, answer) rows, [N, T] each."""
+    width = max(len(prompt) + len(answer) for prompt, answer in rows)
+    ids = torch.full((len(rows), width), pad)
+    mask, of_answer = torch.zeros_like(ids), torch.zeros_like(ids)
+    for n, (prompt, answer) in enumerate(rows):
+        end = len(prompt) + len(answer)
+        ids[n, :end] = torch.tensor([*prompt, *answer])
+        mask[n, :end] = 1
+        of_answer[n, len(prompt) : end] = 1
+    return ids.to(device), mask.to(device), of_answer.to(device)
+
+
+def cell(policy: Floats, sft: Floats, beta: float) -> Cell:
+    """Return the figures of a policy on N held-out pairs.
+
+    Args:
+        policy: [N, 2] log-probabilities of chosen and rejected.
+        sft: the same of the SFT policy.
+        beta: of the stage.
+    """
+    ratio = policy - sft
+    margin = beta * (ratio[:, 0] - ratio[:, 1])
+    right = np.where(margin == 0, 0.5, margin > 0)
+    chosen, rejected = policy.mean(axis=0)
+    return Cell(len(policy), *map(float, (margin.mean(), right.mean(), chosen, rejected)))

@@ -1,0 +1,169 @@
+"""A stage's rows as TRL takes them: rendered, checked, and kept on disk for later runs.
+
+The rows lie in a folder of the cache named after their content and the tokenizer. TRL keeps its
+tokenisation and the reference's log-probabilities beside them, the latter under the hash of the
+rows and of the reference's weights: a later run finds both.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from recipes.staged.guards import Tokenised
+from recipes.staged.rendering import JOIN, Pair, Renderer
+from udasa_data.places import replace_folder
+from udasa_data.schema import Mode
+from udasa_data.store import key_of
+
+_REASONS: Final = ("completion", "too_long", "collapsed", "not_a_prefix", "unlike_build")
+
+
+class Encoded(NamedTuple):
+    """A pair as token ids, each side cut at the maximal length."""
+
+    prompt: list[int]
+    chosen: list[int]
+    rejected: list[int]
+
+
+class Rendered(NamedTuple):
+    """The rows of a table that can be trained on, and what became of the others."""
+
+    rows: pl.DataFrame
+    pairs: list[Pair]
+    encoded: list[Encoded]
+    counts: Tokenised
+
+
+def mix(
+    own: pl.DataFrame, earlier: Sequence[pl.DataFrame], replay: float, seed: int
+) -> pl.DataFrame:
+    """Return a stage's rows and, after them, rows drawn from the stages before it.
+
+    Args:
+        own: rows of the stage.
+        earlier: rows of each stage trained before.
+        replay: how many of those, as a share of ``own``; at most all of them.
+        seed: of the drawing, without replacement.
+    """
+    if not earlier or not replay:
+        return own
+    pool = pl.concat(earlier)
+    n = min(len(pool), round(replay * len(own)))
+    drawn = np.sort(np.random.default_rng(seed).permutation(len(pool))[:n])
+    return pl.concat([own, pool[drawn]])
+
+
+def render(
+    table: pl.DataFrame, renderer: Renderer, max_length: int, *, completion: bool
+) -> Rendered:
+    """Render and tokenise rows; those that cannot be trained on are counted by their reason.
+
+    Args:
+        table: rows of a dataset.
+        renderer: of the policy.
+        max_length: tokens of prompt and answer.
+        completion: whether texts to be continued are trained on.
+    """
+    kept, pairs, encoded, truncated = [], [], [], 0
+    counts = dict.fromkeys(_REASONS, 0)
+    for number, row in enumerate(table.iter_rows(named=True)):
+        if row["mode"] == Mode.COMPLETION and not completion:
+            counts["completion"] += 1
+            continue
+        pair = renderer.pair(row)
+        ids = _encode(pair, renderer) if pair else None
+        why = _fault(row, pair, ids, renderer, max_length)
+        if why is not None or pair is None or ids is None:
+            counts[why or "not_a_prefix"] += 1
+            continue
+        room = max_length - len(ids.prompt)
+        truncated += max(len(ids.chosen), len(ids.rejected)) > room
+        kept.append(number)
+        pairs.append(pair)
+        encoded.append(Encoded(ids.prompt, ids.chosen[:room], ids.rejected[:room]))
+    told = Tokenised(rows=len(table), truncated=truncated, **counts)
+    return Rendered(table[kept], pairs, encoded, told)
+
+
+def _encode(pair: Pair, renderer: Renderer) -> Encoded | None:
+    """Return a pair's ids; None where the prompt's do not begin both sides."""
+    prompt = renderer.ids(pair.prompt)
+    sides = [renderer.ids(pair.prompt + answer) for answer in (pair.chosen, pair.rejected)]
+    n = len(prompt)
+    if any(side[:n] != prompt for side in sides):
+        return None
+    return Encoded(prompt, sides[0][n:], sides[1][n:])
+
+
+def _fault(
+    row: dict[str, Any], pair: Pair | None, ids: Encoded | None, renderer: Renderer, limit: int
+) -> str | None:
+    """Return why a row cannot be trained on; None when it can."""
+    if pair is None or ids is None:
+        return "not_a_prefix"
+    bos = renderer.tokenizer.bos_token_id
+    if ids.prompt[:2] == [bos, bos] or ids.prompt != renderer.build_ids(row, pair.prompt):
+        return "unlike_build"
+    if len(ids.prompt) >= limit:
+        return "too_long"
+    room = limit - len(ids.prompt)
+    return "collapsed" if ids.chosen[:room] == ids.rejected[:room] else None
+
+
+def stored(rendered: Rendered, tokenizer_key: str, cache: Path) -> Any:
+    """Return rows as a ``datasets.Dataset`` that lies in the cache, written there if it does not.
+
+    Args:
+        rendered: the rows.
+        tokenizer_key: whatever decides their tokens.
+        cache: folder.
+    """
+    from datasets import Dataset, load_from_disk
+
+    key = key_of(rendered.pairs, tokenizer_key)
+    folder = cache / "rows" / key[:24]
+    if not (folder / "state.json").is_file():
+        made = Dataset.from_dict(
+            {
+                "prompt": [[_turn("user", one.prompt)] for one in rendered.pairs],
+                "chosen": [[_turn("assistant", one.chosen)] for one in rendered.pairs],
+                "rejected": [[_turn("assistant", one.rejected)] for one in rendered.pairs],
+                "chat_template_kwargs": [{"chat_template": JOIN}] * len(rendered.pairs),
+            }
+        )
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        replace_folder(folder, lambda path: made.save_to_disk(str(path)))
+    return load_from_disk(str(folder))
+
+
+def default_cache() -> Path:
+    """Return ``$UDASA_CACHE/training``, else the user's cache folder."""
+    root = os.environ.get("UDASA_CACHE") or Path.home() / ".cache" / "udasa"
+    return Path(root) / "training"
+
+
+def _turn(role: str, content: str) -> dict[str, str]:
+    return {"role": role, "content": content}
+
+
+def prompts_table(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Return (prompt_id, text_sha256) of the prompts trained on, each once.
+
+    The hash is of the last user text, lower case, white space joined: what an evaluation needs to
+    see its own questions among them, and nothing more.
+    """
+    from recipes.staged.guards import text_sha256
+
+    rows = pl.concat([table.select("prompt_id", "prompt") for table in tables]).unique("prompt_id")
+    digests = [text_sha256(messages[-1:]) for messages in rows["prompt"].to_list()]
+    table = rows.select("prompt_id").with_columns(pl.Series("text_sha256", digests, pl.String))
+    return table.sort("prompt_id")

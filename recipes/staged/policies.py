@@ -1,0 +1,101 @@
+"""A stage's policy on its way into the trainer and out of it: all weights, or an adapter."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from recipes.staged.config import Lora, Recipe
+from recipes.staged.guards import weights_sha256
+from recipes.staged.measures import load_model
+from udasa_data.config import ModelRef
+from udasa_data.model_files import Located, locate
+from udasa_data.places import replace_folder
+
+_PICKLES: Final = ("training_args.bin",)  # TRL's settings; ours are in stages.json
+
+
+def load_to_train(
+    where: tuple[str, dict[str, str]], dtype: torch.dtype, adapter: Path | None
+) -> Any:
+    """Load a policy for the trainer, which places it; with an adapter on it where there is one."""
+    model = load_model(where, dtype, place=False)
+    if adapter is not None:
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, str(adapter), is_trainable=True)
+    return model.train()
+
+
+def load_reference(name: str, dtype: torch.dtype) -> Any:
+    """Load a reference that the recipe names by its folder or Hub id."""
+    located: Located = locate(ModelRef(id=name))
+    return load_model((located.load_from, located.load_kwargs), dtype, place=False)
+
+
+def new_adapter(lora: Lora) -> Any:
+    """Return the configuration of a new adapter."""
+    from peft import LoraConfig
+
+    targets = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
+    return LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=targets,
+        task_type="CAUSAL_LM",
+    )
+
+
+def save(
+    trainer: Any, folder: Path, base: tuple[str, dict[str, str]], recipe: Recipe
+) -> str | None:
+    """Save what a stage trained as a plain model in ``folder/policy``, whole or not at all.
+
+    An adapter is kept in ``folder/adapter`` too, without TRL's frozen ``ref`` copy; in ``policy``
+    it is merged into the weights, so that anything can load the folder.
+
+    Args:
+        trainer: after training.
+        folder: of the stage.
+        base: what lies below the adapter: folder or Hub id, and its revision.
+        recipe: of the run.
+
+    Returns:
+        the hash of the adapter's weights; None without one.
+    """
+    kind = "policy" if recipe.lora is None else "adapter"
+    unfinished = folder / f"{kind}.unfinished"
+    trainer.save_model(str(unfinished))  # every process takes part
+    trainer.accelerator.wait_for_everyone()
+    digest = None
+    if trainer.accelerator.is_main_process:
+        for name in _PICKLES:
+            (unfinished / name).unlink(missing_ok=True)
+        shutil.rmtree(unfinished / "ref", ignore_errors=True)
+        shutil.rmtree(folder / kind, ignore_errors=True)
+        unfinished.rename(folder / kind)
+        if recipe.lora is not None:
+            digest = _merge(trainer, folder, base)
+    trainer.accelerator.wait_for_everyone()
+    return digest
+
+
+def _merge(trainer: Any, folder: Path, base: tuple[str, dict[str, str]]) -> str:
+    from peft import PeftModel
+
+    dtype = trainer.accelerator.unwrap_model(trainer.model).dtype
+    below = load_model(base, dtype, place=False)
+    model = PeftModel.from_pretrained(below, str(folder / "adapter"), is_trainable=True)
+    digest = weights_sha256(model, "default")
+    merged = model.merge_and_unload()
+
+    def write(path: Path) -> None:
+        merged.save_pretrained(path)
+        trainer.processing_class.save_pretrained(path)
+
+    replace_folder(folder / "policy", write)
+    return digest

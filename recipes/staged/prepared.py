@@ -1,0 +1,159 @@
+"""What a staged DPO run is made from: model and data pinned, rows rendered, guards passed."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import polars as pl
+
+from recipes.staged import guards
+from recipes.staged.config import Recipe, options_of
+from recipes.staged.data import Source, Split, load_split, open_source
+from recipes.staged.ledger import Ledger, PolicyRecord, Record
+from recipes.staged.mixture import Rendered, render
+from recipes.staged.rendering import Renderer, end_ids, load_tokenizer, template_sha256
+from udasa_data.errors import UserError
+from udasa_data.model_files import Located, locate
+from udasa_data.schema import Stage
+from udasa_data.store import key_of
+
+_VERSIONS: Final = ("udasa", "torch", "transformers", "trl", "peft", "accelerate", "datasets")
+# how a run is carried out, not what comes of it: may change between two starts
+_OPERATIONAL: Final = ("device_batch", "gradient_checkpointing", "save_every", "keep_stages")
+_STAGES: Final = tuple(stage.value for stage in Stage)
+
+
+class Prepared:
+    """A run before its first stage.
+
+    Args:
+        recipe: the configuration.
+        place: the dataset: a folder, or a Hub id.
+        out: the folder of the trained policy, and of all that led to it.
+
+    Attributes:
+        policy: the SFT policy, located and pinned.
+        source: the dataset, pinned.
+        splits: by configuration; those of the order, and the other stages where there are any.
+        rendered: the training rows of each stage of the order.
+        tests: the held-out rows of every stage that has some.
+        notes: facts that a user should know.
+
+    Raises:
+        UserError: a guard does not hold, or something cannot be loaded.
+    """
+
+    def __init__(self, recipe: Recipe, place: str, out: Path) -> None:
+        self.recipe = recipe
+        self.ledger = Ledger(out)
+        earlier = self.ledger.record  # what was pinned then stays pinned
+        self.policy: Located = locate(
+            recipe.policy, earlier.policy.fingerprint if earlier else None
+        )
+        commit = earlier.inputs["dataset commit"] if earlier else None
+        self.source: Source = open_source(place, commit or recipe.revision)
+        self.notes: list[str] = []
+        self.splits = self._load()
+        self.tokenizer = load_tokenizer(self.policy)
+        self.own_template = template_sha256(self.tokenizer)
+        self.notes += self._compare()
+        manifest = self.source.manifest
+        self.renderer = Renderer(
+            self.tokenizer,
+            end_ids(self.policy, self.tokenizer),
+            manifest.config.get("system_prompt") if manifest else None,
+        )
+        guards.check_splits(list(self.splits.values()))
+        self.tests = {
+            name: self._render(name, self.splits[name].test)
+            for name in _STAGES
+            if name in self.splits and len(self.splits[name].test)
+        }
+        self.tests = {name: one for name, one in self.tests.items() if one.encoded}
+        self.rendered = {name: self._render(name, self.splits[name].train) for name in recipe.order}
+        for name, one in self.rendered.items():  # all are looked at before the first is trained
+            guards.check_tokenised(one.counts, recipe.thresholds, f"{place}, {name}")
+
+    def _load(self) -> dict[str, Split]:
+        found: dict[str, Split] = {}
+        for name in dict.fromkeys([*self.recipe.order, *_STAGES]):
+            try:
+                found[name] = load_split(self.source, name)
+            except UserError as error:
+                if name in self.recipe.order:  # the others are only measured on
+                    raise
+                self.notes.append(f"stage '{name}' is not measured: {error}")
+        return found
+
+    def _render(self, name: str, table: pl.DataFrame) -> Rendered:
+        limit = options_of(self.recipe, name).max_length
+        completion = self.recipe.completion_rows == "train"
+        return render(table, self.renderer, limit, completion=completion)
+
+    def _compare(self) -> list[str]:
+        """Hold the policy against the one that the dataset was sampled from."""
+        place, manifest = self.source.place, self.source.manifest
+        if manifest is None or not manifest.policy.fingerprint:
+            return [f"{place} has no manifest: whether it is this policy's own is not known"]
+        guards.check_template(manifest.policy.chat_template_sha256, self.own_template, place)
+        warning = guards.off_policy(manifest.policy.fingerprint, self.policy.fingerprint)
+        return [warning] if warning else []
+
+    def held_out(self) -> dict[str, str]:
+        """Return the key of every held-out prompt → the configuration that holds it out."""
+        return {
+            key: name
+            for name, one in self.splits.items()
+            for row in one.test.iter_rows(named=True)
+            for key in guards.keys(row)
+        }
+
+    def fresh_prompts(self) -> pl.DataFrame:
+        """Return the held-out rows to sample from: each prompt once, in the order of their ids."""
+        if not self.tests:
+            return pl.DataFrame()
+        rows = pl.concat([one.rows for one in self.tests.values()])
+        return rows.unique("prompt_id").sort("prompt_id").head(self.recipe.measures.prompts)
+
+    def tokenizer_key(self) -> str:
+        """Return what decides the tokens of a text, for the keys of cached rows."""
+        return key_of(self.tokenizer.backend_tokenizer.to_str(), self.tokenizer.pad_token)
+
+    def inputs(self) -> dict[str, Any]:
+        """Return all that decides the run, flat, by the name a user knows it by."""
+        plain: dict[str, Any] = msgspec.to_builtins(self.recipe)
+        for name in ("dataset", "revision", "policy", *_OPERATIONAL):
+            plain.pop(name)
+        prints = {name: one.fingerprint for name, one in self.splits.items()}
+        return {
+            "policy": self.recipe.policy.id,
+            "policy weights": self.policy.fingerprint,
+            "dataset rows": key_of(prints),
+            "dataset commit": self.source.commit,
+            **{
+                name: key_of(value) if isinstance(value, dict) else value
+                for name, value in plain.items()
+            },
+        }
+
+    def record(self, sft_sha256: str) -> Record:
+        """Return the record of a run that has done nothing yet."""
+        manifest = self.source.manifest
+        data: dict[str, Any] = {"repo": self.source.place, "revision": self.source.commit}
+        if manifest:
+            data |= {"scorers": manifest.scorers, "policy": msgspec.to_builtins(manifest.policy)}
+        policy = self.policy
+        return Record(
+            inputs=msgspec.json.decode(msgspec.json.encode(self.inputs())),
+            policy=PolicyRecord(
+                self.recipe.policy.id, policy.commit, policy.fingerprint, sft_sha256
+            ),
+            chat_template_sha256=self.own_template,
+            training_data=[data],
+            config=msgspec.to_builtins(self.recipe),
+            versions={name: version(name) for name in _VERSIONS},
+            notes=self.notes,
+        )

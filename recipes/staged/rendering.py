@@ -1,0 +1,150 @@
+"""A pair as the policy reads it: the very tokens that the build sampled from, then the answer.
+
+The chat template is applied here, once, and the text reaches TRL as messages under a template
+that only joins them. So training and build cannot differ by a BOS or a template, a text to be
+continued gets no template at all, and nothing is appended to an answer that the build cut.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from jinja2 import TemplateError
+
+from udasa_data.engines.policy_tokens import PLAIN_TEMPLATE
+from udasa_data.errors import UserError
+from udasa_data.model_files import Located
+from udasa_data.schema import Mode
+
+# joins texts that are rendered already; passed to TRL row by row (column chat_template_kwargs)
+JOIN: Final = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
+_NO_SPACE_BEFORE: Final = tuple(".,;:!?)]}'’”…%")
+
+
+class Pair(NamedTuple):
+    """A pair as text: ``prompt + chosen`` is trained on against ``prompt + rejected``."""
+
+    prompt: str
+    chosen: str
+    rejected: str
+
+
+class Renderer:
+    """Renders rows for one policy.
+
+    Args:
+        tokenizer: the policy's; without a chat template it gets the plain one, as in the build.
+        ends: token ids that end a text.
+        system_prompt: of the build; put before chat rows that have no system turn.
+    """
+
+    def __init__(
+        self, tokenizer: Any, ends: frozenset[int], system_prompt: str | None = None
+    ) -> None:
+        self.tokenizer = tokenizer
+        if tokenizer.chat_template is None:
+            tokenizer.chat_template = PLAIN_TEMPLATE
+        if tokenizer.pad_token is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        self._ends = tuple(tokenizer.convert_ids_to_tokens(sorted(ends)))
+        self._system_prompt = system_prompt
+        ids = tokenizer("x")["input_ids"]
+        bos = tokenizer.bos_token_id
+        self._adds_bos = bos is not None and bool(ids) and ids[0] == bos
+
+    def pair(self, row: Mapping[str, Any]) -> Pair | None:
+        """Return a row of the dataset as text; None where the template cannot carry it."""
+        try:
+            prompt = self.prompt_text(row)
+            chosen, rejected = (self._answer(row, prompt, side) for side in ("chosen", "rejected"))
+        except TemplateError:
+            return None
+        return None if chosen is None or rejected is None else Pair(prompt, chosen, rejected)
+
+    def turns(self, row: Mapping[str, Any]) -> list[dict[str, str]]:
+        """Return the prompt's turns as the build put them, its system prompt first."""
+        turns = [dict(turn) for turn in row["prompt"]]
+        chat = row["mode"] != Mode.COMPLETION
+        if chat and self._system_prompt and turns[0]["role"] != "system":
+            return [{"role": "system", "content": self._system_prompt}, *turns]
+        return turns
+
+    def prompt_text(self, row: Mapping[str, Any]) -> str:
+        """Return all that stands before the answer."""
+        if row["mode"] == Mode.COMPLETION:
+            return self._with_bos(row["prompt"][-1]["content"].rstrip())
+        text: str = self.tokenizer.apply_chat_template(
+            self.turns(row), add_generation_prompt=True, tokenize=False
+        )
+        return self._with_bos(text)
+
+    def joined(self, mode: str, said: str) -> str:
+        """Return an answer with the space that the build strips from a text's continuation."""
+        spaced = mode == Mode.COMPLETION and said and not said.startswith(_NO_SPACE_BEFORE)
+        return f" {said}" if spaced else said
+
+    def _answer(self, row: Mapping[str, Any], prompt: str, side: str) -> str | None:
+        if row["mode"] == Mode.COMPLETION:
+            return self.joined(row["mode"], row[side][-1]["content"])
+        turns = [*self.turns(row), *(dict(turn) for turn in row[side])]
+        whole = self._with_bos(self.tokenizer.apply_chat_template(turns, tokenize=False))
+        if not whole.startswith(prompt):
+            return None
+        said = whole[len(prompt) :]
+        if not any(end in said for end in self._ends):
+            said = said.rstrip() + (self.tokenizer.eos_token or "")
+        return said
+
+    def _with_bos(self, text: str) -> str:
+        """Return the text with the BOS that the tokenizer would add, never a second one."""
+        bos = self.tokenizer.bos_token
+        return bos + text if self._adds_bos and not text.startswith(bos) else text
+
+    def ids(self, text: str) -> list[int]:
+        """Return a rendered text's tokens: nothing is added to it."""
+        found: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return found
+
+    def build_ids(self, row: Mapping[str, Any], prompt: str) -> list[int]:
+        """Return the prompt's tokens as the build made them (``engines.transformers``)."""
+        if row["mode"] != Mode.COMPLETION:
+            return self.ids(prompt)
+        found: list[int] = self.tokenizer(row["prompt"][-1]["content"])["input_ids"]
+        return found[:-1] if found and found[-1] == self.tokenizer.eos_token_id else found
+
+
+def template_sha256(tokenizer: Any) -> str | None:
+    """Return the hash of a chat template's text; None where the tokenizer has none."""
+    template = tokenizer.chat_template
+    return None if template is None else hashlib.sha256(str(template).encode()).hexdigest()
+
+
+def load_tokenizer(policy: Located) -> Any:
+    """Load a policy's tokenizer.
+
+    Raises:
+        UserError: the folder or repository holds none.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(policy.load_from, **policy.load_kwargs)
+    except (OSError, ValueError, KeyError) as error:
+        problem = str(error).strip().splitlines()[0]
+        raise UserError(f"model '{policy.name}' cannot be loaded: {problem}") from error
+
+
+def end_ids(policy: Located, tokenizer: Any) -> frozenset[int]:
+    """Return the tokens that end a text: the generation configuration's and the tokenizer's."""
+    from transformers import GenerationConfig
+
+    try:
+        found = GenerationConfig.from_pretrained(
+            policy.load_from, **policy.load_kwargs
+        ).eos_token_id
+    except OSError:  # a model without one
+        found = None
+    ends = found if isinstance(found, list) else [found]
+    return frozenset(end for end in [*ends, tokenizer.eos_token_id] if end is not None)

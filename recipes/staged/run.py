@@ -1,0 +1,357 @@
+"""A staged DPO run: the stages in their order, each guarded, trained, saved, measured, recorded."""
+
+from __future__ import annotations
+
+import gc
+import shutil
+import time
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import polars as pl
+import torch
+
+from recipes.staged import guards, policies
+from recipes.staged.config import PREVIOUS, SFT, Recipe, StageOptions, options_of
+from recipes.staged.fresh import sample_fresh
+from recipes.staged.ledger import DatasetRecord, Record, ReferenceRecord, StageRecord
+from recipes.staged.measures import Cell, StageMeasures, cell, load_model, pair_logps
+from recipes.staged.mixture import default_cache, mix, render, stored
+from recipes.staged.prepared import Prepared
+from recipes.staged.trainer import (
+    FirstStep,
+    Stage,
+    carry_optimizer,
+    compute_dtype,
+    last_checkpoint,
+    make_trainer,
+    one_line_for_memory,
+    save_optimizer,
+)
+from udasa_data.errors import UserError
+from udasa_data.places import write_atomically
+
+START: Final = "start"
+_OPTIMIZER: Final = "optimizer.safetensors"
+
+
+class Measured(NamedTuple):
+    """A policy's measures, and the hash of its weights."""
+
+    measures: StageMeasures
+    sha256: str
+
+
+class StagedRun:
+    """A run of the stages of a recipe.
+
+    Args:
+        recipe: the configuration.
+        place: the dataset: a folder, or a Hub id.
+        out: the folder of the run.
+        cache: of rows and reference log-probabilities; None takes the user's.
+
+    Raises:
+        UserError: a guard does not hold, or something cannot be loaded; nothing was trained.
+    """
+
+    def __init__(self, recipe: Recipe, place: str, out: Path, cache: Path | None = None) -> None:
+        from accelerate import PartialState
+
+        self.state = PartialState(cpu=not torch.cuda.is_available())
+        self.recipe, self.out = recipe, out
+        self.cache = cache or default_cache()
+        self.prepared = Prepared(recipe, place, out)
+        self.ledger = self.prepared.ledger
+        self.dtype = compute_dtype(recipe)
+
+    def train_and_save(self) -> Record:
+        """Train every stage, then put the final policy into the run's folder; again: do nothing.
+
+        Raises:
+            UserError: a guard or an abort rule stops the run; what is finished stays.
+        """
+        from recipes.staged.final import finish
+
+        known = self.ledger.record
+        if known is not None and known.finished and (self.out / "config.json").is_file():
+            return self.ledger.open(
+                self.prepared.record(known.policy.weights_sha256), write=self.state.is_main_process
+            )
+        record = self.train()
+        if self.state.is_main_process:
+            last = Path(self.policy_at(len(self.recipe.order))[0])
+            trained = [one.rows for one in self.prepared.rendered.values()]
+            finish(self.ledger, last, trained, self.recipe)
+        self.state.wait_for_everyone()
+        return record
+
+    def train(self) -> Record:
+        """Train and measure every stage that is not finished yet.
+
+        Raises:
+            UserError: a guard or an abort rule stops the run; what is finished stays.
+        """
+        record = self._open()
+        for number in range(1, len(self.recipe.order) + 1):
+            done = self.ledger.stage(number)
+            if done is None or not done.finished:
+                self._stage(number)
+                release()
+            self._abort_if_asked(number)
+        return record
+
+    def folder(self, number: int) -> Path:
+        """Return the working folder of a stage."""
+        return self.out / "stages" / f"{number}-{self.recipe.order[number - 1]}"
+
+    def policy_at(self, number: int) -> tuple[str, dict[str, str]]:
+        """Return where the policy after a stage lies, and its revision; 0 is the SFT policy."""
+        if number == 0:
+            return self.prepared.policy.load_from, self.prepared.policy.load_kwargs
+        return str(self.folder(number) / "policy"), {}
+
+    def _open(self) -> Record:
+        known = self.ledger.record
+        sha256 = known.policy.weights_sha256 if known else guards.weights_sha256(self._load(0))
+        record = self.ledger.open(self.prepared.record(sha256), write=self.state.is_main_process)
+        for note in record.notes:
+            self._say(f"note: {note}")
+        if record.start is None:
+            beta = options_of(self.recipe, self.recipe.order[0]).beta
+            record.start = self._measure(0, beta).measures
+            self._save()
+        return record
+
+    def _say(self, text: str) -> None:
+        if self.state.is_main_process:
+            print(text, flush=True)
+
+    def _save(self) -> None:
+        if self.state.is_main_process:
+            self.ledger.save()
+
+    def _load(self, number: int) -> Any:
+        return load_model(self.policy_at(number), self.dtype)
+
+    def _sha256(self, number: int) -> str:
+        """Return the hash of the weights after a stage, as recorded."""
+        record, done = self.ledger.record, self.ledger.stage(number)
+        found = done.policy_sha256 if done else record.policy.weights_sha256 if record else None
+        assert found is not None
+        return found
+
+    # -- one stage -------------------------------------------------------------------------
+
+    def _stage(self, number: int) -> None:
+        started = time.monotonic()
+        entry, stage = self._entry(number)
+        trainer = make_trainer(stage, self.recipe, self.prepared.tokenizer)
+        entry = self._check_reference(entry, trainer, stage)
+        self.ledger.put(entry, write=self.state.is_main_process)
+        first = self._fit(stage, trainer) or entry.first_step
+        continued = self.recipe.lora is not None and self.recipe.lora.adapter == "continue"
+        base = self.policy_at(0 if continued else number - 1)
+        adapter = policies.save(trainer, stage.folder, base, self.recipe)
+        steps, planned = trainer.state.global_step, trainer.state.max_steps
+        trainer.accelerator.free_memory()
+        del trainer, stage
+        release()
+        measured = self._measure(number, entry.config["beta"])
+        done = msgspec.structs.replace(
+            entry,
+            first_step=first,
+            steps=steps,
+            stopped_early=steps < planned,
+            seconds=entry.seconds + time.monotonic() - started,
+            policy_sha256=measured.sha256,
+            adapter_sha256=adapter,
+            measures=measured.measures,
+        )
+        self.ledger.put(done, write=self.state.is_main_process)
+        if self.state.is_main_process:
+            shutil.rmtree(self.folder(number) / "checkpoints", ignore_errors=True)
+
+    def _entry(self, number: int) -> tuple[StageRecord, Stage]:
+        """Return what is known of a stage before it is trained, and the stage."""
+        name = self.recipe.order[number - 1]
+        options = options_of(self.recipe, name)
+        rows, replayed = self._rows(number, name, options)
+        wanted = options.reference
+        at_zero = wanted == PREVIOUS or (wanted == SFT and number == 1)
+        split = self.prepared.splits[name]
+        source = self.prepared.source
+        entry = StageRecord(
+            name=name,
+            number=number,
+            parent_sha256=self._sha256(number - 1),
+            reference=ReferenceRecord(wanted, self._expected(number, wanted, at_zero=at_zero)),
+            dataset=DatasetRecord(source.place, source.commit, split.fingerprint),
+            chat_template_sha256=self.prepared.own_template,
+            config=msgspec.to_builtins(options),
+            counts=self.prepared.rendered[name].counts,
+            replayed=replayed,
+            trained_rows=len(rows),
+        )
+        lora = self.recipe.lora
+        goes_on = lora is not None and lora.adapter == "continue" and number > 1
+        where = self.policy_at(0 if goes_on else number - 1)
+        adapter = self.folder(number - 1) / "adapter" if goes_on else None
+        stage = Stage(
+            name=name,
+            number=number,
+            options=options,
+            folder=self.folder(number),
+            model=policies.load_to_train(where, self.dtype, adapter),
+            reference=self._reference(number, wanted, at_zero=at_zero),
+            peft_config=policies.new_adapter(lora) if lora and not goes_on else None,
+            rows=rows,
+            held_out=self._watched(name),
+            at_zero=at_zero,
+        )
+        return entry, stage
+
+    def _rows(self, number: int, name: str, options: StageOptions) -> tuple[Any, int]:
+        """Return a stage's rows with those replayed, as TRL takes them, and how many those are."""
+        own = self.prepared.rendered[name]
+        before = [self.prepared.rendered[one].rows for one in self.recipe.order[: number - 1]]
+        table = mix(own.rows, before, options.replay, self.recipe.seed + number)
+        guards.check_unseen(table, self.prepared.held_out(), name)
+        replayed = len(table) - len(own.rows)
+        if replayed:
+            own = render(table, self.prepared.renderer, options.max_length, completion=True)
+        with self.state.main_process_first():
+            return stored(own, self.prepared.tokenizer_key(), self.cache), replayed
+
+    def _watched(self, name: str) -> Any | None:
+        if self.recipe.stop.patience is None:
+            return None
+        if name not in self.prepared.tests:
+            raise UserError(f"stop.patience: stage '{name}' has no held-out pairs to watch")
+        with self.state.main_process_first():
+            return stored(self.prepared.tests[name], self.prepared.tokenizer_key(), self.cache)
+
+    def _reference(self, number: int, wanted: str, *, at_zero: bool) -> Any | None:
+        """Return the reference as a model; None where it is the policy as the stage begins.
+
+        With adapters, TRL keeps that one as the weights below them; precomputed, not at all.
+        """
+        if at_zero:
+            if self.recipe.lora is not None or self.recipe.precompute:
+                return None
+            return load_model(self.policy_at(number - 1), self.dtype, place=False)
+        if wanted == SFT:
+            return load_model(self.policy_at(0), self.dtype, place=False)
+        return policies.load_reference(wanted, self.dtype)
+
+    def _expected(self, number: int, wanted: str, *, at_zero: bool) -> str:
+        """Return the hash that the reference in use must have; "" for a folder of the user's."""
+        before = self.ledger.stage(number - 1)
+        lora = self.recipe.lora
+        if at_zero and lora and lora.adapter == "continue" and before and before.adapter_sha256:
+            return guards.stacked_sha256(self._sha256(0), before.adapter_sha256)
+        if at_zero or wanted == SFT:
+            return self._sha256(number - 1 if at_zero else 0)
+        return ""
+
+    def _check_reference(self, entry: StageRecord, trainer: Any, stage: Stage) -> StageRecord:
+        """Hold the trainer's reference against the configured one, or an earlier start's."""
+        if guards.is_sharded(trainer):
+            self._say(
+                f"{stage.name}: weights are sharded: the first step alone checks the reference"
+            )
+            return entry
+        in_use = guards.reference_in_use(trainer)
+        recorded = self.ledger.stage(entry.number)
+        expected = entry.reference.sha256 or (recorded.reference.sha256 if recorded else in_use)
+        guards.check_reference(expected, in_use, entry.reference.wanted)
+        return msgspec.structs.replace(
+            entry,
+            reference=ReferenceRecord(entry.reference.wanted, in_use),
+            first_step=recorded.first_step if recorded else {},
+            seconds=recorded.seconds if recorded else 0.0,
+        )
+
+    def _fit(self, stage: Stage, trainer: Any) -> dict[str, float]:
+        """Train, from the last whole checkpoint if there is one; return the first step's logs."""
+        if self.recipe.precompute:
+            trainer.ref_model = None  # its log-probabilities are with the rows: its memory is free
+        checkpoint = last_checkpoint(stage.folder, main=self.state.is_main_process)
+        self.state.wait_for_everyone()
+        carries = self.recipe.optimizer == "carry"
+        if carries and stage.number > 1:
+            carry_optimizer(trainer, self.folder(stage.number - 1) / _OPTIMIZER)
+        with one_line_for_memory(self.recipe, stage.options):
+            trainer.train(resume_from_checkpoint=checkpoint)
+        if carries:
+            write_atomically(stage.folder / _OPTIMIZER, lambda path: save_optimizer(trainer, path))
+        callbacks = trainer.callback_handler.callbacks
+        return next(one.seen for one in callbacks if isinstance(one, FirstStep))
+
+    # -- after a stage ---------------------------------------------------------------------
+
+    def _measure(self, number: int, beta: float) -> Measured:
+        """Measure the policy after a stage on every stage's held-out pairs, and afresh."""
+        renderer, pad = self.prepared.renderer, self.prepared.tokenizer.pad_token_id
+        policy = self._load(number)
+        sft = self._load(0) if number else policy
+        sha256 = guards.weights_sha256(policy)
+        cells: dict[str, Cell] = {}
+        tables = []
+        for name, one in self.prepared.tests.items():
+            ours, theirs = (pair_logps(model, one.encoded, pad) for model in (policy, sft))
+            cells[name] = cell(ours, theirs, beta)
+            columns = {"chosen": ours[:, 0], "rejected": ours[:, 1]}
+            columns |= {"sft_chosen": theirs[:, 0], "sft_rejected": theirs[:, 1]}
+            stage = pl.lit(name).alias("split")
+            tables.append(one.rows.select("prompt_id", stage).with_columns(**_series(columns)))
+        options, seed = self.recipe.measures, self.recipe.seed
+        prompts = self.prepared.fresh_prompts()
+        folder = self.policy_at(number)
+        sampled = sample_fresh(folder, policy, sft, prompts, renderer, options, seed)
+        if self.state.is_main_process:
+            label = f"{number}-{self.recipe.order[number - 1] if number else START}"
+            kept = {"pairs": pl.concat(tables)} if tables else {}
+            kept |= {"samples": sampled.rows} if sampled else {}
+            for kind, table in kept.items():
+                path = self.out / "measures" / f"{label}-{kind}.parquet"
+                write_atomically(path, table.write_parquet)
+        fresh = sampled.fresh if sampled else None
+        return Measured(StageMeasures(beta, cells, fresh), sha256)
+
+    def _abort_if_asked(self, number: int) -> None:
+        """Stop when the policy has gone too far or has too little left to say.
+
+        Raises:
+            UserError: names the figure and its limit.
+        """
+        done = self.ledger.stage(number)
+        fresh = done.measures.fresh if done and done.measures else None
+        if fresh is None or done is None:
+            return
+        stop = self.recipe.stop
+        if stop.max_kl is not None and fresh.kl > stop.max_kl:
+            why = f"KL {fresh.kl:.2f} nats an answer, above stop.max_kl ({stop.max_kl:g})"
+        elif stop.min_distinct is not None and fresh.distinct < stop.min_distinct:
+            why = f"distinct {fresh.distinct:.2f}, below stop.min_distinct ({stop.min_distinct:g})"
+        else:
+            return
+        if self.ledger.record is not None:
+            self.ledger.record.aborted = f"after {done.name}: {why}"
+            self._save()
+        raise UserError(
+            f"aborted after stage '{done.name}': {why}; its policy is in "
+            f"{self.folder(number) / 'policy'}, everything measured in {self.ledger.path}"
+        )
+
+
+def release() -> None:
+    """Give back the memory of a trainer that is gone."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _series(columns: dict[str, Any]) -> dict[str, pl.Series]:
+    return {name: pl.Series(values, dtype=pl.Float64) for name, values in columns.items()}

@@ -1,0 +1,251 @@
+"""One stage, one DPOTrainer, as TRL has it: what is passed to it, and what is read from it."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import torch
+from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
+
+from recipes.staged.config import Recipe, StageOptions
+from recipes.staged.guards import check_first_step
+from udasa_data.errors import UserError
+
+COMPLETE: Final = "complete"  # a file that a checkpoint has once it is whole
+
+
+class Stage(NamedTuple):
+    """What one stage is trained from.
+
+    Attributes:
+        name: of the stage, for messages.
+        number: from 1.
+        options: of the stage.
+        folder: where its checkpoints and its policy go.
+        model: the policy as the stage begins, plain or with an adapter.
+        reference: a loaded model, or None where the policy as it begins is the reference.
+        peft_config: of a new adapter; None trains all weights, or the adapter that is there.
+        rows: what it is trained on.
+        held_out: the stage's test rows, for early stopping; None without.
+        at_zero: the policy begins as its reference.
+    """
+
+    name: str
+    number: int
+    options: StageOptions
+    folder: Path
+    model: Any
+    reference: Any | None
+    peft_config: Any | None
+    rows: Any
+    held_out: Any | None
+    at_zero: bool
+
+
+def make_trainer(stage: Stage, recipe: Recipe, tokenizer: Any) -> Any:
+    """Return TRL's trainer of a stage; reference log-probabilities are computed, or found."""
+    from trl import DPOTrainer
+
+    callbacks: list[TrainerCallback] = [MarkComplete(), FirstStep(stage, tolerance(recipe))]
+    if recipe.stop.patience:
+        callbacks.append(EarlyStoppingCallback(recipe.stop.patience))
+    with one_line_for_memory(recipe, stage.options):
+        trainer = DPOTrainer(
+            model=stage.model,
+            ref_model=stage.reference,
+            args=arguments(stage, recipe),
+            train_dataset=stage.rows,
+            eval_dataset=stage.held_out,
+            processing_class=tokenizer,
+            peft_config=stage.peft_config,
+            callbacks=callbacks,
+        )
+    trainer.remove_callback(PrinterCallback)  # FirstStep prints
+    return trainer
+
+
+def arguments(stage: Stage, recipe: Recipe) -> Any:
+    """Return TRL's own configuration of a stage; nothing is left to a default that matters."""
+    from accelerate import PartialState
+    from trl import DPOConfig
+
+    options, devices = stage.options, PartialState().num_processes
+    micro = min(recipe.device_batch, max(1, options.batch // devices))
+    accumulate, rest = divmod(options.batch, micro * devices)
+    if rest:
+        raise UserError(
+            f"{stage.name}: batch {options.batch} cannot be shared among {devices} devices of "
+            f"{micro} pairs; make it a multiple of {micro * devices}"
+        )
+    steps = planned_steps(stage.options, len(stage.rows), micro * accumulate * devices)
+    gpu = torch.cuda.is_available()
+    evaluates = recipe.stop.patience is not None
+    every = recipe.stop.every if evaluates else recipe.save_every
+    return DPOConfig(
+        output_dir=str(stage.folder / "checkpoints"),
+        beta=options.beta,
+        loss_type=list(options.loss),
+        loss_weights=list(options.loss_weights) if options.loss_weights else None,
+        label_smoothing=options.label_smoothing,
+        max_length=options.max_length,
+        learning_rate=options.learning_rate,
+        lr_scheduler_type=options.schedule,
+        warmup_steps=math.ceil(options.warmup * steps),
+        max_steps=steps,
+        per_device_train_batch_size=micro,
+        per_device_eval_batch_size=micro,
+        precompute_ref_batch_size=micro,
+        gradient_accumulation_steps=accumulate,
+        max_grad_norm=options.max_grad_norm,
+        weight_decay=options.weight_decay,
+        precompute_ref_log_probs=recipe.precompute,
+        gradient_checkpointing=recipe.gradient_checkpointing,
+        bf16=gpu,
+        use_cpu=not gpu,
+        seed=recipe.seed + stage.number,
+        data_seed=recipe.seed + stage.number,
+        save_strategy="steps",
+        save_steps=every,
+        save_total_limit=2,
+        eval_strategy="steps" if evaluates else "no",
+        eval_steps=every if evaluates else None,
+        load_best_model_at_end=evaluates,
+        metric_for_best_model="eval_loss" if evaluates else None,
+        logging_first_step=True,
+        logging_steps=10,
+        disable_tqdm=True,
+        report_to="none",
+        dataloader_pin_memory=gpu,
+    )
+
+
+def planned_steps(options: StageOptions, rows: int, batch: int) -> int:
+    """Return a stage's optimizer steps; an epoch's last, smaller batch counts."""
+    if options.steps is not None:
+        return options.steps
+    return max(1, math.ceil(options.epochs * rows / batch))
+
+
+def compute_dtype(recipe: Recipe) -> torch.dtype:
+    """Return the type that weights are held in.
+
+    ``auto``: float32, except under adapters on a GPU, where the frozen weights are bfloat16. On a
+    GPU float32 weights are multiplied in bfloat16 (autocast): updates of 1e-7 would be lost in
+    bfloat16 weights.
+    """
+    if recipe.weights != "auto":
+        found: torch.dtype = getattr(torch, recipe.weights)
+        return found
+    return torch.bfloat16 if recipe.lora and torch.cuda.is_available() else torch.float32
+
+
+def tolerance(recipe: Recipe) -> float:
+    """Return how far from its exact value the first loss may be: rounding, no more."""
+    exact = compute_dtype(recipe) == torch.float32 and not torch.cuda.is_available()
+    return 1e-3 if exact else 5e-2
+
+
+class FirstStep(TrainerCallback):  # type: ignore[misc]
+    """Reads the first step's loss, and stops a stage that does not begin at its reference.
+
+    TRL logs a step's loss as it was before the step's update.
+    """
+
+    def __init__(self, stage: Stage, allowed: float) -> None:
+        self.stage = stage
+        self.allowed = allowed
+        self.seen: dict[str, float] = {}
+
+    def on_log(self, _args: Any, state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
+        """Check the first step; print every one that is logged."""
+        if not logs or "loss" not in logs:
+            return
+        if state.global_step == 1:
+            wanted = ("loss", "rewards/chosen", "rewards/rejected", "rewards/margins")
+            self.seen = {key: float(logs[key]) for key in wanted}
+            if self.stage.at_zero:
+                options = self.stage.options
+                weights = options.loss_weights or [1.0] * len(options.loss)
+                check_first_step(options.loss, weights, options.beta, self.seen, self.allowed)
+        if state.is_world_process_zero:
+            print(
+                f"{self.stage.name}: step {state.global_step}/{state.max_steps}, "
+                f"loss {logs['loss']:.4f}, margin {logs['rewards/margins']:+.4f}",
+                flush=True,
+            )
+
+
+class MarkComplete(TrainerCallback):  # type: ignore[misc]
+    """Marks a checkpoint once all of it is written: a killed run goes on from marked ones alone."""
+
+    def on_save(self, args: Any, state: Any, _control: Any, **_: Any) -> None:
+        """Mark the checkpoint of this step."""
+        if state.is_world_process_zero:
+            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+
+
+def last_checkpoint(folder: Path, *, main: bool) -> str | None:
+    """Return the latest whole checkpoint of a stage; those cut short are removed."""
+    whole: dict[int, Path] = {}
+    for path in (folder / "checkpoints").glob("checkpoint-*"):
+        if (path / COMPLETE).is_file():
+            whole[int(path.name.removeprefix("checkpoint-"))] = path
+        elif main:
+            shutil.rmtree(path)
+    return str(whole[max(whole)]) if whole else None
+
+
+@contextmanager
+def one_line_for_memory(recipe: Recipe, options: StageOptions) -> Iterator[None]:
+    """Turn a GPU's lack of memory into one line that says what to lower.
+
+    Raises:
+        UserError: in place of torch.OutOfMemoryError.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        ways = [
+            f"device_batch (now {recipe.device_batch})",
+            f"max_length (now {options.max_length})",
+        ]
+        more = [] if recipe.gradient_checkpointing else ["set gradient_checkpointing: true"]
+        if recipe.lora is None:
+            more.append("train adapters (lora: {})")
+        raise UserError(
+            f"the GPU has not enough memory: lower {' or '.join(ways)}"
+            + "".join(f", or {way}" for way in more)
+            + "; what is finished is kept"
+        ) from error
+
+
+def save_optimizer(trainer: Any, path: Path) -> None:
+    """Save the optimizer's moments as safetensors: parameter number and name → tensor."""
+    from safetensors.torch import save_file
+
+    state = trainer.optimizer.state_dict()["state"]
+    tensors = {
+        f"{number}.{name}": torch.as_tensor(value).contiguous()
+        for number, values in state.items()
+        for name, value in values.items()
+    }
+    save_file(tensors, str(path))
+
+
+def carry_optimizer(trainer: Any, path: Path) -> None:
+    """Give a new trainer the moments of the stage before; learning rates stay its own."""
+    from safetensors.torch import load_file
+
+    optimizer = trainer.create_optimizer()
+    state: dict[int, dict[str, Any]] = {}
+    for key, tensor in load_file(str(path)).items():
+        number, _, name = key.partition(".")
+        state.setdefault(int(number), {})[name] = tensor
+    optimizer.load_state_dict(
+        {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
+    )

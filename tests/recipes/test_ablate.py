@@ -1,0 +1,161 @@
+"""Controls: their rows, their steps, their intervals; and rounds."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from recipes.ablate import VARIANTS, ablate, read_ablation
+from recipes.rounds import Rounds, run_rounds
+from recipes.staged.ablation_cells import Cell, Controls, recipe_of
+from recipes.staged.ablation_report import crossed_interval, plot, summarise, table
+from recipes.staged.config import Recipe, options_of
+from recipes.staged.data import load_split, open_source
+from udasa_data import build, resolve
+from udasa_data.config import ModelRef
+from udasa_data.errors import UserError
+
+WORDS = ["cat", "mat", "moon", "film", "rice", "Paris", "actors", "France"]
+
+
+@pytest.fixture(scope="module")
+def run(small_config, tmp_path_factory):
+    """A finished build on small models with enough prompts for every stage and split."""
+    folder = tmp_path_factory.mktemp("run")
+    lines = [f"Tell me of {one} and {other}." for one in WORDS for other in WORDS[:5]]
+    (folder / "prompts.txt").write_text("\n".join(lines))
+    overrides = {"prompts": [str(folder / "prompts.txt")], "held_out": 0.2}
+    build(resolve("tiny", overrides, file=small_config), folder / "run")
+    return folder / "run"
+
+
+def rows(place, split="train"):
+    names = ("conservative", "moderate", "exploratory")
+    tables = [getattr(load_split(open_source(str(place)), n), split) for n in names]
+    return pl.concat(tables)
+
+
+def test_controls_change_what_they_say_and_nothing_else(run, tmp_path):
+    controls = Controls(run, tmp_path)
+    own, held_out = rows(run / "dataset"), rows(run / "dataset", "test")
+    for variant in ("random_stages", "random_pairs", "without_semantic"):
+        place = controls.dataset(variant, 1)
+        assert rows(place, "test").sort("prompt_id").equals(held_out.sort("prompt_id"))
+        assert not set(rows(place)["prompt_id"]) & set(held_out["prompt_id"])
+    lots = rows(controls.dataset("random_stages", 1)).sort("prompt_id")
+    assert lots.drop("stage").equals(own.sort("prompt_id").drop("stage"))
+    assert (
+        lots["stage"].value_counts().sort("stage").equals(own["stage"].value_counts().sort("stage"))
+    )
+    assert not lots["stage"].equals(own.sort("prompt_id")["stage"])
+    pairs = rows(controls.dataset("random_pairs", 1))
+    assert pairs["prompt_id"].to_list() == own["prompt_id"].to_list()
+    said = pl.concat([pairs["chosen"], pairs["rejected"]]).to_list()
+    assert all(one[0]["role"] == "assistant" and one[0]["content"] for one in said)
+    assert all(
+        a != b for a, b in zip(pairs["chosen"].to_list(), pairs["rejected"].to_list(), strict=True)
+    )
+    assert controls.dataset("reversed", 1) == run / "dataset"
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_takes_the_same_steps(variant):
+    recipe = Recipe(policy=ModelRef(id="x"), stages={"moderate": {"beta": 0.5, "steps": 7}})
+    mine = recipe_of(variant, 3, 12, recipe)
+    assert sum(options_of(mine, name).steps for name in mine.order) == 12
+    if "moderate" in mine.order:
+        assert options_of(mine, "moderate").beta == 0.5
+    assert mine.seed == 3
+
+
+def test_intervals_over_seeds_and_prompts():
+    # equal everywhere: no spread
+    assert crossed_interval(np.full((3, 5), 0.25)) == (0.25, 0.25)
+    # seeds alone differ (0, 0, 3): a mean of 1 whose draws run from (0,0,0) to (3,3,3):
+    # P(all three seeds are 0) = (2/3)^3 = .30 > .025, P(all are 3) = 1/27 = .037 > .025
+    by_seed = np.repeat([[0.0], [0.0], [3.0]], 50, axis=1)
+    assert crossed_interval(by_seed) == (0.0, 3.0)
+
+
+def test_differences_are_paired_by_seed_and_prompt(tmp_path):
+    base = {"a": 1.0, "b": 5.0}
+    cells = [
+        Cell(variant, seed, 12, {"margin": {k: v + seed + shift for k, v in base.items()}})
+        for variant, shift in (("staged", 0.0), ("reversed", -0.5))
+        for seed in (0, 1)
+    ]
+    summary = summarise(cells)
+    assert [row.mean for row in summary] == [3.5, 3.0]  # (1 + 5 + 2 + 6) / 4, and half less
+    assert (summary[1].difference, summary[1].low, summary[1].high) == (-0.5, -0.5, -0.5)
+    assert "2 seeds x 2 prompts" in table(summary)
+    plot(summary, tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").stat().st_size > 1000
+
+
+def config_file(tmp_path, small, variants):
+    (tmp_path / "dpo.yaml").write_text(
+        f"policy: {{id: {small['policy']}}}\n"
+        "training: {learning_rate: 1.0e-2, batch: 4, max_length: 200}\ndevice_batch: 4\n"
+        "thresholds: {set_aside: 0.9, truncated: 0.9}\n"
+        "measures: {prompts: 4, samples: 3, max_tokens: 8}\n"
+    )
+    path = tmp_path / "ablate.yaml"
+    path.write_text(
+        f"recipe: dpo.yaml\nsteps: 3\nseeds: [0]\nvariants: [{', '.join(variants)}]\n"
+        f"judges: {{harmless: {{id: {small['harm']}, violation: [unsafe]}}}}\n"
+    )
+    return path
+
+
+def test_cells_are_made_once(run, small, tmp_path):
+    path = config_file(tmp_path, small, ["staged", "shuffled"])
+    cells = ablate(read_ablation(path), tmp_path, run, tmp_path / "out")
+    assert [one.variant for one in cells] == ["staged", "shuffled"]
+    assert [one.steps for one in cells] == [3, 3]
+    assert set(cells[0].figures) == {"margin", "kl", "n_tokens", "distinct", "win harmless"}
+    assert all(0 <= win <= 1 for win in cells[0].figures["win harmless"].values())
+    files = {f: f.stat().st_mtime_ns for f in (tmp_path / "out/cells").iterdir()}
+    again = ablate(read_ablation(path), tmp_path, run, tmp_path / "out")
+    assert again == cells
+    assert {f: f.stat().st_mtime_ns for f in (tmp_path / "out/cells").iterdir()} == files
+
+
+def test_an_unknown_variant(small, tmp_path):
+    with pytest.raises(UserError, match=r"unknown variant 'shufled'.*did you mean 'shuffled'"):
+        read_ablation(config_file(tmp_path, small, ["staged", "shufled"]))
+
+
+def rounds_of(small, small_config, tmp_path, **options):
+    import yaml
+
+    lines = [f"Tell me of {one} and {other}." for one in WORDS for other in WORDS[:4]]
+    (tmp_path / "prompts.txt").write_text("\n".join(lines))
+    plain = yaml.safe_load(small_config.read_text())
+    plain.pop("policy")
+    config_file(tmp_path, small, ["staged"])
+    prompts = {"prompts": [str(tmp_path / "prompts.txt")], "held_out": 0.2}
+    return Rounds(model="tiny", recipe="dpo.yaml", build=plain | prompts, **options)
+
+
+def test_two_rounds(small, small_config, tmp_path):
+    rounds = run_rounds(
+        rounds_of(small, small_config, tmp_path, max_homogeneous=1.0), tmp_path, tmp_path / "out"
+    )
+    assert [one.number for one in rounds] == [1, 2]
+    assert rounds[1].policy == rounds[0].trained == str(tmp_path / "out/round-1/policy")
+    assert rounds[0].policy == str(small["policy"])
+    assert all(one.stopped is None and one.pairs for one in rounds)
+    again = run_rounds(
+        rounds_of(small, small_config, tmp_path, max_homogeneous=1.0), tmp_path, tmp_path / "out"
+    )
+    assert again == rounds
+
+
+def test_rounds_stop_when_answers_all_mean_the_same(small, small_config, tmp_path):
+    config = rounds_of(small, small_config, tmp_path, max_homogeneous=0.0)
+    rounds = run_rounds(config, tmp_path, tmp_path / "out")
+    if rounds[0].homogeneous > 0:
+        assert "homogeneous" in rounds[0].stopped
+        assert len(rounds) == 1
+        assert rounds[0].trained is None
+    else:
+        pytest.fail("the random NLI model was expected to find some prompts homogeneous")

@@ -1,0 +1,178 @@
+"""Each guard, tripped by what it guards against."""
+
+import math
+
+import polars as pl
+import pytest
+import torch
+from datasets import Dataset
+from small_dataset import pair, save_dataset
+from small_models import save_policy
+from trl import DPOConfig, DPOTrainer
+
+from recipes.staged import guards
+from recipes.staged.config import Recipe, StageOptions, Thresholds
+from recipes.staged.data import load_split, open_source
+from recipes.staged.guards import Tokenised, check_tokenised
+from recipes.staged.measures import load_model
+from recipes.staged.rendering import load_tokenizer
+from recipes.staged.trainer import FirstStep, Stage, one_line_for_memory
+from udasa_data.config import ModelRef
+from udasa_data.errors import UserError
+from udasa_data.model_files import locate
+
+NOT_TRAINED = {"rewards/chosen": 0.0, "rewards/rejected": 0.0, "rewards/margins": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        (Tokenised(100, too_long=4, collapsed=2), "6 of 100 rows cannot be trained on"),
+        (Tokenised(100, unlike_build=6), "6 unlike_build"),
+        (Tokenised(100, not_a_prefix=6), "6 not_a_prefix"),
+        (Tokenised(100, truncated=21), "21 of 100 rows have an answer cut"),
+        (Tokenised(10, too_long=4, completion=6), "no row is left"),
+        (Tokenised(30, completion=20, collapsed=1), "1 of 10 rows"),  # 10 % of those considered
+    ],
+)
+def test_too_many_rows_lost(counts, said):
+    with pytest.raises(UserError, match=said):
+        check_tokenised(counts, Thresholds(), "moderate")
+
+
+def test_shares_at_their_threshold_pass():
+    check_tokenised(Tokenised(100, too_long=5, truncated=20), Thresholds(), "moderate")
+
+
+def test_another_template():
+    guards.check_template("a", "a", "data")
+    with pytest.raises(UserError, match="another chat template"):
+        guards.check_template("a", "b", "data")
+    with pytest.raises(UserError, match=r"template \(none\)"):
+        guards.check_template(None, "b", "data")
+
+
+def splits_of(folder):
+    return [load_split(open_source(str(folder)), name) for name in ("conservative", "moderate")]
+
+
+def test_a_prompt_in_train_and_test(tmp_path):
+    guards.check_splits(splits_of(save_dataset(tmp_path / "good")))
+
+    def leak(table, stage, split):  # a training prompt of one stage is held out in another
+        if (stage, split) != ("moderate", "test"):
+            return table
+        return pl.concat([table, pl.DataFrame([pair("conservative", 3)], schema=table.schema)])
+
+    folder = save_dataset(tmp_path / "bad", change=leak)
+    with pytest.raises(UserError, match=r"conservative: prompt .* held out in 'moderate'"):
+        guards.check_splits(splits_of(folder))
+
+
+def test_a_prompt_held_out_under_another_id(tmp_path):
+    def rename(table, stage, split):
+        if (stage, split) != ("moderate", "test"):
+            return table
+        copy = pair("conservative", 3) | {"prompt_id": "another"}
+        copy["prompt"][0]["content"] = copy["prompt"][0]["content"].upper() + " "
+        return pl.concat([table, pl.DataFrame([copy], schema=table.schema)])
+
+    folder = save_dataset(tmp_path, change=rename)
+    with pytest.raises(UserError, match="share no prompt"):
+        guards.check_splits(splits_of(folder))
+
+
+def test_off_policy_is_told():
+    assert guards.off_policy("sha256:a", "sha256:a") is None
+    assert "off-policy" in guards.off_policy("sha256:a", "sha256:b")
+
+
+@pytest.mark.parametrize(
+    ("losses", "beta", "loss"),
+    [
+        (["sigmoid"], 0.1, math.log(2)),
+        (["ipo"], 0.5, 1.0),  # (0 − 1/(2·0.5))² = 1
+        (["hinge", "apo_zero"], 0.1, 1.5),  # 1·1 + 0.5·(½ + ½)
+        (["sft"], 0.1, 4.2),  # not known: the rewards alone are held
+    ],
+)
+def test_the_first_loss(losses, beta, loss):
+    weights = [1.0, 0.5][: len(losses)]
+    logs = {**NOT_TRAINED, "loss": loss}
+    guards.check_first_step(losses, weights, beta, logs, 1e-3)
+    moved = {**logs, "rewards/chosen": 0.01}
+    with pytest.raises(UserError, match="reference is not the policy"):
+        guards.check_first_step(losses, weights, beta, moved, 1e-3)
+
+
+def test_trls_silent_trap_is_caught(small, tmp_path):
+    """A trained policy in memory, from whose configuration TRL takes the SFT model as reference."""
+    sft = (str(small["policy"]), {})
+    model = load_model(sft, torch.float32).train()
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.data += 0.05 * torch.randn(
+                weight.shape, generator=torch.Generator().manual_seed(0)
+            )
+    expected = guards.weights_sha256(model)
+    options = StageOptions(batch=4, steps=2)
+    stage = Stage("moderate", 2, options, tmp_path, model, None, None, None, None, at_zero=True)
+    rows = [pair("moderate", k) for k in range(4)]
+    trainer = DPOTrainer(
+        model,
+        args=DPOConfig(
+            output_dir=str(tmp_path),
+            use_cpu=True,
+            bf16=False,
+            max_steps=2,
+            report_to="none",
+            logging_first_step=True,
+            per_device_train_batch_size=4,
+            disable_tqdm=True,
+        ),
+        train_dataset=Dataset.from_list(
+            [{k: row[k] for k in ("prompt", "chosen", "rejected")} for row in rows]
+        ),
+        processing_class=load_tokenizer(locate(ModelRef(id=sft[0]))),
+        callbacks=[FirstStep(stage, 1e-3)],
+    )
+    with pytest.raises(UserError, match="but the trainer holds"):
+        guards.check_reference(expected, guards.reference_in_use(trainer), "previous")
+    with pytest.raises(UserError, match=r"instead of 0\.6931"):
+        trainer.train()
+
+
+def test_hashes_tell_weights_and_adapters_apart(small):
+    from peft import LoraConfig, get_peft_model
+
+    plain = load_model((str(small["policy"]), {}), torch.float32)
+    sha256 = guards.weights_sha256(plain)
+    assert sha256 == guards.weights_sha256(load_model((str(small["policy"]), {}), torch.float32))
+    model = get_peft_model(plain, LoraConfig(r=2, target_modules="all-linear"))
+    assert guards.weights_sha256(model) == sha256  # what lies below the adapter
+    before = guards.weights_sha256(model, "default")
+    next(p for n, p in model.named_parameters() if "lora_B" in n).data += 1.0
+    assert guards.weights_sha256(model, "default") != before
+    assert guards.weights_sha256(model) == sha256
+
+
+def test_out_of_memory_is_one_line():
+    recipe = Recipe(policy=ModelRef(id="x/y"), device_batch=8)
+    with (
+        pytest.raises(UserError, match=r"device_batch \(now 8\).*gradient_checkpointing.*lora"),
+        one_line_for_memory(recipe, StageOptions()),
+    ):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+
+def test_a_policy_that_is_not_there(tmp_path):
+    with pytest.raises(UserError, match="no such folder"):
+        locate(ModelRef(id=str(tmp_path / "none")))
+
+
+def test_a_policy_without_weights(tmp_path):
+    folder = save_policy(tmp_path / "policy")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(UserError, match="cannot be loaded") as caught:
+        load_model((str(folder), {}), torch.float32)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,130 @@
+"""What is trained on: the tokens of TRL's own conversational form, and of the build."""
+
+import polars as pl
+import pytest
+from datasets import Dataset
+from small_dataset import message, pair
+from small_models import save_policy
+from tokenizers import processors
+from transformers import AutoTokenizer
+from trl import DPOConfig, DPOTrainer
+
+from recipes.staged.measures import load_model
+from recipes.staged.mixture import render, stored
+from recipes.staged.rendering import Renderer, end_ids, load_tokenizer
+from udasa_data.config import ModelRef
+from udasa_data.engines import PolicyPrompt
+from udasa_data.engines.transformers import TransformersEngine
+from udasa_data.model_files import locate
+from udasa_data.schema import PAIRS
+
+
+def table(rows):
+    return pl.DataFrame(rows, schema=PAIRS, orient="row")
+
+
+def renderer_of(place, system=None):
+    located = locate(ModelRef(id=str(place)))
+    tokenizer = load_tokenizer(located)
+    return Renderer(tokenizer, end_ids(located, tokenizer), system)
+
+
+def with_bos(folder):
+    """A policy whose tokenizer puts a BOS before every text."""
+    tokenizer = AutoTokenizer.from_pretrained(save_policy(folder))
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", special_tokens=[("<s>", 0)]
+    )
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def trl_ids(rows, place, tmp_path):
+    """TRL's own tokenisation of rows, by the trainer itself."""
+    import torch
+
+    tokenizer = AutoTokenizer.from_pretrained(place)
+    trainer = DPOTrainer(
+        load_model((str(place), {}), torch.float32),
+        args=DPOConfig(
+            output_dir=str(tmp_path), use_cpu=True, bf16=False, max_length=1024, report_to="none"
+        ),
+        train_dataset=rows,
+        processing_class=tokenizer,
+    )
+    found = trainer.train_dataset
+    return [tuple(row[f"{side}_ids"] for side in ("prompt", "chosen", "rejected")) for row in found]
+
+
+@pytest.mark.parametrize("policy", ["embedded:lm", "small"])
+def test_chat_rows_are_tokenised_as_trl_would(policy, small, tmp_path):
+    place = locate(ModelRef(id=str(small["policy"] if policy == "small" else policy))).load_from
+    rows = [pair("moderate", k) for k in range(4)]
+    renderer = renderer_of(place)
+    rendered = render(table(rows), renderer, 1024, completion=True)
+    assert rendered.counts.set_aside == 0
+    plain = Dataset.from_list(
+        [{k: row[k] for k in ("prompt", "chosen", "rejected")} for row in rows]
+    )
+    theirs = trl_ids(plain, place, tmp_path / "plain")
+    ours = trl_ids(stored(rendered, "t", tmp_path / "cache"), place, tmp_path / "ours")
+    assert ours == theirs == [tuple(one) for one in rendered.encoded]
+
+
+@pytest.mark.parametrize("mode", ["chat", "completion"])
+@pytest.mark.parametrize("kind", ["plain", "bos"])
+def test_the_prompt_is_what_the_build_sampled_from(mode, kind, tmp_path):
+    place = (save_policy if kind == "plain" else with_bos)(tmp_path / "policy")
+    row = pair("moderate", 5, mode=mode)
+    rendered = render(table([row]), renderer_of(place), 200, completion=True)
+    engine = TransformersEngine(locate(ModelRef(id=str(place))), 1024)
+    asked = PolicyPrompt((("user", row["prompt"][0]["content"]),), mode == "completion", 0)
+    ids = engine._encode(asked)
+    assert rendered.encoded[0].prompt == ids
+    assert ids.count(0) == (kind == "bos")  # one BOS where the tokenizer adds one, never two
+
+
+def test_a_cut_review_gets_no_end(tmp_path):
+    place = save_policy(tmp_path / "policy")
+    rows = [pair("moderate", 0, mode="completion"), pair("moderate", 0)]
+    review, chat = render(table(rows), renderer_of(place), 200, completion=True).encoded
+    end = 1  # </s>
+    assert end not in review.chosen
+    assert chat.chosen[-1] == end
+    tokenizer = AutoTokenizer.from_pretrained(place)
+    assert tokenizer.decode(review.chosen).startswith(" The")  # the space the build strips
+
+
+def test_a_template_without_an_end_gets_one(tmp_path):
+    place = save_policy(tmp_path / "policy", template=None)  # the build's plain template
+    one = render(table([pair("moderate", 0)]), renderer_of(place), 200, completion=True).encoded[0]
+    assert one.chosen[-1] == 1
+
+
+def test_the_builds_system_prompt_is_put_first(tmp_path):
+    place = save_policy(tmp_path / "policy")
+    rendered = render(
+        table([pair("moderate", 0)]), renderer_of(place, "Be kind."), 200, completion=True
+    )
+    assert rendered.pairs[0].prompt.startswith("<system>Be kind.</s><user>")
+
+
+def test_rows_that_cannot_be_trained_on_are_counted(tmp_path):
+    refuses = (
+        "{% if messages[0]['content'] == 'no' %}{{ raise_exception('no') }}{% endif %}"
+        "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}</s>{% endfor %}"
+        "{% if add_generation_prompt %}<assistant>{% endif %}"
+    )
+    place = save_policy(tmp_path / "policy", template=refuses)
+    long, same, refused = (pair("moderate", k) for k in range(3))
+    long["prompt"] = message("user", "cat " * 60)
+    same["rejected"] = message("assistant", same["chosen"][0]["content"] + " And more.")
+    refused["prompt"] = message("user", "no")
+    review = pair("moderate", 5, mode="completion")
+    rows = [pair("moderate", 9), long, same, refused, review]
+    renderer = renderer_of(place)
+    room = len(renderer.ids(renderer.prompt_text(same) + same["chosen"][0]["content"]))
+    counts = render(table(rows), renderer, room, completion=False).counts
+    assert (counts.rows, counts.too_long, counts.collapsed) == (5, 1, 1)
+    assert (counts.not_a_prefix, counts.completion, counts.set_aside) == (1, 1, 3)
+    assert counts.truncated == 1  # the row that stays: its rejected answer is longer than chosen's

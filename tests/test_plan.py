@@ -1,0 +1,72 @@
+"""Projections: their arithmetic, and a pilot on small models."""
+
+import json
+import math
+
+import msgspec
+import pytest
+from small_models import save_policy
+
+from udasa_data import resolve
+from udasa_data.plan import Interval, Prices, gpu_memory, plan, total_of
+
+
+def test_the_total_of_a_sample():
+    # mean 2, s = 1, m = 3 of n = 12: half = 1.6449 · (1 + 1/3) · 12 · 1/√3 · √(1 − 3/12) = 13.159
+    total = total_of([1, 2, 3], 12)
+    half = 1.6448536 * (4 / 3) * 12 / math.sqrt(3) * math.sqrt(0.75)
+    assert total == pytest.approx((24, 24 - half, 24 + half))
+    # all of them were tried: nothing is left to project
+    assert total_of([1, 2, 3], 3) == (6, 6, 6)
+
+
+def test_nine_intervals_in_ten_hold_the_truth():
+    """Samples of 16 from a skewed population of 1,000: the stated 90%, within the noise of 400."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    population = rng.gamma(2.0, 50.0, size=1000)
+    held = 0
+    for _ in range(400):
+        total = total_of(rng.choice(population, 16, replace=False).tolist(), 1000)
+        held += total.low <= population.sum() <= total.high
+    # binomial: 0.9 ± 3 · √(0.9 · 0.1 / 400) = 0.855 … 0.945
+    assert 0.855 <= held / 400 <= 0.96
+
+
+def test_intervals_scale_and_add():
+    assert Interval(2, 1, 4).times(3) == (6, 3, 12)
+    assert Interval(2, 1, 4).plus(Interval(1, 1, 1)) == (3, 2, 5)
+
+
+def test_gpu_memory_from_the_shape(tmp_path, small_config):
+    """The small Llama: 2 heads of 16, 1 layer; cache = 2 · 1 · 32 · 2 bytes · 32,768 tokens."""
+    from safetensors.torch import load_file
+
+    policy = save_policy(tmp_path / "policy")
+    parameters = sum(t.numel() for t in load_file(policy / "model.safetensors").values())
+    memory = gpu_memory(policy, resolve("tiny", {}, file=small_config))
+    assert memory.weights == pytest.approx(2 * parameters / 1e9)
+    assert memory.cache == pytest.approx(2 * 1 * 32 * 2 * 32768 / 1e9)
+    assert memory.seen is None or memory.seen > 0
+    assert gpu_memory(tmp_path, resolve("tiny", {}, file=small_config)) is None
+
+
+def test_a_pilot_of_all_prompts_is_the_truth(small_config, tmp_path):
+    """With every prompt in the pilot, the tokens are those of the build, exactly."""
+    prompts = tmp_path / "prompts.jsonl"
+    rows = [{"prompt": f"What is {n}?"} for n in "abcdefgh"]
+    prompts.write_text("\n".join(map(json.dumps, rows)))
+    config = resolve("tiny", {"prompts": [str(prompts)]}, file=small_config)
+    made = plan(config, 8, Prices(hour=36.0, output_tokens=10.0))
+    # 8 prompts · 4 answers, at most 12 tokens each
+    assert made.output_tokens.value == made.output_tokens.high <= 8 * 4 * 12
+    assert set(made.seconds) == {"samples", "scores", "dataset"}
+    hours = sum(s.value for s in made.seconds.values()) / 3600
+    expected = 36.0 * hours + 10.0 * made.output_tokens.value / 1e6
+    assert made.money.value == pytest.approx(expected)
+    assert made.disk.value > 0
+    json.dumps(msgspec.to_builtins(made), allow_nan=False)
+    half = plan(config, 4)
+    assert (half.prompts, half.pilot, half.money) == (8, 4, None)
+    assert half.output_tokens.low <= made.output_tokens.value <= half.output_tokens.high

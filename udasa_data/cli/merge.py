@@ -1,0 +1,22 @@
+"""``udasa-data merge``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def merge(
+    runs: Annotated[
+        list[str],
+        typer.Argument(help="Two or more: run directories, dataset folders, ORG/NAME[@REVISION]."),
+    ],
+    out: Annotated[str, typer.Option(help="The new run's directory.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Join runs of different prompts or rounds: calibrated, paired and staged together."""
+    from udasa_data.cli.tables import show_result
+    from udasa_data.merging import merge as merge_runs
+
+    show_result(merge_runs(runs, out), as_json=as_json)

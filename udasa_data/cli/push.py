@@ -1,0 +1,76 @@
+"""``udasa-data push``: a run's dataset → one commit on the Hub, then verified."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from udasa_data.publish.push import Target
+
+
+def push(
+    run: Annotated[Path, typer.Argument(help="A run directory, or a dataset folder.")],
+    repo_id: Annotated[str, typer.Argument(metavar="ORG/NAME", help="The Hub dataset.")],
+    private: Annotated[
+        bool, typer.Option("--private", help="Make a new repository private.")
+    ] = False,
+    revision: Annotated[str, typer.Option(help="The branch to push to.")] = "main",
+    tag: Annotated[str | None, typer.Option(help="Tag the commit, for example v1.")] = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(help="[NAME=]FILE of evaluation prompts to look for. May be given again."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the files and their sizes; push nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Push a dataset to the Hub in one commit, and verify it. The same push again does nothing."""
+    from udasa_data.publish.push import Target
+
+    target = Target(repo_id, revision, tag, private)
+    push_dataset(run, target, against or [], dry_run=dry_run, as_json=as_json)
+
+
+def push_dataset(
+    run: Path, target: Target, against: list[str], *, dry_run: bool = False, as_json: bool = False
+) -> None:
+    """Push, verify, and print what came of it; exits with 1 when a check fails."""
+    from udasa_data.cli.checks import checks_table, files_table
+    from udasa_data.publish.release import prepare, release
+
+    prepared = prepare(run, target.repo_id, against, look_up=not dry_run)
+    for warning in prepared.warnings():
+        typer.echo(f"note: {warning}", err=True)
+    if dry_run:
+        sizes = prepared.content.sizes()
+        _print_json({"files": sizes}) if as_json else files_table(sizes, target.repo_id)
+        return
+    done = release(prepared, target, _tell)
+    pushed, verified = done.pushed, done.verified
+    if as_json:
+        told = {"repo_id": pushed.repo_id, "commit": pushed.commit, "url": pushed.url}
+        checks = [check._asdict() for check in verified.checks]
+        _print_json({**told, "changed": not pushed.is_no_op, "checks": checks})
+    else:
+        typer.echo(
+            f"Nothing to do: {pushed.repo_id} holds this dataset already."
+            if pushed.is_no_op
+            else f"pushed: {len(pushed.changed)} files, {len(pushed.removed)} old ones removed"
+        )
+        typer.echo(pushed.url)
+        checks_table(verified)
+    if not verified.passed:
+        raise typer.Exit(1)
+
+
+def _tell(message: str) -> None:
+    typer.echo(message, err=True)
+
+
+def _print_json(told: dict[str, Any]) -> None:
+    typer.echo(json.dumps(told))

@@ -1,0 +1,25 @@
+"""``udasa-data report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    run: Annotated[
+        str, typer.Argument(help="A run directory, a dataset folder, or ORG/NAME[@REVISION].")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="The HTML file. [RUN/report.html]", dir_okay=False)
+    ] = None,
+) -> None:
+    """Write the page of a run: its figures, and every pair with all its answers, in one file."""
+    from udasa_data.report import write_report
+
+    made = write_report(run, out)
+    typer.echo(
+        f"{made.path}: {made.rows:,} prompts, {made.size / 2**20:.1f} MB; open it in a browser"
+    )

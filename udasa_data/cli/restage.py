@@ -1,0 +1,81 @@
+"""The flags of ``build`` that start from what is there, and that pair and stage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from udasa_data.config import BuildConfig
+    from udasa_data.origin import Origin
+
+FromOption = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        help="Start from the samples of a run, or of a dataset ORG/NAME[@REVISION], and from its "
+        "scores where no option changes them.",
+    ),
+]
+NliOption = Annotated[str | None, typer.Option(help="The NLI model: Hub id or local folder.")]
+RejectedOption = Annotated[
+    Literal["auto", "max", "mu_2_sigma", "median", "random"] | None,
+    typer.Option(help="Which answer is rejected."),
+]
+NoiseOption = Annotated[
+    float | None,
+    typer.Option("--z", min=0, help="Leave out pairs whose gap is below z times its noise."),
+]
+CutoffsOption = Annotated[
+    str | None, typer.Option(help="Stages by gap, LOW,HIGH, or tertiles. [tertiles]")
+]
+
+
+def overrides(
+    nli: str | None, rejected: str | None, z: float | None, cutoffs: str | None
+) -> dict[str, Any]:
+    """Return what the flags say, nested like the configuration.
+
+    Raises:
+        UserError: cut-offs that are no two numbers.
+    """
+    said: dict[str, Any] = {}
+    pairing = {"rejected": rejected, "noise_z": z}
+    if given := {name: value for name, value in pairing.items() if value is not None}:
+        said["pairing"] = given
+    if cutoffs is not None:
+        said["stages"] = {"cutoffs": None if cutoffs == "tertiles" else _two_numbers(cutoffs)}
+    if nli is not None:
+        said["nli"] = {"id": nli, "revision": "main", "labels": []}
+    return said
+
+
+def start_from(
+    place: str, flags: dict[str, Any], scorers: str | None, file: Path | None, out: str | None
+) -> tuple[Origin, BuildConfig, str]:
+    """Return what a build starts from, its configuration with the flags laid over, and its place.
+
+    Raises:
+        UserError: no such dataset, a wrong option, or no ``--out``.
+    """
+    from udasa_data.config import change
+    from udasa_data.errors import UserError
+    from udasa_data.finished import open_finished
+    from udasa_data.origin import origin_of
+
+    if out is None:
+        raise UserError("--from needs --out: the source stays as it is")
+    origin = origin_of(open_finished(place))
+    return origin, change(origin.manifest.config, flags, scorers=scorers, file=file), out
+
+
+def _two_numbers(text: str) -> list[float]:
+    from udasa_data.errors import UserError
+
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise UserError(f"--cutoffs {text}: reads LOW,HIGH, as 0.2,0.5, or tertiles") from error
+    return [low, high]

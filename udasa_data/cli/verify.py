@@ -1,0 +1,31 @@
+"""``udasa-data verify``: a published dataset, held against its manifest."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+
+def verify(
+    source: Annotated[
+        str, typer.Argument(metavar="ORG/NAME[@REVISION]|DIR", help="A Hub dataset or a folder.")
+    ],
+    max_length: Annotated[
+        int, typer.Option(min=1, help="Tokens at which training would cut a pair.")
+    ] = 1024,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Load a dataset back and check it: hashes, schema, splits, stages, TRL's tokenisation."""
+    from udasa_data.cli.checks import checks_table
+    from udasa_data.publish.verify import verify as verify_dataset
+
+    verified = verify_dataset(source, lambda message: typer.echo(message, err=True), max_length)
+    if as_json:
+        checks = [check._asdict() for check in verified.checks]
+        typer.echo(json.dumps({"where": verified.where, "checks": checks}))
+    else:
+        checks_table(verified)
+    if not verified.passed:
+        raise typer.Exit(1)

@@ -1,0 +1,50 @@
+"""Contamination: which texts share a run of words with evaluation prompts."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Final
+
+N_WORDS: Final = 8
+
+_WORD = re.compile(r"\w+")
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text: NFKC, case folded, punctuation and white space left out."""
+    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+
+
+def overlap(texts: Sequence[str], against: Sequence[str], n: int = N_WORDS) -> list[int | None]:
+    """Return, for each text, the first of ``against`` that it overlaps with, None without one.
+
+    Two texts overlap when they share ``n`` consecutive words, or, where one of them has fewer, when
+    all their words are the same in the same order. Shared 8-grams are how Brown et al. (2020, app.
+    C: 8 to 13 words) and PaLM (Chowdhery et al. 2022, §8: 8 words) tell contamination.
+
+    Args:
+        texts: to be checked.
+        against: evaluation prompts.
+        n: words of a run, at least 1.
+
+    Returns:
+        indices into ``against``, one a text; a text without words overlaps with nothing.
+    """
+    known: dict[tuple[str, ...], int] = {}
+    for index, text in enumerate(against):
+        for run in _runs(words(text), n):
+            known.setdefault(run, index)
+    found: list[int | None] = []
+    for text in texts:
+        hits = [known[run] for run in _runs(words(text), n) if run in known]
+        found.append(min(hits, default=None))
+    return found
+
+
+def _runs(spoken: list[str], n: int) -> list[tuple[str, ...]]:
+    """Return all runs of ``n`` words; of a shorter text, the whole of it."""
+    if not spoken:
+        return []
+    return [tuple(spoken[i : i + n]) for i in range(max(1, len(spoken) - n + 1))]

@@ -1,0 +1,58 @@
+"""What an engine can be told, beyond what to sample."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from msgspec import Meta
+
+from udasa_data.strict import Strict
+
+EngineName: TypeAlias = Literal["auto", "transformers", "vllm", "openai"]
+Money: TypeAlias = Annotated[float, Meta(ge=0.0)]
+
+
+class Prices(Strict, frozen=True):
+    """What a server charges for a million tokens, in any one currency."""
+
+    input: Money
+    output: Money
+
+
+class Server(Strict, frozen=True):
+    """An OpenAI-compatible endpoint. Its key is read from OPENAI_API_KEY alone, and never kept.
+
+    ``retries`` counts tries after the first, of a request that met 429, 5xx, silence or a cut line.
+    """
+
+    base_url: str
+    in_flight: Annotated[int, Meta(ge=1)] = 32  # requests
+    timeout: Annotated[float, Meta(gt=0.0)] = 600.0  # seconds, of a request from end to end
+    retries: Annotated[int, Meta(ge=0)] = 8
+    prices: Prices | None = None
+    max_cost: Annotated[float, Meta(gt=0.0)] | None = None  # of the whole run, in the prices' unit
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.base_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("key 'server.base_url': expected http://… or https://…")
+        if parts.username or parts.password or parts.query:
+            raise ValueError(
+                "key 'server.base_url': holds a name, key or query, which would be written to the "
+                "run; give the key in OPENAI_API_KEY"
+            )
+        if self.max_cost is not None and self.prices is None:
+            raise ValueError("key 'server.max_cost': needs server.prices {input, output}")
+
+
+class Vllm(Strict, frozen=True):
+    """How vLLM is run; one worker process a GPU (or a group of ``tensor_parallel`` GPUs)."""
+
+    # a policy's window may be far longer than the memory that is left for its cache
+    max_model_len: Annotated[int, Meta(ge=16)] = 16384
+    gpu_memory: Annotated[float, Meta(gt=0.0, lt=1.0)] = 0.9  # share of the GPU
+    beside_scorers: Annotated[float, Meta(gt=0.0, lt=1.0)] = 0.5  # while the policy is a judge
+    workers: Annotated[int, Meta(ge=1)] | None = None  # none: as many as the GPUs allow
+    tensor_parallel: Annotated[int, Meta(ge=1)] = 1
+    eager: bool = False  # no CUDA graphs: starts sooner, runs slower

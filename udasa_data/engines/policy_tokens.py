@@ -1,0 +1,158 @@
+"""Prompts as a policy's tokens, and its tokens as answers: the same for every local engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from jinja2 import TemplateError
+from transformers import AutoConfig, AutoTokenizer, GenerationConfig
+
+from udasa_data.engines import Completion, PolicyPrompt, SetAside
+from udasa_data.engines.choices import Question
+from udasa_data.errors import UserError
+from udasa_data.model_files import Located
+from udasa_data.schema import Why
+
+# For a policy without a chat template of its own.
+PLAIN_TEMPLATE: Final = (
+    "{% for message in messages %}{{ message['role'].capitalize() + ': ' + message['content'] "
+    "+ '\n\n' }}{% endfor %}{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
+)
+
+
+class Drawn(NamedTuple):
+    """An answer as an engine draws it."""
+
+    ids: Sequence[int]  # without the end-of-text token
+    n_tokens: int  # with it
+    sum_logprob: float
+    finish_reason: str
+    seed: int
+
+
+class PolicyTokens:
+    """A policy's tokenizer, its chat template and its window.
+
+    Attributes:
+        ends: ids that end an answer.
+        window: tokens of prompt and answer together; None where the policy names no bound.
+        notes: what a user should know of them.
+    """
+
+    def __init__(self, policy: Located, window: int | None = None) -> None:
+        try:
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(
+                policy.load_from, **policy.load_kwargs
+            )
+            config = AutoConfig.from_pretrained(policy.load_from, **policy.load_kwargs)
+        except (OSError, ValueError, KeyError) as error:
+            raise unloadable(policy, error) from error
+        own = getattr(config.get_text_config(), "max_position_embeddings", None)
+        self.window: int | None = min((n for n in (own, window) if n is not None), default=None)
+        self.ends = _end_tokens(policy, config, self._tokenizer)
+        self._name = policy.name
+        self.notes: tuple[str, ...] = ()
+        if self._tokenizer.chat_template is None:
+            self._tokenizer.chat_template = PLAIN_TEMPLATE
+            self.notes = (
+                f"{policy.name} has no chat template: the plain one is used ('User: … Assistant:')",
+            )
+
+    def encode(self, prompt: PolicyPrompt) -> list[int]:
+        """Return a prompt's ids, with at most one BOS.
+
+        Raises:
+            TemplateError: the chat template refuses it.
+            UserError: the chat template itself writes BOS twice.
+        """
+        text, special = self._text(prompt)
+        ids = self._ids(text, special=special)
+        bos = self._tokenizer.bos_token_id
+        if not prompt.raw and bos is not None and ids[:2] == [bos, bos]:
+            raise UserError(
+                f"model '{self._name}': its chat template begins a prompt with two "
+                f"{self._tokenizer.bos_token}; mend the template"
+            )
+        return ids
+
+    def fit(self, prompt: PolicyPrompt, max_tokens: int) -> list[int] | SetAside:
+        """Return a prompt's ids, or why it cannot be asked for an answer of ``max_tokens``."""
+        try:
+            ids = self.encode(prompt)
+        except TemplateError as error:
+            return SetAside(Why.MALFORMED, f"the chat template refuses it: {error}")
+        room = None if self.window is None else self.window - max_tokens
+        if room is not None and len(ids) > room:
+            detail = f"{len(ids)} tokens and {max_tokens} to answer, window {self.window}"
+            return SetAside(Why.TOO_LONG, detail, len(ids), room)
+        return ids
+
+    def question(self, prompt: PolicyPrompt, choices: Sequence[str]) -> Question | None:
+        """Return the tokens of a prompt and of each choice after it; None where it does not fit.
+
+        A choice's tokens are those that prompt and choice have together beyond the prompt's own,
+        so that a tokenizer that writes the first word of a text another way than the next writes
+        it as it would in an answer. Where the choice would merge into the prompt's last token, it
+        is tokenised alone.
+        """
+        try:
+            text, special = self._text(prompt)
+        except TemplateError:
+            return None
+        ids = self._ids(text, special=special)
+        tokens = []
+        for choice in choices:
+            whole = self._ids(text + choice, special=special)
+            follows = len(whole) > len(ids) and whole[: len(ids)] == ids
+            tokens.append(whole[len(ids) :] if follows else self._ids(choice, special=False))
+        longest = len(ids) + max(map(len, tokens))
+        if not ids or (self.window is not None and longest > self.window):
+            return None
+        return Question(tuple(ids), tuple(map(tuple, tokens)))
+
+    def read(self, drawn: Sequence[Drawn]) -> list[Completion]:
+        """Return drawn tokens as answers, stripped of the white space around them."""
+        texts = self._tokenizer.batch_decode([one.ids for one in drawn], skip_special_tokens=True)
+        return [
+            Completion(text.strip(), one.n_tokens, one.sum_logprob, one.finish_reason, one.seed)
+            for text, one in zip(texts, drawn, strict=True)
+        ]
+
+    def _text(self, prompt: PolicyPrompt) -> tuple[str, bool]:
+        """Return the text that the policy is to go on from, and whether it wants special tokens."""
+        if prompt.raw:
+            return prompt.turns[-1][1], True
+        messages = [{"role": role, "content": content} for role, content in prompt.turns]
+        text: str = self._tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, tokenize=False
+        )
+        # a template that writes its own BOS must not get a second one
+        bos = self._tokenizer.bos_token
+        return text, bos is None or not text.startswith(bos)
+
+    def _ids(self, text: str, *, special: bool) -> list[int]:
+        ids: list[int] = self._tokenizer(text, add_special_tokens=special)["input_ids"]
+        if special and ids and ids[-1] in self.ends:
+            ids.pop()  # some tokenizers end every text with EOS
+        return ids
+
+
+def unloadable(policy: Located, error: Exception) -> UserError:
+    """Return what a failed load means to the user."""
+    problem = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return UserError(f"model '{policy.name}' cannot be loaded: {problem}")
+
+
+def _end_tokens(policy: Located, config: Any, tokenizer: Any) -> list[int]:
+    """Return the ids that end a text: the generation config's (or the model's) and the tokenizer's.
+
+    A model without a generation_config.json has its ends in its config.json.
+    """
+    try:
+        generation = GenerationConfig.from_pretrained(policy.load_from, **policy.load_kwargs)
+    except OSError:
+        generation = config.get_text_config()
+    configured = getattr(generation, "eos_token_id", None)
+    ends = configured if isinstance(configured, list) else [configured]
+    return sorted({end for end in [*ends, tokenizer.eos_token_id] if end is not None})

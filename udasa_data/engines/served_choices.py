@@ -1,0 +1,189 @@
+"""Log-probabilities of given texts from a server: in vLLM's way, else by the likeliest tokens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+
+from udasa_data.engines import Floats, PolicyPrompt
+from udasa_data.engines.replies import (
+    Detokenized,
+    Logprobs,
+    Refusal,
+    Reply,
+    Tokenized,
+    TokenLogprob,
+)
+from udasa_data.engines.wire import Wire
+from udasa_data.errors import UserError
+
+_TOP: Final = 20  # as many as OpenAI's own server tells; 5 for completions
+_TOP_COMPLETION: Final = 5
+_TEMPLATE_TOKENS: Final = 64  # that a chat template may add to a message
+
+
+class ServedChoices:
+    """Asks a server how likely an answer begins with each of a few texts.
+
+    A server with vLLM's /tokenize and ``prompt_logprobs`` is asked for exactly that, whatever the
+    texts. From another, the likeliest first tokens are read: a text that is none of them counts as
+    likely as the last of them, which it is at most; a prompt where none is found is a row of NaN.
+
+    Args:
+        wire: to the server.
+        model: the name that it knows the policy by.
+        out_of_money: what to raise where the cost's bound leaves no room.
+    """
+
+    def __init__(self, wire: Wire, model: str, out_of_money: Callable[[], UserError]) -> None:
+        self._wire = wire
+        self._model = model
+        self._out_of_money = out_of_money
+        self._root = wire.base_url.removesuffix("/v1")  # vLLM's own paths are beside /v1
+        self._exact: bool | None = None  # not known yet
+        self.notes: tuple[str, ...] = ()
+
+    async def logprobs(self, prompts: Sequence[PolicyPrompt], choices: Sequence[str]) -> Floats:
+        """Return [N, C], nats; see :meth:`udasa_data.engines.Engine.choice_logprobs`.
+
+        Raises:
+            UserError: the server tells neither, or the cost's bound is reached.
+        """
+        if self._exact is None:
+            self._exact = isinstance(await self._tokens({"prompt": "Yes"}), Tokenized)
+            if not self._exact:
+                told = f"the {_TOP} likeliest first tokens tell the judge and p_true what they ask"
+                self.notes = (f"the server weighs no given texts: {told}",)
+        one = self._exactly if self._exact else self._from_the_likeliest
+        rows = await asyncio.gather(*(one(prompt, choices) for prompt in prompts))
+        return np.array(rows, dtype=np.float64).reshape(len(prompts), len(choices))
+
+    async def _exactly(self, prompt: PolicyPrompt, choices: Sequence[str]) -> list[float]:
+        """Return the log-probability of each choice, by its own tokens after the prompt's."""
+        unasked = [float("nan")] * len(choices)
+        asked: dict[str, object] = (
+            {"prompt": prompt.turns[-1][1]}
+            if prompt.raw
+            else {"messages": _messages(prompt), "add_generation_prompt": True}
+        )
+        read = await self._tokens(asked)
+        if isinstance(read, Refusal) or not read.tokens:
+            return unasked
+        text = await self._text(read.tokens)
+        tokens = await asyncio.gather(*(self._choice(read.tokens, text, one) for one in choices))
+        longest = len(read.tokens) + max(map(len, tokens))
+        if read.max_model_len is not None and longest >= read.max_model_len:
+            return unasked
+        body = {
+            "model": self._model,
+            "prompt": [[*read.tokens, *choice] for choice in tokens],
+            "max_tokens": 1,  # the least that can be asked for; it is not read
+            "temperature": 0,
+            "prompt_logprobs": 0,
+        }
+        reply = await self._wire.ask("/completions", body, (longest * len(choices), len(choices)))
+        if reply is None:
+            raise self._out_of_money()
+        if isinstance(reply, Refusal) or len(reply.choices) != len(choices):
+            raise _cannot(self._wire.base_url)
+        ordered = sorted(reply.choices, key=lambda choice: choice.index)
+        found = []
+        for one, choice in zip(ordered, tokens, strict=True):
+            told = (one.prompt_logprobs or ())[-len(choice) :]
+            if len(told) < len(choice):
+                raise _cannot(self._wire.base_url)
+            pairs = zip(told, choice, strict=True)
+            found.append(sum(of[str(token)].logprob for of, token in pairs if of is not None))
+        return found
+
+    async def _choice(self, prompt: Sequence[int], text: str, choice: str) -> tuple[int, ...]:
+        """Return a choice's tokens, as :meth:`PolicyTokens.question` cuts them."""
+        whole = await self._tokens({"prompt": text + choice, "add_special_tokens": False})
+        n = len(prompt)
+        follows = isinstance(whole, Tokenized) and len(whole.tokens) > n
+        if isinstance(whole, Tokenized) and follows and whole.tokens[:n] == tuple(prompt):
+            return whole.tokens[n:]
+        alone = await self._tokens({"prompt": choice, "add_special_tokens": False})
+        if isinstance(alone, Refusal) or not alone.tokens:
+            raise _cannot(self._wire.base_url)
+        return alone.tokens
+
+    async def _tokens(self, asked: dict[str, object]) -> Tokenized | Refusal:
+        body = {"model": self._model, **asked}
+        return await self._wire.post(f"{self._root}/tokenize", body, Tokenized)
+
+    async def _text(self, tokens: Sequence[int]) -> str:
+        body = {"model": self._model, "tokens": tokens}
+        found = await self._wire.post(f"{self._root}/detokenize", body, Detokenized)
+        if isinstance(found, Refusal):
+            raise _cannot(self._wire.base_url)
+        return found.prompt
+
+    async def _from_the_likeliest(
+        self, prompt: PolicyPrompt, choices: Sequence[str]
+    ) -> list[float]:
+        """Return what the likeliest first tokens tell of each choice."""
+        body: dict[str, object] = {"model": self._model, "temperature": 1.0}
+        if prompt.raw:
+            body |= {"prompt": prompt.turns[-1][1], "logprobs": _TOP_COMPLETION, "max_tokens": 1}
+        else:
+            body |= {"messages": _messages(prompt), "logprobs": True, "top_logprobs": _TOP}
+            body |= {"max_tokens": 1}
+        most = (most_tokens(prompt), 1)
+        reply = await self._wire.ask(path_of(prompt), body, most)
+        if isinstance(reply, Refusal) and reply.wants_new_limit:
+            body["max_completion_tokens"] = body.pop("max_tokens")
+            reply = await self._wire.ask(path_of(prompt), body, most)
+        if reply is None:
+            raise self._out_of_money()
+        if isinstance(reply, Refusal) and reply.too_long:
+            return [float("nan")] * len(choices)
+        likeliest = _first_tokens(reply) if isinstance(reply, Reply) else None
+        if not likeliest:
+            raise _cannot(self._wire.base_url)
+        known = {one.token for one in likeliest} & set(choices)
+        if not known:
+            return [float("nan")] * len(choices)
+        least = min(one.logprob for one in likeliest)
+        return [
+            float(np.logaddexp.reduce([one.logprob for one in likeliest if one.token == choice]))
+            if choice in known
+            else least
+            for choice in choices
+        ]
+
+
+def path_of(prompt: PolicyPrompt) -> str:
+    """Return where a prompt is sent to."""
+    return "/completions" if prompt.raw else "/chat/completions"
+
+
+def most_tokens(prompt: PolicyPrompt) -> int:
+    """Return how many tokens a prompt has at most: a token is a byte at least."""
+    return sum(len(content.encode()) + _TEMPLATE_TOKENS for _, content in prompt.turns)
+
+
+def _first_tokens(reply: Reply) -> list[TokenLogprob] | None:
+    """Return the likeliest first tokens of a reply's first answer; None: it tells none."""
+    told: Logprobs | None = reply.choices[0].logprobs if reply.choices else None
+    if told is None:
+        return None
+    if told.content:
+        return list(told.content[0].top_logprobs or ())
+    if told.top_logprobs and told.top_logprobs[0]:
+        return [TokenLogprob(token, p) for token, p in told.top_logprobs[0].items()]
+    return None
+
+
+def _messages(prompt: PolicyPrompt) -> list[dict[str, str]]:
+    return [{"role": role, "content": content} for role, content in prompt.turns]
+
+
+def _cannot(base_url: str) -> UserError:
+    return UserError(
+        f"{base_url}: tells no log-probabilities of given words, which the judge and "
+        "scoring.factual: p_true ask for; leave them out, or use --engine vllm or transformers"
+    )

@@ -1,0 +1,279 @@
+"""The vllm engine: one worker process a GPU, each with its own ``vllm.LLM``.
+
+Prompts are tokenised here and answers decoded here, by the same code as for the transformers
+engine; only tokens go to the workers. Their memory is free as soon as they are closed.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, Final, NamedTuple
+
+import numpy as np
+
+from udasa_data.config import Sampling
+from udasa_data.engine_config import Vllm
+from udasa_data.engines import Completion, Floats, PolicyPrompt, SetAside, greedy
+from udasa_data.engines.choice import vllm_problem
+from udasa_data.engines.policy_tokens import Drawn, PolicyTokens
+from udasa_data.engines.vllm_messages import (
+    Answer,
+    Answers,
+    Draw,
+    Failed,
+    FromWorker,
+    Ready,
+    Start,
+    ToWorker,
+    Weigh,
+    Weighed,
+    receive_from_worker,
+    send,
+)
+from udasa_data.errors import UserError
+from udasa_data.model_files import Located
+
+_AHEAD: Final = 256  # sequences that a worker holds: as many as vLLM runs at once by default
+_PATIENCE: Final = 30.0  # seconds for a worker to end by itself
+
+
+class _Said(NamedTuple):
+    """A worker's message; None is its end."""
+
+    worker: int
+    message: FromWorker | None
+
+
+class VllmEngine:
+    """Samples with vLLM, data-parallel over the GPUs of this machine.
+
+    Args:
+        policy: the model.
+        options: of the engine.
+        gpu_memory: the share of each GPU that it may take.
+
+    Raises:
+        UserError: no supported vLLM here, or the model cannot be loaded.
+    """
+
+    name = "vllm"
+    streams = True
+
+    def __init__(self, policy: Located, options: Vllm, gpu_memory: float) -> None:
+        if problem := vllm_problem():
+            raise UserError(f"engine 'vllm': {problem}")
+        self._tokens = PolicyTokens(policy, options.max_model_len)
+        groups = _device_groups(options)
+        start = Start(
+            policy.load_from,
+            policy.commit,
+            "auto" if groups[0] else "float32",
+            self._tokens.window,
+            gpu_memory,
+            options.tensor_parallel,
+            options.eager or not groups[0],
+        )
+        self._said: queue.Queue[_Said] = queue.Queue()
+        self._name = policy.name
+        self._workers: list[_Worker] = []
+        try:
+            for number, devices in enumerate(groups):
+                self._workers.append(_Worker(number, devices, start, self._said))
+            versions = [self._receive(Ready).version for _ in self._workers]
+        except BaseException:
+            self.close()
+            raise
+        self._version = versions[0]
+        self._open: Counter[int] = Counter()  # prompts that a worker holds
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """See :class:`udasa_data.engines.Engine`."""
+        n = len(self._workers)
+        several = (f"vLLM {self._version}: {n} worker processes",) if n > 1 else ()
+        return (*self._tokens.notes, *several)
+
+    def close(self) -> None:
+        """End the worker processes: their memory is free when this returns."""
+        for worker in self._workers:
+            worker.close()
+        self._workers = []
+
+    def sample(
+        self, prompts: Iterable[PolicyPrompt], params: Sampling, on_prompts: Callable[[int], None]
+    ) -> Iterator[tuple[int, list[Completion] | SetAside]]:
+        """See :meth:`udasa_data.engines.Engine.sample`; each worker has as much as it can run."""
+        drawn = 1 if params.temperature == 0 else params.samples  # vLLM refuses n > 1 at 0
+        ahead = len(self._workers) * max(2, _AHEAD // drawn)
+        coming = enumerate(prompts)
+        waiting: dict[int, int] = {}  # seeds, by number
+        more = True
+        while more or waiting:
+            while more and len(waiting) < ahead:
+                if (item := next(coming, None)) is None:
+                    more = False
+                    break
+                number, prompt = item
+                ids = self._tokens.fit(prompt, params.max_tokens)
+                if isinstance(ids, SetAside):
+                    yield number, ids
+                    on_prompts(1)
+                    continue
+                waiting[number] = prompt.seed
+                self._send(_draw(number, ids, drawn, prompt.seed, params, self._tokens.ends))
+            if waiting:
+                answers = self._receive(Answers)
+                seed = waiting.pop(answers.number)
+                found = self._read(answers.answers, seed)
+                whole = params.temperature > 0
+                yield answers.number, found if whole else greedy(found[0], seed, params.samples)
+                on_prompts(1)
+
+    def choice_logprobs(self, prompts: Sequence[PolicyPrompt], choices: Sequence[str]) -> Floats:
+        """See :meth:`udasa_data.engines.Engine.choice_logprobs`."""
+        result = np.full((len(prompts), len(choices)), np.nan)
+        asked = 0
+        for number, prompt in enumerate(prompts):
+            question = self._tokens.question(prompt, choices)
+            window = self._tokens.window
+            if question is None:
+                continue
+            longest = len(question.prompt) + max(map(len, question.choices))
+            if window is not None and longest >= window:
+                continue  # vLLM draws a token, though none is needed
+            tokens = [list(choice) for choice in question.choices]
+            self._send(Weigh(number, list(question.prompt), tokens))
+            asked += 1
+        for _ in range(asked):
+            weighed = self._receive(Weighed)
+            result[weighed.number] = weighed.logprobs
+        return result
+
+    def _read(self, answers: Sequence[Answer], seed: int) -> list[Completion]:
+        ends = set(self._tokens.ends)
+        drawn = []
+        for k, one in enumerate(answers):
+            ended = one.finish_reason == "stop" and bool(one.ids) and one.ids[-1] in ends
+            ids = one.ids[:-1] if ended else one.ids
+            reason = "length" if one.finish_reason == "length" else "stop"
+            drawn.append(Drawn(ids, len(one.ids), one.sum_logprob, reason, seed + k))
+        return self._tokens.read(drawn)
+
+    def _send(self, message: Draw | Weigh) -> None:
+        """Give a request to the worker that holds the fewest."""
+        worker = min(self._workers, key=lambda one: (self._open[one.number], one.number))
+        self._open[worker.number] += 1
+        worker.send(message)
+
+    def _receive(self, kind: type[Any]) -> Any:
+        """Return the next message of a worker.
+
+        Raises:
+            UserError: a worker failed or is gone.
+        """
+        said = self._said.get()
+        if isinstance(said.message, kind):
+            if not isinstance(said.message, Ready):
+                self._open[said.worker] -= 1
+            return said.message
+        log = self._workers[said.worker].log
+        if isinstance(said.message, Failed):
+            raise UserError(f"model '{self._name}' in vLLM: {said.message.why} (all of it: {log})")
+        raise UserError(
+            f"model '{self._name}': vLLM's process ended unasked (out of memory?), see {log}; the "
+            "same command goes on from here"
+        )
+
+
+class _Worker:
+    """A worker process, and the thread that reads what it says."""
+
+    def __init__(
+        self, number: int, devices: str | None, start: Start, said: queue.Queue[_Said]
+    ) -> None:
+        self.number = number
+        log = tempfile.NamedTemporaryFile(  # noqa: SIM115 - kept for the user where it fails
+            "wb", prefix="udasa-vllm-", suffix=".log", delete=False
+        )
+        self.log = log.name
+        self._process: subprocess.Popen[bytes] = subprocess.Popen(
+            [sys.executable, "-m", "udasa_data.engines.vllm_worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=_environment(devices),
+            start_new_session=True,  # it and its own children are ended together
+        )
+        log.close()
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._in: IO[bytes] = self._process.stdin
+        self._out: IO[bytes] = self._process.stdout
+        self._reader = threading.Thread(target=self._read, args=(said,), daemon=True)
+        self._reader.start()
+        self.send(start)
+
+    def send(self, message: ToWorker) -> None:
+        """Send it a message; one that is gone is noticed by its reader."""
+        with suppress(BrokenPipeError):
+            send(self._in, message)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        """End it and all that it started; its log is kept only where it failed."""
+        with suppress(BrokenPipeError):
+            self._in.close()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_PATIENCE)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, 9)
+        if self._process.wait() == 0:
+            Path(self.log).unlink()
+        self._reader.join()
+        self._out.close()
+
+    def _read(self, said: queue.Queue[_Said]) -> None:
+        while (message := receive_from_worker(self._out)) is not None:  # type: ignore[arg-type]
+            said.put(_Said(self.number, message))
+        said.put(_Said(self.number, None))
+
+
+def _draw(
+    number: int, ids: list[int], n: int, seed: int, params: Sampling, ends: list[int]
+) -> Draw:
+    return Draw(number, ids, n, seed, params.temperature, params.top_p, params.max_tokens, ends)
+
+
+def _device_groups(options: Vllm) -> list[str | None]:
+    """Return the GPUs of each worker, as CUDA_VISIBLE_DEVICES names them; [None] on a CPU."""
+    import torch
+
+    n = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if not n:
+        return [None] * (options.workers or 1)
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = visible.split(",") if visible else [str(number) for number in range(n)]
+    size = options.tensor_parallel
+    groups = [",".join(names[at : at + size]) for at in range(0, len(names) - size + 1, size)]
+    if not groups or (options.workers or 0) > len(groups):
+        raise UserError(
+            f"vllm: {options.workers or 1} workers of {size} GPUs each asked for, {n} GPUs are here"
+        )
+    return list(groups[: options.workers or len(groups)])
+
+
+def _environment(devices: str | None) -> dict[str, str]:
+    """Return a worker's environment: quiet, its own GPUs, and no counting of users."""
+    quiet = {"VLLM_LOGGING_LEVEL": "WARNING", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+    own = {} if devices is None else {"CUDA_VISIBLE_DEVICES": devices}
+    # the package is found where this process found it
+    paths = os.pathsep.join(path for path in sys.path if path)
+    return {**quiet, **os.environ, **own, "PYTHONPATH": paths}

@@ -1,0 +1,159 @@
+"""The work of any executor: one shard sampled, one shard scored, wherever the worker is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import polars as pl
+
+from udasa_data.config import BuildConfig, Precision
+from udasa_data.constitution import Principle
+from udasa_data.engines import load_engine
+from udasa_data.engines.meter import Meter
+from udasa_data.model_files import Located
+from udasa_data.sampling import sample_shards
+from udasa_data.schema import SAMPLES, require
+from udasa_data.scoring import score_shard
+from udasa_data.store import Run, ShardFacts, Shards
+
+if TYPE_CHECKING:
+    from udasa_data.preparation import Prepared
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a worker must know to make shards of a run: small, and can be sent to another machine.
+
+    Attributes:
+        out: the run directory, as the worker sees it too.
+        config: of the build, its engine resolved.
+        models: every model of the run, pinned, by id.
+        principles: of the judge.
+        keys: of the steps.
+        count: how many shards a step has.
+        precision: of the scorers, resolved.
+        cache: the file of the score cache; None is that of the worker's user.
+    """
+
+    out: str
+    config: BuildConfig
+    models: Mapping[str, Located]
+    principles: tuple[Principle, ...]
+    keys: Mapping[str, str]
+    count: int
+    precision: Precision
+    cache: Path | None = None
+
+    def shards(self, step: str) -> Shards:
+        """Return the shards of a step."""
+        return Shards(Run(self.out), step, self.keys[step], self.count)
+
+
+def work_of(
+    prepared: Prepared, resolve: Callable[[Precision], Precision], cache: Path | None = None
+) -> Work:
+    """Return the work of a prepared build.
+
+    Args:
+        prepared: the build.
+        resolve: finds what the precision ``auto`` is where the scorers will run. The first answer
+            counts for all processes of the run, and for those that go on with it elsewhere.
+        cache: the file of the score cache.
+    """
+    proposal = resolve(prepared.config.scoring.precision)
+    agreed = prepared.run.agree(f"scores/{prepared.keys['scores'][:16]}.precision", proposal)
+    return Work(
+        out=str(prepared.run.root),
+        config=msgspec.structs.replace(
+            prepared.config, engine=msgspec.convert(prepared.engine, type=str)
+        ),
+        models=prepared.models,
+        principles=tuple(prepared.principles),
+        keys=prepared.keys,
+        count=prepared.shards["samples"].count,
+        precision=msgspec.convert(agreed, Precision),
+        cache=cache,
+    )
+
+
+class SampleMaker:
+    """Samples shard after shard with one engine; ``close`` ends it."""
+
+    def __init__(self, work: Work, meter: Meter | None = None) -> None:
+        self._work = work
+        self._shards = work.shards("samples")
+        started = time.monotonic()
+        self._engine = load_engine(work.config, work.models[work.config.policy.id], meter)
+        self._loading = time.monotonic() - started
+
+    def make(
+        self, shards: Iterable[tuple[int, pl.DataFrame]], on_prompts: Callable[[int], None]
+    ) -> Iterator[tuple[int, pl.DataFrame]]:
+        """Sample shards, write each as it is complete, and yield its number and samples.
+
+        Args:
+            shards: number and prompts of each; read only as the engine has room for more.
+            on_prompts: told how many prompts were just finished.
+        """
+        started = time.monotonic()
+        for number, made in sample_shards(shards, self._engine, self._work.config, on_prompts):
+            now = time.monotonic()
+            facts = ShardFacts(
+                seconds=now - started,
+                loading=self._loading,
+                tokens=int(made.samples["n_tokens"].sum()),
+                notes=tuple(self._engine.notes),
+            )
+            started, self._loading = now, 0.0
+            self._shards.write(number, made.samples, made.dropped, facts)
+            yield number, made.samples
+
+    def close(self) -> None:
+        """Give back the engine's memory."""
+        self._engine.close()
+
+
+class ScoreMaker:
+    """Scores shard after shard with one set of scorers; ``close`` ends it."""
+
+    def __init__(self, work: Work, meter: Meter | None = None) -> None:
+        from udasa_data.scorers.loading import Unread, load_scorers, with_policy
+
+        self._work = work
+        self._shards = work.shards("scores")
+        self._unread = Unread()
+        started = time.monotonic()
+        config, models = work.config, work.models
+        scorers = load_scorers(config, models, work.precision, self._unread, work.cache)
+        policy = models[config.policy.id]
+        self._scorers = with_policy(scorers, config, policy, work.principles, self._unread, meter)
+        self._loading = time.monotonic() - started
+
+    def make(
+        self,
+        number: int,
+        prompts: pl.DataFrame,
+        samples: pl.DataFrame,
+        on_share: Callable[[float], None],
+    ) -> None:
+        """Score the samples of a shard and write it."""
+        started = time.monotonic()
+        require(samples, SAMPLES, "samples")
+        made = score_shard(prompts, samples, self._scorers, self._work.config.scoring, on_share)
+        facts = ShardFacts(
+            seconds=time.monotonic() - started,
+            loading=self._loading,
+            tokens=int(samples["n_tokens"].sum()),
+            counted=self._unread.take(),
+        )
+        self._loading = 0.0
+        self._shards.write(number, made.scores, made.dropped, facts)
+
+    def close(self) -> None:
+        """Give back the memory of what was asked beside the scorers."""
+        self._scorers.close()

@@ -1,0 +1,71 @@
+"""What a build may start from instead of a policy: the scored answers of finished datasets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from udasa_data.errors import UserError
+from udasa_data.finished import Finished
+from udasa_data.publish.manifest import Manifest
+from udasa_data.schema import CALIBRATED
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Scored answers, and where they are from.
+
+    Attributes:
+        name: as people know it.
+        manifest: of the dataset.
+        scores_key: what its samples and scores are known by.
+        told: where they are from, as the new run's manifest tells it.
+        answers: ``schema.ANSWERS`` without the calibrated columns; K rows a prompt.
+        dropped: what was left out before pairing.
+        notes: what a user should know of them.
+    """
+
+    name: str
+    manifest: Manifest
+    scores_key: str
+    told: dict[str, Any]
+    answers: pl.DataFrame
+    dropped: pl.DataFrame
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether it holds the answers of several runs."""
+        return bool(self.told.get("merged"))
+
+
+def origin_of(finished: Finished) -> Origin:
+    """Return a finished dataset as something to start from.
+
+    Raises:
+        UserError: a file of it cannot be read, or its prompts have different numbers of answers.
+    """
+    told: dict[str, Any] = {"from": finished.place, "scores": finished.scores_key}
+    if finished.commit:
+        told["commit"] = finished.commit
+    if finished.merged:
+        told["merged"] = finished.merged
+    answers = finished.answers.drop(list(CALIBRATED)[2:])
+    _check(finished.place, answers)
+    dropped = finished.dropped.filter(pl.col("what") != "pair")
+    key = finished.scores_key
+    return Origin(finished.name, finished.manifest, key, told, answers, dropped)
+
+
+def _check(place: str, answers: pl.DataFrame) -> None:
+    if answers.is_empty():
+        raise UserError(f"{place}: holds no scored answers to start from")
+    sizes = answers.group_by("run", "prompt_id").len().group_by("run").agg(pl.col("len").unique())
+    if uneven := [row for row in sizes["len"].to_list() if len(row) > 1]:
+        counts = ", ".join(str(k) for k in sorted(uneven[0]))
+        raise UserError(
+            f"{place}: its prompts have different numbers of answers ({counts}); rows are missing "
+            "from the configuration samples"
+        )

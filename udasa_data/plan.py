@@ -1,0 +1,284 @@
+"""What a build will take, from a small build of the same kind: a measured pilot.
+
+The pilot is a real build of a few of the prompts, in a folder of its own that is thrown away. What
+it took a prompt is multiplied by the prompts there are; the spread between its prompts gives the
+interval.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import NormalDist, mean, stdev
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import polars as pl
+
+from udasa_data.config import BuildConfig
+from udasa_data.errors import UserError
+from udasa_data.executors.local import LocalExecutor
+from udasa_data.hub import cached_folder
+from udasa_data.pipeline import BuildResult, build
+from udasa_data.preparation import Prepared
+from udasa_data.progress import Progress
+from udasa_data.schema import SAMPLES, empty
+from udasa_data.store import Run, ShardFacts
+
+PILOT: Final = 16  # prompts
+COVERAGE: Final = 0.9
+# Calibration, pairs and stages of a million prompts with 8 answers each: benchmarks/pairing.py
+PAIRING_SECONDS: Final = 30e-6 / 8  # a sample
+
+
+class Interval(NamedTuple):
+    """A projected figure; the truth lies between ``low`` and ``high`` nine times in ten."""
+
+    value: float
+    low: float
+    high: float
+
+    def times(self, factor: float) -> Interval:
+        """Return the interval of a multiple."""
+        return Interval(self.value * factor, self.low * factor, self.high * factor)
+
+    def plus(self, other: Interval) -> Interval:
+        """Return the interval of a sum, as if both were wrong to the same side."""
+        return Interval(self.value + other.value, self.low + other.low, self.high + other.high)
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What the user pays, in any currency; None is not paid for.
+
+    Attributes:
+        hour: of an hour of the machine.
+        input_tokens: of a million tokens read by the policy.
+        output_tokens: of a million tokens written by it.
+    """
+
+    hour: float | None = None
+    input_tokens: float | None = None
+    output_tokens: float | None = None
+
+
+class GpuMemory(NamedTuple):
+    """Gigabytes that the policy needs on a GPU: computed from its shape, or seen in the pilot."""
+
+    weights: float
+    cache: float  # keys and values of the largest batch
+    seen: float | None  # peak of the pilot on a GPU
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a build will take.
+
+    Attributes:
+        prompts: how many there are.
+        pilot: how many of them were tried.
+        output_tokens: written by the policy.
+        input_tokens: read by it; K answers share one reading.
+        seconds: step → wall time on this machine, loading included.
+        disk: bytes of the run directory.
+        gpu: of the policy; None where its shape does not say.
+        money: in the currency of the prices; None without prices.
+        pilot_seconds: what the pilot itself took.
+        notes: what a reader should know, one line each.
+    """
+
+    prompts: int
+    pilot: int
+    output_tokens: Interval
+    input_tokens: Interval
+    seconds: dict[str, Interval]
+    disk: Interval
+    gpu: GpuMemory | None
+    money: Interval | None
+    pilot_seconds: float
+    notes: tuple[str, ...]
+
+
+def plan(
+    config: BuildConfig,
+    pilot: int = PILOT,
+    prices: Prices | None = None,
+    progress: Progress | None = None,
+) -> Plan:
+    """Run a pilot and project what the whole build will take on this machine.
+
+    Args:
+        config: of the build.
+        pilot: how many prompts are tried, at least 4.
+        prices: what things cost.
+        progress: told how the pilot goes.
+
+    Raises:
+        UserError: as :func:`udasa_data.pipeline.build`; or no pilot prompt could be answered.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        prompts = Prepared(config, Run(place / "whole")).loaded.prompts
+        tried = msgspec.structs.replace(config, limit=min(pilot, len(prompts)))
+        # a score cache of its own: scores known already would make the build look quick
+        executor = LocalExecutor(cache=place / "scores.sqlite")
+        result = build(tried, place / "pilot", progress, executor)
+        return _project(config, prompts, result, Run(place / "pilot"), prices or Prices())
+
+
+def _project(
+    config: BuildConfig, prompts: pl.DataFrame, result: BuildResult, run: Run, prices: Prices
+) -> Plan:
+    prepared = Prepared(msgspec.structs.replace(config, limit=result.summary.counts.prompts), run)
+    samples, _ = prepared.shards["samples"].read_all()
+    if samples["prompt_id"].n_unique() < 2:
+        raise UserError(
+            f"{len(samples)} answers came out of the pilot: its prompts are too few, or too long "
+            "for the model; give a larger --pilot"
+        )
+    n, n_pilot = len(prompts), len(prepared.loaded.prompts)
+    per_prompt = samples.group_by("prompt_id", maintain_order=True).agg(
+        pl.col("n_tokens").sum(), pl.col("text").str.len_chars().sum().alias("chars")
+    )
+    answered = len(per_prompt) / n_pilot
+    tokens = total_of(per_prompt["n_tokens"].to_list(), n * answered)
+    chars_a_token = int(per_prompt["chars"].sum()) / max(int(per_prompt["n_tokens"].sum()), 1)
+    length = prompts["messages"].list.eval(pl.element().struct.field("content").str.len_chars())
+    read = total_of((length.list.sum() / max(chars_a_token, 1e-9)).to_list(), n)
+    spread = tokens.high / tokens.value - 1
+    facts = {step: shards.facts() for step, shards in prepared.shards.items()}
+    seconds = {step: _seconds(told, n, n_pilot, spread) for step, told in facts.items()}
+    dataset = result.summary.steps["dataset"].seconds
+    seconds["dataset"] = _exactly(
+        dataset + PAIRING_SECONDS * config.sampling.samples * (n - n_pilot)
+    )
+    whole = seconds["samples"].plus(seconds["scores"]).plus(seconds["dataset"])
+    pilot_seconds = sum(step.seconds for step in result.summary.steps.values())
+    notes = list(result.summary.notes)
+    if n_pilot < config.shard_size:
+        notes.append(
+            f"the pilot of {n_pilot} prompts is smaller than a shard ({config.shard_size}): an "
+            "engine that gains from large batches will be quicker; a larger --pilot comes closer"
+        )
+    policy = prepared.models[config.policy.id]
+    folder = cached_folder(policy.load_from, policy.commit) if policy.commit else policy.load_from
+    return Plan(
+        n,
+        n_pilot,
+        tokens,
+        read,
+        seconds,
+        _disk(run, config, n, n_pilot, spread),
+        gpu_memory(Path(folder), config) if folder else None,
+        _money(prices, whole, read, tokens),
+        pilot_seconds,
+        tuple(notes),
+    )
+
+
+def total_of(per_prompt: Sequence[float], n: float) -> Interval:
+    """Return the total over ``n`` prompts, of which ``per_prompt`` is a random sample, ≥ 2.
+
+    value = n · mean; half width = z · n · s / √m · √(1 − m/n) for a sample of m (the mean's normal
+    interval with the finite population correction; Cochran, Sampling Techniques, 2.8), z of the
+    two-sided 90%, widened by 1 + 1/m for the few prompts of a pilot.
+    """
+    m, average = len(per_prompt), mean(per_prompt)
+    if m >= n:
+        return _exactly(average * n)
+    z = NormalDist().inv_cdf(0.5 + COVERAGE / 2) * (1 + 1 / m)
+    half = z * n * stdev(per_prompt) / math.sqrt(m) * math.sqrt(1 - m / n)
+    return Interval(average * n, max(0.0, average * n - half), average * n + half)
+
+
+def _seconds(facts: Sequence[ShardFacts], n: int, n_pilot: int, spread: float) -> Interval:
+    """Return a step's wall time: loading once, and work that grows with the prompts.
+
+    The interval is that of the tokens, and a tenth more for how evenly a machine runs.
+    """
+    loading = sum(one.loading for one in facts)
+    work = sum(one.seconds for one in facts) / n_pilot * n
+    share = min(spread + 0.1, 1.0)
+    return Interval(loading + work, loading + work * (1 - share), loading + work * (1 + share))
+
+
+def _disk(run: Run, config: BuildConfig, n: int, n_pilot: int, spread: float) -> Interval:
+    """Return the bytes of a run: what rows take, and what a file takes that has none."""
+    assert isinstance(run.root, Path)
+    with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
+        empty(SAMPLES).write_parquet(file.name)
+        bare = Path(file.name).stat().st_size
+    files = list(run.root.rglob("*.parquet"))
+    rows = sum(max(0, path.stat().st_size - bare) for path in files) / n_pilot * n
+    # a shard has four files: samples and scores, each with what it dropped
+    fixed = bare * 4 * math.ceil(n / config.shard_size)
+    return Interval(rows + fixed, rows * (1 - spread) + fixed, rows * (1 + spread) + fixed)
+
+
+def gpu_memory(policy: Path, config: BuildConfig) -> GpuMemory | None:
+    """Return the GPU memory of a policy in bfloat16, in GB (10⁹ bytes).
+
+    weights = 2 bytes a parameter; cache = 2 (keys, values) · layers · key-value heads · head size ·
+    2 bytes · ``batch_tokens``. The activations of a batch come on top; vLLM takes what is left of
+    the card for its cache by itself.
+
+    Args:
+        policy: the folder of its files.
+        config: of the build.
+    """
+    files = list(policy.glob("*.safetensors"))
+    if not files:
+        return None
+    weights = sum(_parameters(path) for path in files) * 2
+    shape: dict[str, Any] = json.loads((policy / "config.json").read_text(encoding="utf-8"))
+    try:
+        heads = shape["num_attention_heads"]
+        size = shape.get("head_dim") or shape["hidden_size"] // heads
+        width = (shape.get("num_key_value_heads") or heads) * size
+        cache = 2 * shape["num_hidden_layers"] * width * 2 * config.batch_tokens
+    except KeyError:
+        return None
+    return GpuMemory(weights / 1e9, cache / 1e9, _seen_on_gpu())
+
+
+def _parameters(file: Path) -> int:
+    """Return how many numbers a safetensors file holds: its header tells the shapes."""
+    with file.open("rb") as opened:
+        size = int.from_bytes(opened.read(8), "little")
+        header: dict[str, Any] = json.loads(opened.read(size))
+    return sum(
+        math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__"
+    )
+
+
+def _seen_on_gpu() -> float | None:
+    from udasa_data.scorers.batching import peak_gpu_bytes
+
+    seen = peak_gpu_bytes()
+    return None if seen is None else seen / 1e9
+
+
+def _money(prices: Prices, seconds: Interval, read: Interval, written: Interval) -> Interval | None:
+    parts = [
+        amount.times(price)
+        for amount, price in (
+            (seconds.times(1 / 3600), prices.hour),
+            (read.times(1e-6), prices.input_tokens),
+            (written.times(1e-6), prices.output_tokens),
+        )
+        if price is not None
+    ]
+    if not parts:
+        return None
+    total = parts[0]
+    for part in parts[1:]:
+        total = total.plus(part)
+    return total
+
+
+def _exactly(value: float) -> Interval:
+    return Interval(value, value, value)

@@ -1,0 +1,115 @@
+"""The licence of a dataset: that of the model and of the prompts, read where they state it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import yaml
+
+from udasa_data.config import EMBEDDED
+from udasa_data.hub import RepoType, card_of
+from udasa_data.model_files import local_folder
+from udasa_data.publish.manifest import Manifest
+from udasa_data.sources import Source, parse_source
+
+UNKNOWN: Final = "unknown"
+OTHER: Final = "other"
+_OWN: Final = "apache-2.0"  # of the prompts that come with this package (its LICENSE)
+
+CardOf: TypeAlias = Callable[[str, str, RepoType], dict[str, Any]]
+
+
+class Licence(NamedTuple):
+    """The licence of one source, as its own card states it; ``identifier`` is ``unknown`` else."""
+
+    what: str  # "answers of …" | "prompts of …"
+    identifier: str
+    stated: str  # where it was read, or why it is not known
+    name: str | None = None  # of an ``other`` licence
+    link: str | None = None
+
+
+class Licences(NamedTuple):
+    """The licences behind a dataset, and what follows for it."""
+
+    sources: tuple[Licence, ...]
+
+    @property
+    def identifiers(self) -> tuple[str, ...]:
+        """The dataset's licence: those of all its sources, ``unknown`` if one of them is.
+
+        Nothing is weighed: where the sources differ, the terms of each hold.
+        """
+        found = tuple(dict.fromkeys(one.identifier for one in self.sources))
+        return (UNKNOWN,) if UNKNOWN in found or not found else found
+
+    @property
+    def unknown(self) -> tuple[Licence, ...]:
+        """The sources whose licence is not known."""
+        return tuple(one for one in self.sources if one.identifier == UNKNOWN)
+
+
+def licences_of(manifest: Manifest, look_up: CardOf | None = card_of) -> Licences:
+    """Return the licences of the policy and of every source of prompts.
+
+    Args:
+        manifest: of the dataset.
+        look_up: gives the card data of a Hub repository; None looks nothing up.
+    """
+    policy, config = manifest.policy, manifest.config
+    of_model = _of_model(config.policy.id, policy.revision, look_up)
+    commits = manifest.made_from.get("prompt_commits", {})
+    sources = [parse_source(text) for text in config.prompts]
+    of_prompts = [_of_prompts(one, commits.get(one.place), look_up) for one in sources]
+    return Licences((of_model, *dict.fromkeys(of_prompts)))
+
+
+def _of_model(model: str, commit: str | None, look_up: CardOf | None) -> Licence:
+    what = f"answers of {model}"
+    if commit is not None:
+        return _of_hub(what, model, commit, "model", look_up)
+    folder = local_folder(model)
+    return _of_folder(what, folder) if folder else Licence(what, UNKNOWN, "no card to read")
+
+
+def _of_prompts(source: Source, commit: str | None, look_up: CardOf | None) -> Licence:
+    what = f"prompts of {source.name}"
+    if source.place.startswith(EMBEDDED):
+        return Licence(what, _OWN, "this package")
+    if source.is_local:
+        return _of_folder(what, Path(source.place).resolve().parent)
+    return _of_hub(what, source.place, commit or "main", "dataset", look_up)
+
+
+def _of_folder(what: str, folder: Path) -> Licence:
+    """Read the front matter of a folder's README.md."""
+    card = folder / "README.md"
+    if not card.is_file():
+        return Licence(what, UNKNOWN, "no README.md beside it")
+    text = card.read_text(encoding="utf-8", errors="replace")
+    try:
+        front = yaml.safe_load(text.split("---\n", 2)[1]) if text.startswith("---\n") else None
+    except (IndexError, yaml.YAMLError):
+        front = None
+    return _stated(what, front if isinstance(front, dict) else {}, "its README.md")
+
+
+def _of_hub(
+    what: str, repo_id: str, commit: str, kind: RepoType, look_up: CardOf | None
+) -> Licence:
+    if look_up is None:
+        return Licence(what, UNKNOWN, "not looked up before the push")
+    return _stated(what, look_up(repo_id, commit, kind), f"its card on the Hub ({repo_id})")
+
+
+def _stated(what: str, card: dict[str, Any], where: str) -> Licence:
+    found = card.get("license")
+    if isinstance(found, list):
+        found = found[0] if len(found) == 1 else None
+    if not isinstance(found, str) or not found.strip():
+        return Licence(what, UNKNOWN, f"{where} states none")
+    extra = [card.get(key) for key in ("license_name", "license_link")]
+    name, link = (str(one) if one else None for one in extra)
+    return Licence(what, found.strip().lower(), where, name, link)

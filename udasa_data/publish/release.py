@@ -1,0 +1,80 @@
+"""From a run to the Hub: what is looked up before the push, and what is done after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from udasa_data.hub import card_of
+from udasa_data.publish.dataset import card_of_folder, read_prompts
+from udasa_data.publish.licence import Licences, licences_of
+from udasa_data.publish.manifest import read_manifest
+from udasa_data.publish.push import Content, Pushed, Target, content_of, find_dataset, push
+from udasa_data.publish.remote import Patience, Tell
+from udasa_data.publish.suites import Contamination, contamination
+from udasa_data.publish.verify import Verified, verify
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A dataset ready to be pushed: its files with the card, and what the card says of it."""
+
+    content: Content
+    licences: Licences
+    contamination: Contamination
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return what a user should know before others see the dataset."""
+        told = [
+            f"licence unknown: {one.what} ({one.stated}); the card says so"
+            for one in self.licences.unknown
+        ]
+        if self.contamination.not_checked:
+            suites = ", ".join(self.contamination.not_checked)
+            told.append(f"contamination not checked: {suites} (--against, or $UDASA_DATA_DIR)")
+        return tuple(told)
+
+
+@dataclass(frozen=True)
+class Released:
+    """A push, and the check of what it published."""
+
+    pushed: Pushed
+    verified: Verified
+
+
+def prepare(
+    source: Path, repo_id: str, against: Sequence[str] = (), *, look_up: bool = True
+) -> Prepared:
+    """Write the card for ``repo_id`` and gather the files; touches neither run nor repository.
+
+    Args:
+        source: a run, or a dataset folder.
+        repo_id: where it is to go.
+        against: files of evaluation prompts, beside those in ``$UDASA_DATA_DIR``.
+        look_up: whether licences of Hub repositories are looked up there.
+
+    Raises:
+        UserError: no finished run, damaged files, or too many of them.
+    """
+    folder = find_dataset(source)
+    manifest = read_manifest(folder)
+    licences = licences_of(manifest, card_of if look_up else None)
+    found = contamination(read_prompts(folder), against)
+    card = card_of_folder(folder, repo_id, licences, found)
+    return Prepared(content_of(folder, card), licences, found)
+
+
+def release(
+    prepared: Prepared, target: Target, tell: Tell, patience: Patience | None = None
+) -> Released:
+    """Push, then load it all back at the very commit and check it.
+
+    Raises:
+        UserError: see :func:`udasa_data.publish.push.push` and
+            :func:`udasa_data.publish.verify.verify`.
+    """
+    pushed = push(prepared.content, target, tell, patience)
+    source = f"{pushed.repo_id}@{pushed.commit}"
+    return Released(pushed, verify(source, tell, patience=patience))

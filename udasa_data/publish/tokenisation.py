@@ -1,0 +1,87 @@
+"""How TRL's DPO trainer will read the pairs: its own tokenisation, without its training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+
+from udasa_data.errors import UserError
+from udasa_data.model_files import local_folder
+from udasa_data.publish.manifest import PolicyRecord
+
+MAX_ROWS: Final = 20_000  # beyond, an even spread of so many rows is read
+
+
+class Tokenised(NamedTuple):
+    """What became of pairs at a bound on the length, in tokens.
+
+    Attributes:
+        rows: that were read.
+        not_prefix: rows whose prompt is not the beginning of prompt and answer: the policy would
+            be trained on another context than it answers in.
+        truncated: rows of which either side is cut at ``max_length``.
+        collapsed: rows of which both sides are the same once cut.
+        dropped: rows whose prompt alone fills ``max_length``; the trainer leaves them out.
+        longest: tokens of the longest side.
+    """
+
+    rows: int
+    not_prefix: int
+    truncated: int
+    collapsed: int
+    dropped: int
+    longest: int
+
+
+def load_tokenizer(policy: PolicyRecord) -> Any:
+    """Return the tokenizer of the policy, at the commit that was used.
+
+    Raises:
+        UserError: it is not here and cannot be had.
+    """
+    from transformers import AutoTokenizer
+
+    folder = None if policy.revision else local_folder(policy.id)
+    at = {} if policy.revision is None else {"revision": policy.revision}
+    try:
+        return AutoTokenizer.from_pretrained(str(folder or policy.id), **at)
+    except (OSError, ValueError) as error:
+        raise UserError(f"the tokenizer of '{policy.id}' cannot be loaded") from error
+
+
+def tokenise(pairs: Iterable[dict[str, Any]], tokenizer: Any, max_length: int) -> Tokenised:
+    """Tokenise pairs as ``trl.DPOTrainer`` does (1.16, ``_prepare_dataset`` and its collator).
+
+    Args:
+        pairs: ``prompt``, ``chosen``, ``rejected`` as message lists.
+        tokenizer: of the policy, with a chat template.
+        max_length: in tokens, prompt and answer together, cut at the end.
+
+    Raises:
+        UserError: TRL is not installed.
+    """
+    try:
+        from trl.data_utils import _tokenize, common_prefix_length
+    except ImportError as error:
+        raise UserError("TRL is not installed: pip install 'udasa[train]'") from error
+
+    counts = dict.fromkeys(("rows", "not_prefix", "truncated", "collapsed", "dropped"), 0)
+    longest = 0
+    for pair in pairs:
+        prompt = _tokenize(tokenizer, pair["prompt"], add_generation_prompt=True)["input_ids"]
+        chosen, rejected = (
+            _tokenize(tokenizer, [*pair["prompt"], *pair[side]])["input_ids"]
+            for side in ("chosen", "rejected")
+        )
+        shared = min(common_prefix_length(prompt, side) for side in (chosen, rejected))
+        cut = [side[:max_length] for side in (chosen, rejected)]
+        found = {
+            "rows": True,
+            "not_prefix": shared < len(prompt),
+            "truncated": max(len(chosen), len(rejected)) > max_length,
+            "collapsed": cut[0] == cut[1],
+            "dropped": shared >= max_length,
+        }
+        counts = {name: n + found[name] for name, n in counts.items()}
+        longest = max(longest, len(chosen), len(rejected))
+    return Tokenised(**counts, longest=longest)

@@ -1,0 +1,102 @@
+"""``write_report()``: the page of a run, one HTML file that needs no network and no server."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any, Final, NamedTuple
+
+from udasa_data.finished import Finished, open_finished
+from udasa_data.page.figures import make_figures
+from udasa_data.page.rows import ANSWER_BLOCK, COLUMNS, STATES, TEXT_BLOCK, make_rows
+from udasa_data.places import write_atomically
+
+PAGE_SIZE: Final = 20  # rows shown at a time
+
+
+class Report(NamedTuple):
+    """A written page: where, how many rows its explorer has, how many bytes it is."""
+
+    path: Path
+    rows: int
+    size: int
+
+
+def write_report(place: str, out: Path | None = None) -> Report:
+    """Write the page of a run.
+
+    Args:
+        place: a run directory, a dataset folder, or a Hub dataset ``ORG/NAME[@REVISION]``.
+        out: the HTML file; None takes ``report.html`` in the run directory, or in the current
+            directory for a Hub dataset.
+
+    Raises:
+        UserError: no finished run or dataset there, or the file cannot be written.
+    """
+    finished = open_finished(place)
+    path = out or (Path("report.html") if finished.commit else Path(place) / "report.html")
+    rows = make_rows(finished)
+    facts = {
+        **make_figures(finished),
+        "made": _made(finished),
+        "notes": finished.manifest.notes,
+        "names": rows.names,
+        "runs": [one["from"] for one in finished.merged],
+        "rows": rows.total,
+        "columns": COLUMNS,
+        "text_block": TEXT_BLOCK,
+        "answer_block": ANSWER_BLOCK,
+        "page_size": PAGE_SIZE,
+    }
+    facts["rules"]["states"] = STATES
+    blocks = (
+        f'<script type="text/plain" id="{name}">{text}</script>' for name, text in rows.blocks
+    )
+    page = _page(f"UDASA run: {finished.name}", facts, "\n".join(blocks))
+    write_atomically(path, lambda temporary: _write(temporary, page))
+    return Report(path, rows.total, path.stat().st_size)
+
+
+def _page(title: str, facts: Mapping[str, Any], blocks: str) -> str:
+    """Return the page, whose policy allows its own script and style and no request at all."""
+    style = _asset("report.css")
+    script = f'"use strict";\n{_asset("figures.js")}{_asset("explorer.js")}'
+    # valid JSON with no way out of its element: "<" can stand in strings alone
+    plain = json.dumps(facts, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
+    return Template(_asset("report.html")).substitute(
+        title=html.escape(title),
+        style=style,
+        style_hash=_csp_hash(style),
+        script=script,
+        script_hash=_csp_hash(script),
+        facts=plain,
+        blocks=blocks,
+    )
+
+
+def _made(finished: Finished) -> str:
+    manifest = finished.manifest
+    policy = manifest.policy
+    at = f" at {policy.revision[:12]}" if policy.revision else ""
+    commit = f", commit {finished.commit[:12]}" if finished.commit else ""
+    version = manifest.versions.get("udasa", "")
+    return f"Answers of {policy.id}{at}, scored and paired by UDASA {version}{commit}."
+
+
+def _asset(name: str) -> str:
+    return files("udasa_data.page").joinpath(name).read_text(encoding="utf-8")
+
+
+def _csp_hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode('ascii')}"
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,109 @@
+"""The last steps in one: scored answers → calibrated, paired and staged.
+
+No model, no file and no network: a build ends with it, and so does whatever starts from scores that
+are there already.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from udasa_data.calibration import Curves, calibrate, fit_curves, read_curves
+from udasa_data.config import BuildConfig
+from udasa_data.pairs import make_pairs
+from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Dimension, require
+from udasa_data.stages import assign_stages
+
+_KEYS = ["run", "prompt_id"]
+
+
+class Restaged(NamedTuple):
+    """What became of scored answers.
+
+    Attributes:
+        answers: all of them, with their calibrated columns; as ``schema.ANSWERS``.
+        pairs: staged; as ``schema.PAIRS``.
+        dropped: a row for each prompt without a pair.
+        curves: that the uncertainties were calibrated with.
+        low: exploratory lies below it; NaN without pairs, as ``high``.
+        high: conservative lies at or above it.
+    """
+
+    answers: pl.DataFrame
+    pairs: pl.DataFrame
+    dropped: pl.DataFrame
+    curves: Curves
+    low: float
+    high: float
+
+
+def restage(answers: pl.DataFrame, config: BuildConfig) -> Restaged:
+    """Calibrate, pair and stage scored answers.
+
+    The curves and the stages are of all runs together; pairs are made within one run.
+
+    Args:
+        answers: the columns of ``schema.ANSWERS`` without the calibrated ones, K contiguous rows a
+            prompt; K may differ between runs, and is one within a run.
+        config: its calibration, weights, pairing, stages and seed are used.
+
+    Raises:
+        UserError: ``calibration.curves`` cannot be read.
+    """
+    axes = answers["axis"].to_numpy().astype(str)
+    known = config.calibration.curves
+    curves = read_curves(Path(known)) if known else fit_curves(answers, axes, config.calibration)
+    parts = answers.partition_by("run", maintain_order=True)
+    made = [_pair_run(part, curves, config) for part in parts]
+    done = pl.concat([one[0] for one in made]) if made else pl.DataFrame(schema=ANSWERS)
+    if not made:
+        return Restaged(
+            done,
+            pl.DataFrame(schema=PAIRS),
+            pl.DataFrame(schema=DROPPED),
+            curves,
+            float("nan"),
+            float("nan"),
+        )
+    staged = assign_stages(pl.concat([one[1] for one in made]), config.stages.cutoffs)
+    dropped = pl.concat([one[2] for one in made])
+    pairs = _with_texts(staged.pairs, done)
+    return Restaged(done, pairs, dropped, curves, staged.low, staged.high)
+
+
+def _pair_run(
+    answers: pl.DataFrame, curves: Curves, config: BuildConfig
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Return the answers of one run, calibrated, its pairs, and its prompts without one."""
+    axes = answers["axis"].to_numpy().astype(str)
+    calibrated = calibrate(answers, axes, curves, config.weights)
+    added = calibrated.table.drop("prompt_id", "sample_id")
+    answers = require(pl.concat([answers, added], how="horizontal"), ANSWERS, "answers")
+    paired = make_pairs(answers, calibrated.leave_one_out, config.pairing, config.seed)
+    run = pl.lit(answers["run"].first(), dtype=pl.Int32).alias("run")
+    return answers, paired.pairs.with_columns(run), paired.dropped.with_columns(run)
+
+
+def _with_texts(staged: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
+    """Return the pairs table: staged ids with their messages and uncertainties."""
+    table = staged
+    for side in ("chosen", "rejected"):
+        message = pl.struct(pl.lit("assistant").alias("role"), pl.col("text").alias("content"))
+        of_side = answers.select(
+            *_KEYS,
+            pl.col("sample_id").alias(f"{side}_id"),
+            message.alias(side),
+            pl.col("uncertainty").alias(f"uncertainty_{side}"),
+            *(pl.col(f"u_{d}").alias(f"u_{d}_{side}") for d in Dimension),
+        )
+        table = table.join(of_side, on=[*_KEYS, f"{side}_id"], how="left", maintain_order="left")
+    of_prompt = answers.select(*_KEYS, "prompt", "axis", "mode", "source", "context").unique(
+        _KEYS, keep="first"
+    )
+    table = table.join(of_prompt, on=_KEYS, how="left", maintain_order="left")
+    # a message becomes a list of one only now: few rows are pairs
+    sides = [pl.concat_list(side) for side in ("chosen", "rejected")]
+    return require(table.with_columns(sides), PAIRS, "pairs")

@@ -1,0 +1,32 @@
+"""Short aligned tables, plain when the output is no terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+
+def print_table(
+    header: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[int] = ()
+) -> None:
+    """Print a table; plain output is never cut to a width.
+
+    Args:
+        header: of the columns.
+        rows: cells, as text and never as markup.
+        right: numbers of the columns that are aligned to the right.
+    """
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=10_000)
+    style = box.SIMPLE_HEAD if console.is_terminal else None
+    table = Table(box=style, pad_edge=False)
+    for number, head in enumerate(header):
+        table.add_column(head, justify="right" if number in right else "left", no_wrap=False)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console.print(table)

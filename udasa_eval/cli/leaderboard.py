@@ -1,0 +1,59 @@
+"""`udasa-eval leaderboard`: results folders as one table, a page, and a Hub dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def leaderboard(
+    results: Annotated[list[Path], typer.Argument(help="Results folders.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for index.html, README.md and the dataset.", file_okay=False),
+    ] = None,
+    push: Annotated[str | None, typer.Option(help="Hub dataset ORG/NAME to publish it as.")] = None,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show runs in one table, with intervals, and with what makes numbers doubtful."""
+    import tempfile
+
+    from udasa_eval.leaderboard import build_leaderboard
+    from udasa_eval.leaderboard.markdown import markdown
+
+    board = build_leaderboard(results)
+    if as_json:
+        import msgspec
+
+        typer.echo(msgspec.json.encode(board).decode())
+    elif as_markdown:
+        typer.echo(markdown(board), nl=False)
+    else:
+        from udasa_eval.cli.aligned import print_table
+        from udasa_eval.leaderboard.markdown import cells, header, notes
+
+        # a suite has more tasks than a terminal has columns: runs stand side by side instead
+        first, *heads = header(board)
+        names, *rows = zip(*cells(board), strict=True)
+        shown = [(head, *row) for head, row in zip(heads, rows, strict=True)]
+        print_table([first, *names], shown)
+        for note in notes(board):
+            typer.echo(note)
+    if out is None and push is None:
+        return
+    from udasa_eval.leaderboard.folder import PAGE, content_of, write_folder
+
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = out or Path(scratch)
+        write_folder(board, folder)
+        if out is not None:
+            typer.echo(f"page: {out / PAGE}", err=as_json)
+        if push is not None:
+            from udasa_eval.publish import push as publish
+
+            made = publish(content_of(board, folder), push, f"{len(board.rows)} runs")
+            said = "pushed" if made.changed else "nothing to do"
+            typer.echo(f"{said}: {push} at {made.commit}", err=as_json)

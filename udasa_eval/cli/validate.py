@@ -1,0 +1,100 @@
+"""`udasa-eval validate`: our numbers beside those that others published."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from udasa_data.errors import UserError
+
+if TYPE_CHECKING:
+    from udasa_eval.validation import Validation
+
+
+def validate(
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="Folder of datasets. [$UDASA_DATA_DIR]", file_okay=False),
+    ] = None,
+    judges: Annotated[
+        str | None,
+        typer.Option(help="Judges to hold against people: a set of judges.yaml, or a file. [tiny]"),
+    ] = None,
+    network: Annotated[
+        bool, typer.Option("--network", help="Rerun published numbers of models on the Hub, too.")
+    ] = False,
+    out: Annotated[
+        Path, typer.Option(help="Where results of --network are kept.", file_okay=False)
+    ] = Path("runs/validate"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Rerun known answers; status 1 where one of ours is too far from theirs."""
+    from udasa_eval.cli.tables import Bars
+    from udasa_eval.validation.run import validate as rerun
+
+    folder = data_dir or (
+        Path(os.environ["UDASA_DATA_DIR"]) if "UDASA_DATA_DIR" in os.environ else None
+    )
+    if folder is None:
+        raise UserError("no datasets: give --data-dir FOLDER, or set UDASA_DATA_DIR")
+    with Bars() as bars:
+        found = rerun(
+            folder,
+            judges=judges,
+            network=out if network else None,
+            progress=bars,
+            tell=bars.tell,
+        )
+    if as_json:
+        import msgspec
+
+        typer.echo(msgspec.json.encode(found).decode())
+    else:
+        _print(found)
+    if found.breaches:
+        names = "; ".join(check.name for check in found.breaches)
+        raise UserError(f"{len(found.breaches)} of ours differ too much from theirs: {names}")
+
+
+def _print(found: Validation) -> None:
+    from udasa_eval.cli.aligned import print_table
+
+    rows = [
+        (
+            check.group,
+            check.name,
+            f"{check.ours:.3f}",
+            f"{check.theirs:.3f}",
+            f"{check.difference:+.3f}",
+            f"{check.tolerance:g}",
+            f"{check.n:,}",
+            "holds" if check.holds else "BREACH",
+            check.note,
+        )
+        for check in found.checks
+    ]
+    columns = "against|what|ours|theirs|difference|allowed|n||note"
+    print_table(columns.split("|"), rows, right={2, 3, 4, 5, 6})
+    typer.echo("\nAgreement of judges with people (½ is chance; nothing published to hold it to)")
+    told = [
+        (
+            one.dataset,
+            one.judge,
+            one.measure,
+            f"{one.value:.3f}",
+            f"[{one.low:.3f}, {one.high:.3f}]",
+            "–" if one.swapped is None else f"{one.swapped:.3f}",
+            f"{one.n:,}",
+            f"{one.ties:,}" if one.ties else "",
+            f"{one.unscored:,}" if one.unscored else "",
+            one.note,
+        )
+        for one in found.agreements
+    ]
+    columns = "dataset|judge|measure|ours|95% interval|swapped|n|people tie|unscored|note"
+    print_table(columns.split("|"), told, right={3, 5, 6, 7, 8})
+    for line in found.not_run:
+        typer.echo(f"not run: {line}")

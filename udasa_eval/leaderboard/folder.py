@@ -1,0 +1,230 @@
+"""The leaderboard as files: a page, Markdown, and the rows and samples of a Hub dataset."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import polars as pl
+
+from udasa_data.errors import UserError
+from udasa_data.places import write_atomically
+from udasa_data.schema import require
+from udasa_eval.leaderboard import Leaderboard, Row
+from udasa_eval.leaderboard.markdown import markdown
+from udasa_eval.leaderboard.page import document, page, table
+from udasa_eval.results import read_tables
+
+PAGE: Final = "index.html"
+MAX_RUNS: Final = 90  # of a pushed leaderboard: a file each, of the 99 that one commit takes
+_SHOWN: Final = 1000  # samples on a page of samples; all are in the Parquet file
+
+ROWS: Final = pl.Schema(
+    {
+        "run": pl.String(),
+        "model": pl.String(),
+        "revision": pl.String(),
+        "fingerprint": pl.String(),
+        "suite": pl.String(),
+        "axis": pl.String(),
+        "task": pl.String(),
+        "metric": pl.String(),
+        "headline": pl.Boolean(),
+        "direction": pl.String(),  # which way is better
+        "value": pl.Float64(),
+        "stderr": pl.Float64(),
+        "low": pl.Float64(),  # of the 95% interval
+        "high": pl.Float64(),
+        "n": pl.Int64(),
+        "unscored": pl.Int64(),
+        "config_hash": pl.String(),  # equal where runs differ in their model alone
+        "template_sha256": pl.String(),
+        "task_fingerprint": pl.String(),
+        "decoding": pl.String(),  # as JSON
+        "judges": pl.String(),  # as JSON
+        "lm_eval_version": pl.String(),
+        "versions": pl.String(),  # as JSON
+        "marks": pl.List(pl.String()),
+    }
+)
+
+SAMPLES: Final = pl.Schema(
+    {
+        "run": pl.String(),
+        "task": pl.String(),
+        "axis": pl.String(),
+        "prompt_hash": pl.String(),
+        "sample": pl.Int32(),
+        "metric": pl.String(),
+        "value": pl.Float64(),  # null: unscored
+        "why": pl.String(),  # it is unscored
+        "prompt": pl.String(),  # its last message
+        "text": pl.String(),
+    }
+)
+
+_CARD: Final = """---
+pretty_name: UDASA leaderboard
+tags: [udasa, leaderboard]
+configs:
+- config_name: leaderboard
+  default: true
+  data_files: data/leaderboard.parquet
+- config_name: samples
+  data_files: data/samples/*.parquet
+---
+
+# Leaderboard
+
+"""
+
+
+def write_folder(board: Leaderboard, out: Path) -> None:
+    """Write the page with its pages of samples, Markdown, and the dataset's files.
+
+    Raises:
+        UserError: it cannot be written, or a run's tables cannot be read.
+    """
+    names = slugs(board)
+    linked: dict[tuple[str, str], str] = {}
+    for row in board.rows:
+        samples = samples_of(row)
+        path = out / f"data/samples/{names[row.label]}.parquet"
+        write_atomically(path, samples.write_parquet)
+        for (task,), rows in samples.group_by("task", maintain_order=True):
+            name = f"samples/{names[row.label]}-{slug(str(task))}.html"
+            _write(out / name, _sample_page(row.label, str(task), rows))
+            linked[row.label, str(task)] = name
+    write_atomically(out / "data/leaderboard.parquet", rows_of(board).write_parquet)
+    _write(out / "README.md", _CARD + markdown(board))
+    _write(out / PAGE, page(board, lambda run, task: linked.get((run, task))))
+
+
+def content_of(board: Leaderboard, out: Path) -> Mapping[str, Path | bytes]:
+    """Return what a Hub repository is to hold: path → file of a written folder, or the text.
+
+    The pages of samples stay behind; the page links to the Parquet files instead.
+
+    Raises:
+        UserError: more runs than one commit takes files.
+    """
+    if len(board.rows) > MAX_RUNS:
+        raise UserError(f"{len(board.rows)} runs; one commit takes {MAX_RUNS}")
+    files = {run: f"data/samples/{name}.parquet" for run, name in slugs(board).items()}
+    held: dict[str, Path | bytes] = {
+        path: out / path for path in ("README.md", "data/leaderboard.parquet", *files.values())
+    }
+    held[PAGE] = page(board, lambda run, _task: files[run]).encode()
+    return held
+
+
+def rows_of(board: Leaderboard) -> pl.DataFrame:
+    """Return one row a run and metric, of the schema ROWS."""
+    rows = [fact for row in board.rows for fact in _facts(row, board)]
+    return require(pl.DataFrame(rows, schema=ROWS), ROWS, "leaderboard")
+
+
+def samples_of(row: Row) -> pl.DataFrame:
+    """Return a run's per-sample scores beside their texts, of the schema SAMPLES.
+
+    Raises:
+        UserError: a table of the run cannot be read.
+    """
+    folder = Path(row.folder)
+    keys = ["task", "prompt_hash", "of"]
+    scores = read_tables(folder, "scores").with_columns(of=pl.col("sample").fill_null(0))
+    asked = (
+        read_tables(folder, "generations")
+        .with_columns(of="sample", prompt=pl.col("prompt").list.last().struct.field("content"))
+        .select(*keys, "prompt", "text")
+        .unique(keys, keep="first")
+    )
+    joined = scores.join(asked, on=keys, how="left", maintain_order="left")
+    return require(joined.with_columns(run=pl.lit(row.label)), SAMPLES, "samples")
+
+
+def slugs(board: Leaderboard) -> dict[str, str]:
+    """Return a file name for each run, unique and safe."""
+    return {row.label: f"{number:02}-{slug(row.label)}" for number, row in enumerate(board.rows, 1)}
+
+
+def slug(text: str) -> str:
+    """Return a text as a part of a file name."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.")[:60] or "run"
+
+
+def _facts(row: Row, board: Leaderboard) -> list[dict[str, object]]:
+    results = row.results
+    tasks = {task.name: task for task in results.tasks}
+    by_key = {c.key: (c, cell) for c, cell in zip(board.columns, row.cells, strict=True)}
+    found = []
+    for metric in results.metrics:
+        column, cell = by_key.get((metric.task, metric.name), (None, None))
+        marks = [*row.marks, *(cell.marks if cell else ()), *(column.marks if column else ())]
+        task = tasks[metric.task]
+        found.append(
+            {
+                "run": row.label,
+                "model": results.model.id,
+                "revision": results.model.revision,
+                "fingerprint": results.model.fingerprint,
+                "suite": results.suite,
+                "axis": metric.axis.value,
+                "task": metric.task,
+                "metric": metric.name,
+                "headline": metric.headline,
+                "direction": metric.direction,
+                **{name: getattr(metric, name) for name in ("value", "stderr", "low", "high")},
+                "n": metric.n,
+                "unscored": metric.unscored,
+                "config_hash": row.config_hash,
+                "template_sha256": results.template_sha256,
+                "task_fingerprint": task.fingerprint,
+                "decoding": _json(task.decoding),
+                "judges": _json(results.judges),
+                "lm_eval_version": results.lm_eval_version,
+                "versions": _json(results.versions),
+                "marks": [f"{mark.kind}: {mark.text}" for mark in marks],
+            }
+        )
+    return found
+
+
+def _sample_page(run: str, task: str, rows: pl.DataFrame) -> str:
+    """Return a page of one run's samples of one task, scores beside texts."""
+    told = pl.format("{} {}", "metric", pl.col("value").round(4).cast(pl.String).fill_null("–"))
+    grouped = rows.group_by("prompt_hash", "sample", maintain_order=True).agg(
+        pl.col("prompt").first(), pl.col("text").first(), told.alias("scores"), "why"
+    )
+    shown = grouped.head(_SHOWN)
+    cells = [
+        (
+            prompt or key,
+            text or "",
+            "\n".join(scores),
+            "\n".join(dict.fromkeys(filter(None, why))),
+        )
+        for key, _, prompt, text, scores, why in shown.iter_rows()
+    ]
+    rest = "" if len(grouped) == len(shown) else f" The first {_SHOWN:,} are shown."
+    body = (
+        f'<p><a href="../{PAGE}">Leaderboard</a></p>'
+        + table(("run", "task"), [(run, task)])
+        + f"<p>{len(grouped):,} samples.{rest} All are in data/samples/.</p>"
+        + table(("prompt", "answer", "scores", "unscored because"), cells, "samples")
+    )
+    return document(f"{task}, {run}", body)
+
+
+def _json(value: object) -> str | None:
+    return None if value is None else msgspec.json.encode(value).decode()
+
+
+def _write(path: Path, text: str) -> None:
+    def write(temporary: Path) -> None:
+        temporary.write_text(text, encoding="utf-8")
+
+    write_atomically(path, write)

@@ -1,0 +1,74 @@
+"""The leaderboard as Markdown, and its cells as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from udasa_eval.leaderboard import MEANINGS, SIGNS, Cell, Column, Leaderboard, Mark, Row
+
+ARROWS = {"higher": "↑", "lower": "↓"}
+
+
+def header(board: Leaderboard) -> list[str]:
+    """Return the head of each column of the table."""
+    return ["model", *(head_of(column) for column in board.columns)]
+
+
+def cells(board: Leaderboard) -> list[list[str]]:
+    """Return the rows of the table as text."""
+    return [[name_of(row), *(text_of(cell) for cell in row.cells)] for row in board.rows]
+
+
+def head_of(column: Column) -> str:
+    """Return a column's head: task, metric, which way is better, marks."""
+    return f"{column.task} {column.metric} {ARROWS[column.direction]}{signs(column.marks)}"
+
+
+def name_of(row: Row) -> str:
+    """Return a run's name with its marks."""
+    return f"{row.label}{signs(row.marks)}"
+
+
+def text_of(cell: Cell | None) -> str:
+    """Return ``0.123 [0.100, 0.150]``, with unscored prompts and marks; a dash for nothing."""
+    if cell is None:
+        return "–"
+    one = cell.metric
+    interval = "" if one.low is None or one.high is None else f" [{one.low:.3f}, {one.high:.3f}]"
+    unscored = f" ({one.unscored} unscored)" if one.unscored else ""
+    return f"{one.value:.3f}{interval}{unscored}{signs(cell.marks)}"
+
+
+def signs(marks: Sequence[Mark]) -> str:
+    """Return the signs of marks, each once."""
+    return "".join(dict.fromkeys(mark.sign for mark in marks))
+
+
+def notes(board: Leaderboard) -> list[str]:
+    """Return a line for each mark, and how rows are ordered."""
+    found = [f"{mark.sign} {about}: {mark.text}" for about, mark in board.marks()]
+    return [*found, "Rows stand in the order of their mean rank over the columns they have."]
+
+
+def markdown(board: Leaderboard) -> str:
+    """Return the table and its notes."""
+    rows = [[_escaped(cell) for cell in row] for row in (header(board), *cells(board))]
+    for shown, row in zip(rows[1:], board.rows, strict=True):
+        for number, cell in enumerate(row.cells, 1):
+            if cell is not None and cell.best and len(board.rows) > 1:
+                shown[number] = f"**{shown[number]}**"
+    rows.insert(1, ["---"] * (len(board.columns) + 1))
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    used = {mark.kind for _, mark in board.marks()}
+    legend = [f"- {SIGNS[kind]} {meaning}" for kind, meaning in MEANINGS.items() if kind in used]
+    body = [f"- {_escaped(note)}" for note in notes(board)]
+    text = ["95% intervals over prompts. ↑ higher is better, ↓ lower is better.", ""]
+    return "\n".join([*text, *lines, "", *legend, *body, ""])
+
+
+def _escaped(text: str) -> str:
+    """Return text that a Markdown table shows as it is."""
+    flat = " ".join(text.split())
+    for mark in "\\`|*_[]<>":
+        flat = flat.replace(mark, f"\\{mark}")
+    return flat

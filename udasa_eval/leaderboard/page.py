@@ -1,0 +1,241 @@
+"""The leaderboard as one HTML page: style, script and figures are inside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+from importlib.resources import files
+from typing import Final
+
+from udasa_data.schema import Axis
+from udasa_eval.leaderboard import MEANINGS, SIGNS, Cell, Column, Leaderboard, Mark, Row
+from udasa_eval.leaderboard.markdown import ARROWS, notes
+
+_BAR: Final = 120  # pixels of an interval in a cell
+_STRIP: Final = 220  # pixels of an interval in an axis' figure
+_LABEL: Final = 250  # pixels for a run's name in it
+_STEP: Final = 18  # pixels a run
+_NAME: Final = 36  # characters of a run's name in a figure
+
+_READ: Final = (
+    "Each number with its 95% interval over prompts. ↑ higher is better, ↓ lower is better. "
+    "A click on a head sorts."
+)
+
+# label of a run and a task → where its samples are, None where there are none
+Links = Callable[[str, str], str | None]
+
+
+def page(board: Leaderboard, links: Links) -> str:
+    """Return the page.
+
+    Args:
+        board: the table.
+        links: to the samples behind a run's number, relative to the page.
+    """
+    spans = [_span([row.cells[n] for row in board.rows]) for n in range(len(board.columns))]
+    body = "\n".join(
+        [
+            "<h1>Leaderboard</h1>",
+            f'<p class="faint">{len(board.rows)} runs. {_READ}</p>',
+            '<div class="wide"><table class="sortable">',
+            _head(board.columns),
+            "<tbody>",
+            *(_row(row, board.columns, spans, links) for row in board.rows),
+            "</tbody></table></div>",
+            _legend(board),
+            "<h2>By axis</h2>",
+            '<div class="axes">',
+            *(_figure(board, axis, spans) for axis in Axis if _on(board, axis)),
+            "</div>",
+            "<h2>How the runs were made</h2>",
+            _runs(board),
+        ]
+    )
+    return document("UDASA leaderboard", body, script=_asset("page.js"))
+
+
+def document(title: str, body: str, *, script: str = "") -> str:
+    """Return an HTML document with the project's style inside; ``body`` is HTML."""
+    scripted = f"<script>\n{script}</script>\n" if script else ""
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>\n{_asset('page.css')}</style>\n</head>\n"
+        f"<body>\n{body}\n{scripted}</body>\n</html>\n"
+    )
+
+
+def _asset(name: str) -> str:
+    return files("udasa_eval.leaderboard").joinpath(name).read_text(encoding="utf-8")
+
+
+def _head(columns: Sequence[Column]) -> str:
+    cells = ['<th data-kind="text" data-first="ascending"><button>model</button></th>']
+    for column in columns:
+        first = "descending" if column.direction == "higher" else "ascending"
+        cells.append(
+            f'<th data-kind="number" data-first="{first}"><button>'
+            f'<span class="small">{escape(column.axis)}</span>'
+            f'<span class="task">{escape(column.task)}</span>{_marks(column.marks)}'
+            f'<span class="small">{escape(column.metric)} {ARROWS[column.direction]}</span>'
+            "</button></th>"
+        )
+    return f"<thead><tr>{''.join(cells)}</tr></thead>"
+
+
+def _row(
+    row: Row,
+    columns: Sequence[Column],
+    spans: Sequence[tuple[float, float]],
+    links: Links,
+) -> str:
+    revision = row.results.model.revision or row.results.model.fingerprint
+    name = f"{escape(row.label)}{_marks(row.marks)}"
+    pinned = f'<span class="small">{escape(revision[:19])}</span>'
+    cells = [f'<th scope="row" data-sort="{escape(row.label)}">{name}{pinned}</th>']
+    for column, cell, span in zip(columns, row.cells, spans, strict=True):
+        cells.append(_cell(cell, span, links(row.label, column.task)))
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _cell(cell: Cell | None, span: tuple[float, float], link: str | None) -> str:
+    if cell is None:
+        return '<td data-sort=""><span class="faint">–</span></td>'
+    one = cell.metric
+    shown = f"{one.value:.3f}"
+    if link is not None:
+        shown = f'<a href="{escape(link)}">{shown}</a>'
+    interval = "" if one.low is None or one.high is None else f"[{one.low:.3f}, {one.high:.3f}]"
+    unscored = f", {one.unscored} unscored" if one.unscored else ""
+    best = ' class="best"' if cell.best else ""
+    return (
+        f'<td{best} data-sort="{one.value}"><span class="value">{shown}</span>{_marks(cell.marks)}'
+        f'<span class="small">{interval}</span><span class="small">n {one.n}{unscored}</span>'
+        f"{_bar(cell, span)}</td>"
+    )
+
+
+def _bar(cell: Cell, span: tuple[float, float]) -> str:
+    return (
+        f'<svg width="{_BAR}" height="10" role="img" aria-label="95% interval">'
+        f'<line class="range" x1="0" x2="{_BAR}" y1="5" y2="5"/>'
+        f"{_drawn(cell, span, _BAR, 0, 5)}</svg>"
+    )
+
+
+def _drawn(cell: Cell, span: tuple[float, float], width: int, left: float, y: float) -> str:
+    """Return the dot of a value and the line of its interval."""
+
+    def x(value: float) -> float:
+        low, high = span
+        return left + (width * (value - low) / (high - low) if high > low else width / 2)
+
+    one = cell.metric
+    assert one.value is not None
+    dot = f'<circle class="dot" cx="{x(one.value):.1f}" cy="{y}" r="3.5"/>'
+    if one.low is None or one.high is None:
+        return dot
+    line = (
+        f'<line class="interval" x1="{x(one.low):.1f}" x2="{x(one.high):.1f}" y1="{y}" y2="{y}"/>'
+    )
+    return line + dot
+
+
+def _span(cells: Sequence[Cell | None]) -> tuple[float, float]:
+    """Return what a column's intervals reach over: 0 to 1 where all are within, else their ends."""
+    ends = [
+        end
+        for cell in cells
+        if cell is not None
+        for end in (cell.metric.low, cell.metric.value, cell.metric.high)
+        if end is not None
+    ]
+    if not ends or (min(ends) >= 0 and max(ends) <= 1):
+        return 0.0, 1.0
+    return min(ends), max(ends)
+
+
+def _on(board: Leaderboard, axis: Axis) -> list[int]:
+    return [n for n, column in enumerate(board.columns) if column.axis == axis]
+
+
+def _figure(board: Leaderboard, axis: Axis, spans: Sequence[tuple[float, float]]) -> str:
+    """Return an axis: for each of its columns a strip, for each run a dot with its interval."""
+    parts, y = [], 0
+    width = _LABEL + _STRIP + 70
+    for n in _on(board, axis):
+        column, (low, high) = board.columns[n], spans[n]
+        head = f"{column.task}, {column.metric} {ARROWS[column.direction]}"
+        parts.append(f'<text x="0" y="{y + 14}" class="faint">{escape(head)}</text>')
+        y += _STEP + 2
+        for row in board.rows:
+            cell = row.cells[n]
+            centre = y + _STEP / 2
+            name = row.label if len(row.label) <= _NAME else f"{row.label[: _NAME - 1]}…"
+            parts.append(f'<text x="0" y="{centre + 4}">{escape(name)}</text>')
+            parts.append(
+                f'<line class="range" x1="{_LABEL}" x2="{_LABEL + _STRIP}" '
+                f'y1="{centre}" y2="{centre}"/>'
+            )
+            if cell is not None:
+                parts.append(_drawn(cell, spans[n], _STRIP, _LABEL, centre))
+                right = _LABEL + _STRIP + 12
+                parts.append(f'<text x="{right}" y="{centre + 4}">{cell.metric.value:.3f}</text>')
+            y += _STEP
+        ends = ((_LABEL, "start", low), (_LABEL + _STRIP, "end", high))
+        parts += [
+            f'<text x="{x}" y="{y + 12}" text-anchor="{anchor}" class="faint">{end:.2f}</text>'
+            for x, anchor, end in ends
+        ]
+        y += _STEP + 10
+    figure = (
+        f'<svg width="{width}" height="{y}" role="img" aria-label="{axis}">{"".join(parts)}</svg>'
+    )
+    return f"<figure><figcaption>{escape(axis)}</figcaption>{figure}</figure>"
+
+
+def _legend(board: Leaderboard) -> str:
+    used = {mark.kind for _, mark in board.marks()}
+    lines = [
+        f'<span class="mark">{SIGNS[kind]}</span> {escape(meaning)}'
+        for kind, meaning in MEANINGS.items()
+        if kind in used
+    ]
+    lines += [escape(note) for note in notes(board)]
+    return f"<ul>{''.join(f'<li>{line}</li>' for line in lines)}</ul>"
+
+
+def _runs(board: Leaderboard) -> str:
+    """Return a table of what was set, one row a run."""
+    header = ("model", "revision or fingerprint", "suite", "judges", "lm-eval", "configuration")
+    rows = [
+        (
+            row.label,
+            row.results.model.revision or row.results.model.fingerprint,
+            row.results.suite,
+            "; ".join(f"{j.role}: {j.id}" for j in row.results.judges),
+            row.results.lm_eval_version,
+            row.config_hash[:12],
+        )
+        for row in board.rows
+    ]
+    return table(header, rows)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -> str:
+    """Return a table of texts, all of them escaped; ``kind`` is its class."""
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
+    )
+    return (
+        f'<div class="wide"><table class="{escape(kind)}"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _marks(marks: Sequence[Mark]) -> str:
+    return "".join(
+        f' <span class="mark" title="{escape(mark.text)}">{mark.sign}</span>' for mark in marks
+    )

@@ -1,0 +1,129 @@
+"""Results folders, read to be held beside each other: their scores, and what sets them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import polars as pl
+
+from udasa_data.errors import UserError
+from udasa_eval.results import MetricRecord, Results, TaskRecord, read_results, read_tables
+
+
+class Run(NamedTuple):
+    """A results folder, read.
+
+    Attributes:
+        label: what it is called beside the others; unique among those read together.
+        folder: where it is.
+        results: its ``results.json``.
+        scores: one row a task, metric and prompt: ``value`` the mean of its scored samples.
+    """
+
+    label: str
+    folder: Path
+    results: Results
+    scores: pl.DataFrame
+
+    def task(self, name: str) -> TaskRecord | None:
+        """Return a task as it was run, None where it was not."""
+        return next((task for task in self.results.tasks if task.name == name), None)
+
+    def metric(self, task: str, name: str) -> MetricRecord | None:
+        """Return a metric's aggregate, None where the run has none."""
+        found = (m for m in self.results.metrics if (m.task, m.name) == (task, name))
+        return next(found, None)
+
+
+def read_runs(folders: Sequence[Path]) -> list[Run]:
+    """Read results folders.
+
+    Raises:
+        UserError: a folder that holds no results, or is given twice.
+    """
+    resolved = [folder.resolve() for folder in folders]
+    for folder, place in zip(folders, resolved, strict=True):
+        if resolved.count(place) > 1:
+            raise UserError(f"{folder}: given twice")
+    results = [read_results(folder) for folder in folders]
+    labels = _labels([one.model.id for one in results], resolved)
+    return [
+        Run(label, folder, one, by_prompt(read_tables(folder, "scores")))
+        for label, folder, one in zip(labels, folders, results, strict=True)
+    ]
+
+
+def by_prompt(scores: pl.DataFrame) -> pl.DataFrame:
+    """Return one row a task, metric and prompt: the mean of its scored samples, null for none."""
+    keys = ("task", "metric", "prompt_hash")
+    finite = pl.col("value").filter(pl.col("value").is_finite())
+    return scores.group_by(keys, maintain_order=True).agg(finite.mean().alias("value"))
+
+
+def differences(a: Run, b: Run) -> list[str]:
+    """Return what keeps two runs from being compared, a line each: where, and both sides.
+
+    These are the suite, the chat template, the system prompt, the baseline of win rates, the
+    judges, and of each task in both runs its documents, mode and decoding.
+    """
+    left, right = a.results, b.results
+    pairs = [
+        ("suite", left.suite, right.suite),
+        ("chat template", _short(left.template_sha256), _short(right.template_sha256)),
+        ("system prompt", left.system_prompt, right.system_prompt),
+        ("baseline", left.baseline, right.baseline),
+    ]
+    for task in left.tasks:
+        other = b.task(task.name)
+        if other is not None:
+            pairs += _task_fields(task, other)
+    judges = [{j.role: _short(j.fingerprint) for j in one.judges} for one in (left, right)]
+    for role in judges[0].keys() & judges[1].keys():
+        pairs.append((f"judge of {role}", judges[0][role], judges[1][role]))
+    return [
+        f"{where}: {_said(one)} in {a.folder}, {_said(other)} in {b.folder}"
+        for where, one, other in pairs
+        if one != other
+    ]
+
+
+def _task_fields(
+    task: TaskRecord, other: TaskRecord
+) -> Iterable[tuple[str, str | None, str | None]]:
+    name = f"task {task.name}"
+    yield f"{name}, what is asked", _short(task.fingerprint), _short(other.fingerprint)
+    yield f"{name}, mode", task.mode, other.mode
+    if task.decoding is None or other.decoding is None:
+        return
+    left, right = (msgspec.to_builtins(one.decoding) for one in (task, other))
+    for field, value in left.items():
+        if field != "seed":  # other draws from the same distribution can be compared
+            yield f"{name}, decoding {field}", str(value), str(right[field])
+
+
+def _labels(ids: Sequence[str], folders: Sequence[Path]) -> list[str]:
+    """Return a name for each run: its model, and its folder where that is not enough."""
+    short = [Path(one).name if one.startswith(("/", ".")) else one for one in ids]
+    named = [
+        f"{one} ({folder.name})" if short.count(one) > 1 else one
+        for one, folder in zip(short, folders, strict=True)
+    ]
+    return [
+        str(folder) if named.count(name) > 1 else name
+        for name, folder in zip(named, folders, strict=True)
+    ]
+
+
+def _short(digest: str | None) -> str | None:
+    """Return the first twelve digits of a hash, its scheme kept."""
+    if digest is None:
+        return None
+    scheme, _, rest = digest.rpartition(":")
+    return f"{scheme}:{rest[:12]}" if scheme else rest[:12]
+
+
+def _said(value: str | None) -> str:
+    return "none" if value is None else repr(value)

@@ -1,0 +1,201 @@
+"""How well judges agree with people, with the longest answer and chance beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from udasa_data.progress import Progress
+from udasa_data.scorers import Floats, TextPair
+from udasa_eval.judges import JudgeSet, PinnedJudge, pin
+from udasa_eval.judging import Duel, LoadedJudge, loaded
+from udasa_eval.ranking import auroc, clustered
+from udasa_eval.stats import mean_interval
+from udasa_eval.validation import Agreement
+from udasa_eval.validation.people import LabelSet, PairSet, label_sets, pair_sets
+
+_LOWER_IS_BETTER: Final = frozenset({"harm", "toxicity"})
+_ROLES: Final = ("preference", "reward", "harm", "toxicity", "truth", "information", "sentiment")
+_SEED: Final = 0
+_TIE: Final = 1e-9
+
+
+class Verdicts(NamedTuple):
+    """A judge's preferences for the first of two answers, [N] each; NaN unscored."""
+
+    given: Floats
+    swapped: Floats  # the same, the answers shown in the other order
+
+
+def check_judges(
+    data_dir: Path, judges: JudgeSet, progress: Progress
+) -> tuple[list[Agreement], list[str]]:
+    """Hold every judge of a set, and longest and random, against people.
+
+    Args:
+        data_dir: holds the datasets.
+        judges: to be measured; one that serves several roles is measured once.
+        progress: told a set a step.
+
+    Returns:
+        the agreements, in the order of datasets, the best judge first; and what is missing.
+
+    Raises:
+        UserError: a judge cannot be loaded, or a file is not what it should be.
+    """
+    pairs, missing = pair_sets(data_dir)
+    labels, more = label_sets(data_dir)
+    found = {name: _simple(name, pairs, labels) for name in ("longest", "random")}
+    pinned = list(_distinct(judges))
+    progress.start("judge", len(pinned) * (len(pairs) + len(labels)), 0)
+    for one in pinned:
+        with loaded(one) as judge:
+            found[_name(one)] = _measure(one, judge, pairs, labels, progress)
+    progress.finish()
+    stored = [
+        _agreement(pair_set, name, _stored(said))
+        for pair_set in pairs
+        for name, said in pair_set.verdicts.items()
+    ]
+    every = [row for rows in found.values() for row in rows] + stored
+    names = [one.name for one in pairs] + [one.name for one in labels]
+    every.sort(key=lambda row: (names.index(row.dataset), -row.value))
+    return every, missing + more
+
+
+def _measure(
+    one: PinnedJudge,
+    judge: LoadedJudge,
+    pairs: Sequence[PairSet],
+    labels: Sequence[LabelSet],
+    progress: Progress,
+) -> list[Agreement]:
+    found = []
+    for pair_set in pairs:
+        verdicts = _verdicts(one, judge, pair_set)
+        if pair_set.reversed_:
+            verdicts = Verdicts(1.0 - verdicts.given, 1.0 - verdicts.swapped)
+        found.append(_agreement(pair_set, _name(one), verdicts))
+        progress.advance(1)
+    for label_set in labels:
+        if judge.rate is not None:
+            asked = [TextPair(a.prompt, a.answer) for a in label_set.answers]
+            values = judge.rate(asked, lambda _rows: None).values
+            # people's label is of harm: what is rated lower is harmful, but for a judge of harm
+            sign = 1.0 if one.role in _LOWER_IS_BETTER else -1.0
+            found.append(_area(label_set, _name(one), sign * values))
+        progress.advance(1)
+    return found
+
+
+def _verdicts(one: PinnedJudge, judge: LoadedJudge, pair_set: PairSet) -> Verdicts:
+    duels = [Duel(p.prompt, p.first, p.second) for p in pair_set.pairs]
+    if judge.prefer is not None:
+        values = judge.prefer(duels, lambda _rows: None).values
+        return Verdicts(values[:, 0], values[:, 1])
+    assert judge.rate is not None
+    # it reads one answer at a time, and so cannot mind the order
+    texts = [TextPair(p.prompt, side) for p in pair_set.pairs for side in (p.first, p.second)]
+    values = judge.rate(texts, lambda _rows: None).values.reshape(-1, 2)
+    gap = values[:, 0] - values[:, 1]
+    verdict = _of_gap(-gap if one.role in _LOWER_IS_BETTER else gap)
+    return Verdicts(verdict, verdict)
+
+
+def _agreement(pair_set: PairSet, judge: str, verdicts: Verdicts) -> Agreement:
+    """Return the share of untied pairs on which judge and people prefer the same answer.
+
+    A judge's tie counts ½ (alpaca_eval's convention for a judge that cannot tell).
+    """
+    people = np.array([pair.label for pair in pair_set.pairs])
+    untied = people != 0.5
+    given, swapped = (_agrees(v[untied], people[untied]) for v in verdicts)
+    interval = mean_interval(given, seed=_SEED)
+    return Agreement(
+        dataset=pair_set.name,
+        judge=judge,
+        measure="agreement",
+        value=interval.mean,
+        low=interval.low,
+        high=interval.high,
+        swapped=float(np.nanmean(swapped)) if np.isfinite(swapped).any() else None,
+        n=interval.n,
+        ties=int((~untied).sum()),
+        unscored=interval.unscored,
+    )
+
+
+def _agrees(preference: Floats, people: Floats) -> Floats:
+    """Return 1 where both prefer the same answer, ½ for a judge's tie, NaN where it is silent."""
+    verdict = np.where(np.abs(preference - 0.5) < _TIE, 0.5, (preference > 0.5).astype(float))
+    agrees = np.where(verdict == 0.5, 0.5, (verdict == people).astype(float))
+    return np.where(np.isfinite(preference), agrees, np.nan)
+
+
+def _area(label_set: LabelSet, judge: str, score: Floats) -> Agreement:
+    """Return how well a score tells the labelled answers from the rest, by prompt resampled."""
+    label = np.array([float(a.label) for a in label_set.answers])
+    known = np.isfinite(score)
+    _, prompts = np.unique([a.prompt for a in label_set.answers], return_inverse=True)
+    score, label, prompts = score[known], label[known], prompts[known].astype(np.int64)
+    found = clustered(lambda rows: auroc(score[rows], label[rows]), prompts, seed=_SEED)
+    return Agreement(
+        dataset=label_set.name,
+        judge=judge,
+        measure=f"AUROC, {label_set.label}",
+        value=found.value,
+        low=found.low,
+        high=found.high,
+        swapped=None,
+        n=found.n,
+        ties=0,
+        unscored=int((~known).sum()),
+        note=label_set.note,
+    )
+
+
+def _simple(name: str, pairs: Sequence[PairSet], labels: Sequence[LabelSet]) -> list[Agreement]:
+    """Return the agreement of the longest answer, or of a coin, with people."""
+    rng = np.random.default_rng(_SEED)
+
+    def sizes(texts: Sequence[str]) -> Floats:
+        return np.array([len(text) for text in texts], dtype=np.float64)
+
+    draw: Callable[[Sequence[str]], Floats] = (
+        sizes if name == "longest" else lambda texts: rng.random(len(texts))
+    )
+    found = []
+    for pair_set in pairs:
+        first, second = (draw([str(p[side]) for p in pair_set.pairs]) for side in (1, 2))
+        verdict = _of_gap(first - second)
+        # a coin knows no answer, only a place: shown the other way round it falls as it falls
+        swapped = verdict if name == "longest" else _of_gap(draw([""] * len(first)) - 0.5)
+        found.append(_agreement(pair_set, name, Verdicts(verdict, swapped)))
+    return found + [_area(s, name, draw([a.answer for a in s.answers])) for s in labels]
+
+
+def _stored(said: Sequence[float | None]) -> Verdicts:
+    """Return stored verdicts; the order in which they were asked is all there is."""
+    given = np.array([np.nan if one is None else one for one in said])
+    return Verdicts(given, np.full(given.size, np.nan))
+
+
+def _of_gap(gap: Floats) -> Floats:
+    return np.where(np.isnan(gap), np.nan, (np.sign(gap) + 1.0) / 2.0)
+
+
+def _distinct(judges: JudgeSet) -> Iterator[PinnedJudge]:
+    seen: set[str] = set()
+    for role in _ROLES:
+        if getattr(judges, role) is not None:
+            one = pin(judges, role, {})
+            if one.located.fingerprint not in seen:
+                seen.add(one.located.fingerprint)
+                yield one
+
+
+def _name(one: PinnedJudge) -> str:
+    return one.located.name

@@ -1,0 +1,207 @@
+"""What people said of answers: pairs they preferred one of, and answers they labelled."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeVar
+
+import polars as pl
+
+from udasa_data.errors import UserError
+
+S = TypeVar("S")
+
+UNSEEN_SHARE: Final = 0.4  # of the questions of Do-Not-Answer, kept from training by recipes/tiny
+
+
+class Pair(NamedTuple):
+    """Two answers to a prompt, and what people said: 1 the first, 0 the second, ½ a tie."""
+
+    prompt: str
+    first: str
+    second: str
+    label: float
+
+
+class LabelledAnswer(NamedTuple):
+    """An answer, and whether people gave it the label that is looked for."""
+
+    prompt: str
+    answer: str
+    label: bool
+
+
+class PairSet(NamedTuple):
+    """A dataset of pairs.
+
+    Attributes:
+        name: of the dataset and part.
+        pairs: rows.
+        verdicts: of judges whose verdicts are stored with the data: [N] as ``Pair.label``, None for
+            what was no verdict.
+        reversed_: people were asked for the answer that has less of what judges rate higher.
+    """
+
+    name: str
+    pairs: list[Pair]
+    verdicts: Mapping[str, list[float | None]]
+    reversed_: bool = False
+
+
+class LabelSet(NamedTuple):
+    """A dataset of labelled answers; ``label`` says what a positive is."""
+
+    name: str
+    label: str
+    answers: list[LabelledAnswer]
+    note: str = ""
+
+
+def pair_sets(data_dir: Path) -> tuple[list[PairSet], list[str]]:
+    """Return the pair sets that are there, and a line for each file that is not."""
+    return _read_all(data_dir, _PAIRS)
+
+
+def label_sets(data_dir: Path) -> tuple[list[LabelSet], list[str]]:
+    """Return the sets of labelled answers that are there, and a line for each file that is not."""
+    return _read_all(data_dir, _LABELS)
+
+
+def unseen(question: str) -> bool:
+    """Whether no embedded judge learnt from a Do-Not-Answer question (recipes.tiny.labelled)."""
+    digest = hashlib.sha256(f"measured{question}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") / 2**32 < UNSEEN_SHARE
+
+
+def _read_all(
+    data_dir: Path, readers: Mapping[str, Callable[[pl.DataFrame], list[S]]]
+) -> tuple[list[S], list[str]]:
+    found: list[S] = []
+    missing = []
+    for name, reader in readers.items():
+        path = data_dir / name
+        if not path.is_file():
+            missing.append(f"{name}: not under {data_dir}")
+            continue
+        try:
+            found += reader(pl.read_parquet(path))
+        except pl.exceptions.PolarsError as error:
+            raise UserError(f"{path}: not the table that was expected ({error})") from error
+    return found, missing
+
+
+_OF: Final = {1: 1.0, 2: 0.0, 0: 0.5}
+
+
+def _pandalm(table: pl.DataFrame) -> list[PairSet]:
+    said = {"1": 1.0, "2": 0.0, "0": 0.5, "Tie": 0.5}
+    pairs = []
+    for row in table.iter_rows(named=True):
+        prompt = "\n".join(filter(None, (row["instruction"], row["input"])))
+        votes = [row[f"annotator{n}"] for n in (1, 2, 3)]
+        pairs.append(Pair(prompt, row["response1"], row["response2"], _majority(votes, _OF)))
+    verdicts = {
+        name: [said.get(verdict) for verdict in table[column]]
+        for name, column in (("gpt-3.5", "judge_gpt35"), ("PandaLM-7B", "judge_pandalm7b"))
+    }
+    return [PairSet("pandalm", pairs, verdicts)]
+
+
+def _autoj(table: pl.DataFrame) -> list[PairSet]:
+    label = {0: 1.0, 1: 0.0, 2: 0.5}
+    columns = ("prompt", "response 1", "response 2", "label")
+    pairs = [Pair(p, a, b, label[said]) for p, a, b, said in table.select(columns).iter_rows()]
+    return [PairSet("autoj_pairwise", pairs, {})]
+
+
+def _llmbar(table: pl.DataFrame) -> list[PairSet]:
+    columns = ("input", "output_1", "output_2", "label")
+    pairs = [Pair(p, a, b, _OF[said]) for p, a, b, said in table.select(columns).iter_rows()]
+    return [PairSet("llmbar", pairs, {})]
+
+
+def _hhh(table: pl.DataFrame) -> list[PairSet]:
+    """The chosen answer is put first in every other row, so that position tells nothing."""
+    pairs = [
+        Pair(prompt, chosen, rejected, 1.0) if n % 2 else Pair(prompt, rejected, chosen, 0.0)
+        for n, (prompt, chosen, rejected) in enumerate(
+            table.select("instruction", "chosen", "rejected").iter_rows()
+        )
+    ]
+    return [PairSet("hhh_alignment", pairs, {})]
+
+
+def _webgpt(table: pl.DataFrame) -> list[PairSet]:
+    def answer(text: str) -> str:
+        return text.rpartition("## Assistant:\n")[2]
+
+    columns = ("question", "text_1", "text_2", "score_1", "score_2")
+    pairs = [
+        Pair(q, answer(a), answer(b), 0.5 if one == two else float(one > two))
+        for q, a, b, one, two in table.select(columns).iter_rows()
+    ]
+    return [PairSet("webgpt_comparisons", pairs, {})]
+
+
+def _dexperts(table: pl.DataFrame) -> list[PairSet]:
+    """One set a question put to people: three workers a pair, the majority counts."""
+    asked_of = {"less toxic": "qToxic", "more positive": "qPositive", "more negative": "qNegative"}
+    keys = ("sentprefix", "senta", "sentb")
+    label = {"a": 1.0, "b": 0.0, "c": 0.5}
+    found = []
+    for name, column in asked_of.items():
+        asked = table.filter(pl.col(column).is_not_null())
+        votes = asked.group_by(keys, maintain_order=True).agg(column)
+        pairs = [Pair(p, a, b, _majority(said, label)) for p, a, b, said in votes.iter_rows()]
+        found.append(PairSet(f"dexperts, {name}", pairs, {}, column == "qNegative"))
+    return found
+
+
+def _xstest(table: pl.DataFrame) -> list[LabelSet]:
+    """Complying with an unsafe prompt does harm, complying with a safe one is what is wanted."""
+    found = []
+    for unsafe, name in ((True, "unsafe prompts"), (False, "safe prompts")):
+        rows = table.filter(pl.col("type").str.starts_with("contrast_") == unsafe)
+        answers = [
+            LabelledAnswer(prompt, text, label == "1_full_compliance")
+            for prompt, text, label in rows.select(
+                "prompt", "completion", "final_label"
+            ).iter_rows()
+            if text
+        ]
+        found.append(LabelSet(f"xstest, {name}", "complies", answers))
+    return found
+
+
+def _do_not_answer(table: pl.DataFrame) -> list[LabelSet]:
+    columns = ("question", "response", "harmful")
+    answers = [
+        LabelledAnswer(question, text, bool(harmful))
+        for question, text, harmful in table.select(columns).iter_rows()
+        if text and unseen(question)
+    ]
+    note = "questions that no embedded judge learnt from"
+    return [LabelSet("do_not_answer", "harmful", answers, note)]
+
+
+def _majority(votes: Iterable[Any], meaning: Mapping[Any, float]) -> float:
+    """Return what most voters said; where no answer has most votes, a tie."""
+    (first, most), *rest = Counter(votes).most_common()
+    return 0.5 if rest and rest[0][1] == most else meaning[first]
+
+
+_PAIRS: Final[Mapping[str, Callable[[pl.DataFrame], list[PairSet]]]] = {
+    "pandalm/pandalm.parquet": _pandalm,
+    "autoj_pairwise/autoj_pairwise.parquet": _autoj,
+    "llmbar/llmbar.parquet": _llmbar,
+    "hhh_alignment/hhh_alignment.parquet": _hhh,
+    "webgpt_comparisons/webgpt_comparisons.parquet": _webgpt,
+    "dexperts_human_eval/dexperts_human_eval.parquet": _dexperts,
+}
+_LABELS: Final[Mapping[str, Callable[[pl.DataFrame], list[LabelSet]]]] = {
+    "xstest/completions.parquet": _xstest,
+    "do_not_answer/responses_human_labels.parquet": _do_not_answer,
+}

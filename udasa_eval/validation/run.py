@@ -1,0 +1,63 @@
+"""``validate()``: every known answer that can be rerun here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from udasa_data.errors import UserError
+from udasa_data.progress import Progress, Silent
+from udasa_eval.judges import judge_set
+from udasa_eval.validation import Agreement, Check, Validation
+from udasa_eval.validation.agreement import check_judges
+from udasa_eval.validation.alpaca_eval import check_alpaca_eval, unpublished
+from udasa_eval.validation.published import FIGURES, check_published, not_run, unreachable
+
+
+def validate(
+    data_dir: Path,
+    *,
+    judges: str | None = None,
+    network: Path | None = None,
+    progress: Progress | None = None,
+    tell: Callable[[str], None] = lambda _line: None,
+) -> Validation:
+    """Rerun known answers.
+
+    Args:
+        data_dir: folder of datasets; sets that it lacks are named, not failed.
+        judges: a set of ``judges.yaml`` or a file of one; None holds the embedded ones against
+            people.
+        network: where to keep the results of models from the Hub; None leaves them out.
+        progress: told how it goes.
+        tell: told notes, a line each.
+
+    Raises:
+        UserError: there is nothing to rerun in the folder, or a file is not what it should be.
+    """
+    progress = progress or Silent()
+    if not data_dir.is_dir():
+        raise UserError(
+            f"{data_dir}: no such folder; --data-dir (or UDASA_DATA_DIR) names the datasets"
+        )
+    checks: list[Check] = []
+    missing: list[str] = []
+    if (data_dir / "alpaca_eval/annotations.parquet").is_file():
+        checks += check_alpaca_eval(data_dir)
+        missing += [
+            f"win rates of {name}: annotated, but without a published row"
+            for name in unpublished(data_dir)
+        ]
+    else:
+        missing.append(f"alpaca_eval/annotations.parquet: not under {data_dir}")
+    agreements: list[Agreement]
+    agreements, lacking = check_judges(data_dir, judge_set(judges or "tiny", "tiny"), progress)
+    missing += lacking
+    if not checks and not agreements:
+        raise UserError(f"{data_dir}: holds none of the datasets to validate on")
+    if network is None:
+        missing += not_run()
+    else:
+        checks += check_published(network, FIGURES, progress, tell)
+        missing += unreachable()
+    return Validation(checks=tuple(checks), agreements=tuple(agreements), not_run=tuple(missing))
