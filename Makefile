@@ -11,7 +11,8 @@ VLLM_VENV := .venv-vllm
 VLLM_READY := $(VLLM_VENV)/.ready
 DEMO ?= runs/demo
 DEMO_OPTIONS ?=
-SUBJECTS ?= cli_startup estimators scoring pairing restage uncertainty_quality generation training compare
+SUBJECTS ?= cli_startup estimators scoring pairing restage uncertainty_quality generation training \
+	compare evaluation
 
 .PHONY: setup setup-browser setup-vllm demo test test-vllm lint bench clean
 .DEFAULT_GOAL := demo
@@ -48,6 +49,7 @@ $(VLLM_READY): pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/udasa-data build --model tiny --out $(DEMO) $(DEMO_OPTIONS)
 	$(BIN)/udasa-data show $(DEMO)
+	$(BIN)/udasa-eval run --model tiny --suite tiny --out $(DEMO)/eval-before
 	$(BIN)/python recipes/staged_dpo.py --config recipes/tiny/staged_dpo.yaml \
 	  --data $(DEMO)/dataset --out $(DEMO)/policy
 

@@ -31,7 +31,6 @@ from udasa_data.model_files import Located
 from udasa_eval.results import Decoding
 from udasa_eval.tasks import decoding_of, quiet
 
-GREEDY: Final = 1e-6  # an engine's temperature must be above 0: here the likeliest token is certain
 _SEED_STRIDE: Final = 1024  # sample k has seed + k
 
 
@@ -191,7 +190,7 @@ class EngineLM(LM):  # type: ignore[misc]
         """Yield (index into ``prompts``, its answers or why there are none), in any order."""
         params = Sampling(
             samples=decoding.samples,
-            temperature=max(decoding.temperature, GREEDY),
+            temperature=decoding.temperature,
             top_p=decoding.top_p,
             max_tokens=decoding.max_tokens,
         )
@@ -222,7 +221,7 @@ class EngineLM(LM):  # type: ignore[misc]
 
     def close(self) -> None:
         """Give the memory of whatever is loaded back."""
-        if self._engine is not None and hasattr(self._engine, "close"):
+        if self._engine is not None:
             self._engine.close()
         self._engine = self._weights = None
         free_memory()

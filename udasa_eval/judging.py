@@ -24,7 +24,7 @@ from udasa_data.scorers.cache import ScoreCache, default_file
 from udasa_data.scorers.chunks import score_in_parts
 from udasa_data.scorers.value import ValueScorer
 from udasa_data.store import key_of
-from udasa_eval.backend import GREEDY, free_memory
+from udasa_eval.backend import free_memory
 from udasa_eval.judges import (
     ClassifierJudge,
     PairJudge,
@@ -92,7 +92,9 @@ def loaded(pinned: PinnedJudge) -> Iterator[LoadedJudge]:
         reward = _Reward(pinned, options)
         yield LoadedJudge(lambda pairs, on: _all(reward(pairs, on)), reward.prefer)
     else:
-        config = resolve(judge.id, {"engine": judge.engine, **judge.options}, scorers="tiny")
+        # `judge` has a server asked for log-probabilities, and refused when it gives none
+        overrides = {"engine": judge.engine, "judge": {}, **judge.options}
+        config = resolve(judge.id, overrides, scorers="tiny")
         engine = load_engine(config, at)
         asker = _Asker(engine, f"{at.fingerprint} {key_of(msgspec.to_builtins(judge))}", cache)
         try:
@@ -101,8 +103,7 @@ def loaded(pinned: PinnedJudge) -> Iterator[LoadedJudge]:
             else:
                 yield LoadedJudge(None, lambda duels, on: asker.prefer(judge, duels, on))
         finally:
-            if hasattr(engine, "close"):
-                engine.close()
+            engine.close()
     free_memory()
 
 
@@ -183,10 +184,10 @@ class _Asker:
             rows = missing[start : start + _CHUNK]
             prompts = [_prompt(distinct[row], raw=raw) for row in rows]
             logprobs = self._engine.choice_logprobs(prompts, [*yes, *no])
-            first = np.logaddexp.reduce(logprobs[:, : len(yes)], axis=1)
-            second = np.logaddexp.reduce(logprobs[:, len(yes) :], axis=1)
-            both = np.logaddexp(first, second)
             with np.errstate(invalid="ignore"):  # rows of NaN, or of no probability at all
+                first = np.logaddexp.reduce(logprobs[:, : len(yes)], axis=1)
+                second = np.logaddexp.reduce(logprobs[:, len(yes) :], axis=1)
+                both = np.logaddexp(first, second)
                 found[rows] = np.stack([np.exp(first - both), np.exp(both)], axis=1)
             some = [pairs[row] for row in rows]
             self._cache.put(self._space, some, found[rows], [False] * len(rows))
@@ -204,7 +205,7 @@ class _Asker:
         ]
         puzzled = [q for q, reason in zip(questions, why, strict=True) if reason == _NONSENSE]
         prompts = [_prompt(question, raw=raw) for question in dict.fromkeys(puzzled)][:EXAMPLES]
-        params = Sampling(samples=1, temperature=GREEDY, top_p=1.0, max_tokens=16)
+        params = Sampling(samples=1, temperature=0.0, top_p=1.0, max_tokens=16)
         answers = dict(self._engine.sample(prompts, params, lambda _n: None)) if prompts else {}
         said = [a[0].text for a in answers.values() if not isinstance(a, SetAside)]
         return Judged(p[:, 0], why, tuple(said))

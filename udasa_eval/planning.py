@@ -14,7 +14,7 @@ import msgspec
 from udasa_data.config import BuildConfig, ModelRef, presets, resolve
 from udasa_data.engines.choice import choose_engine
 from udasa_data.errors import UserError, nearest
-from udasa_data.model_files import Located, chat_template_sha256, locate
+from udasa_data.model_files import Located, chat_template_sha256, locate, served
 from udasa_data.schema import Axis
 from udasa_data.store import Run, differing
 from udasa_data.strict import Strict
@@ -108,29 +108,28 @@ def prepare(options: RunOptions, folder: Run) -> Ready:
     Raises:
         UserError: something is missing, or the folder holds another evaluation.
     """
-    plans = plan_suite(options.suite, options.axes)
     config = _config(options)
+    recorded = folder.manifest.get("evaluated", {}).get("engine")
+    engine, _ = choose_engine(config, recorded)
+    planned = plan_suite(options.suite, options.axes)
+    plans = [plan for plan in planned if _can_run(plan, engine)]
+    if not plans:
+        raise UserError(
+            "a server gives no log-probabilities of given texts, and these axes have no other "
+            "tasks; choose others with --axes, or another --engine"
+        )
     read = _documents(plans, options, folder)
     judges = judge_set(options.judges, options.suite)
     known: dict[str, str] = folder.manifest.get("models", {})
-    engine, _ = choose_engine(config)
     policy = _locate_policy(config, engine, known)
     template = None if engine == "openai" else chat_template_sha256(policy)
     tasks = [build_task(plan, read[plan.name].documents, options.seed) for plan in plans]
     baseline = _baseline(options, tasks, folder)
     pin_all(needed_roles([plan.name for plan in plans], baseline.answers), judges, known)
-    inputs = {
-        "suite": options.suite,
-        "axes": ", ".join(options.axes),
-        "model": config.policy.id,
-        "model weights": policy.fingerprint,
-        "chat template": template,
-        "system prompt": config.system_prompt,
-        "engine": engine,
-        "seed": options.seed,
-        **{f"task {built.plan.name}": built.fingerprint for built in tasks},
-    }
+    inputs = _inputs(options, config, policy, template, tasks) | {"engine": engine}
     _refuse_another(folder, inputs)
+    if baseline.name is not None:  # stored: scoring anew does not read the dataset
+        folder.write_table(baselines.TABLE, baselines.to_table(baseline.answers))
     origins = origins_of(policy)
     stored = Stored(
         suite=options.suite,
@@ -149,9 +148,11 @@ def prepare(options: RunOptions, folder: Run) -> Ready:
         leaked=tuple(sorted(origins.scorers)),
         notes=(),
     )
-    notes = tuple(_notes(stored, plans, baseline))
+    left_out = [plan.name for plan in planned if plan not in plans]
+    notes = tuple(_notes(stored, plans, left_out, baseline))
     name = f"{config.policy.id}@{config.policy.revision}"
     folder.save_manifest(evaluated=inputs, models={**known, name: policy.fingerprint})
+    config = msgspec.structs.replace(config, engine=engine)
     return Ready(config, policy, tasks, msgspec.structs.replace(stored, notes=notes))
 
 
@@ -222,23 +223,40 @@ def _documents(plans: Iterable[TaskPlan], options: RunOptions, folder: Run) -> d
     return read
 
 
+def _inputs(
+    options: RunOptions,
+    config: BuildConfig,
+    policy: Located,
+    template: str | None,
+    tasks: list[BuiltTask],
+) -> dict[str, object]:
+    """Return all that decides the generations, by the name a user knows it by."""
+    return {
+        "suite": options.suite,
+        "axes": ", ".join(options.axes),
+        "model": config.policy.id,
+        "model weights": policy.fingerprint,
+        "chat template": template,
+        "system prompt": config.system_prompt,
+        "seed": options.seed,
+        **{f"task {built.plan.name}": built.fingerprint for built in tasks},
+    }
+
+
 def _baseline(options: RunOptions, tasks: list[BuiltTask], folder: Run) -> Baseline:
-    """Find the baseline's answers and store them: scoring anew does not read the dataset."""
-    baseline = find_baseline(
+    return find_baseline(
         options.baseline,
         tasks,
         data_dir=Path(options.data_dir) if options.data_dir else None,
         commits=folder.manifest.get("commits", {}),
     )
-    if baseline.name is not None:
-        folder.write_table(baselines.TABLE, baselines.to_table(baseline.answers))
-    return baseline
 
 
 def _locate_policy(config: BuildConfig, engine: str, known: Mapping[str, str]) -> Located:
     ref = config.policy
-    if engine == "openai":  # a server's weights cannot be seen: it is known by its name alone
-        return Located(ref.id, None, f"served:{ref.id}", ref.id)
+    if engine == "openai":
+        assert config.server is not None  # choose_engine saw to it
+        return served(ref.id, config.server.base_url)
     return locate(ref, known.get(f"{ref.id}@{ref.revision}"))
 
 
@@ -279,8 +297,16 @@ def _records(built: BuiltTask, read: Documents, origins: Origins) -> list[TaskRe
     return [record, msgspec.structs.replace(record, name=built.plan.name + TURN_2)]
 
 
-def _notes(stored: Stored, plans: Iterable[TaskPlan], baseline: Baseline) -> Iterable[str]:
-    plans = list(plans)
+def _can_run(plan: TaskPlan, engine: str) -> bool:
+    """Whether an engine can do a task: a server's weights are not here to weigh choices."""
+    return engine != "openai" or plan.notes.template != "loglikelihood"
+
+
+def _notes(
+    stored: Stored, plans: list[TaskPlan], left_out: list[str], baseline: Baseline
+) -> Iterable[str]:
+    if left_out:
+        yield f"left out, since a server gives no log-probabilities: {', '.join(left_out)}"
     chats = any(plan.notes.template == "chat" for plan in plans)
     if chats and stored.template_sha256 is None and stored.engine != "openai":
         yield (

@@ -80,8 +80,11 @@ def _mean(name: str, task: str, axis: Axis, rows: pl.DataFrame, headline: str) -
     n = int(scored.size)
     metric = METRICS[name]
     kind = "rate" if np.isin(scored, (0.0, 0.5, 1.0)).all() else "mean"
-    interval = mean_interval(values) if n else None
     stderr = float(scored.std(ddof=1) / np.sqrt(n)) if n > 1 else None
+    if metric.kind == "mean" and stderr == 0.0:  # a KL of 0 everywhere is no rate of 0 out of n
+        low = high = float(scored[0])
+    else:
+        low, high = mean_interval(values)[1:3] if n else (np.nan, np.nan)
     return MetricRecord(
         name=name,
         axis=axis,
@@ -89,8 +92,8 @@ def _mean(name: str, task: str, axis: Axis, rows: pl.DataFrame, headline: str) -
         # summed one by one, as lm-eval does: the same number to the last digit
         value=sum(scored.tolist()) / n if n else None,
         stderr=stderr,
-        low=_finite(interval.low) if interval else None,
-        high=_finite(interval.high) if interval else None,
+        low=_finite(low),
+        high=_finite(high),
         n=n,
         unscored=len(values) - n,
         direction=metric.direction,

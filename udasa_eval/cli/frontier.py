@@ -39,5 +39,5 @@ def frontier(
         seed=seed,
     )
     with Bars() as bars:
-        found = draw(options, model, out, bars, bars.tell)
+        found = draw(options, model, out, bars, bars.say)
     show_frontier(found, out)

@@ -64,5 +64,5 @@ def run(
     name = model.strip("./~").replace("/", "-")
     folder = out or Path("runs") / f"eval-{name}-{suite}"
     with Bars() as bars:
-        results = evaluate(options, folder, bars, bars.tell)
+        results = evaluate(options, folder, bars, bars.say)
     show_results(results, folder, as_json=as_json)

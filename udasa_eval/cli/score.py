@@ -24,6 +24,6 @@ def score(
 
     with Bars() as bars:
         results = score_folder(
-            folder, judges=judges, reference=reference, progress=bars, tell=bars.tell
+            folder, judges=judges, reference=reference, progress=bars, tell=bars.say
         )
     show_results(results, folder, as_json=as_json)

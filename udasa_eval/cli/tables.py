@@ -47,9 +47,14 @@ class Bars:
     ) -> None:
         self._progress.stop()
 
-    def tell(self, line: str) -> None:
+    def say(self, line: str) -> None:
         """Print a line above the bars."""
         self._console.print(line, markup=False, highlight=False)
+
+    def tell(self, words: str) -> None:
+        """Show a few words beside the bar."""
+        if self._task is not None:
+            self._progress.update(self._task, rate=words)
 
     def start(self, step: str, total: int, done: int) -> None:
         """Begin a bar."""
