@@ -1,4 +1,4 @@
-# make demo   builds a staged preference dataset with the embedded models and trains on it
+# make demo   builds a staged dataset with the embedded models, trains on it, and compares before and after
 # make test   runs the tests
 # make test-vllm  runs the tests of vLLM and of its server, on a CPU
 # Each target sets up .venv (.venv-vllm) itself; the second time that costs nothing.
@@ -52,6 +52,8 @@ demo: setup
 	$(BIN)/udasa-eval run --model tiny --suite tiny --out $(DEMO)/eval-before
 	$(BIN)/python recipes/staged_dpo.py --config recipes/tiny/staged_dpo.yaml \
 	  --data $(DEMO)/dataset --out $(DEMO)/policy
+	$(BIN)/udasa-eval run --model $(DEMO)/policy --suite tiny --out $(DEMO)/eval-after
+	$(BIN)/udasa-eval compare $(DEMO)/eval-after $(DEMO)/eval-before
 
 test: setup
 	$(BIN)/python -m pytest --cov --cov-report=term
