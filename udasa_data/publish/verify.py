@@ -18,18 +18,11 @@ from udasa_data.publish.manifest import MANIFEST, Manifest, read_manifest
 from udasa_data.publish.push import find_dataset
 from udasa_data.publish.remote import Patience, Remote, Tell, explained, quiet_hub
 from udasa_data.publish.tokenisation import MAX_ROWS, load_tokenizer, tokenise
-from udasa_data.schema import CALIBRATED, DROPPED, MESSAGES, PAIRS, SAMPLES, SCORES, Stage
+from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Stage
 from udasa_data.splits import split_of
 
 MAX_LENGTH: Final = 1024
 _LOST: Final = 0.01  # share of the rows that may be lost to the length
-_SAMPLES: Final = {
-    "prompt": MESSAGES,
-    **SAMPLES,
-    **SCORES,
-    **CALIBRATED,
-    **dict.fromkeys(("axis", "mode", "source", "context"), pl.String()),
-}
 _STAGES: Final = tuple(str(stage) for stage in Stage)
 
 
@@ -141,7 +134,7 @@ def _files(copy: _Copy) -> Check:
 def _schema(copy: _Copy) -> Check:
     """Hold every file's columns and types against the schema of its configuration."""
     wanted = {stage: dict(PAIRS) for stage in _STAGES}
-    wanted |= {"samples": _SAMPLES, "dropped": dict(DROPPED)}
+    wanted |= {"samples": dict(ANSWERS), "dropped": dict(DROPPED)}
     wrong = []
     for path, local in copy.paths.items():
         try:
