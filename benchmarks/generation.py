@@ -41,6 +41,7 @@ VLLM: Final = ROOT / ".venv-vllm" / "bin" / "python"
 DISTILABEL: Final = (
     "distilabel[hf-transformers]==1.5.3",
     "requests",
+    "protobuf",
     "transformers<5",
     "huggingface-hub<1",
     "datasets<4",
