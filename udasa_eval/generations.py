@@ -198,7 +198,8 @@ class FirstPass:
 
     def _key(self, built: BuiltTask) -> str:
         decoding = msgspec.to_builtins(built.decoding)
-        return key_of(built.plan.name, built.fingerprint, decoding, self._asked)
+        # of the shards' size too: a shard's number alone does not say which documents it holds
+        return key_of(built.plan.name, built.fingerprint, decoding, self._asked, SHARD)
 
     def _missing(self, built: BuiltTask, kind: str) -> Iterator[tuple[int, range]]:
         """Yield the number and the documents of each shard that is not there."""

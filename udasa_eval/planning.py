@@ -109,8 +109,8 @@ def prepare(options: RunOptions, folder: Run) -> Ready:
         UserError: something is missing, or the folder holds another evaluation.
     """
     config = _config(options)
-    recorded = folder.manifest.get("evaluated", {}).get("engine")
-    engine, _ = choose_engine(config, recorded)
+    began: str | None = folder.manifest.get("evaluated", {}).get("engine")
+    engine, _ = choose_engine(config, (began, "as the run began") if began else None)
     planned = plan_suite(options.suite, options.axes)
     plans = [plan for plan in planned if _can_run(plan, engine)]
     if not plans:
