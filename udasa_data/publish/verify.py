@@ -12,6 +12,7 @@ import polars as pl
 from yaml import YAMLError
 
 from udasa_data.errors import UserError
+from udasa_data.fetched import local_dataset
 from udasa_data.publish.card import PARTS
 from udasa_data.publish.dataset import sha256_of
 from udasa_data.publish.manifest import MANIFEST, Manifest, read_manifest
@@ -72,7 +73,7 @@ def verify(
     A repository is read at one commit throughout, whatever happens to the branch meanwhile.
 
     Args:
-        source: a folder, or ``ORG/NAME[@REVISION]``.
+        source: a folder, here or remote, or ``ORG/NAME[@REVISION]``.
         tell: told what it waits for.
         max_length: tokens at which TRL would cut.
         patience: with a busy Hub.
@@ -80,7 +81,7 @@ def verify(
     Raises:
         UserError: there is no dataset of this program, or it cannot be fetched.
     """
-    folder = Path(source)
+    folder = local_dataset(source) if "://" in source else Path(source)
     copy = _local(folder) if folder.is_dir() else _fetched(source, tell, patience)
     pairs = _pairs(copy)
     checks = [_files(copy), _schema(copy), _card(copy), _loads(copy)]
