@@ -114,8 +114,8 @@ def load_split(source: Source, name: str) -> Split:
         ) from error
     if name not in known:
         raise UserError(
-            f"{source.place}: no configuration '{name}'{nearest(name, known)}; a build that kept no "
-            "pairs for a stage has none: leave it out of 'order', or build from more prompts"
+            f"{source.place}: no configuration '{name}'{nearest(name, known)}; a build that kept "
+            "no pairs for a stage has none: leave it out of 'order', or build from more prompts"
         )
     where = f"{source.place}, {name}"
     tables = {split: _checked(table.to_polars(), where) for split, table in loaded.items()}
