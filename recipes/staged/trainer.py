@@ -198,12 +198,19 @@ class FirstStep(TrainerCallback):  # type: ignore[misc]
 
 
 class MarkComplete(TrainerCallback):  # type: ignore[misc]
-    """Marks a checkpoint once all of it is written: a killed run goes on from marked ones alone."""
+    """Marks a checkpoint once all of it is written: a killed run goes on from marked ones alone.
+
+    TRL's frozen ``ref`` adapter is taken out first: where a checkpoint holds a second adapter,
+    transformers 5.19 loads that one alone, and the trained adapter would silently begin again. What
+    ``ref`` holds is known without it: the policy as the stage began.
+    """
 
     def on_save(self, args: Any, state: Any, _control: Any, **_: Any) -> None:
         """Mark the checkpoint of this step."""
         if state.is_world_process_zero:
-            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+            checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            shutil.rmtree(checkpoint / "ref", ignore_errors=True)
+            (checkpoint / COMPLETE).touch()
 
 
 def last_checkpoint(folder: Path, *, main: bool) -> str | None:
