@@ -176,5 +176,6 @@ def test_rounds_stop_when_answers_all_mean_the_same(small, small_config, tmp_pat
     config = msgspec.structs.replace(config, build=cold)  # one answer to each prompt, four times
     rounds = run_rounds(config, tmp_path, tmp_path / "out")
     assert len(rounds) == 1
-    assert rounds[0].stopped == "100% of the prompts are homogeneous, above 50%"
+    assert rounds[0].homogeneous > 0.9  # nearly: two tokens may be equally likely
+    assert rounds[0].stopped.endswith("of the prompts are homogeneous, above 50%")
     assert rounds[0].trained is None
