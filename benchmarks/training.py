@@ -32,9 +32,9 @@ from recipes.staged_dpo import quiet
 from udasa_data.config import ModelRef
 from udasa_data.errors import UserError
 
-STEPS = 12
+STEPS = 8
 ROUNDS = 3
-PAIRS = 1200  # of the start-up comparison
+PAIRS = 600  # of the start-up comparison
 
 
 def recipe() -> Recipe:

@@ -44,7 +44,7 @@ class Round(msgspec.Struct, frozen=True):
     policy: str  # that answered
     run: str  # directory of the build
     pairs: int
-    homogeneous: float  # share of prompts
+    homogeneous: float  # share of the scored prompts
     uncertainty: dict[str, float | None]  # dimension → mean over answers, raw
     trained: str | None = None
     distinct: float | None = None  # of fresh samples, before training
@@ -97,7 +97,8 @@ def _round(number: int, policy: ModelRef, config: Rounds, recipe: object, out: P
     asked = {**config.build, "policy": msgspec.to_builtins(policy)}
     built = build(resolve(config.model, asked), folder / "build")
     counts = built.summary.counts
-    share = counts.homogeneous / max(1, counts.prompts)
+    told = built.summary.confounds.homogeneous_share
+    share = 1.0 if told is None else told  # no prompt could be scored: no signal either
     one = Round(
         number=number,
         policy=policy.id,

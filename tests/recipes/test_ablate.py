@@ -170,11 +170,12 @@ def test_two_rounds(policy, small, small_config, tmp_path):
     assert again == rounds
 
 
-def test_rounds_stop_when_answers_all_mean_the_same(policy, small, small_config, tmp_path):
-    config = rounds_of(policy, small, small_config, tmp_path)
+def test_rounds_stop_when_answers_all_mean_the_same(small, small_config, tmp_path):
+    config = rounds_of(small["policy"], small, small_config, tmp_path)
     cold = {**config.build, "sampling": {"samples": 4, "max_tokens": 12, "temperature": 1e-4}}
     config = msgspec.structs.replace(config, build=cold)  # one answer to each prompt, four times
     rounds = run_rounds(config, tmp_path, tmp_path / "out")
     assert len(rounds) == 1
-    assert rounds[0].stopped == "100% of the prompts are homogeneous, above 50%"
+    assert rounds[0].homogeneous > 0.9  # nearly: two tokens may be equally likely
+    assert rounds[0].stopped.endswith("of the prompts are homogeneous, above 50%")
     assert rounds[0].trained is None
