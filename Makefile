@@ -53,7 +53,7 @@ demo: setup
 	$(BIN)/python recipes/staged_dpo.py --config recipes/tiny/staged_dpo.yaml \
 	  --data $(DEMO)/dataset --out $(DEMO)/policy
 	$(BIN)/udasa-eval run --model $(DEMO)/policy --suite tiny --out $(DEMO)/eval-after
-	$(BIN)/udasa-eval compare $(DEMO)/eval-after $(DEMO)/eval-before
+	$(BIN)/udasa-eval compare $(DEMO)/eval-after $(DEMO)/eval-before --examples 0
 
 test: setup
 	$(BIN)/python -m pytest --cov --cov-report=term

@@ -41,6 +41,7 @@ VLLM: Final = ROOT / ".venv-vllm" / "bin" / "python"
 DISTILABEL: Final = (
     "distilabel[hf-transformers]==1.5.3",
     "requests",
+    "protobuf",
     "transformers<5",
     "huggingface-hub<1",
     "datasets<4",
@@ -222,12 +223,14 @@ def against_distilabel(flags: dict[str, Any], rounds: int) -> Row:
 
 
 def for_transformers_4(model: Path) -> Path:
-    """Return a copy of a model whose tokenizer's class has the name that transformers 4 knows."""
+    """Return a copy of a model whose tokenizer's settings have the names of transformers 4."""
     copy = Path(tempfile.mkdtemp(prefix="udasa-bench-")) / model.name
     shutil.copytree(model, copy)
     path = copy / "tokenizer_config.json"
-    text = path.read_text(encoding="utf-8")
-    path.write_text(text.replace('"TokenizersBackend"', '"PreTrainedTokenizerFast"'), "utf-8")
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    settings["tokenizer_class"] = "PreTrainedTokenizerFast"
+    settings["additional_special_tokens"] = settings.pop("extra_special_tokens")
+    path.write_text(json.dumps(settings), encoding="utf-8")
     return copy
 
 

@@ -56,7 +56,7 @@ def ours(place: Path, out: Path, cache: Path) -> Any:
     run = StagedRun(recipe(), str(place), out, cache=cache)
     run.ledger.open(run.prepared.record("0"), write=False)
     _, stage = run._entry(1)  # noqa: SLF001 - what train() does first
-    return make_trainer(stage, run.recipe, run.prepared.tokenizer)
+    return make_trainer(stage, run.recipe, run.prepared.tokenizer, lambda _: None)
 
 
 def plain(place: Path, out: Path) -> Any:

@@ -1,6 +1,5 @@
 import os
 import tempfile
-from pathlib import Path
 
 import pytest
 
@@ -13,9 +12,8 @@ os.environ |= {
     "UDASA_CACHE": tempfile.mkdtemp(prefix="udasa-test-cache-"),
 }
 
+from corpora import DATA
 from small_models import save_all
-
-DATA = Path(os.environ.get("UDASA_DATA_DIR", Path(__file__).parents[2] / "shared" / "data"))
 
 
 @pytest.fixture(scope="session")

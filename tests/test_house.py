@@ -19,6 +19,7 @@ PIPELINES = {
     "derivation",
     "merging",
     "finished",
+    "fetched",
     "origin",
     "page",
     "publish",

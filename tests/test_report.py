@@ -293,9 +293,9 @@ def test_fifty_thousand_pairs_paint_at_once(browser, tmp_path):
     tab.wait_for_selector("html[data-ready]")
     paint = tab.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
     assert paint < 2000
-    settle(tab, lambda: tab.fill("#q", "Question 77"))  # 77, 770 to 779, 7700 …: 1,111 in all
+    settle(tab, lambda: tab.fill("#q", "Question 77"))  # 77, 770 to 779, 7700 to 7799
     settle(tab, lambda: tab.select_option("#kind", "all"))
-    assert found(tab) == 1 + 10 + 100 + 1000
+    assert found(tab) == 1 + 10 + 100
     settle(tab, tab.get_by_role("button", name="Last page").first.click)
     tab.close()
 

@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from udasa_data.errors import UserError
+from udasa_data.fetched import local_dataset
 from udasa_data.hub import commit_of, dataset_files
 from udasa_data.publish.manifest import MANIFEST, Manifest, read_manifest
 from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Stage, empty, require
@@ -97,16 +98,12 @@ class Finished:
 
 
 def open_finished(place: str) -> Finished:
-    """Open a run directory, a dataset folder, or a Hub dataset ``ORG/NAME[@REVISION]``.
+    """Open a run directory or dataset folder, here or remote, or a Hub dataset ``ORG/NAME[@REV]``.
 
     Raises:
         UserError: none of these, an unfinished run, or a repository that cannot be had.
     """
-    if "://" in place:
-        raise UserError(
-            f"{place}: read from this machine only; copy its folder dataset/ here first"
-        )
-    path = Path(place).expanduser()
+    path = local_dataset(place) if "://" in place else Path(place).expanduser()
     for folder in (path / "dataset", path):
         if (folder / "data").is_dir() and (folder / MANIFEST).is_file():
             return Finished(place, folder, None, read_manifest(folder))

@@ -51,6 +51,12 @@ def place_of(where: str | Path | Remote) -> Place:
     return remote
 
 
+def user_cache() -> Path:
+    """Return ``$UDASA_CACHE``, by default ``udasa`` under the user's cache folder."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("UDASA_CACHE") or Path(home) / "udasa")
+
+
 def names_in(folder: Place) -> set[str]:
     """Return the names of the files in a folder; none where it does not exist."""
     if isinstance(folder, Path):

@@ -34,13 +34,14 @@ def write_report(place: str, out: Path | None = None) -> Report:
     Args:
         place: a run directory, a dataset folder, or a Hub dataset ``ORG/NAME[@REVISION]``.
         out: the HTML file; None takes ``report.html`` in the run directory, or in the current
-            directory for a Hub dataset.
+            directory where that is not on this machine.
 
     Raises:
         UserError: no finished run or dataset there, or the file cannot be written.
     """
     finished = open_finished(place)
-    path = out or (Path("report.html") if finished.commit else Path(place) / "report.html")
+    is_here = not finished.commit and "://" not in place
+    path = out or (Path(place) / "report.html" if is_here else Path("report.html"))
     rows = make_rows(finished)
     facts = {
         **make_figures(finished),

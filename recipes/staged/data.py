@@ -113,7 +113,10 @@ def load_split(source: Source, name: str) -> Split:
             f"{source.place}: configuration '{name}' cannot be read ({said})"
         ) from error
     if name not in known:
-        raise UserError(f"{source.place}: no configuration '{name}'{nearest(name, known)}")
+        raise UserError(
+            f"{source.place}: no configuration '{name}'{nearest(name, known)}; a build that kept "
+            "no pairs for a stage has none: leave it out of 'order', or build from more prompts"
+        )
     where = f"{source.place}, {name}"
     tables = {split: _checked(table.to_polars(), where) for split, table in loaded.items()}
     train = tables.get("train", pl.DataFrame(schema=COLUMNS))

@@ -7,7 +7,6 @@ rows and of the reference's weights: a later run finds both.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ import polars as pl
 
 from recipes.staged.guards import Tokenised
 from recipes.staged.rendering import JOIN, Pair, Renderer
-from udasa_data.places import replace_folder
+from udasa_data.places import replace_folder, user_cache
 from udasa_data.schema import Mode
 from udasa_data.store import key_of
 
@@ -146,9 +145,8 @@ def stored(rendered: Rendered, tokens_key: str, cache: Path) -> Any:
 
 
 def default_cache() -> Path:
-    """Return ``$UDASA_CACHE/training``, else the user's cache folder."""
-    root = os.environ.get("UDASA_CACHE") or Path.home() / ".cache" / "udasa"
-    return Path(root) / "training"
+    """Return ``$UDASA_CACHE/training``, else the same in the user's cache folder."""
+    return user_cache() / "training"
 
 
 def _turn(role: str, content: str) -> dict[str, str]:

@@ -20,7 +20,6 @@ from recipes.staged.measures import Cell, StageMeasures, cell, load_model, pair_
 from recipes.staged.mixture import default_cache, mix, render, stored
 from recipes.staged.prepared import Prepared
 from recipes.staged.trainer import (
-    FirstStep,
     Stage,
     carry_optimizer,
     compute_dtype,
@@ -147,10 +146,11 @@ class StagedRun:
     def _stage(self, number: int) -> None:
         started = time.monotonic()
         entry, stage = self._entry(number)
-        trainer = make_trainer(stage, self.recipe, self.prepared.tokenizer)
+        trainer = make_trainer(stage, self.recipe, self.prepared.tokenizer, self._note_first)
         entry = self._check_reference(entry, trainer, stage)
         self.ledger.put(entry, write=self.state.is_main_process)
-        first = self._fit(stage, trainer) or entry.first_step
+        self._fit(stage, trainer)
+        entry = self.ledger.stage(number) or entry
         continued = self.recipe.lora is not None and self.recipe.lora.adapter == "continue"
         base = self.policy_at(0 if continued else number - 1)
         adapter = policies.save(trainer, stage.folder, base, self.recipe)
@@ -161,7 +161,6 @@ class StagedRun:
         measured = self._measure(number, entry.config["beta"])
         done = msgspec.structs.replace(
             entry,
-            first_step=first,
             steps=steps,
             stopped_early=steps < planned,
             seconds=entry.seconds + time.monotonic() - started,
@@ -275,8 +274,14 @@ class StagedRun:
             seconds=recorded.seconds if recorded else 0.0,
         )
 
-    def _fit(self, stage: Stage, trainer: Any) -> dict[str, float]:
-        """Train, from the last whole checkpoint if there is one; return the first step's logs."""
+    def _note_first(self, seen: dict[str, float]) -> None:
+        """Record the first step of the stage that is being trained."""
+        assert self.ledger.record is not None
+        entry = msgspec.structs.replace(self.ledger.record.stages[-1], first_step=seen)
+        self.ledger.put(entry, write=self.state.is_main_process)
+
+    def _fit(self, stage: Stage, trainer: Any) -> None:
+        """Train, from the last whole checkpoint if there is one."""
         if self.recipe.precompute:
             trainer.ref_model = None  # its log-probabilities are with the rows: its memory is free
         checkpoint = last_checkpoint(stage.folder, main=self.state.is_main_process)
@@ -288,8 +293,6 @@ class StagedRun:
             trainer.train(resume_from_checkpoint=checkpoint)
         if carries:
             write_atomically(stage.folder / _OPTIMIZER, lambda path: save_optimizer(trainer, path))
-        callbacks = trainer.callback_handler.callbacks
-        return next(one.seen for one in callbacks if isinstance(one, FirstStep))
 
     # -- after a stage ---------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -47,15 +47,24 @@ class Stage(NamedTuple):
     at_zero: bool
 
 
-def make_trainer(stage: Stage, recipe: Recipe, tokenizer: Any) -> Any:
-    """Return TRL's trainer of a stage; reference log-probabilities are computed, or found."""
+def make_trainer(
+    stage: Stage, recipe: Recipe, tokenizer: Any, tell: Callable[[dict[str, float]], None]
+) -> Any:
+    """Return TRL's trainer of a stage; reference log-probabilities are computed, or found.
+
+    Args:
+        stage: what is trained.
+        recipe: of the run.
+        tokenizer: of the policy.
+        tell: told the loss and rewards of the first step.
+    """
     from trl import DPOTrainer
     from trl.trainer.dpo_trainer import DataCollatorForPreference
 
     # the collator cuts; with a max_length of its own TRL would first filter rows by a function
     # whose hash takes in the output folder, and find no cached log-probabilities of another run
     collator = DataCollatorForPreference(tokenizer.pad_token_id, stage.options.max_length)
-    callbacks: list[TrainerCallback] = [MarkComplete(), FirstStep(stage, tolerance(recipe))]
+    callbacks: list[TrainerCallback] = [MarkComplete(), FirstStep(stage, tolerance(recipe), tell)]
     if recipe.stop.patience:
         callbacks.append(EarlyStoppingCallback(recipe.stop.patience))
     with one_line_for_memory(recipe, stage.options):
@@ -161,10 +170,12 @@ class FirstStep(TrainerCallback):  # type: ignore[misc]
     TRL logs a step's loss as it was before the step's update.
     """
 
-    def __init__(self, stage: Stage, allowed: float) -> None:
+    def __init__(
+        self, stage: Stage, allowed: float, tell: Callable[[dict[str, float]], None]
+    ) -> None:
         self.stage = stage
         self.allowed = allowed
-        self.seen: dict[str, float] = {}
+        self.tell = tell  # at once: a run that is killed later must not lose it
 
     def on_log(self, _args: Any, state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
         """Check the first step; print every one that is logged."""
@@ -172,11 +183,12 @@ class FirstStep(TrainerCallback):  # type: ignore[misc]
             return
         if state.global_step == 1:
             wanted = ("loss", "rewards/chosen", "rewards/rejected", "rewards/margins")
-            self.seen = {key: float(logs[key]) for key in wanted}
+            seen = {key: float(logs[key]) for key in wanted}
             if self.stage.at_zero:
                 options = self.stage.options
                 weights = options.loss_weights or [1.0] * len(options.loss)
-                check_first_step(options.loss, weights, options.beta, self.seen, self.allowed)
+                check_first_step(options.loss, weights, options.beta, seen, self.allowed)
+            self.tell(seen)
         if state.is_world_process_zero:
             print(
                 f"{self.stage.name}: step {state.global_step}/{state.max_steps}, "
@@ -186,12 +198,19 @@ class FirstStep(TrainerCallback):  # type: ignore[misc]
 
 
 class MarkComplete(TrainerCallback):  # type: ignore[misc]
-    """Marks a checkpoint once all of it is written: a killed run goes on from marked ones alone."""
+    """Marks a checkpoint once all of it is written: a killed run goes on from marked ones alone.
+
+    TRL's frozen ``ref`` adapter is taken out first: where a checkpoint holds a second adapter,
+    transformers 5.19 loads that one alone, and the trained adapter would silently begin again. What
+    ``ref`` holds is known without it: the policy as the stage began.
+    """
 
     def on_save(self, args: Any, state: Any, _control: Any, **_: Any) -> None:
         """Mark the checkpoint of this step."""
         if state.is_world_process_zero:
-            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+            checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            shutil.rmtree(checkpoint / "ref", ignore_errors=True)
+            (checkpoint / COMPLETE).touch()
 
 
 def last_checkpoint(folder: Path, *, main: bool) -> str | None:

@@ -7,6 +7,8 @@ import pytest
 
 from udasa_data import build
 from udasa_data.errors import UserError
+from udasa_data.fetched import local_dataset
+from udasa_data.finished import open_finished
 from udasa_data.pipeline import build_slice, preview
 from udasa_data.places import (
     names_in,
@@ -16,8 +18,11 @@ from udasa_data.places import (
     replace_folder,
     write_new,
 )
+from udasa_data.publish.release import prepare
+from udasa_data.publish.verify import verify
 from udasa_data.reading import read_pairs
 from udasa_data.remote import Remote
+from udasa_data.report import write_report
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +67,20 @@ def test_a_build_in_s3_by_a_rank_and_then_the_rest(bucket, shared_config, same_r
     assert "conservative" in card
     views = read_pairs(f"{bucket}/runs/demo", None, 2)
     assert len(views) == 2
+
+
+def test_a_run_in_s3_is_read_checked_and_pushed_from_a_copy(bucket, shared_config, tmp_path):
+    build(shared_config, f"{bucket}/runs/demo")
+    copy = local_dataset(f"{bucket}/runs/demo")
+    assert copy == local_dataset(f"{bucket}/runs/demo/dataset")
+    assert verify(f"{bucket}/runs/demo", print, 512).passed
+    assert prepare(copy, "org/name").content.sizes()
+    finished = open_finished(f"{bucket}/runs/demo")
+    assert finished.answers.height == 12 * shared_config.sampling.samples
+    page = write_report(f"{bucket}/runs/demo", tmp_path / "page.html")
+    assert page.rows == 12
+    with pytest.raises(UserError, match="holds no finished run"):
+        local_dataset(f"{bucket}/runs/nothing")
 
 
 def test_a_folder_is_replaced_card_last(bucket):

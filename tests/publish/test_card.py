@@ -29,7 +29,7 @@ HOSTILE = (
 def facts(run):
     folder = run.dataset
     licences = Licences((Licence("answers of x", "mit", "its card"),))
-    samples = read_samples(folder, ("prompt_id", "sample_id", "n_tokens"))
+    samples = read_samples(folder, ("run", "prompt_id", "sample_id", "n_tokens"))
     return CardFacts(
         read_manifest(folder), read_pairs(folder), samples, licences, NOTHING_CHECKED, "org/name"
     )
@@ -278,3 +278,23 @@ def test_a_folder_of_many_samples_is_drawn_as_density(run, tmp_path):
     made = draw(tmp_path, read_manifest(run.dataset), many, samples)
     assert "figures/lengths.png" in made
     assert (tmp_path / "figures/lengths.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize(
+    ("origin", "command"),
+    [
+        (
+            {"from": "runs/a"},
+            "udasa-data build --from runs/a --config config.yaml --out runs/again",
+        ),
+        ({"from": "org/old@main", "commit": "c0ffee"}, "build --from org/old@c0ffee --config"),
+        (
+            {"from": "both", "merged": [{"from": "runs/a"}, {"from": "runs/b c"}]},
+            "udasa-data merge runs/a 'runs/b c' --out runs/again",
+        ),
+    ],
+)
+def test_what_was_made_from_other_datasets_is_made_from_them_again(facts, origin, command):
+    made_from = {**facts.manifest.made_from, "origin": origin}
+    manifest = msgspec.structs.replace(facts.manifest, made_from=made_from)
+    assert command in body_of(card(replaced(facts, manifest=manifest)))

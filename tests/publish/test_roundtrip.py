@@ -245,3 +245,22 @@ def test_a_dataset_written_again_has_the_same_files(run, tmp_path):
         if path.is_file():
             twin = tmp_path / "again" / path.relative_to(run.dataset)
             assert twin.read_bytes() == path.read_bytes(), path
+
+
+def test_a_published_dataset_is_enough_to_start_from(run, udasa, tmp_path):
+    assert udasa("push", run.out, "org/name", "--tag", "v1").returncode == 0
+    options = ("--rejected", "median", "--z", "0", "--json")
+    done = udasa("build", "--from", "org/name@v1", *options, "--out", tmp_path / "new")
+    assert done.returncode == 0, done.stderr
+    here = udasa("build", "--from", run.out, *options, "--out", tmp_path / "here")
+    assert here.returncode == 0, here.stderr
+    tables = [pl.read_parquet(tmp_path / name / "pairs.parquet") for name in ("new", "here")]
+    assert tables[0].height > 0
+    assert tables[0].sort("prompt_id").equals(tables[1].sort("prompt_id"))
+    told = read_manifest(tmp_path / "new" / "dataset").made_from["origin"]
+    assert told["from"] == "org/name@v1"
+    assert len(told["commit"]) == 40
+    unknown = udasa("build", "--from", "org/nothing", "--out", tmp_path / "x")
+    assert unknown.returncode == 1
+    assert len(unknown.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "x").exists()

@@ -1,8 +1,12 @@
 """Controls: their rows, their steps, their intervals; and rounds."""
 
+import json
+
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
+from small_models import save_policy
 
 from recipes.ablate import VARIANTS, ablate, read_ablation
 from recipes.rounds import Rounds, run_rounds
@@ -18,12 +22,24 @@ WORDS = ["cat", "mat", "moon", "film", "rice", "Paris", "actors", "France"]
 
 
 @pytest.fixture(scope="module")
-def run(small_config, tmp_path_factory):
+def policy(tmp_path_factory):
+    """A random policy of which most answers end by themselves: any of fifty tokens ends one."""
+    folder = save_policy(tmp_path_factory.mktemp("policy"))
+    path = folder / "generation_config.json"
+    path.write_text(
+        json.dumps(json.loads(path.read_text()) | {"eos_token_id": [1, *range(60, 109)]})
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(policy, small_config, tmp_path_factory):
     """A finished build on small models with enough prompts for every stage and split."""
     folder = tmp_path_factory.mktemp("run")
     lines = [f"Tell me of {one} and {other}." for one in WORDS for other in WORDS[:5]]
     (folder / "prompts.txt").write_text("\n".join(lines))
     overrides = {"prompts": [str(folder / "prompts.txt")], "held_out": 0.2}
+    overrides["policy"] = {"id": str(policy)}
     build(resolve("tiny", overrides, file=small_config), folder / "run")
     return folder / "run"
 
@@ -91,9 +107,9 @@ def test_differences_are_paired_by_seed_and_prompt(tmp_path):
     assert (tmp_path / "plot.png").stat().st_size > 1000
 
 
-def config_file(tmp_path, small, variants):
+def config_file(tmp_path, policy, small, variants):
     (tmp_path / "dpo.yaml").write_text(
-        f"policy: {{id: {small['policy']}}}\n"
+        f"policy: {{id: {policy}}}\n"
         "training: {learning_rate: 1.0e-2, batch: 4, max_length: 200}\ndevice_batch: 4\n"
         "thresholds: {set_aside: 0.9, truncated: 0.9}\n"
         "measures: {prompts: 4, samples: 3, max_tokens: 8}\n"
@@ -106,8 +122,8 @@ def config_file(tmp_path, small, variants):
     return path
 
 
-def test_cells_are_made_once(run, small, tmp_path):
-    path = config_file(tmp_path, small, ["staged", "shuffled"])
+def test_cells_are_made_once(run, policy, small, tmp_path):
+    path = config_file(tmp_path, policy, small, ["staged", "shuffled"])
     cells = ablate(read_ablation(path), tmp_path, run, tmp_path / "out")
     assert [one.variant for one in cells] == ["staged", "shuffled"]
     assert [one.steps for one in cells] == [3, 3]
@@ -119,43 +135,46 @@ def test_cells_are_made_once(run, small, tmp_path):
     assert {f: f.stat().st_mtime_ns for f in (tmp_path / "out/cells").iterdir()} == files
 
 
-def test_an_unknown_variant(small, tmp_path):
+def test_an_unknown_variant(policy, small, tmp_path):
     with pytest.raises(UserError, match=r"unknown variant 'shufled'.*did you mean 'shuffled'"):
-        read_ablation(config_file(tmp_path, small, ["staged", "shufled"]))
+        read_ablation(config_file(tmp_path, policy, small, ["staged", "shufled"]))
 
 
-def rounds_of(small, small_config, tmp_path, **options):
+def rounds_of(policy, small, small_config, tmp_path, **options):
     import yaml
 
     lines = [f"Tell me of {one} and {other}." for one in WORDS for other in WORDS[:4]]
     (tmp_path / "prompts.txt").write_text("\n".join(lines))
     plain = yaml.safe_load(small_config.read_text())
     plain.pop("policy")
-    config_file(tmp_path, small, ["staged"])
+    config_file(tmp_path, policy, small, ["staged"])
     prompts = {"prompts": [str(tmp_path / "prompts.txt")], "held_out": 0.2}
     return Rounds(model="tiny", recipe="dpo.yaml", build=plain | prompts, **options)
 
 
-def test_two_rounds(small, small_config, tmp_path):
+def test_two_rounds(policy, small, small_config, tmp_path):
     rounds = run_rounds(
-        rounds_of(small, small_config, tmp_path, max_homogeneous=1.0), tmp_path, tmp_path / "out"
+        rounds_of(policy, small, small_config, tmp_path, max_homogeneous=1.0),
+        tmp_path,
+        tmp_path / "out",
     )
     assert [one.number for one in rounds] == [1, 2]
     assert rounds[1].policy == rounds[0].trained == str(tmp_path / "out/round-1/policy")
-    assert rounds[0].policy == str(small["policy"])
+    assert rounds[0].policy == str(policy)
     assert all(one.stopped is None and one.pairs for one in rounds)
     again = run_rounds(
-        rounds_of(small, small_config, tmp_path, max_homogeneous=1.0), tmp_path, tmp_path / "out"
+        rounds_of(policy, small, small_config, tmp_path, max_homogeneous=1.0),
+        tmp_path,
+        tmp_path / "out",
     )
     assert again == rounds
 
 
-def test_rounds_stop_when_answers_all_mean_the_same(small, small_config, tmp_path):
-    config = rounds_of(small, small_config, tmp_path, max_homogeneous=0.0)
+def test_rounds_stop_when_answers_all_mean_the_same(policy, small, small_config, tmp_path):
+    config = rounds_of(policy, small, small_config, tmp_path)
+    cold = {**config.build, "sampling": {"samples": 4, "max_tokens": 12, "temperature": 1e-4}}
+    config = msgspec.structs.replace(config, build=cold)  # one answer to each prompt, four times
     rounds = run_rounds(config, tmp_path, tmp_path / "out")
-    if rounds[0].homogeneous > 0:
-        assert "homogeneous" in rounds[0].stopped
-        assert len(rounds) == 1
-        assert rounds[0].trained is None
-    else:
-        pytest.fail("the random NLI model was expected to find some prompts homogeneous")
+    assert len(rounds) == 1
+    assert rounds[0].stopped == "100% of the prompts are homogeneous, above 50%"
+    assert rounds[0].trained is None

@@ -134,7 +134,7 @@ def test_trls_silent_trap_is_caught(small, tmp_path):
             [{k: row[k] for k in ("prompt", "chosen", "rejected")} for row in rows]
         ),
         processing_class=load_tokenizer(locate(ModelRef(id=sft[0]))),
-        callbacks=[FirstStep(stage, 1e-3)],
+        callbacks=[FirstStep(stage, 1e-3, lambda _: None)],
     )
     with pytest.raises(UserError, match="but the trainer holds"):
         guards.check_reference(expected, guards.reference_in_use(trainer), "previous")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import DATA
+from corpora import DATA
 
 from recipes.tiny import labelled, sources
 

@@ -143,7 +143,8 @@ def build(
     flags |= restage.overrides(nli, rejected, z, cutoffs)
     if from_ is not None:
         named = {"model": model} if model is not None else {}
-        origin, resolved, out = restage.start_from(from_, {**flags, **named}, scorers, config, out)
+        said = {**flags, **named}
+        origin, resolved, out = restage.start_from(from_, said, scorers, config, out, rank)
     else:
         model = DEFAULT_MODEL if model is None and config is None else model
         origin, resolved = None, resolve(model, flags, scorers=scorers, file=config)
@@ -156,7 +157,7 @@ def build(
     else:
         _run_build(resolved, folder, workers_asked, origin, as_json=as_json)
     if push and not dry_run and rank is None:
-        push_command(Path(folder), push, as_json=as_json)
+        push_command(folder, push, as_json=as_json)
 
 
 app.command()(plan.plan)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def push(
-    run: Annotated[Path, typer.Argument(help="A run directory, or a dataset folder.")],
+    run: Annotated[str, typer.Argument(help="A run directory, or a dataset folder.")],
     repo_id: Annotated[str, typer.Argument(metavar="ORG/NAME", help="The Hub dataset.")],
     private: Annotated[
         bool, typer.Option("--private", help="Make a new repository private.")
@@ -30,10 +30,11 @@ def push(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Push a dataset to the Hub in one commit, and verify it. The same push again does nothing."""
+    from udasa_data.fetched import local_dataset
     from udasa_data.publish.push import Target
 
     target = Target(repo_id, revision, tag, private)
-    push_dataset(run, target, against or [], dry_run=dry_run, as_json=as_json)
+    push_dataset(local_dataset(run), target, against or [], dry_run=dry_run, as_json=as_json)
 
 
 def push_dataset(

@@ -53,18 +53,25 @@ def overrides(
 
 
 def start_from(
-    place: str, flags: dict[str, Any], scorers: str | None, file: Path | None, out: str | None
+    place: str,
+    flags: dict[str, Any],
+    scorers: str | None,
+    file: Path | None,
+    out: str | None,
+    rank: int | None,
 ) -> tuple[Origin, BuildConfig, str]:
     """Return what a build starts from, its configuration with the flags laid over, and its place.
 
     Raises:
-        UserError: no such dataset, a wrong option, or no ``--out``.
+        UserError: no such dataset, a wrong option, ``--rank``, or no ``--out``.
     """
     from udasa_data.config import change
     from udasa_data.errors import UserError
     from udasa_data.finished import open_finished
     from udasa_data.origin import origin_of
 
+    if rank is not None:
+        raise UserError("--from and --rank: ranks share out sampling, and --from never samples")
     if out is None:
         raise UserError("--from needs --out: the source stays as it is")
     origin = origin_of(open_finished(place))

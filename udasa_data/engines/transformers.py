@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from transformers import (
     AutoModelForCausalLM,
     DynamicCache,
@@ -57,7 +58,7 @@ class TransformersEngine:
             model = AutoModelForCausalLM.from_pretrained(
                 policy.load_from, dtype=dtype, use_safetensors=True, **policy.load_kwargs
             )
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
             raise unloadable(policy, error) from error
         self._model: Any = model.eval().to(self._device)
         # a recurrent state cannot be carried over to the samples as keys and values can

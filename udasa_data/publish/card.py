@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
@@ -282,9 +284,20 @@ def _licence(licences: Licences) -> str:
 def _rebuild(manifest: Manifest, repo_id: str | None) -> str:
     version = manifest.versions.get("udasa", "")
     lines = [f"pip install udasa=={version}"]
+    origin = manifest.made_from.get("origin", {})
+    if merged := origin.get("merged"):
+        runs = " ".join(_source(one) for one in merged)
+        return "\n".join([*lines, f"udasa-data merge {runs} --out runs/again"])
     if repo_id:
         lines.append(f"hf download {repo_id} config.yaml --repo-type dataset --local-dir .")
-    return "\n".join([*lines, "udasa-data build --config config.yaml --out runs/again"])
+    start = f"--from {_source(origin)} " if origin else ""
+    return "\n".join([*lines, f"udasa-data build {start}--config config.yaml --out runs/again"])
+
+
+def _source(origin: Mapping[str, Any]) -> str:
+    """Return what ``--from`` takes: a Hub dataset at its commit, or a run as it was named."""
+    place, commit = str(origin["from"]), origin.get("commit")
+    return shlex.quote(f"{place.partition('@')[0]}@{commit}" if commit else place)
 
 
 def _rebuild_notes(manifest: Manifest) -> str:
@@ -294,6 +307,8 @@ def _rebuild_notes(manifest: Manifest) -> str:
         if commit != "local"
     }
     notes = ["`config.yaml` has every option, with the models at the commits that were used."]
+    if manifest.made_from.get("origin"):
+        notes.append("Its samples are those of the dataset or runs that the command names.")
     if commits:
         read = ", ".join(f"{code(place)} at {code(commit)}" for place, commit in commits.items())
         notes.append(f"Prompts were read from {read}.")

@@ -126,7 +126,7 @@ def _write(
     for number in range(count):
         rows = table.slice(number * size, size)
         path = place / f"{split}.parquet"
-        rows.write_parquet(path)
+        rows.write_parquet(path, compression_level=1)  # two thirds of the time, 0.3% larger
         digest = sha256_of(path)
         shard = "" if count == 1 else f"{number:05d}-"
         named = path.rename(place / f"{split}-{shard}{digest[:12]}.parquet")

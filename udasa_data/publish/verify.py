@@ -12,24 +12,18 @@ import polars as pl
 from yaml import YAMLError
 
 from udasa_data.errors import UserError
+from udasa_data.fetched import local_dataset
 from udasa_data.publish.card import PARTS
 from udasa_data.publish.dataset import sha256_of
 from udasa_data.publish.manifest import MANIFEST, Manifest, read_manifest
 from udasa_data.publish.push import find_dataset
 from udasa_data.publish.remote import Patience, Remote, Tell, explained, quiet_hub
 from udasa_data.publish.tokenisation import MAX_ROWS, load_tokenizer, tokenise
-from udasa_data.schema import CALIBRATED, DROPPED, MESSAGES, PAIRS, SAMPLES, SCORES, Stage
+from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Stage
 from udasa_data.splits import split_of
 
 MAX_LENGTH: Final = 1024
 _LOST: Final = 0.01  # share of the rows that may be lost to the length
-_SAMPLES: Final = {
-    "prompt": MESSAGES,
-    **SAMPLES,
-    **SCORES,
-    **CALIBRATED,
-    **dict.fromkeys(("axis", "mode", "source", "context"), pl.String()),
-}
 _STAGES: Final = tuple(str(stage) for stage in Stage)
 
 
@@ -79,7 +73,7 @@ def verify(
     A repository is read at one commit throughout, whatever happens to the branch meanwhile.
 
     Args:
-        source: a folder, or ``ORG/NAME[@REVISION]``.
+        source: a folder, here or remote, or ``ORG/NAME[@REVISION]``.
         tell: told what it waits for.
         max_length: tokens at which TRL would cut.
         patience: with a busy Hub.
@@ -87,7 +81,7 @@ def verify(
     Raises:
         UserError: there is no dataset of this program, or it cannot be fetched.
     """
-    folder = Path(source)
+    folder = local_dataset(source) if "://" in source else Path(source)
     copy = _local(folder) if folder.is_dir() else _fetched(source, tell, patience)
     pairs = _pairs(copy)
     checks = [_files(copy), _schema(copy), _card(copy), _loads(copy)]
@@ -141,7 +135,7 @@ def _files(copy: _Copy) -> Check:
 def _schema(copy: _Copy) -> Check:
     """Hold every file's columns and types against the schema of its configuration."""
     wanted = {stage: dict(PAIRS) for stage in _STAGES}
-    wanted |= {"samples": _SAMPLES, "dropped": dict(DROPPED)}
+    wanted |= {"samples": dict(ANSWERS), "dropped": dict(DROPPED)}
     wrong = []
     for path, local in copy.paths.items():
         try:

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 
 from udasa_data.config import Precision
 from udasa_data.errors import UserError
@@ -88,7 +89,7 @@ def load_classifier(located: Located, options: Options) -> Loaded:
             use_safetensors=True,
             **located.load_kwargs,
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         problem = str(error).strip().splitlines()[0]
         raise UserError(f"scorer '{located.name}' cannot be loaded: {problem}") from error
     read_first_token_only(model)

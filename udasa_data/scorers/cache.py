@@ -6,7 +6,6 @@ under concurrent runs: SQLite serialises the writers. It holds hashes and number
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from udasa_data.errors import UserError
+from udasa_data.places import user_cache
 from udasa_data.scorers import Floats, TextPair
 
 _CHUNK: Final = 500  # keys in one query
@@ -33,8 +33,7 @@ class Known(NamedTuple):
 
 def default_file() -> Path:
     """Return ``$UDASA_CACHE/scores.sqlite``, by default under the user's cache folder."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("UDASA_CACHE") or Path(home) / "udasa") / "scores.sqlite"
+    return user_cache() / "scores.sqlite"
 
 
 class ScoreCache:

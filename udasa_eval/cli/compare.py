@@ -25,7 +25,7 @@ def compare(
     ] = "score",
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
     examples: Annotated[
-        int, typer.Option(min=0, max=100, help="Prompts that differ most, a metric.")
+        int, typer.Option(min=0, max=100, help="Prompts that differ most, a headline metric.")
     ] = 1,
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Compare runs that were not made alike, too.")
@@ -61,7 +61,7 @@ def _print(found: RunComparison) -> None:
         rows = [_row(one) for one in found.metrics if (one.a, one.b) == (a, b)]
         print_table(columns.split("|"), rows, right={2, 3, 4, 6, 8, 9, 10})
     for one in found.metrics:
-        for prompt in one.differ_most:
+        for prompt in one.differ_most if one.headline else ():
             typer.echo(
                 f"{one.task} {one.metric}, differs most: {prompt.value_a:g} against "
                 f"{prompt.value_b:g} on {_line(prompt.prompt) or prompt.prompt_hash}"
