@@ -14,7 +14,7 @@ from recipes.staged.mixture import render, stored
 from recipes.staged.rendering import Renderer, end_ids, load_tokenizer
 from udasa_data.config import ModelRef
 from udasa_data.engines import PolicyPrompt
-from udasa_data.engines.transformers import TransformersEngine
+from udasa_data.engines.policy_tokens import PolicyTokens
 from udasa_data.model_files import locate
 from udasa_data.schema import PAIRS
 
@@ -77,9 +77,9 @@ def test_the_prompt_is_what_the_build_sampled_from(mode, kind, tmp_path):
     place = (save_policy if kind == "plain" else with_bos)(tmp_path / "policy")
     row = pair("moderate", 5, mode=mode)
     rendered = render(table([row]), renderer_of(place), 200, completion=True)
-    engine = TransformersEngine(locate(ModelRef(id=str(place))), 1024)
+    engine_reads = PolicyTokens(locate(ModelRef(id=str(place))))
     asked = PolicyPrompt((("user", row["prompt"][0]["content"]),), mode == "completion", 0)
-    ids = engine._encode(asked)
+    ids = engine_reads.encode(asked)
     assert rendered.encoded[0].prompt == ids
     assert ids.count(0) == (kind == "bos")  # one BOS where the tokenizer adds one, never two
 
