@@ -56,7 +56,7 @@ demo: setup
 	$(BIN)/udasa-eval compare $(DEMO)/eval-after $(DEMO)/eval-before --examples 0
 
 test: setup
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov --cov-report=term
 
 test-vllm: setup-vllm
 	$(VLLM_VENV)/bin/python -m pytest -m vllm tests/test_vllm_engine.py

@@ -9,6 +9,7 @@ os.environ |= {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "TRANSFORMERS_VERBOSITY": "error",
     "TOKENIZERS_PARALLELISM": "false",
+    "OMP_NUM_THREADS": "1",  # a test process a core: threads of several would wait for each other
     "UDASA_CACHE": tempfile.mkdtemp(prefix="udasa-test-cache-"),
 }
 

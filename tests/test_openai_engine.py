@@ -310,7 +310,7 @@ def prompts(tmp_path_factory):
 
 def rows(out):
     pairs = pl.read_parquet(out / "pairs.parquet")
-    samples = pl.read_parquet(out / "dataset" / "samples" / "*.parquet")
+    samples = pl.read_parquet(out / "dataset" / "data" / "samples" / "*.parquet")
     return pairs, samples
 
 

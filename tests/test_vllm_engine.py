@@ -192,7 +192,7 @@ def test_a_build_with_the_policy_as_judge_from_the_server(small_config, url, tmp
         resolve("lm", {**flags, "scoring": {"factual": "p_true"}, "prompts": ["tiny"]}, file=file),
         tmp_path / "run",
     )
-    samples = pl.read_parquet(made.dataset / "samples" / "*.parquet")
+    samples = pl.read_parquet(made.dataset / "data" / "samples" / "*.parquet")
     assert len(samples) == 8 * 4
     assert (samples["sum_logprob"] < 0).all()
     chat = samples.filter((pl.col("axis") != "sentiment") & (pl.col("text") != ""))
@@ -225,7 +225,7 @@ def test_a_killed_build_leaves_no_process_and_goes_on(small_config, tmp_path):
     assert len(before) < 2 * 40  # it was not done
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     assert all(path.read_bytes() == content for path, content in before.items())
-    samples = pl.read_parquet(out / "dataset" / "samples" / "*.parquet")
+    samples = pl.read_parquet(out / "dataset" / "data" / "samples" / "*.parquet")
     assert samples.group_by("prompt_id").len()["len"].to_list() == [4] * 160
 
 

@@ -13,6 +13,7 @@ from udasa_data.errors import UserError, nearest
 from udasa_data.hub import commit_of, file_of
 
 WHOLE_FILE: Final = 64 * 2**20  # bytes up to which a file is hashed whole
+SERVED: Final = "served:"  # how the fingerprint of a server's model begins
 _SPOTS: Final = 32
 _SPOT_SIZE: Final = 2**20
 _KINDS: Final = {".json", ".safetensors", ".txt", ".model", ".jinja", ".jsonl"}
@@ -55,7 +56,7 @@ def locate(ref: ModelRef, known: str | None = None) -> Located:
 
 def served(model: str, base_url: str) -> Located:
     """Return a model that a server has: there are no weights to fingerprint, only its address."""
-    return Located(model, None, f"served:{model} at {base_url.rstrip('/')}", model)
+    return Located(model, None, f"{SERVED}{model} at {base_url.rstrip('/')}", model)
 
 
 def chat_template_sha256(model: Located) -> str | None:

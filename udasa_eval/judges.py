@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from udasa_data.config import ModelRef
 from udasa_data.errors import UserError, nearest
-from udasa_data.model_files import Located, locate
+from udasa_data.model_files import SERVED, Located, locate
 from udasa_data.strict import Strict, convert, read_yaml
 from udasa_eval.results import JudgeRecord
 
@@ -153,7 +153,7 @@ def pin(judges: JudgeSet, role: Role, known: Mapping[str, str]) -> PinnedJudge:
         raise UserError(f"no judge for the role '{role}': name one in a file for --judges")
     if isinstance(judge, Asked) and judge.engine == "openai":
         # a server's weights cannot be seen: it is known by its name alone
-        return PinnedJudge(role, judge, Located(judge.id, None, f"served:{judge.id}", judge.id))
+        return PinnedJudge(role, judge, Located(judge.id, None, f"{SERVED}{judge.id}", judge.id))
     if judge.id.startswith(EMBEDDED):
         name = judge.id.removeprefix(EMBEDDED)
         root = Path(str(files("udasa_eval").joinpath("tiny")))

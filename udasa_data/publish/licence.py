@@ -9,9 +9,10 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import yaml
 
 from udasa_data.config import EMBEDDED
+from udasa_data.errors import UserError
 from udasa_data.hub import RepoType, card_of
-from udasa_data.model_files import local_folder
-from udasa_data.publish.manifest import Manifest
+from udasa_data.model_files import SERVED, local_folder
+from udasa_data.publish.manifest import Manifest, PolicyRecord
 from udasa_data.sources import Source, parse_source
 
 UNKNOWN: Final = "unknown"
@@ -59,18 +60,23 @@ def licences_of(manifest: Manifest, look_up: CardOf | None = card_of) -> Licence
         look_up: gives the card data of a Hub repository; None looks nothing up.
     """
     policy, config = manifest.policy, manifest.config
-    of_model = _of_model(config.policy.id, policy.revision, look_up)
+    of_model = _of_model(policy, look_up)
     commits = manifest.made_from.get("prompt_commits", {})
     sources = [parse_source(text) for text in config.prompts]
     of_prompts = [_of_prompts(one, commits.get(one.place), look_up) for one in sources]
     return Licences((of_model, *dict.fromkeys(of_prompts)))
 
 
-def _of_model(model: str, commit: str | None, look_up: CardOf | None) -> Licence:
-    what = f"answers of {model}"
-    if commit is not None:
-        return _of_hub(what, model, commit, "model", look_up)
-    folder = local_folder(model)
+def _of_model(policy: PolicyRecord, look_up: CardOf | None) -> Licence:
+    what = f"answers of {policy.id}"
+    if policy.revision is not None:
+        return _of_hub(what, policy.id, policy.revision, "model", look_up)
+    if policy.fingerprint.startswith(SERVED):
+        return Licence(what, UNKNOWN, "a server's model: no card to read")
+    try:
+        folder = local_folder(policy.id)
+    except UserError:  # built on another machine, or moved since
+        return Licence(what, UNKNOWN, "its folder is not here")
     return _of_folder(what, folder) if folder else Licence(what, UNKNOWN, "no card to read")
 
 
