@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -15,6 +16,15 @@ _WORD = re.compile(r"\w+")
 def words(text: str) -> list[str]:
     """Return the words of a text: NFKC, case folded, punctuation and white space left out."""
     return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+
+
+def text_sha256(*texts: str) -> str:
+    """Return the sha256 (hex) of texts in a row; case and white space do not count.
+
+    By it a training names its prompts, and an evaluation finds its own among them.
+    """
+    told = " ".join(" ".join(text.lower().split()) for text in texts)
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def overlap(texts: Sequence[str], against: Sequence[str], n: int = N_WORDS) -> list[int | None]:

@@ -31,7 +31,7 @@ from udasa_data.config import BuildConfig, ModelRef
 from udasa_data.confounds import measure
 from udasa_data.errors import UserError
 from udasa_data.model_files import Located, locate
-from udasa_data.places import write_atomically
+from udasa_data.places import write_atomically, write_text
 from udasa_data.preparation import CODE
 from udasa_data.progress import Progress, Silent
 from udasa_data.schema import ADDED, SCORES, Why
@@ -117,7 +117,7 @@ def score_file(
     summary = _summary(given, rows, notes)
     if curves is None:
         text = json.dumps(curves_to_json(fitted)) + "\n"
-        write_atomically(curves_file, lambda path: _write_text(path, text))
+        write_text(curves_file, text)
     metadata = {"made_from": made_from, "summary": msgspec.to_builtins(summary)}
     stored = {_METADATA: json.dumps(metadata, allow_nan=False)}
     table = pl.concat([given.table, rows.select(ADDED.names())], how="horizontal")
@@ -254,7 +254,3 @@ def _summary(given: GivenAnswers, rows: pl.DataFrame, notes: list[str]) -> Score
         confounds=measure(scored, None, given.length),
         notes=(*given.notes, *notes),
     )
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

@@ -133,6 +133,19 @@ def write_atomically(file: Place, write: Callable[[Path], None]) -> None:
         raise _unwritable(file, error) from error
 
 
+def write_text(file: Place, text: str) -> None:
+    """Write a UTF-8 file as a whole.
+
+    Raises:
+        UserError: no space left, or no permission to write.
+    """
+
+    def fill(temporary: Path) -> None:
+        temporary.write_text(text, encoding="utf-8")
+
+    write_atomically(file, fill)
+
+
 def write_new(file: Place, text: str) -> bool:
     """Write a file unless there is one; of processes that do so at once, one alone succeeds.
 

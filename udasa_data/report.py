@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from udasa_data.finished import Finished, open_finished
 from udasa_data.page.figures import make_figures
 from udasa_data.page.rows import ANSWER_BLOCK, COLUMNS, STATES, TEXT_BLOCK, make_rows
-from udasa_data.places import write_atomically
+from udasa_data.places import write_text
 
 PAGE_SIZE: Final = 20  # rows shown at a time
 
@@ -60,7 +60,7 @@ def write_report(place: str, out: Path | None = None) -> Report:
         f'<script type="text/plain" id="{name}">{text}</script>' for name, text in rows.blocks
     )
     page = _page(f"UDASA run: {finished.name}", facts, "\n".join(blocks))
-    write_atomically(path, lambda temporary: _write(temporary, page))
+    write_text(path, page)
     return Report(path, rows.total, path.stat().st_size)
 
 
@@ -97,7 +97,3 @@ def _asset(name: str) -> str:
 def _csp_hash(text: str) -> str:
     digest = hashlib.sha256(text.encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode('ascii')}"
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

@@ -35,6 +35,7 @@ from udasa_data.places import (
     replace_folder,
     write_atomically,
     write_new,
+    write_text,
 )
 from udasa_data.remote import Remote
 
@@ -118,7 +119,7 @@ class Run:
 
     def write_text(self, name: str, text: str) -> None:
         """Write a UTF-8 file of the run."""
-        write_atomically(self.root / name, lambda path: _write_text(path, text))
+        write_text(self.root / name, text)
 
     def write_table(
         self, name: str, table: pl.DataFrame, metadata: dict[str, str] | None = None
@@ -224,7 +225,3 @@ def _short(value: object) -> str:
 
 def _json(manifest: Mapping[str, Any]) -> str:
     return json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

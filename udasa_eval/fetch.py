@@ -10,7 +10,7 @@ from typing import NamedTuple
 import polars as pl
 
 from udasa_data.errors import UserError, nearest
-from udasa_data.places import write_atomically
+from udasa_data.places import write_atomically, write_text
 from udasa_eval.documents import EMBEDDED, ORIGIN, DatasetSpec, datasets_known, from_hub
 
 
@@ -71,12 +71,8 @@ def _fetch(
         origin = {"id": loaded.pinned.id, "revision": loaded.pinned.revision}
         text = json.dumps(origin, indent=2) + "\n"
         # the rows last: a file that is there has its origin beside it
-        write_atomically(path.with_suffix(ORIGIN), lambda place: _write(place, text))
+        write_text(path.with_suffix(ORIGIN), text)
         write_atomically(path, loaded.rows.write_parquet)
         done = Fetched(name, path, len(loaded.rows), loaded.pinned.revision, was_there=False)
     tell(done)
     return done
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

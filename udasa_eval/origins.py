@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import polars as pl
 
+from udasa_data.contamination import text_sha256
 from udasa_data.errors import UserError
 from udasa_data.model_files import Located
 from udasa_eval.readers import Document
@@ -49,11 +49,6 @@ def origins_of(policy: Located) -> Origins:
         if policy.commit is None and (place / STAGES).is_file():
             return _read(place)
     return Origins((), frozenset(), None)
-
-
-def text_sha256(text: str) -> str:
-    """Return the hash of a prompt's last turn: case and white space do not count."""
-    return hashlib.sha256(" ".join(text.lower().split()).encode()).hexdigest()
 
 
 def _read(place: Path) -> Origins:

@@ -15,6 +15,7 @@ import polars as pl
 
 from recipes.staged.config import Loss, Thresholds
 from recipes.staged.data import Split
+from udasa_data.contamination import text_sha256
 from udasa_data.errors import UserError
 from udasa_data.store import key_of
 
@@ -134,13 +135,8 @@ def check_unseen(train: pl.DataFrame, held_out: Mapping[str, str], where: str) -
 
 def keys(row: Mapping[str, Any]) -> tuple[str, str]:
     """Return what a prompt is known by: its id, and the hash of its normalised texts."""
-    return f"id:{row['prompt_id']}", f"text:{text_sha256(row['prompt'])}"
-
-
-def text_sha256(messages: Iterable[Mapping[str, str]]) -> str:
-    """Return the hash of a prompt's turns: case and white space do not count."""
-    told = " ".join(" ".join(turn["content"].lower().split()) for turn in messages)
-    return hashlib.sha256(told.encode()).hexdigest()
+    told = text_sha256(*(turn["content"] for turn in row["prompt"]))
+    return f"id:{row['prompt_id']}", f"text:{told}"
 
 
 def off_policy(built_with: str, policy: str) -> str | None:

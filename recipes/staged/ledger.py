@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import msgspec
 
-from recipes.staged.files import write_text
 from recipes.staged.guards import Tokenised
 from recipes.staged.measures import StageMeasures
 from udasa_data.errors import UserError
+from udasa_data.places import write_text
 from udasa_data.store import differing
 
 NAME: Final = "stages.json"

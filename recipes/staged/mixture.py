@@ -17,6 +17,7 @@ import polars as pl
 
 from recipes.staged.guards import Tokenised
 from recipes.staged.rendering import JOIN, Pair, Renderer
+from udasa_data.contamination import text_sha256
 from udasa_data.places import replace_folder, user_cache
 from udasa_data.schema import Mode
 from udasa_data.store import key_of
@@ -159,9 +160,7 @@ def prompts_table(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
     The hash is of the last user text, lower case, white space joined: what an evaluation needs to
     see its own questions among them, and nothing more.
     """
-    from recipes.staged.guards import text_sha256
-
     rows = pl.concat([table.select("prompt_id", "prompt") for table in tables]).unique("prompt_id")
-    digests = [text_sha256(messages[-1:]) for messages in rows["prompt"].to_list()]
+    digests = [text_sha256(messages[-1]["content"]) for messages in rows["prompt"].to_list()]
     table = rows.select("prompt_id").with_columns(pl.Series("text_sha256", digests, pl.String))
     return table.sort("prompt_id")

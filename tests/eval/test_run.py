@@ -9,10 +9,10 @@ import polars as pl
 import pytest
 from small_models import save_policy
 
+from udasa_data.contamination import text_sha256
 from udasa_data.errors import UserError
 from udasa_data.schema import Axis
 from udasa_eval import RunOptions, read_results, run, score
-from udasa_eval.origins import text_sha256
 from udasa_eval.planning import axes_of
 
 SENTIMENT = (Axis.SENTIMENT,)

@@ -11,7 +11,7 @@ import msgspec
 import polars as pl
 
 from udasa_data.errors import UserError
-from udasa_data.places import write_atomically
+from udasa_data.places import write_atomically, write_text
 from udasa_data.schema import require
 from udasa_eval.leaderboard import Leaderboard, Row
 from udasa_eval.leaderboard.markdown import markdown
@@ -96,11 +96,11 @@ def write_folder(board: Leaderboard, out: Path) -> None:
         write_atomically(path, samples.write_parquet)
         for (task,), rows in samples.group_by("task", maintain_order=True):
             name = f"samples/{names[row.label]}-{slug(str(task))}.html"
-            _write(out / name, _sample_page(row.label, str(task), rows))
+            write_text(out / name, _sample_page(row.label, str(task), rows))
             linked[row.label, str(task)] = name
     write_atomically(out / "data/leaderboard.parquet", rows_of(board).write_parquet)
-    _write(out / "README.md", _CARD + markdown(board))
-    _write(out / PAGE, page(board, lambda run, task: linked.get((run, task))))
+    write_text(out / "README.md", _CARD + markdown(board))
+    write_text(out / PAGE, page(board, lambda run, task: linked.get((run, task))))
 
 
 def content_of(board: Leaderboard, out: Path) -> Mapping[str, Path | bytes]:
@@ -221,10 +221,3 @@ def _sample_page(run: str, task: str, rows: pl.DataFrame) -> str:
 
 def _json(value: object) -> str | None:
     return None if value is None else msgspec.json.encode(value).decode()
-
-
-def _write(path: Path, text: str) -> None:
-    def write(temporary: Path) -> None:
-        temporary.write_text(text, encoding="utf-8")
-
-    write_atomically(path, write)
