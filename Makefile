@@ -12,7 +12,7 @@ VLLM_READY := $(VLLM_VENV)/.ready
 DEMO ?= runs/demo
 DEMO_OPTIONS ?=
 SUBJECTS ?= cli_startup estimators scoring pairing restage uncertainty_quality generation training \
-	compare evaluation
+	compare evaluation ray_workers gpu
 
 .PHONY: setup setup-browser setup-vllm demo test test-vllm lint bench clean
 .DEFAULT_GOAL := demo

@@ -7,6 +7,7 @@ figures. Scores are drawn at random; texts are as in ``pairing``.
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -36,6 +37,7 @@ def measure(prompts: int) -> tuple[float, float, float]:
     with tempfile.TemporaryDirectory() as folder:
         source, out = Path(folder) / "source", Path(folder) / "new"
         write_run(source / "dataset", scored_answers(prompts))
+        os.sync()  # or the disk is busy with the source while the run is timed
         arguments = ["build", "--from", str(source), *OPTIONS, "--out", str(out)]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         started = time.perf_counter()

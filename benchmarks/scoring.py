@@ -25,7 +25,6 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent / "scoring_parts"))
 
 from environment import Peer
-from gpu import gpu_rows
 from report import write_results
 from texts import answers, between, one_by_one
 
@@ -191,8 +190,7 @@ def main() -> None:
     ]
     table = [one.cells for one in rows]
     ratios = {one.name: one.ratio for one in rows}
-    on_gpu, gpu_ratios = gpu_rows(prompts, NLI)
-    write_results("scoring", HEADER, [*table, *on_gpu], {**ratios, **gpu_ratios})
+    write_results("scoring", HEADER, table, ratios)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,6 @@ class About(NamedTuple):
     what: str
     corpora: tuple[str, ...]
     command: str
-    made_at: str = ""  # the commit whose recipe made the weights, where it was not today's
 
 
 _SCORER: Final = (
@@ -51,26 +50,23 @@ _HARM: Final = (
     "qa",
     "creak",
 )
-_FIRST_CHATS: Final = ("dolly", "oasst_prompts", "hh_rlhf", "nq_open")  # of commit d3a3378
 _CHATS: Final = ("dolly", "oasst_prompts", "hh_rlhf", "qa", "creak")
 CARDS: Final = {
     "udasa_data/tiny/lm": About(
         "language model",
         "A {layers}-layer Llama of {millions}M parameters, BPE of {vocabulary} pieces, with a chat "
-        "template, trained from scratch. Its sentences are mostly English, its facts are not "
-        "facts. It answers questions and continues film reviews.",
-        ("imdb", "tinystories_sample", *_FIRST_CHATS),
+        "template, trained from scratch. Its sentences are English, its facts are not facts. It "
+        "answers questions and continues film reviews.",
+        ("imdb", "tinystories_sample", *_CHATS),
         "train_lm",
-        made_at="d3a3378",
     ),
     "udasa_data/tiny/nli": About(
         "natural-language inference",
-        "all-MiniLM-L6-v2 (Apache-2.0) as a cross-encoder: {layers} of its six layers, its "
+        "all-MiniLM-L6-v2 (Apache-2.0) as a cross-encoder: all its {layers} layers, its "
         "vocabulary pruned to {vocabulary} pieces. "
         "The premise may be an answer of several sentences; the hypothesis is one sentence.",
         ("nli",),
         "train_nli",
-        made_at="d3a3378",
     ),
     "udasa_data/tiny/harm": About(
         "value scorer: harm",
@@ -153,14 +149,7 @@ def write_card(folder: Path, metrics: Sequence[Metric]) -> None:
     about = CARDS[place]
     size = (folder / "model.safetensors").stat().st_size / 1e6
     command = f"`python -m recipes.tiny.{about.command} --data-dir DATA --out {place}`"
-    training = folder / "training.json"
-    if training.is_file():
-        facts = json.loads(training.read_text(encoding="utf-8"))
-        story = f"{_told(facts)}\n\n{_curve(facts['loss'])}"
-        again = f"{command} trains it again."
-    else:
-        story = f"Made by the recipe as it stood at commit `{about.made_at}`."
-        again = f"{command} trains a larger one in its place, by today's recipe."
+    facts = json.loads((folder / "training.json").read_text(encoding="utf-8"))
     rows = "\n".join(
         f"| {m.name} | {m.mean:.3f} | [{m.low:.3f}, {m.high:.3f}] | {m.n:,} | {m.bar or '–'} |"
         for m in metrics
@@ -192,9 +181,11 @@ On data it was not trained on; written by `recipes/tiny/evaluate.py`.
 
 {sources}
 
-Nothing non-commercial was used. {story}
+Nothing non-commercial was used. {_told(facts)}
 
-{again}
+{_curve(facts["loss"])}
+
+{command} trains it again.
 """
     (folder / "README.md").write_text(text, encoding="utf-8")
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import torch
 
 from recipes.tiny.encoder import encode
 from recipes.tiny.sources import Labelled
+
+CERTAIN: Final = 0.3  # weight of rows beyond doubt; the sureness of hard ones suffers with more
 
 
 def last_layer(model: Any) -> torch.nn.Linear:
@@ -48,7 +50,8 @@ def refit_head(
     both = [*rows, *certain]
     found = pooled(model, tokenizer, both, max_length)
     labels = torch.tensor([int(row.label) for row in both])
-    share = torch.cat([torch.full((len(part),), 1 / len(part)) for part in (rows, certain)])
+    weights = ((rows, 1.0), (certain, CERTAIN))
+    share = torch.cat([torch.full((len(part),), weight / len(part)) for part, weight in weights])
     layer = last_layer(model)
     start = [layer.weight.detach().clone().cpu(), layer.bias.detach().clone().cpu()]
     weight, bias = (part.clone().requires_grad_() for part in start)

@@ -22,13 +22,13 @@ from recipes.tiny.labelled import answers, dialogues, judged_answers, phrases, s
 from recipes.tiny.sources import (
     Labelled,
     Preferred,
-    chats,
     entailment,
     held_out,
     hh_pairs,
     reviews,
     table,
 )
+from recipes.tiny.train_lm import documents
 from udasa_data.config import ModelRef, Sampling
 from udasa_data.engines import Completion, PolicyPrompt, SetAside
 from udasa_data.engines.transformers import TransformersEngine
@@ -105,8 +105,9 @@ def lm(folder: Path, data_dir: Path) -> list[Metric]:
     nucleus, plain = (_sampled(folder, asked, top_p) for top_p in (0.95, 1.0))
     ends = [a.finish_reason == "stop" for n, got in nucleus if not asked[n].raw for a in got]
     distinct = [len({a.text for a in got}) / len(got) for _, got in plain]
-    known = {w.lower() for t in reviews(data_dir, "unsupervised") for w in _WORD.findall(t)}
-    known |= {w.lower() for c in chats(data_dir) for w in _WORD.findall(f"{c.question} {c.answer}")}
+    texts, talk = documents(data_dir, np.random.default_rng(0))
+    texts += [f"{chat.question} {chat.answer}" for chat in talk]
+    known = {word.lower() for text in texts for word in _WORD.findall(text)}
 
     def bits_per_byte(at: NDArray[np.int64]) -> float:
         return float(nats[at].sum() / math.log(2) / read[at].sum())
@@ -114,8 +115,8 @@ def lm(folder: Path, data_dir: Path) -> list[Metric]:
     return [
         resampled("bits per byte, IMDb test reviews", bits_per_byte, len(nats), "≤ 1.60"),
         mean_metric("answers ended within 200 tokens", ends, "≥ 0.70"),
-        mean_metric("words known (top_p 0.95)", _known(nucleus, known), "≥ 0.97"),
-        mean_metric("words known (top_p 1)", _known(plain, known)),
+        _known("words known (top_p 0.95)", nucleus, known, "≥ 0.97"),
+        _known("words known (top_p 1)", plain, known),
         mean_metric("distinct of 8 (top_p 1)", distinct, "≥ 0.90"),
     ]
 
@@ -143,10 +144,14 @@ def _sampled(
     return found
 
 
-def _known(sampled: list[tuple[int, list[Completion]]], known: set[str]) -> list[float]:
-    """Return, for each answer with words, the share of them that the training corpora hold."""
-    texts = [_WORD.findall(answer.text) for _, got in sampled for answer in got]
-    return [float(np.mean([word.lower() in known for word in words])) for words in texts if words]
+def _known(
+    name: str, sampled: list[tuple[int, list[Completion]]], known: set[str], bar: str = ""
+) -> Metric:
+    """Return the share of all words said that the training corpora hold; answers are resampled."""
+    said = [_WORD.findall(answer.text) for _, got in sampled for answer in got]
+    words = np.array([len(one) for one in said])
+    found = np.array([sum(word.lower() in known for word in one) for one in said])
+    return resampled(name, lambda at: found[at].sum() / words[at].sum(), len(said), bar)
 
 
 def nli(folder: Path, data_dir: Path) -> list[Metric]:

@@ -39,26 +39,45 @@ class Muon(torch.optim.Optimizer):
         with torch.enable_grad():
             loss = closure() if closure else None
         for group in self.param_groups:
-            for weight in group["params"]:
-                if weight.grad is None:
-                    continue
-                mean = self.state[weight].setdefault("momentum", torch.zeros_like(weight))
-                mean.lerp_(weight.grad, 1.0 - group["momentum"])
-                update = orthogonalised(weight.grad.lerp(mean, group["momentum"]))
-                weight.mul_(1.0 - group["lr"] * group["weight_decay"])
-                scale = math.sqrt(max(1.0, weight.shape[0] / weight.shape[1]))
-                weight.add_(update, alpha=-group["lr"] * scale)
+            for weights in self._of_one_shape(group["params"]):
+                self._move(weights, group)
         return loss
 
+    @staticmethod
+    def _of_one_shape(params: list[torch.Tensor]) -> Iterable[list[torch.Tensor]]:
+        """Yield the weights that have a gradient, those of one shape together."""
+        found: dict[torch.Size, list[torch.Tensor]] = {}
+        for weight in params:
+            if weight.grad is not None:
+                found.setdefault(weight.shape, []).append(weight)
+        return found.values()
 
-def orthogonalised(matrix: torch.Tensor) -> torch.Tensor:
-    """Return the matrix with its singular values brought near 1, shape kept."""
-    x: torch.Tensor = matrix.float()
-    if tall := x.shape[0] > x.shape[1]:
-        x = x.T
-    x = x / (x.norm() + 1e-7)
+    def _move(self, weights: list[torch.Tensor], group: dict[str, Any]) -> None:
+        """Take one step with weights of one shape, stacked: a GPU waits for launches, not for
+        arithmetic.
+        """
+        directions = []
+        for weight in weights:
+            mean = self.state[weight].setdefault("momentum", torch.zeros_like(weight))
+            gradient = weight.grad
+            assert gradient is not None
+            mean.lerp_(gradient, 1.0 - group["momentum"])
+            directions.append(gradient.lerp(mean, group["momentum"]))
+        scale = math.sqrt(max(1.0, weights[0].shape[0] / weights[0].shape[1]))
+        updates = orthogonalised(torch.stack(directions))
+        for weight, update in zip(weights, updates, strict=True):
+            weight.mul_(1.0 - group["lr"] * group["weight_decay"])
+            weight.add_(update, alpha=-group["lr"] * scale)
+
+
+def orthogonalised(matrices: torch.Tensor) -> torch.Tensor:
+    """Return [..., rows, columns] matrices with their singular values brought near 1."""
+    x: torch.Tensor = matrices.float()
+    if tall := x.shape[-2] > x.shape[-1]:
+        x = x.mT
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(_ITERATIONS):
-        gram = x @ x.T
+        gram = x @ x.mT
         x = _A * x + (_B * gram + _C * gram @ gram) @ x
-    x = x.T if tall else x
-    return x.to(matrix.dtype)
+    x = x.mT if tall else x
+    return x.to(matrices.dtype)

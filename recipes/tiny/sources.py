@@ -21,7 +21,8 @@ LICENCES: Final = {
     "nq_open": "NQ-open; Apache-2.0",
     "creak": "CREAK (training part); MIT",
     "tinystories_sample": "TinyStories, sample; CDLA-Sharing-1.0",
-    "nli": "SNLI, MultiNLI and SICK pairs; MIT (collection), CC BY-SA 4.0 (SNLI)",
+    "nli": "SNLI, MultiNLI, SICK, JOCI and SciTail pairs; MIT (collection), CC BY-SA 4.0 (SNLI), "
+    "Apache-2.0 (SciTail)",
     "diasafety": "DiaSafety; Apache-2.0",
     "jigsaw_sample": "Jigsaw toxicity, sample; MIT",
     "do_not_answer": "Do-Not-Answer, human labels of 60% of the questions; Apache-2.0",
@@ -148,6 +149,20 @@ def hh_pairs(data_dir: Path, subset: str) -> list[Preferred]:
         prompt = " ".join(sides[0][0].rpartition("\n\nHuman:")[2].split())
         found.append(Preferred(prompt, sides[0][2].strip(), sides[1][2].strip()))
     return found
+
+
+NOT_ENTAILED: Final = 3  # neutral or contradiction: the corpus does not say which
+
+
+def more_entailment(data_dir: Path) -> list[Labelled]:
+    """Return pairs of JOCI, and of SciTail, which knows two classes, but for held-out premises."""
+    numbers = {"entailment": 0, "neutral": 1, "contradiction": 2, "not_entailment": NOT_ENTAILED}
+    rows = table(data_dir, "nli/nli").filter(pl.col("source").is_in(["joci", "scitail"]))
+    return [
+        Labelled(row["premise"], row["hypothesis"], numbers[row["label"]])
+        for row in rows.iter_rows(named=True)
+        if not held_out(row["premise"])
+    ]
 
 
 def entailment(data_dir: Path, *, held: bool) -> list[Labelled]:

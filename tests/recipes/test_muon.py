@@ -26,3 +26,10 @@ def test_steps_are_those_of_torchs_own_but_for_its_bfloat16():
     # three steps of .02 in each direction; bfloat16 keeps three digits of each
     assert (weights[0] - weights[1]).abs().max() < 1e-3
     assert (weights[0] - start).norm() > 0.05
+
+
+def test_matrices_of_one_shape_move_as_each_would_alone():
+    draws = torch.Generator().manual_seed(2)
+    both = torch.randn(2, 30, 12, generator=draws)
+    alone = torch.stack([orthogonalised(matrix) for matrix in both])
+    assert torch.allclose(orthogonalised(both), alone, atol=1e-5)

@@ -3,16 +3,17 @@
 import itertools
 import json
 
+import numpy as np
 import pytest
 import torch
 from small_models import save_classifier, save_policy
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
-from recipes.tiny import encoder, train_lm
+from recipes.tiny import encoder, train_lm, train_nli
 from recipes.tiny.cards import Metric, measured_in, write_card
 from recipes.tiny.checkpoint import Checkpoint
 from recipes.tiny.encoder import Plan, encode, fit
-from recipes.tiny.sources import Labelled
+from recipes.tiny.sources import NOT_ENTAILED, Labelled
 
 ROWS = [Labelled(f"text number {n} " * (1 + n % 3), f"answer {n}", n % 2) for n in range(40)]
 
@@ -60,26 +61,53 @@ def test_a_killed_training_gives_the_same_weights(tmp_path, monkeypatch, die_at)
 
 def test_a_killed_language_model_training_gives_the_same_weights(tmp_path, monkeypatch):
     monkeypatch.setattr(train_lm, "EVERY", 2)
-    monkeypatch.setattr(train_lm, "BATCH", 2)
-    monkeypatch.setattr(train_lm, "BLOCK", 16)
     folder = save_policy(tmp_path / "start")
+    draws = np.random.default_rng(0)
+    texts, talk = (
+        [draws.integers(64, size=n, dtype=np.uint16) for n in draws.integers(5, 30, size=size)]
+        for size in (12, 3)
+    )
+    mixture = train_lm.Mixture(texts, talk, chat_share=0.5, seed=1)
 
     def run(out, length=None):
         model = AutoModelForCausalLM.from_pretrained(folder)
         steppers = train_lm.optimizers(model)
         checkpoint = Checkpoint(out, {"seed": 0}, [model, *steppers])
-        tokens = iter(torch.randint(0, 64, (6 * 32,), generator=torch.Generator().manual_seed(0)))
-        curve = train_lm.train(
-            model, (int(t) for t in itertools.islice(tokens, length)), 6, checkpoint
-        )
+        curve = train_lm.train(model, killed_after(mixture.batches(2, 16), length), 20, checkpoint)
         return model.state_dict(), curve
 
     whole, curve = run(tmp_path / "whole")
-    with pytest.raises(ValueError, match="iterator too short"):
-        run(tmp_path / "cut", 5 * 32)  # ends in step 6
+    with pytest.raises(Killed):
+        run(tmp_path / "cut", 13)
     resumed, same = run(tmp_path / "cut")
     assert curve == same
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def killed_after(batches, length):
+    """The first ``length`` batches, then the power goes off; all of them without it."""
+    yield from itertools.islice(batches, length)
+    raise Killed
+
+
+def test_an_epoch_holds_each_document_once_and_chats_beside_them():
+    texts = [np.full(5, n, dtype=np.uint16) for n in range(10)]
+    talk = [np.full(5, 100 + n, dtype=np.uint16) for n in range(3)]
+    mixture = train_lm.Mixture(texts, talk, chat_share=0.5, seed=0)
+    first, second = (mixture.blocks(epoch, 4) for epoch in (0, 1))
+    assert first.shape == (25, 4)  # 10 documents and 10 chats of 5 tokens
+    seen = np.bincount(first.ravel(), minlength=103)
+    assert (seen[:10] == 5).all()
+    assert sorted(seen[100:103].tolist()) == [15, 15, 20]
+    assert (first != second).any()  # in another order
+
+
+def test_a_label_of_two_classes_stands_for_either():
+    logits = torch.tensor([[2.0, 0.5, -1.0], [0.0, 1.0, 0.0]])
+    p = torch.softmax(logits, dim=-1)
+    found = train_nli.loss_of_labels(logits, torch.tensor([NOT_ENTAILED, 1]))
+    expected = -(torch.log(p[0, 1] + p[0, 2]) + torch.log(p[1, 1])) / 2
+    assert torch.isclose(found, expected)
 
 
 def test_a_checkpoint_of_other_settings_is_not_taken(tmp_path):
