@@ -1,22 +1,13 @@
 """Our mc1 and mc2 against a plain `lm_eval` run on the same model and data."""
 
-from pathlib import Path
-
-import lm_eval
-import lm_eval.tasks
 import polars as pl
 import pytest
-import yaml
-from datasets import Dataset
-from lm_eval.models.huggingface import HFLM
 from small_models import save_policy
 
+from udasa_data.progress import Silent
 from udasa_data.schema import Axis
 from udasa_eval import RunOptions, read_results, run
-from udasa_eval.documents import read_documents
-
-THEIRS = Path(lm_eval.tasks.__file__).parent / "truthfulqa"
-NAMES = ("truthfulqa_mc1", "truthfulqa_mc2")
+from udasa_eval.validation.parity import NAMES, check_choices, plain_lm_eval
 
 
 @pytest.fixture
@@ -28,28 +19,6 @@ def questions(real_data, tmp_path):
     return tmp_path / "data"
 
 
-def plain(model, documents):
-    """What lm_eval gives for its own tasks, with a file in the place of the Hub's dataset."""
-    folder = documents.parent / "plain"
-    folder.mkdir()
-    for name in NAMES:
-        task = {
-            "include": str(THEIRS / f"{name}.yaml"),
-            "task": f"plain_{name}",
-            "dataset_path": "json",
-            "dataset_name": None,
-            "dataset_kwargs": {"data_files": {"validation": str(documents)}},
-        }
-        (folder / f"{name}.yaml").write_text(yaml.safe_dump(task))
-    manager = lm_eval.tasks.TaskManager(include_path=str(folder), include_defaults=False)
-    return lm_eval.simple_evaluate(
-        HFLM(str(model), device="cpu"),
-        tasks=[f"plain_{name}" for name in NAMES],
-        task_manager=manager,
-        bootstrap_iters=0,
-    )
-
-
 @pytest.mark.slow
 def test_mc1_and_mc2_equal_plain_lm_eval_to_the_last_digit(questions, tmp_path):
     model = save_policy(tmp_path / "policy", window=1024)
@@ -59,10 +28,7 @@ def test_mc1_and_mc2_equal_plain_lm_eval_to_the_last_digit(questions, tmp_path):
     )
     run(options, tmp_path / "ours")
     ours = {metric.task: metric for metric in read_results(tmp_path / "ours").metrics}
-    read = read_documents("truthfulqa", "truthfulqa_mc", data_dir=questions, limit=None, commits={})
-    file = tmp_path / "documents.jsonl"
-    Dataset.from_list(read.documents).to_json(file)
-    theirs = plain(model, file)
+    theirs = plain_lm_eval(model, questions)
     for name in NAMES:
         assert theirs["n-samples"][f"plain_{name}"]["effective"] == 34
         scores = pl.read_parquet(tmp_path / f"ours/scores/{name}.parquet")
@@ -71,3 +37,10 @@ def test_mc1_and_mc2_equal_plain_lm_eval_to_the_last_digit(questions, tmp_path):
         assert values == [sample["acc"] for sample in samples]
         assert ours[name].value == theirs["results"][f"plain_{name}"]["acc,none"]
         assert ours[name].n == 34
+
+
+def test_the_validation_of_the_embedded_policy_allows_no_difference(questions):
+    checks = check_choices(questions, 2, Silent())
+    assert [check.n for check in checks] == [2, 2]
+    assert all(check.holds for check in checks)
+    assert all(check.tolerance == 0.0 for check in checks)

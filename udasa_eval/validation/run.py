@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from udasa_data.errors import UserError
 from udasa_data.progress import Progress, Silent
@@ -11,7 +12,10 @@ from udasa_eval.judges import judge_set
 from udasa_eval.validation import Agreement, Check, Validation
 from udasa_eval.validation.agreement import check_judges
 from udasa_eval.validation.alpaca_eval import check_alpaca_eval, unpublished
+from udasa_eval.validation.parity import TABLE, check_choices
 from udasa_eval.validation.published import FIGURES, check_published, not_run, unreachable
+
+QUESTIONS: Final = 40  # of TruthfulQA, asked of the embedded policy here and by plain lm-eval
 
 
 def validate(
@@ -50,6 +54,10 @@ def validate(
         ]
     else:
         missing.append(f"alpaca_eval/annotations.parquet: not under {data_dir}")
+    if (data_dir / TABLE).is_file():
+        checks += check_choices(data_dir, QUESTIONS, progress)
+    else:
+        missing.append(f"{TABLE}: not under {data_dir}")
     agreements: list[Agreement]
     agreements, lacking = check_judges(data_dir, judge_set(judges or "tiny", "tiny"), progress)
     missing += lacking
