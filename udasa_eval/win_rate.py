@@ -1,4 +1,4 @@
-"""Win rates against a baseline: raw, in both orders, with ties, and controlled for length.
+"""Win rates against a baseline: raw, with ties, and controlled for length.
 
 A preference is the probability that the model's answer is better than the baseline's: 1 a win, 0
 a loss, ½ a tie, anything between from a judge that weighs; NaN is unscored. Win rates are shares
@@ -33,16 +33,6 @@ class WinRate(NamedTuple):
     def n(self) -> int:
         """Return how many prompts were scored."""
         return self.wins + self.ties + self.losses
-
-
-class BothOrders(NamedTuple):
-    """What a judge said with the model's answer shown first and with it shown second."""
-
-    preference: Floats  # [N], the mean of both orders; NaN where either is unscored
-    position_bias: float  # in [−½, ½]: above 0, whatever stands first is preferred
-    consistent: float  # share of prompts with the same verdict in both orders
-    n: int
-    unscored: int
 
 
 class Normal(NamedTuple):
@@ -93,32 +83,6 @@ def win_rate(preference: Floats) -> WinRate:
     stderr = float(scored.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
     mean = float(scored.mean())
     return WinRate(mean, stderr, wins, ties, n - wins - ties, preference.size - n)
-
-
-def both_orders(model_first: Floats, model_second: Floats) -> BothOrders:
-    """Combine a judge's two readings of each pair, and say how far the order decides.
-
-    position_bias = mean(½ [p_first + (1 − p_second)]) − ½, where p is the preference for the
-    model's answer: 0 for a judge that only reads, ½ for one that always takes the first.
-
-    Args:
-        model_first: [N] preference for the model's answer when it is shown first.
-        model_second: [N] the same pairs, the model's answer shown second.
-
-    Raises:
-        ValueError: the shapes differ, or nothing is scored in both orders.
-    """
-    if model_first.shape != model_second.shape:
-        raise ValueError(f"{model_first.size} readings against {model_second.size}")
-    mean = (model_first + model_second) / 2
-    both = np.isfinite(mean)
-    if not both.any():
-        raise ValueError("nothing is scored in both orders")
-    first, second = model_first[both], model_second[both]
-    bias = float(((first + 1.0 - second) / 2).mean() - 0.5)
-    consistent = float((_verdict(first) == _verdict(second)).mean())
-    n = int(both.sum())
-    return BothOrders(np.where(both, mean, np.nan), bias, consistent, n, mean.size - n)
 
 
 def length_term(length: Floats, baseline_length: Floats) -> Floats:
@@ -233,12 +197,6 @@ def fit_logistic(x: Floats, y: Floats, priors: list[Normal]) -> tuple[Floats, Fl
 def sigmoid(z: Floats) -> Floats:
     """Return 1 / (1 + e^−z)."""
     return np.asarray(np.exp(-np.logaddexp(0.0, -z)))
-
-
-def _verdict(preference: Floats) -> Floats:
-    """Return 1 for a win, 0 for a tie, −1 for a loss."""
-    centred = preference - 0.5
-    return np.where(np.abs(centred) <= TIE_WIDTH, 0.0, np.sign(centred))
 
 
 def _scored(preference: Floats) -> Floats:

@@ -5,7 +5,6 @@ import statsmodels.api as sm
 from udasa_eval.win_rate import (
     LengthPriors,
     Normal,
-    both_orders,
     fit_logistic,
     length_controlled,
     length_term,
@@ -29,21 +28,6 @@ def test_ties_count_half_and_unscored_not_at_all():
 def test_refused(bad):
     with pytest.raises(ValueError, match=r"scored|not in"):
         win_rate(np.array(bad))
-
-
-def test_a_judge_that_takes_the_first_is_all_bias():
-    found = both_orders(np.ones(4), np.zeros(4))
-    assert found.position_bias == 0.5
-    assert found.consistent == 0.0
-    assert found.preference.tolist() == [0.5] * 4
-
-
-def test_a_judge_that_reads_has_no_bias():
-    p = np.array([0.9, 0.2, 0.5, np.nan])
-    found = both_orders(p, p)
-    assert found.position_bias == pytest.approx(0.0)
-    assert (found.consistent, found.n, found.unscored) == (1.0, 3, 1)
-    assert np.isnan(found.preference[3])
 
 
 def test_length_term_is_not_centred():
