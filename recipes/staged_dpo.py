@@ -9,7 +9,6 @@ Killed, the same command goes on from the last checkpoint, with the same result.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 import warnings
@@ -18,6 +17,7 @@ from pathlib import Path
 if __name__ == "__main__":  # started as a file, its own folder is where Python looks
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from udasa_data import terminal
 from udasa_data.errors import UserError
 
 
@@ -80,11 +80,7 @@ def main() -> None:
 
 def quiet() -> None:
     """Keep the libraries' bars and advice out of our own lines."""
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("TQDM_DISABLE", "1")
+    terminal.quiet()
     # TRL 1.16 calls parts of transformers 5 that announce their own removal
     warnings.filterwarnings("ignore", category=FutureWarning)
 

@@ -67,7 +67,7 @@ class Weights:
                 self._lm: Any = HFLM(
                     pretrained=model.load_from,
                     revision=model.commit or "main",
-                    device=_device(),
+                    device=device(),
                     dtype=precision,
                     use_safetensors=True,
                 )
@@ -248,10 +248,11 @@ def kl_precision() -> str:
     A checkpoint's bfloat16 has three digits, and the KL is the small difference of large numbers;
     on a GPU the checkpoint's own is taken, since float32 of a 7B model would not fit most of them.
     """
-    return "float32" if _device() == "cpu" else "auto"
+    return "float32" if device() == "cpu" else "auto"
 
 
-def _device() -> str:
+def device() -> str:
+    """Return where models run here: cuda, or cpu."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"

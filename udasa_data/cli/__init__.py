@@ -6,8 +6,6 @@ Nothing heavy is imported here or on the way to ``--help``.
 from __future__ import annotations
 
 import json
-import os
-import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,6 +17,7 @@ from udasa_data.cli.merge import merge
 from udasa_data.cli.push import push as push_command
 from udasa_data.cli.report import report
 from udasa_data.cli.verify import verify as verify_command
+from udasa_data.terminal import run_app
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,22 +37,7 @@ DEFAULT_MODEL = "tiny"
 
 def main() -> None:
     """Run the command line; a user's mistake ends with one line and status 1."""
-    from udasa_data.errors import UserError
-
-    # the libraries' own bars and advice would break ours
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
-    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    try:
-        app()
-    except UserError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        typer.echo("stopped; the same command goes on from here", err=True)
-        sys.exit(130)
+    run_app(app)
 
 
 def _version(value: bool) -> None:
@@ -187,7 +171,7 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Score existing answers, three or more a prompt. Killed? The same command goes on."""
-    from udasa_data.cli.progress import Bars
+    from udasa_data.bars import Bars
     from udasa_data.cli.tables import score_tables
     from udasa_data.config import resolve
     from udasa_data.existing import score_file
@@ -249,7 +233,7 @@ def _show_preview(config: Any, out: str, origin: Any, *, as_json: bool) -> None:
 
 
 def _run_build(config: Any, out: str, executor: Any, origin: Any, *, as_json: bool) -> None:
-    from udasa_data.cli.progress import Bars
+    from udasa_data.bars import Bars
     from udasa_data.cli.tables import show_result
     from udasa_data.pipeline import build as build_dataset
 

@@ -38,7 +38,7 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Try a few prompts, and tell what the build would take: tokens, time, disk, memory, money."""
-    from udasa_data.cli.progress import Bars
+    from udasa_data.bars import Bars
     from udasa_data.config import resolve
     from udasa_data.plan import Prices
     from udasa_data.plan import plan as make_plan

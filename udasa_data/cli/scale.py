@@ -70,7 +70,7 @@ def check(
 
 def run_slice(config: Any, out: str, rank: int, world_size: int, *, as_json: bool) -> None:
     """Make one slice of a build and say what is there now."""
-    from udasa_data.cli.progress import Bars
+    from udasa_data.bars import Bars
     from udasa_data.pipeline import build_slice
 
     with Bars() as bars:

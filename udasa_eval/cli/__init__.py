@@ -5,12 +5,9 @@ Each command is a module of its own; nothing heavy is imported here or on the wa
 
 from __future__ import annotations
 
-import os
-import sys
-
 import typer
 
-from udasa_data.errors import UserError
+from udasa_data.terminal import run_app
 from udasa_eval.cli.compare import compare
 from udasa_eval.cli.fetch import fetch
 from udasa_eval.cli.frontier import frontier
@@ -30,20 +27,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line; a user's mistake ends with one line and status 1."""
-    # the libraries' own bars and advice would break ours
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("TQDM_DISABLE", "1")
-    try:
-        app()
-    except UserError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        typer.echo("stopped; the same command goes on from here", err=True)
-        sys.exit(130)
+    run_app(app)
 
 
 @app.callback()

@@ -25,7 +25,8 @@ def frontier(
     seed: Annotated[int, typer.Option(min=0, help="Of sampling.")] = 0,
 ) -> None:
     """Draw the reward-KL frontier of controlled sentiment. Killed? The same command goes on."""
-    from udasa_eval.cli.tables import Bars, show_frontier
+    from udasa_data.bars import Bars
+    from udasa_eval.cli.tables import show_frontier
     from udasa_eval.frontier import frontier as draw
     from udasa_eval.planning import RunOptions
 
@@ -38,6 +39,6 @@ def frontier(
         data_dir=None if data_dir is None else str(data_dir),
         seed=seed,
     )
-    with Bars() as bars:
+    with Bars("documents") as bars:
         found = draw(options, model, out, bars, bars.say)
     show_frontier(found, out)

@@ -45,7 +45,8 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json.")] = False,
 ) -> None:
     """Evaluate a model on four axes. Killed? The same command goes on where it was."""
-    from udasa_eval.cli.tables import Bars, show_results
+    from udasa_data.bars import Bars
+    from udasa_eval.cli.tables import show_results
     from udasa_eval.evaluation import run as evaluate
     from udasa_eval.planning import RunOptions, axes_of
 
@@ -63,6 +64,6 @@ def run(
     )
     name = model.strip("./~").replace("/", "-")
     folder = out or Path("runs") / f"eval-{name}-{suite}"
-    with Bars() as bars:
+    with Bars("documents") as bars:
         results = evaluate(options, folder, bars, bars.say)
     show_results(results, folder, as_json=as_json)

@@ -19,10 +19,11 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json.")] = False,
 ) -> None:
     """Score what a run has stored. The evaluated model is neither needed nor loaded."""
-    from udasa_eval.cli.tables import Bars, show_results
+    from udasa_data.bars import Bars
+    from udasa_eval.cli.tables import show_results
     from udasa_eval.evaluation import score as score_folder
 
-    with Bars() as bars:
+    with Bars("documents") as bars:
         results = score_folder(
             folder, judges=judges, reference=reference, progress=bars, tell=bars.say
         )

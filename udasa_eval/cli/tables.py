@@ -1,80 +1,17 @@
-"""What the commands print: bars while they run, a table at the end."""
+"""What the commands print at their end."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import msgspec
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
 from udasa_eval.frontier import Frontier
 from udasa_eval.results import MetricRecord, Results
-
-
-class Bars:
-    """Draws one bar a step on standard error, when that is a terminal."""
-
-    def __init__(self) -> None:
-        self._console = Console(stderr=True)
-        self._progress = Progress(
-            TextColumn("{task.description:28}"),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            console=self._console,
-            disable=not self._console.is_terminal,
-        )
-        self._task: TaskID | None = None
-        self._started = 0.0
-        self._done = 0.0
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
-
-    def say(self, line: str) -> None:
-        """Print a line above the bars."""
-        self._console.print(line, markup=False, highlight=False)
-
-    def tell(self, words: str) -> None:
-        """Show a few words beside the bar."""
-        if self._task is not None:
-            self._progress.update(self._task, rate=words)
-
-    def start(self, step: str, total: int, done: int) -> None:
-        """Begin a bar."""
-        self._task = self._progress.add_task(step, total=total, completed=done, rate="")
-        self._started, self._done = time.monotonic(), 0.0
-
-    def advance(self, prompts: float, tokens: int = 0) -> None:
-        """Move the bar."""
-        if self._task is None:
-            return
-        self._done += prompts
-        seconds = max(time.monotonic() - self._started, 1e-9)
-        rate = f"{self._done / seconds:.1f}/s" + (f" {tokens:,} tok" if tokens else "")
-        self._progress.update(self._task, advance=prompts, rate=rate)
-
-    def finish(self) -> None:
-        """Fill the bar."""
-        if self._task is not None:
-            task = self._progress.tasks[self._progress.task_ids.index(self._task)]
-            self._progress.update(self._task, completed=task.total)
 
 
 def show_results(results: Results, folder: Path, *, as_json: bool) -> None:

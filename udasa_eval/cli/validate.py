@@ -32,7 +32,7 @@ def validate(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Rerun known answers; status 1 where one of ours is too far from theirs."""
-    from udasa_eval.cli.tables import Bars
+    from udasa_data.bars import Bars
     from udasa_eval.validation.run import validate as rerun
 
     folder = data_dir or (
@@ -40,7 +40,7 @@ def validate(
     )
     if folder is None:
         raise UserError("no datasets: give --data-dir FOLDER, or set UDASA_DATA_DIR")
-    with Bars() as bars:
+    with Bars("documents") as bars:
         found = rerun(
             folder,
             judges=judges,

@@ -12,6 +12,7 @@ from udasa_data.config import resolve
 from udasa_data.model_files import locate
 from udasa_data.progress import Progress
 from udasa_data.schema import Axis
+from udasa_eval.backend import device
 from udasa_eval.documents import read_documents
 from udasa_eval.evaluation import run
 from udasa_eval.planning import RunOptions
@@ -72,7 +73,6 @@ def plain_lm_eval(model: Path, data_dir: Path) -> dict[str, Any]:
     """
     import lm_eval
     import lm_eval.tasks
-    import torch
     import yaml
     from datasets import Dataset
     from lm_eval.models.huggingface import HFLM
@@ -93,7 +93,7 @@ def plain_lm_eval(model: Path, data_dir: Path) -> dict[str, Any]:
             }
             (folder / f"{task}.yaml").write_text(yaml.safe_dump(plain), encoding="utf-8")
         manager = lm_eval.tasks.TaskManager(include_path=str(folder), include_defaults=False)
-        policy = HFLM(str(model), device="cuda" if torch.cuda.is_available() else "cpu")
+        policy = HFLM(str(model), device=device())
         found: dict[str, Any] = lm_eval.simple_evaluate(
             policy,
             tasks=[f"plain_{task}" for task in NAMES],

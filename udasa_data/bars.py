@@ -19,10 +19,15 @@ from rich.progress import (
 
 
 class Bars:
-    """Draws one bar a step on standard error, when that is a terminal."""
+    """Draws one bar a step on standard error, when that is a terminal.
 
-    def __init__(self) -> None:
-        console = Console(stderr=True)
+    Args:
+        unit: of what a step counts.
+    """
+
+    def __init__(self, unit: str = "prompts") -> None:
+        self._unit = unit
+        self._console = console = Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description:8}"),
             BarColumn(bar_width=30),
@@ -37,7 +42,7 @@ class Bars:
         )
         self._task: TaskID | None = None
         self._started = 0.0
-        self._prompts = 0.0
+        self._done = 0.0
         self._tokens = 0
 
     def __enter__(self) -> Self:
@@ -55,16 +60,16 @@ class Bars:
     def start(self, step: str, total: int, done: int) -> None:
         """Begin a bar."""
         self._task = self._progress.add_task(step, total=total, completed=done, rate="", words="")
-        self._started, self._prompts, self._tokens = time.monotonic(), 0.0, 0
+        self._started, self._done, self._tokens = time.monotonic(), 0.0, 0
 
     def advance(self, prompts: float, tokens: int = 0) -> None:
         """Move the bar."""
         if self._task is None:
             return
-        self._prompts += prompts
+        self._done += prompts
         self._tokens += tokens
         seconds = max(time.monotonic() - self._started, 1e-9)
-        rate = f"{self._prompts / seconds:.1f} prompts/s"
+        rate = f"{self._done / seconds:.1f} {self._unit}/s"
         if self._tokens:
             rate += f" {self._tokens / seconds:,.0f} tok/s"
         self._progress.update(self._task, advance=prompts, rate=rate)
@@ -73,6 +78,10 @@ class Bars:
         """Show words at the end of the bar."""
         if self._task is not None:
             self._progress.update(self._task, words=words)
+
+    def say(self, line: str) -> None:
+        """Print a line above the bars."""
+        self._console.print(line, markup=False, highlight=False)
 
     def finish(self) -> None:
         """Fill the bar."""
