@@ -24,7 +24,7 @@ import udasa_data
 
 DATA: Final = Path(os.environ.get("UDASA_DATA_DIR", Path(__file__).parents[2] / "shared" / "data"))
 MODEL: Final = Path(udasa_data.__file__).parent / "tiny/lm"  # bfloat16
-QUESTIONS: Final = int(os.environ.get("UDASA_BENCH_QUESTIONS", "40"))
+QUESTIONS: Final = int(os.environ.get("UDASA_BENCH_QUESTIONS", "80"))
 PROMPTS: Final = int(os.environ.get("UDASA_BENCH_PROMPTS", "1000"))
 ROUNDS: Final = 3
 

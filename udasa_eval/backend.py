@@ -62,6 +62,7 @@ class Weights:
         from lm_eval.models.huggingface import HFLM
 
         self.cut = 0  # texts longer than the window, which lm-eval cuts from the left
+        self._known: dict[tuple[str, str], tuple[float, bool]] = {}
         try:
             with quiet():
                 self._lm: Any = HFLM(
@@ -76,16 +77,24 @@ class Weights:
             raise UserError(f"model '{model.name}' cannot be loaded: {problem}") from error
 
     def loglikelihood(self, requests: Sequence[Any]) -> list[tuple[float, bool]]:
-        """Return (log p(continuation | context), whether it is the greedy one), nats."""
+        """Return (log p(continuation | context), whether it is the greedy one), nats.
+
+        What was asked before is remembered: mc1's choices are nearly all among mc2's, and plain
+        lm-eval, which asks for all tasks at once, weighs them once.
+        """
+        new = [request for request in requests if request.args not in self._known]
         cuts = _Cuts()
         logger = logging.getLogger("lm_eval.models.huggingface")
         logger.addFilter(cuts)
         try:
-            found: list[tuple[float, bool]] = self._lm.loglikelihood(requests, disable_tqdm=True)
+            weighed = self._lm.loglikelihood(new, disable_tqdm=True) if new else []
         finally:
             logger.removeFilter(cuts)
         self.cut += cuts.count
-        return found
+        found = {request.args: one for request, one in zip(new, weighed, strict=True)}
+        if not cuts.count:  # else asked again, so that each task counts its own
+            self._known |= found
+        return [found.get(request.args) or self._known[request.args] for request in requests]
 
     def loglikelihood_rolling(self, requests: Sequence[Any]) -> list[float]:
         """Return the log-likelihood of each whole text, nats."""
