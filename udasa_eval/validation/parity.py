@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +19,7 @@ from udasa_eval.documents import read_documents
 from udasa_eval.evaluation import run
 from udasa_eval.planning import RunOptions
 from udasa_eval.results import read_results
+from udasa_eval.tasks import quiet
 from udasa_eval.validation import Check
 
 NAMES: Final = ("truthfulqa_mc1", "truthfulqa_mc2")
@@ -92,12 +95,13 @@ def plain_lm_eval(model: Path, data_dir: Path) -> dict[str, Any]:
                 "dataset_kwargs": {"data_files": {"validation": str(documents)}},
             }
             (folder / f"{task}.yaml").write_text(yaml.safe_dump(plain), encoding="utf-8")
-        manager = lm_eval.tasks.TaskManager(include_path=str(folder), include_defaults=False)
-        policy = HFLM(str(model), device=device())
-        found: dict[str, Any] = lm_eval.simple_evaluate(
-            policy,
-            tasks=[f"plain_{task}" for task in NAMES],
-            task_manager=manager,
-            bootstrap_iters=0,
-        )
+        with quiet(), redirect_stderr(StringIO()):  # its bars heed no setting
+            manager = lm_eval.tasks.TaskManager(include_path=str(folder), include_defaults=False)
+            policy = HFLM(str(model), device=device())
+            found: dict[str, Any] = lm_eval.simple_evaluate(
+                policy,
+                tasks=[f"plain_{task}" for task in NAMES],
+                task_manager=manager,
+                bootstrap_iters=0,
+            )
     return found
