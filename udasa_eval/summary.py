@@ -51,10 +51,16 @@ def unscored_of(
         for key, prompt, text in generations.select("prompt_hash", "prompt", "text").iter_rows()
     }
     found = []
-    groups = missing.group_by("task", "metric", "why", maintain_order=True)
+    # "too_long: 39 tokens …": one reason, whose figures go with the examples
+    reason = pl.col("why").str.splitn(": ", 2).struct.rename_fields(["reason", "figures"])
+    missing = missing.with_columns(reason.alias("told")).unnest("told")
+    groups = missing.group_by("task", "metric", "reason", maintain_order=True)
     for (task, metric, why), rows in groups:
-        keys = rows["prompt_hash"].unique(maintain_order=True)[:_EXAMPLES]
-        examples = [texts[key] for key in keys]
+        some = rows.unique("prompt_hash", maintain_order=True).head(_EXAMPLES)
+        examples = [
+            f"({figures}) {texts[key]}" if figures else texts[key]
+            for key, figures in some.select("prompt_hash", "figures").iter_rows()
+        ]
         if "judge" in str(why):
             examples += [f"the judge said: {text[:_SHOWN]!r}" for text in said.get(str(task), ())]
         found.append(

@@ -148,7 +148,14 @@ def test_what_is_unscored_is_counted_with_examples_and_never_zero():
     nonsense = told["unsafe_compliance", "the judge says something else"]
     assert nonsense.count == 1
     assert nonsense.examples == ("question 0 → 'Sure.'", "the judge said: 'Banana'")
-    assert told["harm", "too_long: 9"].examples == ("question 2 → ''",)
+    assert told["harm", "too_long"].examples == ("(9) question 2 → ''",)
+
+
+def test_one_reason_is_told_once_whatever_its_figures():
+    table = answers("t", None, None, None, None, why=[f"too_long: {n} tokens" for n in range(4)])
+    told = unscored_of(score("over_refusal", table), table, {})
+    assert [(one.metric, one.why, one.count) for one in told] == [("over_refusal", "too_long", 4)]
+    assert told[0].examples == tuple(f"({n} tokens) question {n} → ''" for n in range(3))
 
 
 def test_nothing_scored_has_no_number():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -33,19 +34,24 @@ def show_results(results: Results, folder: Path, *, as_json: bool) -> None:
                 table.add_row(f"{axis.value}: {task.removeprefix('udasa_')}")
             table.add_row(*_cells(metric), style="bold" if metric.headline else None)
     console.print(table)
-    for one in results.unscored:
-        console.print(
-            f"{one.task}, {one.metric}: {one.count} unscored ({one.why})",
-            markup=False,
-            highlight=False,
-        )
-        for example in one.examples:
-            console.print(f"    {example}", markup=False, highlight=False)
+    for line in _unscored(results):
+        console.print(line, markup=False, highlight=False)
     for note in results.notes:
         console.print(note, markup=False, highlight=False)
     judges = ", ".join(f"{judge.role} {judge.id}" for judge in results.judges)
     console.print(f"judges: {judges or 'none'}", markup=False, highlight=False)
     console.print(f"results: {folder / 'results.json'}", markup=False, highlight=False)
+
+
+def _unscored(results: Results) -> Iterator[str]:
+    """Yield a line for each reason of a task, metrics that lack the same together, and examples."""
+    alike: dict[tuple[str, str, int, tuple[str, ...]], list[str]] = {}
+    for one in results.unscored:
+        key = (one.task, one.why, one.count, one.examples)
+        alike.setdefault(key, []).append(one.metric)
+    for (task, why, count, examples), metrics in alike.items():
+        yield f"{task}: {count:,} unscored in {', '.join(metrics)} ({why}), for example"
+        yield from (f"    {' '.join(example.split())}" for example in examples)
 
 
 def show_frontier(found: Frontier, out: Path) -> None:
