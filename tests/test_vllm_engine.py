@@ -229,6 +229,24 @@ def test_a_killed_build_leaves_no_process_and_goes_on(small_config, tmp_path):
     assert samples.group_by("prompt_id").len()["len"].to_list() == [4] * 160
 
 
+@pytest.mark.parametrize("engine", ["vllm", "openai"])
+def test_the_evaluation_draws_its_answers_from_it(engine, url, tmp_path):
+    from udasa_eval import RunOptions, run
+
+    config = tmp_path / "engine.yaml"
+    told = {"vllm": f"vllm: {{max_model_len: {WINDOW}}}", "openai": f"server: {{base_url: {url}}}"}
+    config.write_text(told[engine] + "\n")
+    model = {"vllm": str(POLICY), "openai": "lm"}[engine]
+    options = RunOptions(model=model, suite="tiny", engine=engine, config=str(config))
+    results = run(options, tmp_path / "out")
+    assert results.engine == engine
+    assert all(metric.unscored == 0 and metric.n > 0 for metric in results.metrics)
+    tasks = {task.name for task in results.tasks}
+    # a server gives no log-probabilities of given texts
+    assert ("udasa_tiny_truthful_two_choice" in tasks) == (engine == "vllm")
+    assert any("no log-probabilities" in note for note in results.notes) == (engine == "openai")
+
+
 def descendants(pid):
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
