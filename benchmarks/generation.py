@@ -46,7 +46,7 @@ DISTILABEL: Final = (
     "huggingface-hub<1",
     "datasets<4",
 )
-HEADER: Final = ("what", "one side", "seconds", "other side", "seconds", "ratio", "target")
+HEADER: Final = ("what", "one side", "seconds", "other side", "its seconds", "ratio", "target")
 ENVIRONMENT: Final = {
     **os.environ,
     "PYTHONPATH": str(ROOT),

@@ -5,7 +5,8 @@ python benchmarks/gpu.py [--prompts N]
 Encoders of the shapes of DeBERTa-v3-large and ModernBERT-large against a pair at a time in float32;
 the transformers engine on a model of Llama-3.2-1B's shape against the time that reading its weights
 takes; LoRA DPO of the same model as the recipe trains it, against the card's matrix product. Speed
-does not depend on the weights. Texts are real answers (UDASA_DATA_DIR), or words by lot.
+does not depend on the weights. Scored texts are real answers (UDASA_DATA_DIR); those trained on are
+words by lot.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def copy_rate(size: int = 2**30) -> float:
     return 20 * size / (time.perf_counter() - started)
 
 
-def sampling(folder: Path, weights: int, *, prompts: int = 64, tokens: int = 256) -> Found:
+def sampling(folder: Path, weights: int, *, prompts: int = 16, tokens: int = 64) -> Found:
     """Draw eight answers to each prompt; the floor reads all weights once a step."""
     engine = TransformersEngine(locate(ModelRef(id=str(folder))), 2**20)
     asked = [
