@@ -190,17 +190,38 @@ def _run(loaded: Loaded, encoded: dict[str, list[list[int]]]) -> Iterator[tuple[
     """
     lengths = [len(ids) for ids in encoded["input_ids"]]
     batches = list(_batches(lengths, BATCH_TOKENS[loaded.device.type]))
-    threads = torch.get_num_threads()
     if loaded.device.type != "cpu":
-        for batch in batches:
-            yield batch, _forward(loaded, encoded, batch)
+        yield from _queued(loaded, encoded, batches)
         return
+    threads = torch.get_num_threads()
+
+    def forward(batch: list[int]) -> Floats:
+        return _on_host(_forward(loaded, _padded(loaded, encoded, batch)))
+
     try:
         with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            found = pool.map(lambda batch: _forward(loaded, encoded, batch), batches)
-            yield from zip(batches, found, strict=True)
+            yield from zip(batches, pool.map(forward, batches), strict=True)
     finally:
         torch.set_num_threads(threads)  # the setting of some libraries is one for all threads
+
+
+def _queued(
+    loaded: Loaded, encoded: dict[str, list[list[int]]], batches: list[list[int]]
+) -> Iterator[tuple[list[int], Floats]]:
+    """Yield each batch's rows and logits; the GPU always has the next batch before it is done.
+
+    A thread pads, and a batch's logits are waited for when the batch after it has been started.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        padded = pool.map(lambda batch: _padded(loaded, encoded, batch), batches)
+        started: tuple[list[int], torch.Tensor] | None = None
+        for batch, inputs in zip(batches, padded, strict=True):
+            logits = _forward(loaded, inputs)
+            if started:
+                yield started[0], _on_host(started[1])
+            started = batch, logits
+        if started:
+            yield started[0], _on_host(started[1])
 
 
 def _batches(lengths: list[int], budget: int) -> Iterator[list[int]]:
@@ -213,16 +234,30 @@ def _batches(lengths: list[int], budget: int) -> Iterator[list[int]]:
         start += size
 
 
-@torch.inference_mode()
-def _forward(loaded: Loaded, encoded: dict[str, list[list[int]]], batch: list[int]) -> Floats:
-    """Return the logits of some rows; a batch that does not fit into memory is halved."""
+def _padded(loaded: Loaded, encoded: dict[str, list[list[int]]], batch: list[int]) -> Any:
+    """Return some rows as one padded batch, in memory that a GPU reads by itself."""
     columns = {name: [column[row] for row in batch] for name, column in encoded.items()}
     inputs = loaded.tokenizer.pad(columns, return_tensors="pt")
+    if loaded.device.type == "cuda":
+        return {name: column.pin_memory() for name, column in inputs.items()}
+    return dict(inputs)
+
+
+def _on_host(logits: torch.Tensor) -> Floats:
+    return np.asarray(logits.double().cpu().numpy())
+
+
+@torch.inference_mode()
+def _forward(loaded: Loaded, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Return the logits of a padded batch, on the device; one that does not fit is halved."""
     try:
-        logits: Floats = loaded.model(**inputs.to(loaded.device)).logits.double().cpu().numpy()
+        sent = {
+            name: column.to(loaded.device, non_blocking=True) for name, column in inputs.items()
+        }
+        logits: torch.Tensor = loaded.model(**sent).logits
     except (torch.OutOfMemoryError, MemoryError) as error:
-        if len(batch) == 1:
-            size = len(columns["input_ids"][0])
+        rows, size = inputs["input_ids"].shape
+        if rows == 1:
             raise UserError(
                 f"scorer '{loaded.name}' has no memory for a text of {size} tokens; lower "
                 "scoring.max_length or free memory"
@@ -231,6 +266,9 @@ def _forward(loaded: Loaded, encoded: dict[str, list[list[int]]], batch: list[in
         return logits
     if loaded.device.type == "cuda":
         torch.cuda.empty_cache()
-    middle = len(batch) // 2
-    halves = [_forward(loaded, encoded, half) for half in (batch[:middle], batch[middle:])]
-    return np.concatenate(halves)
+    middle = rows // 2
+    halves = (
+        {name: column[part] for name, column in inputs.items()}
+        for part in (slice(middle), slice(middle, None))
+    )
+    return torch.cat([_forward(loaded, half) for half in halves])
