@@ -6,17 +6,16 @@ import gc
 import shutil
 import time
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
-import polars as pl
 import torch
 
 from recipes.staged import guards, policies
+from recipes.staged.after import Measured, Pair, measure, why_to_abort
 from recipes.staged.config import PREVIOUS, SFT, Recipe, StageOptions, options_of
-from recipes.staged.fresh import sample_fresh
 from recipes.staged.ledger import DatasetRecord, Record, ReferenceRecord, StageRecord
-from recipes.staged.measures import Cell, StageMeasures, cell, load_model, pair_logps
+from recipes.staged.measures import load_model
 from recipes.staged.mixture import default_cache, mix, render, stored
 from recipes.staged.prepared import Prepared
 from recipes.staged.trainer import (
@@ -33,13 +32,6 @@ from udasa_data.places import write_atomically
 
 START: Final = "start"
 _OPTIMIZER: Final = "optimizer.safetensors"
-
-
-class Measured(NamedTuple):
-    """A policy's measures, and the hash of its weights."""
-
-    measures: StageMeasures
-    sha256: str
 
 
 class StagedRun:
@@ -297,33 +289,12 @@ class StagedRun:
     # -- after a stage ---------------------------------------------------------------------
 
     def _measure(self, number: int, beta: float) -> Measured:
-        """Measure the policy after a stage on every stage's held-out pairs, and afresh."""
-        renderer, pad = self.prepared.renderer, self.prepared.tokenizer.pad_token_id
-        policy = self._load(number)
+        """Measure the policy after a stage; 0 is the SFT policy, against itself."""
+        place, policy = self.policy_at(number), self._load(number)
         sft = self._load(0) if number else policy
-        sha256 = guards.weights_sha256(policy)
-        cells: dict[str, Cell] = {}
-        tables = []
-        for name, one in self.prepared.tests.items():
-            ours, theirs = (pair_logps(model, one.encoded, pad) for model in (policy, sft))
-            cells[name] = cell(ours, theirs, beta)
-            columns = {"chosen": ours[:, 0], "rejected": ours[:, 1]}
-            columns |= {"sft_chosen": theirs[:, 0], "sft_rejected": theirs[:, 1]}
-            stage = pl.lit(name).alias("split")
-            tables.append(one.rows.select("prompt_id", stage).with_columns(**_series(columns)))
-        options, seed = self.recipe.measures, self.recipe.seed
-        prompts = self.prepared.fresh_prompts()
-        folder = self.policy_at(number)
-        sampled = sample_fresh(folder, policy, sft, prompts, renderer, options, seed)
-        if self.state.is_main_process:
-            label = f"{number}-{self.recipe.order[number - 1] if number else START}"
-            kept = {"pairs": pl.concat(tables)} if tables else {}
-            kept |= {"samples": sampled.rows} if sampled else {}
-            for kind, table in kept.items():
-                path = self.out / "measures" / f"{label}-{kind}.parquet"
-                write_atomically(path, table.write_parquet)
-        fresh = sampled.fresh if sampled else None
-        return Measured(StageMeasures(beta, cells, fresh), sha256)
+        label = f"{number}-{self.recipe.order[number - 1] if number else START}"
+        folder = self.out / "measures" if self.state.is_main_process else None
+        return measure(self.prepared, Pair(place, policy, sft), beta, folder, label)
 
     def _abort_if_asked(self, number: int) -> None:
         """Stop when the policy has gone too far or has too little left to say.
@@ -333,14 +304,8 @@ class StagedRun:
         """
         done = self.ledger.stage(number)
         fresh = done.measures.fresh if done and done.measures else None
-        if fresh is None or done is None:
-            return
-        stop = self.recipe.stop
-        if stop.max_kl is not None and fresh.kl > stop.max_kl:
-            why = f"KL {fresh.kl:.2f} nats an answer, above stop.max_kl ({stop.max_kl:g})"
-        elif stop.min_distinct is not None and fresh.distinct < stop.min_distinct:
-            why = f"distinct {fresh.distinct:.2f}, below stop.min_distinct ({stop.min_distinct:g})"
-        else:
+        why = why_to_abort(self.recipe.stop, fresh)
+        if done is None or why is None:
             return
         if self.ledger.record is not None:
             self.ledger.record.aborted = f"after {done.name}: {why}"
@@ -356,7 +321,3 @@ def release() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-
-
-def _series(columns: dict[str, Any]) -> dict[str, pl.Series]:
-    return {name: pl.Series(values, dtype=pl.Float64) for name, values in columns.items()}
