@@ -23,7 +23,7 @@ from udasa_data.claims import sentences
 from udasa_data.config import ModelRef
 from udasa_data.model_files import locate
 from udasa_data.scorers import TextPair, no_progress
-from udasa_data.scorers.batching import Options
+from udasa_data.scorers.models import Options
 from udasa_data.scorers.nli import NliScorer
 from udasa_data.uncertainty import meaning, semantic, spectral
 

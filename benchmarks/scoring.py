@@ -32,8 +32,8 @@ from udasa_data.claims import sentences
 from udasa_data.config import ModelRef, Precision
 from udasa_data.model_files import locate
 from udasa_data.scorers import Entailment, Floats, TextPair, no_progress
-from udasa_data.scorers.batching import Options, resolve_precision
 from udasa_data.scorers.cache import ScoreCache
+from udasa_data.scorers.models import Options, resolve_precision
 from udasa_data.scorers.nli import NliScorer
 
 NLI: Final = Path(str(files("udasa_data").joinpath("tiny", "nli")))

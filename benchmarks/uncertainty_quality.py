@@ -3,7 +3,8 @@
 One row a corpus and estimator: AUROC and PRR against the labels, accuracy on the comparisons, with
 95% intervals over questions; length, a random score and a prompt's semantic entropy beside them.
 Answers are cut to their first sentences, six to a question (labelled_answers.py). Needs the
-corpora: set UDASA_DATA_DIR. Other scorers: --nli ID, --value ID:CLASS,… (may be given again).
+corpora: set UDASA_DATA_DIR. Other scorers: --nli ID, --value ID:CLASS,… (may be given again);
+--embedder ID adds the cosine of sentence embeddings.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ from numpy.typing import NDArray
 from report import write_results
 
 from udasa_data.claims import is_checkable, sentences
-from udasa_data.config import ModelRef, Scoring, ValueRef, resolve
+from udasa_data.config import ModelRef, Scoring, SemanticEstimator, ValueRef, resolve
 from udasa_data.estimators import ESTIMATORS, Evidence
 from udasa_data.model_files import locate
 from udasa_data.pairwise import Answers, between_answers, cubes, plan_pairs
 from udasa_data.scorers import TextPair, no_progress
-from udasa_data.scorers.batching import Options
 from udasa_data.scorers.cache import ScoreCache
+from udasa_data.scorers.embedding import Embedder
+from udasa_data.scorers.models import Options
 from udasa_data.scorers.nli import NliScorer
 from udasa_data.scorers.value import ValueScorer
 from udasa_data.uncertainty import factual, meaning, value
@@ -37,14 +39,21 @@ from udasa_eval.ranking import Estimate, auroc, clustered, prediction_rejection_
 Floats = NDArray[np.float64]
 DATA: Final = Path(os.environ.get("UDASA_DATA_DIR", Path(__file__).parents[2] / "shared" / "data"))
 QUESTIONS: Final = 40  # of each corpus
-SEMANTIC: Final = ("degree", "luq", "eccentricity", "cluster", "lexical")
+SEMANTIC: Final[tuple[SemanticEstimator, ...]] = (
+    "degree",
+    "luq",
+    "eccentricity",
+    "cluster",
+    "lexical",
+)
 
 
 class Models(NamedTuple):
-    """What scores: NLI, and value scorers."""
+    """What scores: NLI, value scorers, and sentence embeddings where they are asked for."""
 
     nli: NliScorer
     value: list[ValueScorer]
+    embedder: Embedder | None
 
 
 def load(arguments: argparse.Namespace, cache: Path) -> Models:
@@ -53,10 +62,11 @@ def load(arguments: argparse.Namespace, cache: Path) -> Models:
     nli = ModelRef(id=arguments.nli) if arguments.nli else config.nli
     named = [said.partition(":") for said in arguments.value]
     values = [ValueRef(id=i, violation=tuple(filter(None, c.split(",")))) for i, _, c in named]
-    options = Options(cache=ScoreCache(cache))
+    options, encoder = Options(cache=ScoreCache(cache)), arguments.embedder
     return Models(
         NliScorer(locate(nli), options),
         [ValueScorer(ref, locate(ref), options) for ref in values or config.value],
+        Embedder(locate(ModelRef(id=encoder)), options) if encoder else None,
     )
 
 
@@ -86,8 +96,10 @@ def score(question: Question, models: Models) -> dict[str, Floats]:
         contradict,
         np.array(unknown),
         question.answers,
+        models.embedder(question.answers, no_progress) if models.embedder else np.empty((k, 0)),
     )
-    u |= {f"semantic: {name}": ESTIMATORS[name](said) for name in SEMANTIC}
+    names: tuple[SemanticEstimator, ...] = (*SEMANTIC, "cosine") if models.embedder else SEMANTIC
+    u |= {f"semantic: {name}": ESTIMATORS[name](said) for name in names}
     clusters = meaning.meaning_clusters(said.entail, said.contradict)
     u["semantic entropy"] = np.full(k, meaning.semantic_entropy(clusters))
     return u
@@ -155,6 +167,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--nli", help="NLI model: Hub id or folder")
     parser.add_argument("--value", action="append", default=[], help="value scorer, ID:CLASS,…")
+    parser.add_argument("--embedder", help="sentence encoder: Hub id or folder; adds cosine")
     parser.add_argument("--questions", type=int, default=QUESTIONS, help="of each corpus")
     arguments = parser.parse_args()
     if not DATA.is_dir():

@@ -18,6 +18,7 @@ EVIDENCE = Evidence(
     SENTENCES[..., 1],
     RNG.uniform(-3, 0, 5),
     ["a cat sat", "a cat ran", "the dog sat", "no", "a cat sat down"],
+    RNG.normal(size=(5, 7)),
 )
 
 

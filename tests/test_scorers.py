@@ -9,9 +9,9 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from udasa_data.config import ModelRef, ValueRef
 from udasa_data.errors import UserError
 from udasa_data.model_files import locate
-from udasa_data.scorers import TextPair, batching, chunks, no_progress
-from udasa_data.scorers.batching import Options
+from udasa_data.scorers import TextPair, batching, chunks, models, no_progress
 from udasa_data.scorers.cache import ScoreCache
+from udasa_data.scorers.models import Options
 from udasa_data.scorers.nli import NliScorer
 from udasa_data.scorers.value import ValueScorer
 
@@ -248,7 +248,7 @@ def test_half_precision_is_close(small):
     exact = nli(small["nli"])(PAIRS, no_progress)
     fast = nli(small["nli"], EXACT._replace(precision="bfloat16"))(PAIRS, no_progress)
     assert np.abs(exact.entail - fast.entail).max() <= 0.05  # weights without training
-    assert batching.resolve_precision("auto") in {"float32", "bfloat16"}
+    assert models.resolve_precision("auto") in {"float32", "bfloat16"}
 
 
 def test_the_default_keeps_to_its_bounds_on_the_embedded_model():

@@ -18,7 +18,7 @@ from udasa_data.model_files import locate
 from udasa_data.pipeline import build
 from udasa_data.schema import Axis
 from udasa_data.scorers import TextPair, no_progress
-from udasa_data.scorers.batching import Options
+from udasa_data.scorers.models import Options
 from udasa_data.scorers.nli import NliScorer
 from udasa_data.scorers.value import ValueScorer
 

@@ -25,7 +25,7 @@ Positive: TypeAlias = Annotated[float, Meta(gt=0.0)]
 Share: TypeAlias = Annotated[float, Meta(ge=0.0, lt=1.0)]
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 SemanticEstimator: TypeAlias = Literal[
-    "degree", "luq", "eccentricity", "cluster", "cocoa", "lexical"
+    "degree", "luq", "eccentricity", "cluster", "cocoa", "lexical", "cosine"
 ]
 FactualEstimator: TypeAlias = Literal["consistency", "p_true"]
 Json: TypeAlias = "Mapping[str, object]"
@@ -143,6 +143,7 @@ class BuildConfig(Strict, frozen=True):
     value: Annotated[tuple[ValueRef, ...], Meta(min_length=1)]
     sentiment: ValueRef
     prompts: Annotated[tuple[str, ...], Meta(min_length=1)]
+    embedder: ModelRef | None = None  # sentence embeddings, for scoring.semantic: cosine
     judge: Judge | None = None
     limit: Annotated[int, Meta(ge=1)] | None = None
     seed: Annotated[int, Meta(ge=0)] = 0
@@ -163,6 +164,18 @@ class BuildConfig(Strict, frozen=True):
     def __post_init__(self) -> None:
         if len(self.value) < 2 and self.judge is None:
             raise ValueError("key 'value': expected at least 2 scorers, or 1 and a judge")
+        if self.scoring.semantic == "cosine" and self.embedder is None:
+            raise ValueError(
+                "key 'embedder': scoring.semantic cosine needs a sentence encoder, "
+                "embedder: {id: ORG/NAME}"
+            )
+
+    @property
+    def scorer_refs(self) -> list[ModelRef]:
+        """The models that score, each once."""
+        embedder = [self.embedder] if self.embedder and self.scoring.semantic == "cosine" else []
+        refs: list[ModelRef] = [self.nli, *self.value, self.sentiment, *embedder]
+        return list(dict.fromkeys(refs))
 
 
 class PromptPreset(Strict, frozen=True):

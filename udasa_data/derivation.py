@@ -29,7 +29,7 @@ _OF_SAMPLES: Final = (
     "batch_tokens",
     "sampling",
 )
-_OF_SCORES: Final = ("nli", "value", "sentiment", "judge", "scoring")
+_OF_SCORES: Final = ("nli", "value", "sentiment", "embedder", "judge", "scoring")
 
 
 class Derived(Prepared):
@@ -133,7 +133,7 @@ class Derived(Prepared):
 
 
 def _refs(config: BuildConfig) -> list[ModelRef]:
-    return [config.policy, config.nli, *config.value, config.sentiment]
+    return [config.policy, *config.scorer_refs]
 
 
 def _changes(old: BuildConfig, new: BuildConfig, names: tuple[str, ...]) -> list[str]:

@@ -25,6 +25,7 @@ class Evidence(NamedTuple):
         sentence_contradict: [K, S, K] likewise.
         mean_logprobs: [K] nats; NaN where the policy's log-probabilities are not known.
         texts: K.
+        embeddings: [K, D]; D may be 0 where no estimator needs them.
     """
 
     entail: Floats
@@ -33,6 +34,7 @@ class Evidence(NamedTuple):
     sentence_contradict: Floats
     mean_logprobs: Floats
     texts: Sequence[str]
+    embeddings: Floats
 
     def without(self, left_out: int) -> Evidence:
         """Return what is known of the other answers."""
@@ -45,6 +47,7 @@ class Evidence(NamedTuple):
             self.sentence_contradict[rest][:, :, rest],
             self.mean_logprobs[rest],
             [self.texts[n] for n in rest],
+            self.embeddings[rest],
         )
 
 
@@ -66,6 +69,7 @@ ESTIMATORS: Final[dict[SemanticEstimator, Callable[[Evidence], Floats]]] = {
     "cluster": lambda e: meaning.cluster_surprise(meaning.meaning_clusters(e.entail, e.contradict)),
     "cocoa": lambda e: semantic.cocoa(e.entail, e.mean_logprobs),
     "lexical": lambda e: semantic.lexical(e.texts),
+    "cosine": lambda e: semantic.cosine(e.embeddings),
 }
 
 

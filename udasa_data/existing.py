@@ -27,7 +27,7 @@ from udasa_data.calibration import (
     fit_labelled,
     read_curves,
 )
-from udasa_data.config import BuildConfig, ModelRef
+from udasa_data.config import BuildConfig
 from udasa_data.confounds import measure
 from udasa_data.errors import UserError
 from udasa_data.model_files import Located, locate
@@ -101,8 +101,7 @@ def score_file(
     curves_file = calibration or out.with_suffix(".calibration.json")
     curves = read_curves(calibration) if calibration else None
     answers = _digest(file)
-    refs: list[ModelRef] = [config.nli, *config.value, config.sentiment]
-    models = {ref.id: locate(ref) for ref in refs}
+    models = {ref.id: locate(ref) for ref in config.scorer_refs}
     made_from = _made_from(answers, config, models, calibration, labels)
     if (known := _made_already(out, made_from)) is not None:
         return ScoreResult(out, curves_file, known, reused=True)
@@ -150,6 +149,7 @@ def _made_from(
         "nli": config.nli.id,
         "value": ", ".join(value),
         "sentiment": f"{config.sentiment.id} ({', '.join(config.sentiment.violation)})",
+        **({"embedder": config.embedder.id} if config.embedder else {}),
         "model weights": {name: located.fingerprint for name, located in models.items()},
         "shard_size": config.shard_size,
         **{f"scoring.{k}": v for k, v in msgspec.to_builtins(config.scoring).items()},
@@ -197,8 +197,8 @@ def _score(
 
     Only the scores of all shards are held; texts paired and logits are one shard's at a time.
     """
-    from udasa_data.scorers.batching import resolve_precision
     from udasa_data.scorers.loading import Unread, load_scorers
+    from udasa_data.scorers.models import resolve_precision
 
     unread = Unread()
     precision = resolve_precision(config.scoring.precision)

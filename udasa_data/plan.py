@@ -256,7 +256,7 @@ def _parameters(file: Path) -> int:
 
 
 def _seen_on_gpu() -> float | None:
-    from udasa_data.scorers.batching import peak_gpu_bytes
+    from udasa_data.scorers.models import peak_gpu_bytes
 
     seen = peak_gpu_bytes()
     return None if seen is None else seen / 1e9

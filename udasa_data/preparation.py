@@ -114,7 +114,7 @@ class Prepared:
         """Pin every model: a Hub revision as recorded when the run started, else as of now."""
         known: dict[str, Any] = self.run.manifest.get("models", {})
         config = self.config
-        refs: list[ModelRef] = [config.nli, *config.value, config.sentiment]
+        refs = config.scorer_refs
         if config.server is None:
             refs = [config.policy, *refs]
         located = {ref.id: locate(ref, known.get(_name(ref))) for ref in dict.fromkeys(refs)}
@@ -149,6 +149,7 @@ class Prepared:
                 "nli": config.nli,
                 "value": config.value,
                 "sentiment": config.sentiment,
+                **({"embedder": config.embedder} if config.embedder else {}),
                 "scoring": config.scoring,
                 "principles": [(one.id, one.statement) for one in self.principles],
             }
@@ -215,7 +216,7 @@ class Prepared:
 
     def _facts(self) -> dict[str, Any]:
         config = self.config
-        refs: list[ModelRef] = [config.policy, config.nli, *config.value, config.sentiment]
+        refs = [config.policy, *config.scorer_refs]
         return {
             "sampled_from": self.inputs,
             "keys": self.keys,

@@ -67,7 +67,8 @@ def score_shard(
     asked = _to_ask(answers) if scorers.truth else []
     values = [pair for one in answers for pair in _value_pairs(one)]
     sentiment = np.array([one.row["axis"] == Axis.SENTIMENT for one in answers for _ in one.texts])
-    work = len(pairs) + len(values) * len(scorers.value) + len(asked)
+    texts = [text for one in answers for text in one.texts] if scorers.embedder else []
+    work = len(pairs) + len(values) * len(scorers.value) + len(asked) + len(texts)
 
     def done(rows: float) -> None:
         on_share(rows / work)
@@ -76,11 +77,14 @@ def score_shard(
     violations = _violations(scorers, values, sentiment.astype(bool), done)
     if scorers.truth:
         _note_p_false(asked, scorers.truth, done)
+    embeddings = np.empty((len(values), 0))
+    if scorers.embedder:
+        embeddings = scorers.embedder(texts, done)
     rows, start = [], 0
     for one in answers:
-        end = start + len(one.texts)
-        rows += _scores_of_prompt(one, entailment, violations[start:end], options)
-        start = end
+        mine = slice(start, start + len(one.texts))
+        rows += _scores_of_prompt(one, entailment, violations[mine], embeddings[mine], options)
+        start = mine.stop
     return Scored(
         pl.DataFrame(rows, schema=SCORES, orient="row"),
         pl.DataFrame(dropped, schema=DROPPED, orient="row"),
@@ -170,12 +174,22 @@ def _violations(
 
 
 def _scores_of_prompt(
-    one: Answers, entailment: Entailment, p_violation: Floats, options: Scoring
+    one: Answers,
+    entailment: Entailment,
+    p_violation: Floats,
+    embeddings: Floats,
+    options: Scoring,
 ) -> list[dict[str, Any]]:
     entail, contradict = cubes(one, entailment)
     entails, contradicts = between_answers(one, entail), between_answers(one, contradict)
     evidence = Evidence(
-        entails, contradicts, entail, contradict, np.array(one.mean_logprobs), one.texts
+        entails,
+        contradicts,
+        entail,
+        contradict,
+        np.array(one.mean_logprobs),
+        one.texts,
+        embeddings,
     )
     u_semantic, semantic_without = estimate(options.semantic, evidence)
     clusters = meaning.meaning_clusters(entails, contradicts)

@@ -19,9 +19,9 @@ from udasa_data.config import Sampling, ValueRef, resolve
 from udasa_data.engines import Engine, PolicyPrompt, SetAside, load_engine
 from udasa_data.errors import UserError
 from udasa_data.scorers import OnBatch, TextPair
-from udasa_data.scorers.batching import Options, load_classifier
 from udasa_data.scorers.cache import ScoreCache, default_file
 from udasa_data.scorers.chunks import score_in_parts
+from udasa_data.scorers.models import Options, load_classifier
 from udasa_data.scorers.value import ValueScorer
 from udasa_data.store import key_of
 from udasa_eval.backend import free_memory

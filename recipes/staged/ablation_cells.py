@@ -20,7 +20,7 @@ from udasa_data.model_files import locate
 from udasa_data.places import replace_folder
 from udasa_data.schema import Mode, Stage
 from udasa_data.scorers import TextPair, no_progress
-from udasa_data.scorers.batching import Options
+from udasa_data.scorers.models import Options
 from udasa_data.scorers.value import ValueScorer
 from udasa_data.store import key_of
 

@@ -20,7 +20,7 @@ from udasa_data.pairwise import Answers, between_answers, cubes, plan_pairs
 from udasa_data.sampling import seed_of
 from udasa_data.schema import Mode
 from udasa_data.scorers import no_progress
-from udasa_data.scorers.batching import Options
+from udasa_data.scorers.models import Options
 from udasa_data.scorers.nli import NliScorer
 from udasa_data.uncertainty import meaning, semantic
 

@@ -90,6 +90,6 @@ class LocalExecutor:
 
 
 def _resolve_precision(precision: Precision) -> Precision:
-    from udasa_data.scorers.batching import resolve_precision
+    from udasa_data.scorers.models import resolve_precision
 
     return resolve_precision(precision)

@@ -265,7 +265,7 @@ def _precision_there(wanted: Precision, gpus: float) -> Precision:
 
 
 def _resolve_precision() -> Precision:
-    from udasa_data.scorers.batching import resolve_precision
+    from udasa_data.scorers.models import resolve_precision
 
     return resolve_precision("auto")
 

@@ -19,7 +19,7 @@ from udasa_data.summary import Confounds, Counts
 MANIFEST: Final = "manifest.json"
 SCHEMA_VERSION: Final = 1
 R = TypeVar("R", bound=ModelRef)
-Role: TypeAlias = Literal["nli", "value", "sentiment", "judge"]
+Role: TypeAlias = Literal["nli", "value", "sentiment", "embedder", "judge"]
 
 
 class PolicyRecord(msgspec.Struct, frozen=True):
@@ -118,6 +118,8 @@ def provenance(
         scorers += [_scorer("value", ref, models) for ref in config.value]
     if Axis.SENTIMENT in axes:
         scorers.append(_scorer("sentiment", config.sentiment, models))
+    if config.embedder and config.scoring.semantic == "cosine":
+        scorers.append(_scorer("embedder", config.embedder, models))
     if config.judge is not None or config.scoring.factual == "p_true":
         scorers.append(_scorer("judge", config.policy, models))
     if answered is None:
@@ -133,12 +135,14 @@ def pinned(config: BuildConfig, models: Mapping[str, Located]) -> BuildConfig:
         commit = models[ref.id].commit
         return ref if commit is None else msgspec.structs.replace(ref, revision=commit)
 
+    embedder = config.embedder  # not loaded where another estimator is chosen
     return msgspec.structs.replace(
         config,
         policy=at(config.policy),
         nli=at(config.nli),
         value=tuple(at(ref) for ref in config.value),
         sentiment=at(config.sentiment),
+        embedder=at(embedder) if embedder and embedder.id in models else embedder,
     )
 
 

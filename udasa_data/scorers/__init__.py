@@ -48,6 +48,14 @@ class TextScorer(Protocol):
         ...
 
 
+class TextEmbedder(Protocol):
+    """Turns texts into vectors."""
+
+    def __call__(self, texts: Sequence[str], on_batch: OnBatch) -> Floats:
+        """Return the embedding of each text, [N, width]."""
+        ...
+
+
 class Scorers(NamedTuple):
     """The models that score a run."""
 
@@ -55,6 +63,7 @@ class Scorers(NamedTuple):
     value: Sequence[TextScorer]
     sentiment: TextScorer
     truth: TextScorer | None = None  # P(False), for ``scoring.factual: p_true``
+    embedder: TextEmbedder | None = None  # for ``scoring.semantic: cosine``
     close: Callable[[], None] = lambda: None  # gives back what the policy among them holds
 
 

@@ -2,108 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 
-from udasa_data.config import Precision
 from udasa_data.errors import UserError
-from udasa_data.model_files import Located
 from udasa_data.scorers import Floats, OnBatch, TextPair
-from udasa_data.scorers.cache import ScoreCache
-from udasa_data.scorers.first_token import read_first_token_only
+from udasa_data.scorers.models import Loaded
 
 # Padded tokens in a batch. On a CPU a larger batch does not fit its caches (docs/decisions.md).
 BATCH_TOKENS: Final = {"cuda": 16384, "cpu": 1024}
-
-
-def take_no_note(_scorer: str, _n: int) -> None:
-    """Ignore truncations."""
-
-
-class Options(NamedTuple):
-    """How a scorer's model is run.
-
-    Attributes:
-        max_length: tokens it reads at most, its own window permitting.
-        precision: ``auto`` takes the fastest that keeps to the bounds of ``resolve_precision``.
-        cache: where scores are kept between runs; None keeps none.
-        on_truncated: told a scorer's name and how many of a call's distinct texts were longer.
-    """
-
-    max_length: int = 512
-    precision: Precision = "auto"
-    cache: ScoreCache | None = None
-    on_truncated: Callable[[str, int], None] = take_no_note
-
-
-class Loaded(NamedTuple):
-    """A sequence classifier on its device."""
-
-    model: Any
-    tokenizer: Any
-    device: torch.device
-    name: str
-    space: str  # all that decides a score beside the texts
-    options: Options
-
-
-def resolve_precision(wanted: Precision) -> Precision:
-    """Return the precision that ``auto`` stands for on this machine.
-
-    bfloat16 on a GPU, and on a CPU that multiplies it natively: there twice as fast as float32,
-    with probabilities within 0.02 of it. Else float32: 8-bit integers, the other fast arithmetic
-    of a CPU, moved probabilities by more than that (``docs/decisions.md``, 29).
-    """
-    if wanted != "auto":
-        return wanted
-    cpu = torch.cpu.get_capabilities()
-    native = any(cpu.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
-    return "bfloat16" if torch.cuda.is_available() or native else "float32"
-
-
-def peak_gpu_bytes() -> int | None:
-    """Return the most memory that this process held on its GPU; None without one."""
-    return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
-
-
-def load_classifier(located: Located, options: Options) -> Loaded:
-    """Load a sequence classifier: safetensors only, no remote code.
-
-    Raises:
-        UserError: the files do not hold a sequence classifier.
-    """
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
-
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    precision = resolve_precision(options.precision)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(located.load_from, **located.load_kwargs)
-        model = AutoModelForSequenceClassification.from_pretrained(
-            located.load_from,
-            dtype=getattr(torch, precision),
-            use_safetensors=True,
-            **located.load_kwargs,
-        )
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        problem = str(error).strip().splitlines()[0]
-        raise UserError(f"scorer '{located.name}' cannot be loaded: {problem}") from error
-    read_first_token_only(model)
-    window = getattr(model.config, "max_position_embeddings", options.max_length)
-    limit = min(options.max_length, window, tokenizer.model_max_length)
-    space = f"{located.fingerprint} {limit} {precision}"
-    return Loaded(
-        model.eval().to(device),
-        tokenizer,
-        device,
-        located.name,
-        space,
-        options._replace(max_length=limit),
-    )
 
 
 def score_logits(loaded: Loaded, pairs: Sequence[TextPair], on_batch: OnBatch) -> Floats:

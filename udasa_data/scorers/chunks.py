@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from udasa_data.claims import sentences
 from udasa_data.scorers import Floats, OnBatch, TextPair
-from udasa_data.scorers.batching import Loaded, score_logits
+from udasa_data.scorers.batching import score_logits
+from udasa_data.scorers.models import Loaded
 
 Side: TypeAlias = Literal["first", "second"]
 

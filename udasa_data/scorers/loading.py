@@ -12,9 +12,10 @@ from udasa_data.engines import load_engine
 from udasa_data.engines.meter import Meter
 from udasa_data.model_files import Located
 from udasa_data.scorers import Scorers
-from udasa_data.scorers.batching import Options
 from udasa_data.scorers.cache import ScoreCache, default_file
+from udasa_data.scorers.embedding import Embedder
 from udasa_data.scorers.judge import PolicyJudge, PolicyTruth
+from udasa_data.scorers.models import Options
 from udasa_data.scorers.nli import NliScorer
 from udasa_data.scorers.value import ValueScorer
 
@@ -57,10 +58,12 @@ def load_scorers(
     """
     kept = ScoreCache(cache or default_file())
     options = Options(config.scoring.max_length, precision, kept, unread.cut)
+    embedder = config.embedder if config.scoring.semantic == "cosine" else None
     return Scorers(
         NliScorer(models[config.nli.id], options, config.nli.labels),
         [ValueScorer(ref, models[ref.id], options) for ref in config.value],
         ValueScorer(config.sentiment, models[config.sentiment.id], options),
+        embedder=Embedder(models[embedder.id], options) if embedder else None,
     )
 
 

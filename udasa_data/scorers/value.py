@@ -10,8 +10,9 @@ from udasa_data.config import ValueRef
 from udasa_data.errors import UserError, nearest
 from udasa_data.model_files import Located
 from udasa_data.scorers import Floats, OnBatch, TextPair
-from udasa_data.scorers.batching import Loaded, Options, load_classifier, softmax
+from udasa_data.scorers.batching import softmax
 from udasa_data.scorers.chunks import score_in_parts
+from udasa_data.scorers.models import Loaded, Options, load_classifier
 
 
 class ValueScorer:

@@ -1,0 +1,135 @@
+"""A scorer's model on its device: how it is run, and in what precision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError
+
+from udasa_data.config import Precision
+from udasa_data.errors import UserError
+from udasa_data.model_files import Located
+from udasa_data.scorers.cache import ScoreCache
+from udasa_data.scorers.first_token import read_first_token_only
+
+
+def take_no_note(_scorer: str, _n: int) -> None:
+    """Ignore truncations."""
+
+
+class Options(NamedTuple):
+    """How a scorer's model is run.
+
+    Attributes:
+        max_length: tokens it reads at most, its own window permitting.
+        precision: ``auto`` takes the fastest that keeps to the bounds of ``resolve_precision``.
+        cache: where scores are kept between runs; None keeps none.
+        on_truncated: told a scorer's name and how many of a call's distinct texts were longer.
+    """
+
+    max_length: int = 512
+    precision: Precision = "auto"
+    cache: ScoreCache | None = None
+    on_truncated: Callable[[str, int], None] = take_no_note
+
+
+class Loaded(NamedTuple):
+    """A model on its device; what it returns as ``logits`` may be a text's embedding."""
+
+    model: Any
+    tokenizer: Any
+    device: torch.device
+    name: str
+    space: str  # all that decides a score beside the texts
+    options: Options
+
+
+def resolve_precision(wanted: Precision) -> Precision:
+    """Return the precision that ``auto`` stands for on this machine.
+
+    bfloat16 on a GPU, and on a CPU that multiplies it natively: there twice as fast as float32,
+    with probabilities within 0.02 of it. Else float32: 8-bit integers, the other fast arithmetic
+    of a CPU, moved probabilities by more than that (``docs/decisions.md``, 29).
+    """
+    if wanted != "auto":
+        return wanted
+    cpu = torch.cpu.get_capabilities()
+    native = any(cpu.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    return "bfloat16" if torch.cuda.is_available() or native else "float32"
+
+
+def peak_gpu_bytes() -> int | None:
+    """Return the most memory that this process held on its GPU; None without one."""
+    return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
+
+
+def load_classifier(located: Located, options: Options) -> Loaded:
+    """Load a sequence classifier: safetensors only, no remote code.
+
+    Raises:
+        UserError: the files do not hold a sequence classifier.
+    """
+    from transformers import AutoModelForSequenceClassification
+
+    loaded = _load(located, options, AutoModelForSequenceClassification)
+    read_first_token_only(loaded.model)
+    return loaded
+
+
+def load_embedder(located: Located, options: Options) -> Loaded:
+    """Load a text encoder whose ``logits`` are the mean of its token states, [N, width].
+
+    Raises:
+        UserError: the files do not hold a text encoder.
+    """
+    from transformers import AutoModel
+
+    loaded = _load(located, options, AutoModel)
+    return loaded._replace(model=MeanPooled(loaded.model), space=f"mean {loaded.space}")
+
+
+class MeanPooled(torch.nn.Module):
+    """An encoder that returns the mean of its tokens' states, padding left out."""
+
+    def __init__(self, encoder: Any) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.config = SimpleNamespace(num_labels=encoder.config.hidden_size)
+
+    def forward(self, attention_mask: torch.Tensor, **inputs: torch.Tensor) -> SimpleNamespace:
+        """Return [N, width] as ``logits``."""
+        states = self.encoder(attention_mask=attention_mask, **inputs).last_hidden_state.float()
+        there = attention_mask[..., None].to(states.dtype)
+        return SimpleNamespace(logits=(states * there).sum(dim=1) / there.sum(dim=1))
+
+
+def _load(located: Located, options: Options, kind: Any) -> Loaded:
+    from transformers import AutoTokenizer
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    precision = resolve_precision(options.precision)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(located.load_from, **located.load_kwargs)
+        model = kind.from_pretrained(
+            located.load_from,
+            dtype=getattr(torch, precision),
+            use_safetensors=True,
+            **located.load_kwargs,
+        )
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        problem = str(error).strip().splitlines()[0]
+        raise UserError(f"scorer '{located.name}' cannot be loaded: {problem}") from error
+    window = getattr(model.config, "max_position_embeddings", options.max_length)
+    limit = min(options.max_length, window, tokenizer.model_max_length)
+    space = f"{located.fingerprint} {limit} {precision}"
+    return Loaded(
+        model.eval().to(device),
+        tokenizer,
+        device,
+        located.name,
+        space,
+        options._replace(max_length=limit),
+    )
