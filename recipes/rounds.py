@@ -64,8 +64,8 @@ def run_rounds(config: Rounds, where: Path, out: Path) -> list[Round]:
         UserError: from a build or a training; what is done stays.
     """
     from recipes.staged.config import read_recipe
-    from udasa_data.config import presets
     from udasa_data.places import write_text
+    from udasa_data.presets import presets
 
     found = [p for p in (where / config.recipe, Path(config.recipe)) if p.is_file()]
     if not found:

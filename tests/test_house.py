@@ -30,7 +30,17 @@ PIPELINES = {
 STEPS = {"prompts", "sampling", "scoring", "calibration", "pairs", "stages", "publish"}
 
 # what the evaluation may take from the data package: models, definitions, files; never a step
-OF_EVAL = {"engines", "scorers", "schema", "config", "errors", "strict", "store", "progress"}
+OF_EVAL = {
+    "engines",
+    "scorers",
+    "schema",
+    "config",
+    "presets",
+    "errors",
+    "strict",
+    "store",
+    "progress",
+}
 OF_EVAL |= {"hub", "model_files", "claims", "contamination", "places", "bars", "terminal"}
 
 

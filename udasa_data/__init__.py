@@ -12,10 +12,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from udasa_data.config import BuildConfig, resolve
+    from udasa_data.config import BuildConfig
     from udasa_data.errors import UserError
     from udasa_data.existing import ScoreResult, score_file
     from udasa_data.pipeline import BuildResult, build
+    from udasa_data.presets import resolve
     from udasa_data.schema import Stage
 
 __all__ = [
@@ -37,7 +38,7 @@ _HOME = {
     "Stage": "schema",
     "UserError": "errors",
     "build": "pipeline",
-    "resolve": "config",
+    "resolve": "presets",
     "score_file": "existing",
 }
 

@@ -1,23 +1,13 @@
-"""The configuration of a build: frozen, strict, and complete once resolved.
-
-Three layers, later ones win: a model preset (``presets.yaml``), the user's YAML file, the flags.
-The resolved form is written to the run as ``config.yaml`` and can be given back as ``--config``.
-"""
+"""The configuration of a build: frozen, strict, and complete once resolved (``presets.py``)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from importlib.resources import files
-from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
-import msgspec
-import yaml
 from msgspec import Meta
 
 from udasa_data.engine_config import EngineName, Server, Vllm
-from udasa_data.errors import UserError, nearest
-from udasa_data.strict import Strict, convert, read_yaml
+from udasa_data.strict import Strict
 
 Unit: TypeAlias = Annotated[float, Meta(ge=0.0, le=1.0)]
 NonNegative: TypeAlias = Annotated[float, Meta(ge=0.0)]
@@ -28,7 +18,6 @@ SemanticEstimator: TypeAlias = Literal[
     "degree", "luq", "eccentricity", "cluster", "cocoa", "lexical", "cosine"
 ]
 FactualEstimator: TypeAlias = Literal["consistency", "p_true"]
-Json: TypeAlias = "Mapping[str, object]"
 
 MIN_SAMPLES = 3
 EMBEDDED = "embedded:"
@@ -176,154 +165,3 @@ class BuildConfig(Strict, frozen=True):
         embedder = [self.embedder] if self.embedder and self.scoring.semantic == "cosine" else []
         refs: list[ModelRef] = [self.nli, *self.value, self.sentiment, *embedder]
         return list(dict.fromkeys(refs))
-
-
-class PromptPreset(Strict, frozen=True):
-    """A named prompt source."""
-
-    about: str
-    source: str
-    axis: str | None = None
-
-
-class ModelPreset(Strict, frozen=True):
-    """A named policy with its scorers, prompts and sampling."""
-
-    about: str
-    policy: ModelRef
-    scorers: str
-    prompts: tuple[str, ...]
-    sampling: Sampling
-    held_out: Share = 0.05
-    shard_size: int = 256
-
-
-class Scorers(Strict, frozen=True):
-    """A named set of scorers."""
-
-    nli: NliRef
-    value: tuple[ValueRef, ...]
-    sentiment: ValueRef
-
-
-class Presets(Strict, frozen=True):
-    """The content of ``presets.yaml``."""
-
-    models: dict[str, ModelPreset]
-    scorers: dict[str, Scorers]
-    prompts: dict[str, PromptPreset]
-
-
-def presets() -> Presets:
-    """Return the presets shipped with the package."""
-    text = files("udasa_data").joinpath("presets.yaml").read_text(encoding="utf-8")
-    return msgspec.convert(yaml.safe_load(text), Presets)
-
-
-def resolve(
-    model: str | None,
-    overrides: Json,
-    *,
-    scorers: str | None = None,
-    file: Path | None = None,
-    default: str | None = None,
-) -> BuildConfig:
-    """Lay preset, file and flags over each other.
-
-    Args:
-        model: preset name, Hub id or local folder; None takes the file's ``model``.
-        overrides: what the flags say; nested like the configuration, absent keys unsaid.
-        scorers: name of a scorer set, over the file's; None takes the file's, or the preset's.
-        file: a YAML file in the shape of the configuration, any subset of its keys.
-        default: the model where neither ``model`` nor the file names one.
-
-    Raises:
-        UserError: unknown model, key or value, said in one line.
-    """
-    given = read_yaml(file) if file else {}
-    name = model or given.get("model") or default
-    if not isinstance(name, str):
-        raise UserError("no model named: give --model NAME|HUB-ID|PATH (see: udasa-data models)")
-    engine = overrides.get("engine") or given.get("engine")
-    base = _base(name, scorers, served=engine == "openai")
-    layers = _merge(base, {**given, "model": name})
-    if scorers:  # the flag wins over the file
-        layers |= _scorer_set(scorers)
-    layers = _merge(layers, overrides)
-    if "policy" in given and given.get("model", name) != name:
-        layers["policy"] = base["policy"]  # the flag wins over the file
-    return convert(layers, BuildConfig, where=str(file) if file else "the command line")
-
-
-def change(
-    base: BuildConfig, overrides: Json, *, scorers: str | None = None, file: Path | None = None
-) -> BuildConfig:
-    """Lay file and flags over a resolved configuration, as :func:`resolve` does over a preset.
-
-    Raises:
-        UserError: unknown key or value, said in one line.
-    """
-    layers = _merge(_builtins(base), read_yaml(file) if file else {})
-    if scorers:
-        layers |= _scorer_set(scorers)
-    where = str(file) if file else "the command line"
-    return convert(_merge(layers, overrides), BuildConfig, where=where)
-
-
-def to_yaml(config: BuildConfig) -> str:
-    """Return the configuration as YAML that :func:`resolve` reads back to an equal one."""
-    return yaml.safe_dump(msgspec.to_builtins(config), sort_keys=False, allow_unicode=True)
-
-
-def _base(name: str, scorers: str | None, *, served: bool) -> dict[str, object]:
-    """Return the preset layer for ``name``; an unnamed policy gets the Hub's scorers.
-
-    A served model has whatever name its server gave it.
-    """
-    known = presets()
-    preset = known.models.get(name)
-    if preset is None and not served and "/" not in name and not Path(name).exists():
-        raise UserError(
-            f"unknown model '{name}'{nearest(name, known.models)}; a Hub id reads ORG/NAME, "
-            "a local model is the path of its folder"
-        )
-    chosen = scorers or (preset.scorers if preset else "hub")
-    base: dict[str, object] = {
-        "model": name,
-        "policy": {"id": name},
-        "prompts": ["tiny"],
-        **_scorer_set(chosen),
-    }
-    if preset:
-        base |= {
-            "policy": _builtins(preset.policy),
-            "prompts": list(preset.prompts),
-            "sampling": _builtins(preset.sampling),
-            "held_out": preset.held_out,
-            "shard_size": preset.shard_size,
-        }
-    return base
-
-
-def _scorer_set(name: str) -> dict[str, object]:
-    known = presets().scorers
-    if name not in known:
-        raise UserError(f"unknown scorers '{name}'{nearest(name, known)}")
-    return _builtins(known[name])
-
-
-def _builtins(section: Strict) -> dict[str, object]:
-    value: dict[str, object] = msgspec.to_builtins(section)
-    return value
-
-
-def _merge(base: Json, over: Json) -> dict[str, object]:
-    """Return ``base`` with ``over`` laid on it; only mappings are merged, lists are replaced."""
-    merged = dict(base)
-    for key, value in over.items():
-        old = merged.get(key)
-        if isinstance(old, Mapping) and isinstance(value, Mapping):
-            merged[key] = _merge(old, value)
-        else:
-            merged[key] = value
-    return merged

@@ -89,7 +89,7 @@ def build(
     result. A call that has nothing to do does nothing.
 
     Args:
-        config: see :func:`udasa_data.config.resolve`.
+        config: see :func:`udasa_data.presets.resolve`.
         out: the run directory, made if missing; a path, or an address that fsspec knows (s3://…).
         progress: told how the long steps go.
         executor: where samples and scores are made; None makes them in this process.

@@ -11,10 +11,11 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from udasa_data.config import BuildConfig, ModelRef, presets, resolve
+from udasa_data.config import BuildConfig, ModelRef
 from udasa_data.engines.choice import choose_engine
 from udasa_data.errors import UserError, nearest
 from udasa_data.model_files import Located, chat_template_sha256, locate, served
+from udasa_data.presets import presets, resolve
 from udasa_data.schema import Axis
 from udasa_data.store import Run, differing
 from udasa_data.strict import Strict

@@ -13,8 +13,9 @@ from typing import Any, Final
 import polars as pl
 import yaml
 
-from udasa_data.config import BuildConfig, Pairing, to_yaml
+from udasa_data.config import BuildConfig, Pairing
 from udasa_data.confounds import told
+from udasa_data.presets import to_yaml
 from udasa_data.publish.examples import examples
 from udasa_data.publish.figures import pair_lengths
 from udasa_data.publish.licence import OTHER, UNKNOWN, Licences
