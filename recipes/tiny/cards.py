@@ -63,7 +63,8 @@ CARDS: Final = {
     "udasa_data/tiny/nli": About(
         "natural-language inference",
         "all-MiniLM-L6-v2 (Apache-2.0) as a cross-encoder: all its {layers} layers, its "
-        "vocabulary pruned to {vocabulary} pieces. "
+        "vocabulary pruned to {vocabulary} pieces. Taught by all-mpnet-base-v2 (Apache-2.0), which "
+        "learnt the labelled pairs and labelled eight times as many. "
         "The premise may be an answer of several sentences; the hypothesis is one sentence.",
         ("nli",),
         "train_nli",

@@ -6,15 +6,18 @@ A training that was killed goes on at its last checkpoint when the same command 
 from __future__ import annotations
 
 import json
+import math
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 
-from udasa_data.scorers.batching import resolve_precision
+from udasa_data.scorers.models import resolve_precision
 
-EVERY: Final = 50  # steps: some minutes on one core
+EVERY: Final = 50  # steps between points of the learning curve
+SECONDS: Final = 60  # between checkpoints, at least: one of a large model takes some to write
 
 
 class Checkpoint:
@@ -30,6 +33,7 @@ class Checkpoint:
         self.file = out.with_name(f".{out.name}.checkpoint")
         self.settings = json.dumps(settings, sort_keys=True)
         self.parts = parts
+        self.saved = -math.inf  # when
 
     def resume(self) -> tuple[int, list[tuple[int, float]]]:
         """Load the last state. Returns (steps done, the learning curve so far): (0, []) if none."""
@@ -44,8 +48,10 @@ class Checkpoint:
         print(f"resumed at step {state['step']}", flush=True)
         return state["step"], [tuple(point) for point in state["curve"]]
 
-    def save(self, step: int, curve: list[tuple[int, float]]) -> None:
-        """Save the state after ``step`` steps."""
+    def save(self, step: int, curve: list[tuple[int, float]], *, last: bool = False) -> None:
+        """Save the state after ``step`` steps, unless the last one saved is still fresh."""
+        if time.monotonic() - self.saved < SECONDS and not last:
+            return
         self.file.parent.mkdir(parents=True, exist_ok=True)
         fresh = self.file.with_suffix(".new")
         state = {
@@ -57,10 +63,12 @@ class Checkpoint:
         }
         torch.save(state, fresh)
         fresh.replace(self.file)
+        self.saved = time.monotonic()
 
     def finish(self, out: Path, facts: dict[str, Any]) -> None:
         """Write what the card tells of the training, and remove the checkpoint."""
-        text = json.dumps(facts, indent=1) + "\n"
+        curve = [(step, round(loss, 4)) for step, loss in facts["loss"]]
+        text = json.dumps({**facts, "loss": curve}, indent=1) + "\n"
         (out / "training.json").write_text(text, encoding="utf-8")
         self.file.unlink(missing_ok=True)
 

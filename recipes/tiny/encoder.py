@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from recipes.tiny.checkpoint import EVERY, Checkpoint, half_precision
-from recipes.tiny.sources import Labelled
 
 
-def encode(tokenizer: Any, rows: Sequence[Labelled], max_length: int) -> Any:
+class TwoTexts(Protocol):
+    """Whatever has two texts, of which the second may be empty."""
+
+    @property
+    def first(self) -> str: ...  # noqa: D102
+    @property
+    def second(self) -> str: ...  # noqa: D102
+
+
+def encode(tokenizer: Any, rows: Sequence[TwoTexts], max_length: int) -> Any:
     """Return one padded batch of texts or text pairs."""
     first = [row.first for row in rows]
     second = [row.second for row in rows] if any(row.second for row in rows) else None
@@ -80,8 +88,8 @@ def fit(
         optimizer.zero_grad(set_to_none=True)
         recent = loss.item() if recent is None else 0.98 * recent + 0.02 * loss.item()
         if (step + 1) % EVERY == 0 or step + 1 == steps:
-            curve.append((step + 1, round(recent, 4)))
-            checkpoint.save(step + 1, curve)
+            curve.append((step + 1, recent))
+            checkpoint.save(step + 1, curve, last=step + 1 == steps)
             print(f"step {step + 1}/{steps} loss {recent:.3f}", flush=True)
     model.eval()
     return Training(checkpoint, {**settings, "device": str(model.device), "loss": curve})
@@ -109,15 +117,17 @@ class Training(NamedTuple):
 
 
 @torch.inference_mode()
-def logits(model: Any, tokenizer: Any, rows: Sequence[Labelled], max_length: int) -> torch.Tensor:
+def logits(
+    model: Any, tokenizer: Any, rows: Sequence[TwoTexts], max_length: int, batch: int = 64
+) -> torch.Tensor:
     """Return [N, classes] logits in the order of ``rows``."""
     model.eval()
     order = sorted(range(len(rows)), key=lambda n: len(rows[n].first) + len(rows[n].second))
     result = torch.empty(len(rows), model.config.num_labels)
-    for start in range(0, len(order), 64):
-        batch = order[start : start + 64]
-        inputs = encode(tokenizer, [rows[n] for n in batch], max_length).to(model.device)
-        result[batch] = model(**inputs).logits.float().cpu()
+    for start in range(0, len(order), batch):
+        at = order[start : start + batch]
+        inputs = encode(tokenizer, [rows[n] for n in at], max_length).to(model.device)
+        result[at] = model(**inputs).logits.float().cpu()
     return result
 
 

@@ -113,7 +113,8 @@ def taught_sentiment(data_dir: Path, *, judge: bool, seed: int) -> list[Labelled
     teacher = LogisticRegression(C=20.0, solver="liblinear", random_state=seed)
     teacher.fit(known, [row.label for row in labelled])
     spare = [t for t in reviews(data_dir, "unsupervised") if for_judges(t) == judge]
-    spare = spare[: 12000 if judge else 20000]
+    if judge:
+        spare = spare[:12000]
     positive = teacher.predict_proba(vectors.transform(spare))[:, 1]
     return labelled + [Labelled(t, "", float(p)) for t, p in zip(spare, positive, strict=True)]
 

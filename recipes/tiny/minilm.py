@@ -43,8 +43,8 @@ def prune_vocabulary(texts: Iterable[str]) -> tuple[BertTokenizerFast, list[int]
     """
     full = AutoTokenizer.from_pretrained(minilm())
     counts: Counter[int] = Counter()
-    for text in texts:
-        counts.update(full(text, add_special_tokens=False, truncation=True)["input_ids"])
+    for ids in full(list(texts), add_special_tokens=False, truncation=True)["input_ids"]:
+        counts.update(ids)
     pieces = sorted(full.get_vocab(), key=full.get_vocab().__getitem__)
     always = {n for n, piece in enumerate(pieces) if _is_always_kept(piece)}
     kept = set(always)

@@ -1,6 +1,7 @@
 """The corpora of the embedded models: where they lie, their licences, and what is held out.
 
-Nothing non-commercial is used. ``--data-dir`` holds one folder a corpus with Parquet files.
+Nothing non-commercial is used. ``--data-dir`` holds one folder a corpus with Parquet files;
+``recipes.tiny.hub`` makes such a folder from the Hub.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ LICENCES: Final = {
     "nq_open": "NQ-open; Apache-2.0",
     "creak": "CREAK (training part); MIT",
     "tinystories_sample": "TinyStories, sample; CDLA-Sharing-1.0",
-    "nli": "SNLI, MultiNLI, SICK, JOCI and SciTail pairs; MIT (collection), CC BY-SA 4.0 (SNLI), "
-    "Apache-2.0 (SciTail)",
+    "nli": "SNLI, MultiNLI, SICK, JOCI, SciTail, MED and Breaking-NLI pairs; MIT (collection), "
+    "CC BY-SA 4.0 (SNLI, MED, Breaking-NLI), Apache-2.0 (SciTail)",
     "diasafety": "DiaSafety; Apache-2.0",
-    "jigsaw_sample": "Jigsaw toxicity, sample; MIT",
+    "jigsaw_sample": "Jigsaw toxicity, sample; MIT (from the Hub: Civil Comments; CC0)",
     "do_not_answer": "Do-Not-Answer, human labels of 60% of the questions; Apache-2.0",
     "sst2": "Stanford Sentiment Treebank, SST-2 training part; no licence stated",
     "truthfulqa": "TruthfulQA judge data, 60% of the questions; Apache-2.0",
@@ -78,7 +79,7 @@ def table(data_dir: Path, name: str) -> pl.DataFrame:
     """Read ``<data_dir>/<name>.parquet``, or end with one line that says what is missing."""
     path = data_dir / f"{name}.parquet"
     if not path.is_file():
-        sys.exit(f"error: {path} is missing; --data-dir must hold the corpora of sources.py")
+        sys.exit(f"error: {path} is missing; python -m recipes.tiny.hub brings what the Hub has")
     return pl.read_parquet(path)
 
 
@@ -155,9 +156,13 @@ NOT_ENTAILED: Final = 3  # neutral or contradiction: the corpus does not say whi
 
 
 def more_entailment(data_dir: Path) -> list[Labelled]:
-    """Return pairs of JOCI, and of SciTail, which knows two classes, but for held-out premises."""
+    """Return pairs of JOCI, MED, Breaking-NLI, and of SciTail, which knows two classes.
+
+    Those of held-out premises are left out.
+    """
     numbers = {"entailment": 0, "neutral": 1, "contradiction": 2, "not_entailment": NOT_ENTAILED}
-    rows = table(data_dir, "nli/nli").filter(pl.col("source").is_in(["joci", "scitail"]))
+    corpora = ["joci", "scitail", "med", "breaking_nli"]
+    rows = table(data_dir, "nli/nli").filter(pl.col("source").is_in(corpora))
     return [
         Labelled(row["premise"], row["hypothesis"], numbers[row["label"]])
         for row in rows.iter_rows(named=True)

@@ -33,7 +33,7 @@ MAX_LENGTH: Final = {"harm": 160, "preference": 192, "sentiment": 256}
 PLANS: Final = {
     "harm": Plan(epochs=2, rate=5e-4, seed=0),
     "preference": Plan(epochs=1, rate=5e-4, seed=0, batch=16),
-    "sentiment": Plan(epochs=2, rate=5e-4, seed=0),
+    "sentiment": Plan(epochs=3, rate=5e-4, seed=0),
 }
 
 

@@ -198,8 +198,8 @@ def train(
         model.zero_grad(set_to_none=True)
         recent = torch.lerp(recent, loss.detach(), 0.05)
         if (step + 1) % EVERY == 0 or step + 1 == steps:
-            curve.append((step + 1, round(float(recent), 4)))
-            checkpoint.save(step + 1, curve)
+            curve.append((step + 1, float(recent)))
+            checkpoint.save(step + 1, curve, last=step + 1 == steps)
             rate = (step + 1 - done) * batch.numel() / (time.monotonic() - started)
             print(f"step {step + 1}/{steps} loss {recent:.3f} {rate:,.0f} tokens/s", flush=True)
     return curve

@@ -1,4 +1,4 @@
-"""Train the embedded NLI classifier: MiniLM with a pruned vocabulary.
+"""Train the embedded NLI classifier: MiniLM with a pruned vocabulary, taught by a larger encoder.
 
 python -m recipes.tiny.train_nli --data-dir DATA --out udasa_data/tiny/nli
 """
@@ -12,51 +12,30 @@ from typing import Final
 import numpy as np
 import torch
 
+from recipes.tiny.checkpoint import device
 from recipes.tiny.encoder import Plan, encode, fit, logits, save
 from recipes.tiny.head import fold_temperature, refit_head
 from recipes.tiny.minilm import from_minilm, prune_vocabulary
-from recipes.tiny.sources import NOT_ENTAILED, Labelled, chats, entailment, more_entailment, reviews
+from recipes.tiny.nli_pairs import (
+    Taught,
+    Thesaurus,
+    as_answers,
+    drawn,
+    neighbouring,
+    related,
+    reworded,
+)
+from recipes.tiny.nli_teacher import forget, taught
+from recipes.tiny.sources import Labelled, chats, entailment, more_entailment, reviews
 
 LABELS: Final = ["entailment", "neutral", "contradiction"]
 LAYERS: Final = (0, 1, 2, 3, 4, 5)
 MAX_LENGTH: Final = 160
-RATE: Final = 1.5e-4
-
-
-def loss_of_labels(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Return the mean cross-entropy of [N, 3] logits.
-
-    A label ``NOT_ENTAILED`` stands for neutral or contradiction, whichever: for their sum.
-    """
-    logp = torch.log_softmax(logits, dim=-1)
-    either = logp[:, 1:].logsumexp(dim=-1)
-    known = logp.gather(1, labels.clamp(max=2)[:, None])[:, 0]
-    return -torch.where(labels == NOT_ENTAILED, either, known).mean()
-
-
-def augment(rows: list[Labelled], spare: list[str], rng: np.random.Generator) -> list[Labelled]:
-    """Make some premises look like whole answers, as they are in use.
-
-    25% of the premises get one to three unrelated sentences around them, label kept; 5% of the
-    rows become a sentence among others that entails itself, 5% one that stands alone, 3% an
-    unrelated, neutral pair.
-    """
-    made = []
-    for row in rows:
-        around = [spare[n] for n in rng.integers(len(spare), size=int(rng.integers(1, 4)))]
-        place = int(rng.integers(len(around) + 1))
-        draw = rng.random()
-        if draw < 0.30:
-            said = row.first if draw < 0.25 else row.second
-            premise = " ".join([*around[:place], said, *around[place:]])
-            made.append(Labelled(premise, row.second, row.label if draw < 0.25 else 0))
-        elif draw < 0.35:
-            made.append(Labelled(row.second, row.second, 0))
-        elif draw < 0.38:
-            made.append(Labelled(" ".join(around), row.second, 1))
-        else:
-            made.append(row)
-    return made
+PLANS: Final = {  # pairs seen and what a step takes of them
+    "cpu": (320_000, Plan(epochs=1, rate=2e-4, seed=0, batch=64)),
+    "cuda": (1_600_000, Plan(epochs=1, rate=4e-4, seed=0, batch=256)),
+}
+TEACHER: Final = "sentence-transformers/all-mpnet-base-v2"  # Apache-2.0
 
 
 def identical(rows: list[Labelled], rng: np.random.Generator) -> list[Labelled]:
@@ -70,40 +49,40 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--teacher", default=TEACHER, help="folder or Hub id of an encoder")
+    size, plan = PLANS[device().type]
+    parser.add_argument("--pairs", type=int, default=size, help="read in training")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    rng = np.random.default_rng(args.seed)
     rows = [*entailment(args.data_dir, held=False), *more_entailment(args.data_dir)]
     talk = chats(args.data_dir)
-    spare = [c.answer.split(". ")[0] + "." for c in talk if 20 < len(c.answer.split(". ")[0]) < 120]
     film = reviews(args.data_dir, "unsupervised")[:4000]
     texts = [f"{row.first} {row.second}" for row in rows]
-    talks = (f"{c.question} {c.answer}" for c in talk)
-    tokenizer, ids = prune_vocabulary([*texts, *talks, *film])
+    tokenizer, ids = prune_vocabulary([*texts, *(f"{c.question} {c.answer}" for c in talk), *film])
     model = from_minilm(ids, LAYERS, LABELS)
-    rng = np.random.default_rng(args.seed)
-    seen = [row for _ in range(args.epochs) for row in augment(rows, spare, rng)]
+    thesaurus = Thesaurus(tokenizer, model.get_input_embeddings().weight.detach().cpu())
+    others = related(rows) + reworded(rows, thesaurus, rng)
+    others += neighbouring([*(c.answer for c in talk), *film], 20000, rng)
+    pairs = taught(args.teacher, rows, others, args.out)
+    spare = [c.answer.split(". ")[0] + "." for c in talk if 20 < len(c.answer.split(". ")[0]) < 120]
+    seen = as_answers(drawn(pairs, len(rows), args.pairs, rng), spare, rng)
 
-    def loss_of(batch: list[Labelled]) -> torch.Tensor:
-        labels = torch.tensor([row.label for row in batch], device=model.device)
+    def loss_of(batch: list[Taught]) -> torch.Tensor:
+        p = torch.tensor([row.p for row in batch], device=model.device)
         inputs = encode(tokenizer, batch, MAX_LENGTH).to(model.device)
-        return loss_of_labels(model(**inputs).logits.float(), labels)
+        return torch.nn.functional.cross_entropy(model(**inputs).logits.float(), p)
 
-    training = fit(
-        model,
-        seen,  # every epoch augmented anew
-        loss_of,
-        Plan(epochs=1, rate=RATE, seed=args.seed, batch=64),
-        args.out,
-        size=lambda row: len(row.first) + len(row.second),
-    )
+    plan = plan._replace(seed=args.seed)
+    training = fit(model, seen, loss_of, plan, args.out, lambda r: len(r.first) + len(r.second))
     # every other held-out pair calibrates, the rest are measured
     held = entailment(args.data_dir, held=True)
     half = held[::2]
     found = logits(model, tokenizer, half, MAX_LENGTH)
     temperature = fold_temperature(model, found, torch.tensor([row.label for row in half]))
     refit_head(model, tokenizer, half, identical(rows, rng), MAX_LENGTH)
-    save(model, tokenizer, args.out, training, temperature=temperature)
+    save(model, tokenizer, args.out, training, temperature=temperature, teacher=args.teacher)
+    forget(args.out)
 
 
 if __name__ == "__main__":

@@ -9,11 +9,11 @@ import torch
 from small_models import save_classifier, save_policy
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
-from recipes.tiny import encoder, train_lm, train_nli
+from recipes.tiny import encoder, train_lm
 from recipes.tiny.cards import Metric, measured_in, write_card
 from recipes.tiny.checkpoint import Checkpoint
 from recipes.tiny.encoder import Plan, encode, fit
-from recipes.tiny.sources import NOT_ENTAILED, Labelled
+from recipes.tiny.sources import Labelled
 
 ROWS = [Labelled(f"text number {n} " * (1 + n % 3), f"answer {n}", n % 2) for n in range(40)]
 
@@ -100,14 +100,6 @@ def test_an_epoch_holds_each_document_once_and_chats_beside_them():
     assert (seen[:10] == 5).all()
     assert sorted(seen[100:103].tolist()) == [15, 15, 20]
     assert (first != second).any()  # in another order
-
-
-def test_a_label_of_two_classes_stands_for_either():
-    logits = torch.tensor([[2.0, 0.5, -1.0], [0.0, 1.0, 0.0]])
-    p = torch.softmax(logits, dim=-1)
-    found = train_nli.loss_of_labels(logits, torch.tensor([NOT_ENTAILED, 1]))
-    expected = -(torch.log(p[0, 1] + p[0, 2]) + torch.log(p[1, 1])) / 2
-    assert torch.isclose(found, expected)
 
 
 def test_a_checkpoint_of_other_settings_is_not_taken(tmp_path):
