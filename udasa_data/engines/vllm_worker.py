@@ -9,6 +9,7 @@ import os
 import queue
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from typing import Any, BinaryIO, Final
 
@@ -136,7 +137,11 @@ class Worker:
 def load(start: Start) -> Any:
     """Return the model in vLLM."""
     from vllm import LLM
+    from vllm.platforms import current_platform
 
+    # a draw after a half-read prompt is taken back, which torch's CPU generators cannot (0.32.0:
+    # "CPU Generator does not use offset"); there prompts are read whole
+    whole = {"enable_chunked_prefill": False} if current_platform.is_cpu() else {}
     return LLM(
         start.load_from,
         revision=start.revision,
@@ -149,6 +154,7 @@ def load(start: Start) -> Any:
         enable_prefix_caching=True,
         generation_config="vllm",  # nothing but what a request says decides how it is sampled
         seed=0,
+        **whole,
     )
 
 
@@ -176,7 +182,9 @@ def main() -> None:
     except BrokenPipeError:
         pass  # the parent is gone
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent tells the user
+        traceback.print_exc()  # into the log, which a failure keeps
         send(out, Failed(_one_line(error)))
+        sys.exit(1)
     out.close()
 
 
