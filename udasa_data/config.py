@@ -160,8 +160,13 @@ class BuildConfig(Strict, frozen=True):
             )
 
     @property
+    def embedder_in_use(self) -> ModelRef | None:
+        """The sentence encoder, where the chosen estimator needs one."""
+        return self.embedder if self.scoring.semantic == "cosine" else None
+
+    @property
     def scorer_refs(self) -> list[ModelRef]:
         """The models that score, each once."""
-        embedder = [self.embedder] if self.embedder and self.scoring.semantic == "cosine" else []
+        embedder = [self.embedder_in_use] if self.embedder_in_use else []
         refs: list[ModelRef] = [self.nli, *self.value, self.sentiment, *embedder]
         return list(dict.fromkeys(refs))

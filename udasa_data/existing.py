@@ -149,7 +149,7 @@ def _made_from(
         "nli": config.nli.id,
         "value": ", ".join(value),
         "sentiment": f"{config.sentiment.id} ({', '.join(config.sentiment.violation)})",
-        **({"embedder": config.embedder.id} if config.embedder else {}),
+        **({"embedder": config.embedder_in_use.id} if config.embedder_in_use else {}),
         "model weights": {name: located.fingerprint for name, located in models.items()},
         "shard_size": config.shard_size,
         **{f"scoring.{k}": v for k, v in msgspec.to_builtins(config.scoring).items()},

@@ -150,7 +150,7 @@ class Prepared:
                 "nli": config.nli,
                 "value": config.value,
                 "sentiment": config.sentiment,
-                **({"embedder": config.embedder} if config.embedder else {}),
+                **({"embedder": config.embedder_in_use} if config.embedder_in_use else {}),
                 "scoring": config.scoring,
                 "principles": [(one.id, one.statement) for one in self.principles],
             }

@@ -66,7 +66,7 @@ CARDS: Final = {
         "vocabulary pruned to {vocabulary} pieces. Taught by all-mpnet-base-v2 (Apache-2.0), which "
         "learnt the labelled pairs and labelled eight times as many. "
         "The premise may be an answer of several sentences; the hypothesis is one sentence.",
-        ("nli",),
+        ("nli", "imdb", *_CHATS),
         "train_nli",
     ),
     "udasa_data/tiny/harm": About(

@@ -118,8 +118,8 @@ def provenance(
         scorers += [_scorer("value", ref, models) for ref in config.value]
     if Axis.SENTIMENT in axes:
         scorers.append(_scorer("sentiment", config.sentiment, models))
-    if config.embedder and config.scoring.semantic == "cosine":
-        scorers.append(_scorer("embedder", config.embedder, models))
+    if embedder := config.embedder_in_use:
+        scorers.append(_scorer("embedder", embedder, models))
     if config.judge is not None or config.scoring.factual == "p_true":
         scorers.append(_scorer("judge", config.policy, models))
     if answered is None:
@@ -135,14 +135,14 @@ def pinned(config: BuildConfig, models: Mapping[str, Located]) -> BuildConfig:
         commit = models[ref.id].commit
         return ref if commit is None else msgspec.structs.replace(ref, revision=commit)
 
-    embedder = config.embedder  # not loaded where another estimator is chosen
+    embedder = config.embedder_in_use
     return msgspec.structs.replace(
         config,
         policy=at(config.policy),
         nli=at(config.nli),
         value=tuple(at(ref) for ref in config.value),
         sentiment=at(config.sentiment),
-        embedder=at(embedder) if embedder and embedder.id in models else embedder,
+        embedder=at(embedder) if embedder else config.embedder,
     )
 
 

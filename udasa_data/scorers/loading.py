@@ -58,7 +58,7 @@ def load_scorers(
     """
     kept = ScoreCache(cache or default_file())
     options = Options(config.scoring.max_length, precision, kept, unread.cut)
-    embedder = config.embedder if config.scoring.semantic == "cosine" else None
+    embedder = config.embedder_in_use
     return Scorers(
         NliScorer(models[config.nli.id], options, config.nli.labels),
         [ValueScorer(ref, models[ref.id], options) for ref in config.value],
