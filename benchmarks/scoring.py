@@ -10,6 +10,7 @@ the model's window: the shorter ones, which flatters us: on long texts arithmeti
 from __future__ import annotations
 
 import argparse
+import copy
 import statistics
 import sys
 import tempfile
@@ -26,7 +27,9 @@ sys.path.insert(0, str(Path(__file__).parent / "scoring_parts"))
 
 from environment import Peer
 from report import write_results
+from shapes import ENCODERS, save_by_lot
 from texts import answers, between, one_by_one
+from transformers import AutoModelForSequenceClassification
 
 from udasa_data.claims import sentences
 from udasa_data.config import ModelRef, Precision
@@ -37,6 +40,7 @@ from udasa_data.scorers.models import Options, resolve_precision
 from udasa_data.scorers.nli import NliScorer
 
 NLI: Final = Path(str(files("udasa_data").joinpath("tiny", "nli")))
+LAYERS: Final = 4  # of a large encoder's 24
 HEADER: Final = (
     "what",
     "pairs",
@@ -174,6 +178,32 @@ def duplicates(prompts: list[list[str]], rounds: int) -> Row:
     return row("duplicates", len(all_of_them), ours, other, "≥ 1.6")
 
 
+def large_encoder(prompts: list[list[str]], rounds: int) -> list[Row]:
+    """Time a part of a DeBERTa-v3-large, weights by lot, against transformers' own attention.
+
+    Both run in our core, on the first two prompts' pairs.
+    """
+    pairs = [pair for texts in prompts[:2] for pair in between(texts)]
+    config = copy.deepcopy(ENCODERS["deberta_v3_large"])
+    config.num_hidden_layers = LAYERS
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        save_by_lot(config, NLI, Path(name))
+        for precision, names in modes().items():
+            nli, gathers = (
+                NliScorer(locate(ModelRef(id=name)), Options(precision=precision)) for _ in range(2)
+            )
+            plain = AutoModelForSequenceClassification.from_pretrained(
+                name, dtype=getattr(torch, precision)
+            )
+            gathers._loaded = gathers._loaded._replace(model=plain.eval())  # noqa: SLF001
+            off = np.abs(nli(pairs, no_progress).entail - gathers(pairs, no_progress).entail)
+            sides = [lambda side=side: timed(side, pairs)[0] for side in (nli, gathers)]
+            ours, other = in_turn(rounds, sides)
+            rows += [row(f"deberta_{mode}", len(pairs), ours, other, "> 1", off) for mode in names]
+    return rows
+
+
 def main() -> None:
     """Print the table and the ratios."""
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -187,6 +217,7 @@ def main() -> None:
         warm_cache(prompts),
         duplicates(prompts, given.rounds),
         *self_check(prompts, given.rounds),
+        *large_encoder(prompts, given.rounds),
     ]
     table = [one.cells for one in rows]
     ratios = {one.name: one.ratio for one in rows}

@@ -12,13 +12,9 @@ from typing import Any, NamedTuple
 
 import torch
 from found import Found, matmul_rate
+from shapes import ENCODERS, save_by_lot
 from texts import answers, between, one_by_one
-from transformers import (
-    AutoModelForSequenceClassification,
-    AutoTokenizer,
-    DebertaV2Config,
-    ModernBertConfig,
-)
+from transformers import AutoModelForSequenceClassification
 
 from udasa_data.config import ModelRef
 from udasa_data.model_files import locate
@@ -26,35 +22,6 @@ from udasa_data.scorers import TextPair, no_progress
 from udasa_data.scorers.models import Options
 from udasa_data.scorers.nli import NliScorer
 
-LABELS = {
-    "id2label": {0: "entailment", 1: "neutral", 2: "contradiction"},
-    "label2id": {"entailment": 0, "neutral": 1, "contradiction": 2},
-}
-# the shapes of microsoft/deberta-v3-large and answerdotai/ModernBERT-large
-ENCODERS: dict[str, Any] = {
-    "deberta_v3_large": DebertaV2Config(
-        vocab_size=128100,
-        hidden_size=1024,
-        num_hidden_layers=24,
-        num_attention_heads=16,
-        intermediate_size=4096,
-        relative_attention=True,
-        position_buckets=256,
-        pos_att_type=["p2c", "c2p"],
-        share_att_key=True,
-        norm_rel_ebd="layer_norm",
-        position_biased_input=False,
-        type_vocab_size=0,
-        **LABELS,
-    ),
-    "modernbert_large": ModernBertConfig(
-        hidden_size=1024,
-        num_hidden_layers=28,
-        num_attention_heads=16,
-        intermediate_size=2624,
-        **LABELS,
-    ),
-}
 LOOP_PAIRS = 100  # of the slow loop
 
 
@@ -108,15 +75,10 @@ def measure(config: Any, tokenizer: Path, pairs: list[TextPair], device: str) ->
     """Time an encoder with random weights, the loop on a part of the pairs."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        words = AutoTokenizer.from_pretrained(tokenizer)
-        words.model_input_names = ["input_ids", "attention_mask"]
-        words.save_pretrained(folder)
-        config.pad_token_id = words.pad_token_id
-        torch.manual_seed(0)
-        model = AutoModelForSequenceClassification.from_config(config)
+        words = save_by_lot(config, tokenizer, folder)
+        with torch.device("meta"):
+            model = AutoModelForSequenceClassification.from_config(config)
         flop = sum(flop_of_pair(model, length) for length in lengths(words, pairs))
-        model.save_pretrained(folder)
-        del model
         nli = NliScorer(locate(ModelRef(id=str(folder))), Options(precision="bfloat16"))
         timed(nli, pairs)  # warms up: kernels are loaded shape by shape
         seconds = timed(nli, pairs)

@@ -13,6 +13,7 @@ from udasa_data.config import Precision
 from udasa_data.errors import UserError
 from udasa_data.model_files import Located
 from udasa_data.scorers.cache import ScoreCache
+from udasa_data.scorers.disentangled import shift_positions
 from udasa_data.scorers.first_token import read_first_token_only
 
 
@@ -122,11 +123,13 @@ def _load(located: Located, options: Options, kind: Any) -> Loaded:
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         problem = str(error).strip().splitlines()[0]
         raise UserError(f"scorer '{located.name}' cannot be loaded: {problem}") from error
+    model = model.eval().to(device)
+    shift_positions(model)
     window = getattr(model.config, "max_position_embeddings", options.max_length)
     limit = min(options.max_length, window, tokenizer.model_max_length)
     space = f"{located.fingerprint} {limit} {precision}"
     return Loaded(
-        model.eval().to(device),
+        model,
         tokenizer,
         device,
         located.name,
