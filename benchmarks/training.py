@@ -24,6 +24,7 @@ import numpy as np
 import polars as pl
 from report import write_results
 
+from recipes.staged.beginning import begin
 from recipes.staged.config import Recipe, StageOptions, Thresholds
 from recipes.staged.data import COLUMNS
 from recipes.staged.run import StagedRun
@@ -55,7 +56,7 @@ def ours(place: Path, out: Path, cache: Path) -> Any:
     """Return the recipe's trainer of its first stage, ready to train."""
     run = StagedRun(recipe(), str(place), out, cache=cache)
     run.ledger.open(run.prepared.record("0"), write=False)
-    _, stage = run._entry(1)  # noqa: SLF001 - what train() does first
+    _, stage = begin(run, 1)
     return make_trainer(stage, run.recipe, run.prepared.tokenizer, lambda _: None)
 
 

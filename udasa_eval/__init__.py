@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from udasa_eval.evaluation import run, score
-    from udasa_eval.planning import RunOptions
     from udasa_eval.results import Results, read_results
+    from udasa_eval.run_options import RunOptions
     from udasa_eval.stats import Comparison, Interval, compare, mean_interval
 
 __all__ = [
@@ -28,7 +28,7 @@ _HOME = {
     "Comparison": "stats",
     "Interval": "stats",
     "Results": "results",
-    "RunOptions": "planning",
+    "RunOptions": "run_options",
     "compare": "stats",
     "mean_interval": "stats",
     "read_results": "results",

@@ -25,14 +25,7 @@ from udasa_eval import baselines
 from udasa_eval.backend import EngineLM
 from udasa_eval.generations import TURN_2, Asked, FirstPass
 from udasa_eval.judges import PinnedJudge, Role, judge_set
-from udasa_eval.planning import (
-    RunOptions,
-    Stored,
-    locate_reference,
-    model_id,
-    pin_all,
-    prepare,
-)
+from udasa_eval.planning import locate_reference, model_id, pin_all, prepare
 from udasa_eval.results import (
     SCHEMA_VERSION,
     SCORES,
@@ -41,6 +34,7 @@ from udasa_eval.results import (
     write_results,
     write_table,
 )
+from udasa_eval.run_options import RunOptions, Stored
 from udasa_eval.scoring import Scored, Tables, estimate, needed_roles, score_tables
 from udasa_eval.summary import metrics_of, unscored_of
 

@@ -19,8 +19,8 @@ from udasa_data.progress import Progress
 from udasa_data.schema import Axis
 from udasa_data.strict import Strict
 from udasa_eval.evaluation import run
-from udasa_eval.planning import RunOptions
 from udasa_eval.results import MetricRecord, Pinned, Results
+from udasa_eval.run_options import RunOptions
 
 FILE: Final = "frontier.json"
 FIGURE: Final = "frontier.svg"

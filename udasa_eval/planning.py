@@ -13,12 +13,10 @@ import msgspec
 
 from udasa_data.config import BuildConfig, ModelRef
 from udasa_data.engines.choice import choose_engine
-from udasa_data.errors import UserError, nearest
+from udasa_data.errors import UserError
 from udasa_data.model_files import Located, chat_template_sha256, locate, served
 from udasa_data.presets import presets, resolve
-from udasa_data.schema import Axis
 from udasa_data.store import Run, differing
-from udasa_data.strict import Strict
 from udasa_eval import baselines
 from udasa_eval.baselines import Baseline, find_baseline
 from udasa_eval.documents import Documents, read_documents
@@ -26,72 +24,11 @@ from udasa_eval.generations import TURN_2
 from udasa_eval.judges import JudgeSet, PinnedJudge, Role, judge_set, pin
 from udasa_eval.origins import Origins, origins_of
 from udasa_eval.results import Pinned, TaskRecord
+from udasa_eval.run_options import RunOptions, Stored
 from udasa_eval.scoring import needed_roles
 from udasa_eval.tasks import BuiltTask, TaskPlan, build_task, plan_suite
 
 _TINY: Final = "embedded:lm"
-
-
-class RunOptions(Strict, frozen=True):
-    """What ``udasa-eval run`` was told.
-
-    Attributes:
-        model: preset, Hub id or folder.
-        suite: quick, full or tiny.
-        axes: of the four.
-        engine: that draws the answers.
-        config: a YAML file of ``udasa-data build`` for what else the engine needs.
-        judges: a set of ``judges.yaml`` or a file; None is the suite's own.
-        baseline: whose answers win rates are against; None is the suite's own.
-        reference: model of the KL; None is the embedded one for ``tiny``, else no KL.
-        data_dir: folder of datasets; None reads the Hub.
-        seed: of all sampling.
-    """
-
-    model: str
-    suite: str = "quick"
-    axes: tuple[Axis, ...] = tuple(Axis)
-    engine: str = "auto"
-    config: str | None = None
-    judges: str | None = None
-    baseline: str | None = None
-    reference: str | None = None
-    data_dir: str | None = None
-    seed: int = 0
-
-
-class Stored(Strict, frozen=True):
-    """What the manifest keeps for the second pass.
-
-    Attributes:
-        suite: of the run.
-        axes: that were run.
-        model: evaluated.
-        engine: that drew its answers.
-        template_sha256: of its chat template.
-        system_prompt: put before chat prompts.
-        judges: by role.
-        reference: id of the reference policy.
-        baseline: name.
-        tasks: as they were run.
-        training_data: of the model's ``stages.json``.
-        leaked: fingerprints of what scored that data.
-        notes: on the first pass.
-    """
-
-    suite: str
-    axes: tuple[Axis, ...]
-    model: Pinned
-    engine: str
-    template_sha256: str | None
-    system_prompt: str | None
-    judges: JudgeSet
-    reference: str | None
-    baseline: str | None
-    tasks: tuple[TaskRecord, ...]
-    training_data: tuple[dict[str, object], ...]
-    leaked: tuple[str, ...]
-    notes: tuple[str, ...]
 
 
 class Ready(NamedTuple):
@@ -155,23 +92,6 @@ def prepare(options: RunOptions, folder: Run) -> Ready:
     folder.save_manifest(evaluated=inputs, models={**known, name: policy.fingerprint})
     config = msgspec.structs.replace(config, engine=engine)
     return Ready(config, policy, tasks, msgspec.structs.replace(stored, notes=notes))
-
-
-def axes_of(named: str | None) -> tuple[Axis, ...]:
-    """Return the axes of a list with commas, each once; None is all four.
-
-    Raises:
-        UserError: no such axis, or no axis at all.
-    """
-    if named is None:
-        return tuple(Axis)
-    axes = [name.strip() for name in named.split(",") if name.strip()]
-    for name in axes:
-        if name not in set(Axis):
-            raise UserError(f"no axis '{name}'{nearest(name, Axis)}")
-    if not axes:
-        raise UserError(f"--axes names no axis (known: {', '.join(Axis)})")
-    return tuple(axis for axis in Axis if axis in axes)
 
 
 def pin_all(

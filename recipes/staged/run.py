@@ -13,10 +13,11 @@ import torch
 
 from recipes.staged import guards, policies
 from recipes.staged.after import Measured, Pair, measure, why_to_abort
-from recipes.staged.config import PREVIOUS, SFT, Recipe, StageOptions, options_of
-from recipes.staged.ledger import DatasetRecord, Record, ReferenceRecord, StageRecord
+from recipes.staged.beginning import begin
+from recipes.staged.config import Recipe, options_of
+from recipes.staged.ledger import Record, ReferenceRecord, StageRecord
 from recipes.staged.measures import load_model
-from recipes.staged.mixture import default_cache, mix, render, stored
+from recipes.staged.mixture import default_cache
 from recipes.staged.prepared import Prepared
 from recipes.staged.trainer import (
     Stage,
@@ -126,7 +127,7 @@ class StagedRun:
     def _load(self, number: int) -> Any:
         return load_model(self.policy_at(number), self.dtype)
 
-    def _sha256(self, number: int) -> str:
+    def sha256(self, number: int) -> str:
         """Return the hash of the weights after a stage, as recorded."""
         record, done = self.ledger.record, self.ledger.stage(number)
         found = done.policy_sha256 if done else record.policy.weights_sha256 if record else None
@@ -137,7 +138,7 @@ class StagedRun:
 
     def _stage(self, number: int) -> None:
         started = time.monotonic()
-        entry, stage = self._entry(number)
+        entry, stage = begin(self, number)
         trainer = make_trainer(stage, self.recipe, self.prepared.tokenizer, self._note_first)
         entry = self._check_reference(entry, trainer, stage)
         self.ledger.put(entry, write=self.state.is_main_process)
@@ -163,90 +164,6 @@ class StagedRun:
         self.ledger.put(done, write=self.state.is_main_process)
         if self.state.is_main_process:
             shutil.rmtree(self.folder(number) / "checkpoints", ignore_errors=True)
-
-    def _entry(self, number: int) -> tuple[StageRecord, Stage]:
-        """Return what is known of a stage before it is trained, and the stage."""
-        name = self.recipe.order[number - 1]
-        options = options_of(self.recipe, name)
-        rows, replayed = self._rows(number, name, options)
-        wanted = options.reference
-        at_zero = wanted == PREVIOUS or (wanted == SFT and number == 1)
-        split = self.prepared.splits[name]
-        source = self.prepared.source
-        entry = StageRecord(
-            name=name,
-            number=number,
-            parent_sha256=self._sha256(number - 1),
-            reference=ReferenceRecord(wanted, self._expected(number, wanted, at_zero=at_zero)),
-            dataset=DatasetRecord(source.place, source.commit, split.fingerprint),
-            chat_template_sha256=self.prepared.own_template,
-            config=msgspec.to_builtins(options),
-            counts=self.prepared.rendered[name].counts,
-            replayed=replayed,
-            trained_rows=len(rows),
-        )
-        lora = self.recipe.lora
-        goes_on = lora is not None and lora.adapter == "continue" and number > 1
-        where = self.policy_at(0 if goes_on else number - 1)
-        adapter = self.folder(number - 1) / "adapter" if goes_on else None
-        stage = Stage(
-            name=name,
-            number=number,
-            options=options,
-            folder=self.folder(number),
-            model=policies.load_to_train(where, self.dtype, adapter),
-            reference=self._reference(number, wanted, at_zero=at_zero),
-            peft_config=policies.new_adapter(lora) if lora and not goes_on else None,
-            rows=rows,
-            held_out=self._watched(name),
-            at_zero=at_zero,
-        )
-        return entry, stage
-
-    def _rows(self, number: int, name: str, options: StageOptions) -> tuple[Any, int]:
-        """Return a stage's rows with those replayed, as TRL takes them, and how many those are."""
-        own = self.prepared.rendered[name]
-        before = [self.prepared.rendered[one].rows for one in self.recipe.order[: number - 1]]
-        table = mix(own.rows, before, options.replay, self.recipe.seed + number)
-        guards.check_unseen(table, self.prepared.held_out(), name)
-        replayed = len(table) - len(own.rows)
-        if replayed:
-            own = render(table, self.prepared.renderer, options.max_length, completion=True)
-        with self.state.main_process_first():
-            key = self.prepared.tokens_key(options.max_length)
-            return stored(own, key, self.cache), replayed
-
-    def _watched(self, name: str) -> Any | None:
-        if self.recipe.stop.patience is None:
-            return None
-        if name not in self.prepared.tests:
-            raise UserError(f"stop.patience: stage '{name}' has no held-out pairs to watch")
-        with self.state.main_process_first():
-            key = self.prepared.tokens_key(options_of(self.recipe, name).max_length)
-            return stored(self.prepared.tests[name], key, self.cache)
-
-    def _reference(self, number: int, wanted: str, *, at_zero: bool) -> Any | None:
-        """Return the reference as a model; None where it is the policy as the stage begins.
-
-        With adapters, TRL keeps that one as the weights below them; precomputed, not at all.
-        """
-        if at_zero:
-            if self.recipe.lora is not None or self.recipe.precompute:
-                return None
-            return load_model(self.policy_at(number - 1), self.dtype, place=False)
-        if wanted == SFT:
-            return load_model(self.policy_at(0), self.dtype, place=False)
-        return policies.load_reference(wanted, self.dtype)
-
-    def _expected(self, number: int, wanted: str, *, at_zero: bool) -> str:
-        """Return the hash that the reference in use must have; "" for a folder of the user's."""
-        before = self.ledger.stage(number - 1)
-        lora = self.recipe.lora
-        if at_zero and lora and lora.adapter == "continue" and before and before.adapter_sha256:
-            return guards.stacked_sha256(self._sha256(0), before.adapter_sha256)
-        if at_zero or wanted == SFT:
-            return self._sha256(number - 1 if at_zero else 0)
-        return ""
 
     def _check_reference(self, entry: StageRecord, trainer: Any, stage: Stage) -> StageRecord:
         """Hold the trainer's reference against the configured one, or an earlier start's."""

@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
-
-import polars as pl
-from yaml import YAMLError
+from typing import Final
 
 from udasa_data.errors import UserError
 from udasa_data.fetched import local_dataset
-from udasa_data.publish.card import PARTS
-from udasa_data.publish.dataset import sha256_of
-from udasa_data.publish.manifest import MANIFEST, Manifest, read_manifest
+from udasa_data.publish.checks import Check, DatasetCopy, check_all
+from udasa_data.publish.manifest import MANIFEST, read_manifest
 from udasa_data.publish.push import find_dataset
-from udasa_data.publish.remote import Patience, Remote, Tell, explained, quiet_hub
-from udasa_data.publish.tokenisation import MAX_ROWS, load_tokenizer, tokenise
-from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Stage
-from udasa_data.splits import split_of
+from udasa_data.publish.remote import Patience, Remote, Tell, quiet_hub
 
 MAX_LENGTH: Final = 1024
-_LOST: Final = 0.01  # share of the rows that may be lost to the length
-_STAGES: Final = tuple(str(stage) for stage in Stage)
-
-
-class Check(NamedTuple):
-    """One thing that was looked at. ``passed`` is None when it could not be looked at."""
-
-    name: str
-    passed: bool | None
-    detail: str
 
 
 @dataclass(frozen=True)
@@ -53,18 +34,6 @@ class Verified:
         return all(check.passed is not False for check in self.checks)
 
 
-@dataclass(frozen=True)
-class _Copy:
-    """A dataset to be looked at: its files here, and what ``load_dataset`` takes."""
-
-    where: str
-    manifest: Manifest
-    paths: Mapping[str, Path]  # of the manifest, those that are there
-    card: Path | None
-    load_from: str
-    revision: str | None
-
-
 def verify(
     source: str, tell: Tell, max_length: int = MAX_LENGTH, patience: Patience | None = None
 ) -> Verified:
@@ -83,24 +52,17 @@ def verify(
     """
     folder = local_dataset(source) if "://" in source else Path(source)
     copy = _local(folder) if folder.is_dir() else _fetched(source, tell, patience)
-    pairs = _pairs(copy)
-    checks = [_files(copy), _schema(copy), _card(copy), _loads(copy)]
-    if checks[0].passed and checks[1].passed:
-        checks += [_splits(copy), _texts(pairs), _stages(copy, pairs), _from_samples(copy, pairs)]
-        checks += _trl(copy, pairs, max_length)
-    else:
-        checks.append(Check("rows", None, "not looked at: files or columns are not what they were"))
-    return Verified(copy.where, tuple(checks))
+    return Verified(copy.where, tuple(check_all(copy, max_length)))
 
 
-def _local(folder: Path) -> _Copy:
+def _local(folder: Path) -> DatasetCopy:
     dataset = find_dataset(folder)
     manifest = read_manifest(dataset)
     there = {path: dataset / path for path in manifest.files if (dataset / path).is_file()}
-    return _Copy(str(dataset), manifest, there, dataset / "README.md", str(dataset), None)
+    return DatasetCopy(str(dataset), manifest, there, dataset / "README.md", str(dataset), None)
 
 
-def _fetched(source: str, tell: Tell, patience: Patience | None) -> _Copy:
+def _fetched(source: str, tell: Tell, patience: Patience | None) -> DatasetCopy:
     """Fetch a repository's files into huggingface_hub's cache, all at one commit."""
     repo_id, _, revision = source.partition("@")
     if repo_id.count("/") != 1 or repo_id.startswith((".", "/", "~")):
@@ -114,220 +76,4 @@ def _fetched(source: str, tell: Tell, patience: Patience | None) -> _Copy:
         manifest = read_manifest(remote.fetch(MANIFEST, commit).parent)
         there = {path: remote.fetch(path, commit) for path in manifest.files if path in listed}
         card = remote.fetch("README.md", commit) if "README.md" in listed else None
-    return _Copy(f"{repo_id}@{commit}", manifest, there, card, repo_id, commit)
-
-
-def _files(copy: _Copy) -> Check:
-    """Hold every file against its hash and its rows."""
-    wrong = [f"{path} is missing" for path in copy.manifest.files if path not in copy.paths]
-    rows = 0
-    for path, local in copy.paths.items():
-        record = copy.manifest.files[path]
-        if sha256_of(local) != record.sha256:
-            wrong.append(f"{path} is not what it was")
-        elif (found := pl.scan_parquet(local).select(pl.len()).collect().item()) != record.rows:
-            wrong.append(f"{path} has {found} rows instead of {record.rows}")
-        else:
-            rows += record.rows
-    return _check("files", wrong, f"{len(copy.paths)} files, {rows:,} rows, sha256 as recorded")
-
-
-def _schema(copy: _Copy) -> Check:
-    """Hold every file's columns and types against the schema of its configuration."""
-    wanted = {stage: dict(PAIRS) for stage in _STAGES}
-    wanted |= {"samples": dict(ANSWERS), "dropped": dict(DROPPED)}
-    wrong = []
-    for path, local in copy.paths.items():
-        try:
-            found = dict(pl.read_parquet_schema(local))
-        except pl.exceptions.PolarsError:
-            wrong.append(f"{path} is no Parquet file")
-            continue
-        expected = wanted[copy.manifest.files[path].config]
-        odd = [c for c in {**expected, **found} if found.get(c) != expected.get(c)]
-        wrong += [f"{path}: column '{odd[0]}' is not as in the schema"] if odd else []
-    return _check("columns", wrong, "every column of its type")
-
-
-def _card(copy: _Copy) -> Check:
-    """Hold the card's front matter against the manifest."""
-    from huggingface_hub import DatasetCardData, metadata_load
-
-    if copy.card is None or not copy.card.is_file():
-        return _check("card", ["no README.md"], "")
-    try:
-        front = metadata_load(copy.card) or {}
-        DatasetCardData(**front, ignore_metadata_errors=False)
-        configs = {one["config_name"]: one["data_files"] for one in front.get("configs", [])}
-        listed = {p for files in configs.values() for one in files for p in one["path"]}
-    except (AttributeError, KeyError, TypeError, ValueError, YAMLError):
-        return _check("card", ["the front matter of README.md is damaged"], "")
-    wrong = [f"{path} is in no configuration" for path in set(copy.manifest.files) - listed]
-    wrong += [f"{path} is not in the manifest" for path in listed - set(copy.manifest.files)]
-    licence = front.get("license") or "none"
-    told = licence if isinstance(licence, str) else ", ".join(licence)
-    return _check("card", sorted(wrong), f"{len(configs)} configurations, licence {told}")
-
-
-def _expected(manifest: Manifest) -> dict[str, dict[str, int]]:
-    """Return the rows of each split of each configuration that has any."""
-    expected: dict[str, dict[str, int]] = {}
-    for name, parts in PARTS.items():
-        for record in manifest.files.values():
-            if record.config in parts:
-                splits = expected.setdefault(name, {})
-                splits[record.split] = splits.get(record.split, 0) + record.rows
-    return expected
-
-
-def _loads(copy: _Copy) -> Check:
-    """Load every configuration as anyone would, from nothing."""
-    import datasets
-
-    wrong = []
-    expected = _expected(copy.manifest)
-    for name, rows in expected.items():
-        try:
-            # a cache of its own: an earlier load must not answer for this one
-            with tempfile.TemporaryDirectory(prefix="udasa-verify-") as cache:
-                loaded = datasets.load_dataset(
-                    copy.load_from, name, revision=copy.revision, cache_dir=cache
-                )
-                found = dict(loaded.num_rows)
-                del loaded
-        except Exception as error:  # datasets raises many kinds
-            problem = explained(error, copy.load_from)
-            if "no space left" in str(problem):
-                raise problem from error
-            wrong.append(f"{name}: {str(problem).partition(': ')[2]}")
-            continue
-        if found != rows:
-            wrong.append(f"{name}: {found} rows instead of {rows}")
-    return _check("load_dataset", wrong, f"{', '.join(expected)} load")
-
-
-def _pairs(copy: _Copy) -> pl.DataFrame:
-    """Return all pairs, with the configuration they lie in as ``config``."""
-    tables = []
-    for path, local in copy.paths.items():
-        config = copy.manifest.files[path].config
-        if config in _STAGES:
-            tables.append(pl.scan_parquet(local).with_columns(config=pl.lit(config)))
-    try:
-        return pl.concat(tables).collect() if tables else pl.DataFrame()
-    except pl.exceptions.PolarsError:
-        return pl.DataFrame()  # the files are damaged, which is told of them
-
-
-def _splits(copy: _Copy) -> Check:
-    """Each prompt in one split only, the one its hash says."""
-    seen: dict[str, str] = {}
-    wrong = []
-    for path, local in copy.paths.items():
-        split = copy.manifest.files[path].split
-        ids = pl.read_parquet(local, columns=["prompt_id"])["prompt_id"].drop_nulls().unique()
-        for prompt_id in ids:
-            if seen.setdefault(prompt_id, split) != split:
-                wrong.append(f"prompt {prompt_id[:12]} is in both splits")
-            elif split_of(prompt_id, copy.manifest.held_out) != split:
-                wrong.append(f"prompt {prompt_id[:12]} is in {split}, against its hash")
-    held = sum(split == "test" for split in seen.values())
-    detail = f"{len(seen):,} prompts, {held:,} of them held out, none in both"
-    return _check("splits", sorted(wrong), detail)
-
-
-def _texts(pairs: pl.DataFrame) -> Check:
-    """No chosen answer equals its rejected one, and none is empty."""
-    wrong = [
-        f"prompt {row['prompt_id'][:12]}: chosen is rejected"
-        for row in _rows(pairs, ("prompt_id", "chosen", "rejected"))
-        if row["chosen"] == row["rejected"] or not row["chosen"][0]["content"].strip()
-    ]
-    return _check("chosen ≠ rejected", wrong, f"in all {len(pairs):,} pairs")
-
-
-def _stages(copy: _Copy, pairs: pl.DataFrame) -> Check:
-    """Every pair in one stage, within its thresholds, as many as the manifest counts."""
-    low, high = copy.manifest.stages.low, copy.manifest.stages.high
-    if pairs.is_empty() or low is None or high is None:
-        return Check("stages", None, "no pairs")
-    name, gap = pl.col("config"), pl.col("delta_u")
-    belongs = (
-        pl.when(gap >= high)
-        .then(pl.lit(_STAGES[0]))
-        .when(gap >= low)
-        .then(pl.lit(_STAGES[1]))
-        .otherwise(pl.lit(_STAGES[2]))
-    )
-    astray = pairs.filter((name != pl.col("stage")) | (name != belongs))
-    wrong = [
-        f"prompt {row['prompt_id'][:12]}: Δu {row['delta_u']:.4f} in {row['config']}"
-        for row in _rows(astray, ("prompt_id", "delta_u", "config"))
-    ]
-    again = pl.struct("run", "prompt_id").is_duplicated()  # a merged round may ask the same
-    twice = pairs.filter(again)["prompt_id"].unique().sort()
-    wrong += [f"prompt {prompt_id[:12]} is in two pairs" for prompt_id in twice]
-    counted = {str(stage): n.pairs for stage, n in copy.manifest.counts.stages.items()}
-    found = {stage: len(pairs.filter(name == stage)) for stage in counted}
-    wrong += [f"{s}: {found[s]} pairs, not {n}" for s, n in counted.items() if found[s] != n]
-    parts = ", ".join(f"{n:,} {stage}" for stage, n in found.items())
-    return _check("stages", wrong, f"{parts}; thresholds {low:.3f} and {high:.3f}")
-
-
-def _from_samples(copy: _Copy, pairs: pl.DataFrame) -> Check:
-    """Both answers of each pair are samples of its prompt, letter by letter."""
-    paths = [p for path, p in copy.paths.items() if copy.manifest.files[path].config == "samples"]
-    if not paths or pairs.is_empty():
-        return Check("pairs are samples", None, "no samples, or no pairs")
-    samples = pl.concat(
-        [pl.read_parquet(p, columns=["run", "prompt_id", "sample_id", "text"]) for p in paths]
-    )
-    wrong = []
-    for side in ("chosen", "rejected"):
-        said = pl.col(side).list.first().struct.field("content").alias("said")
-        rows = pairs.select("run", "prompt_id", pl.col(f"{side}_id").alias("sample_id"), said)
-        joined = rows.join(samples, on=["run", "prompt_id", "sample_id"], how="left")
-        odd = joined.filter(pl.col("said").ne_missing(pl.col("text")))["prompt_id"]
-        wrong += [f"prompt {prompt_id[:12]}: {side} is not its sample" for prompt_id in odd]
-    return _check("pairs are samples", wrong, f"of {len(samples):,} samples")
-
-
-def _trl(copy: _Copy, pairs: pl.DataFrame, max_length: int) -> list[Check]:
-    """Tokenise as TRL does."""
-    if pairs.is_empty():
-        return [Check("TRL", None, "no pairs")]
-    step = -(-len(pairs) // MAX_ROWS)
-    rows = pairs.gather_every(step)
-    try:
-        tokenizer = load_tokenizer(copy.manifest.policy)
-        if tokenizer.chat_template is None:
-            return [Check("TRL", None, "not checked: the policy has no chat template of its own")]
-        found = tokenise(_rows(rows, ("prompt", "chosen", "rejected")), tokenizer, max_length)
-    except UserError as error:
-        return [Check("TRL", None, f"not checked: {error}")]
-    read = f"{found.rows:,} rows" if step == 1 else f"{found.rows:,} of {len(pairs):,} rows"
-    lost = found.collapsed + found.dropped
-    return [
-        Check(
-            "TRL: prompt is a prefix",
-            found.not_prefix == 0,
-            f"{read}; not so in {found.not_prefix:,}",
-        ),
-        Check(
-            f"TRL: {max_length} tokens",
-            lost <= _LOST * found.rows,
-            f"{found.truncated:,} truncated, {found.collapsed:,} collapsed, {found.dropped:,} "
-            f"dropped; longest {found.longest:,}",
-        ),
-    ]
-
-
-def _rows(table: pl.DataFrame, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    return table.select(columns).iter_rows(named=True)
-
-
-def _check(name: str, wrong: list[str], detail: str) -> Check:
-    if not wrong:
-        return Check(name, passed=True, detail=detail)
-    more = f" (and {len(wrong) - 1:,} more)" if len(wrong) > 1 else ""
-    return Check(name, passed=False, detail=f"{wrong[0]}{more}")
+    return DatasetCopy(f"{repo_id}@{commit}", manifest, there, card, repo_id, commit)

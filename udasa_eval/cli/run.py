@@ -48,7 +48,7 @@ def run(
     from udasa_data.bars import Bars
     from udasa_eval.cli.tables import show_results
     from udasa_eval.evaluation import run as evaluate
-    from udasa_eval.planning import RunOptions, axes_of
+    from udasa_eval.run_options import RunOptions, axes_of
 
     options = RunOptions(
         model=model,

@@ -17,8 +17,8 @@ from udasa_data.schema import Axis
 from udasa_eval.backend import device
 from udasa_eval.documents import read_documents
 from udasa_eval.evaluation import run
-from udasa_eval.planning import RunOptions
 from udasa_eval.results import read_results
+from udasa_eval.run_options import RunOptions
 from udasa_eval.tasks import quiet
 from udasa_eval.validation import Check
 

@@ -1,0 +1,107 @@
+"""What a stage begins with: its rows, its policy, and the reference that it is held against."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from recipes.staged import guards, policies
+from recipes.staged.config import PREVIOUS, SFT, StageOptions, options_of
+from recipes.staged.ledger import DatasetRecord, ReferenceRecord, StageRecord
+from recipes.staged.measures import load_model
+from recipes.staged.mixture import mix, render, stored
+from recipes.staged.trainer import Stage
+from udasa_data.errors import UserError
+
+if TYPE_CHECKING:
+    from recipes.staged.run import StagedRun
+
+
+def begin(run: StagedRun, number: int) -> tuple[StageRecord, Stage]:
+    """Return what is known of a stage before it is trained, and the stage."""
+    name = run.recipe.order[number - 1]
+    options = options_of(run.recipe, name)
+    rows, replayed = _rows(run, number, name, options)
+    wanted = options.reference
+    at_zero = wanted == PREVIOUS or (wanted == SFT and number == 1)
+    split = run.prepared.splits[name]
+    source = run.prepared.source
+    entry = StageRecord(
+        name=name,
+        number=number,
+        parent_sha256=run.sha256(number - 1),
+        reference=ReferenceRecord(wanted, _expected(run, number, wanted, at_zero=at_zero)),
+        dataset=DatasetRecord(source.place, source.commit, split.fingerprint),
+        chat_template_sha256=run.prepared.own_template,
+        config=msgspec.to_builtins(options),
+        counts=run.prepared.rendered[name].counts,
+        replayed=replayed,
+        trained_rows=len(rows),
+    )
+    lora = run.recipe.lora
+    goes_on = lora is not None and lora.adapter == "continue" and number > 1
+    where = run.policy_at(0 if goes_on else number - 1)
+    adapter = run.folder(number - 1) / "adapter" if goes_on else None
+    stage = Stage(
+        name=name,
+        number=number,
+        options=options,
+        folder=run.folder(number),
+        model=policies.load_to_train(where, run.dtype, adapter),
+        reference=_reference(run, number, wanted, at_zero=at_zero),
+        peft_config=policies.new_adapter(lora) if lora and not goes_on else None,
+        rows=rows,
+        held_out=_watched(run, name),
+        at_zero=at_zero,
+    )
+    return entry, stage
+
+
+def _rows(run: StagedRun, number: int, name: str, options: StageOptions) -> tuple[Any, int]:
+    """Return a stage's rows with those replayed, as TRL takes them, and how many those are."""
+    own = run.prepared.rendered[name]
+    before = [run.prepared.rendered[one].rows for one in run.recipe.order[: number - 1]]
+    table = mix(own.rows, before, options.replay, run.recipe.seed + number)
+    guards.check_unseen(table, run.prepared.held_out(), name)
+    replayed = len(table) - len(own.rows)
+    if replayed:
+        own = render(table, run.prepared.renderer, options.max_length, completion=True)
+    with run.state.main_process_first():
+        key = run.prepared.tokens_key(options.max_length)
+        return stored(own, key, run.cache), replayed
+
+
+def _watched(run: StagedRun, name: str) -> Any | None:
+    if run.recipe.stop.patience is None:
+        return None
+    if name not in run.prepared.tests:
+        raise UserError(f"stop.patience: stage '{name}' has no held-out pairs to watch")
+    with run.state.main_process_first():
+        key = run.prepared.tokens_key(options_of(run.recipe, name).max_length)
+        return stored(run.prepared.tests[name], key, run.cache)
+
+
+def _reference(run: StagedRun, number: int, wanted: str, *, at_zero: bool) -> Any | None:
+    """Return the reference as a model; None where it is the policy as the stage begins.
+
+    With adapters, TRL keeps that one as the weights below them; precomputed, not at all.
+    """
+    if at_zero:
+        if run.recipe.lora is not None or run.recipe.precompute:
+            return None
+        return load_model(run.policy_at(number - 1), run.dtype, place=False)
+    if wanted == SFT:
+        return load_model(run.policy_at(0), run.dtype, place=False)
+    return policies.load_reference(wanted, run.dtype)
+
+
+def _expected(run: StagedRun, number: int, wanted: str, *, at_zero: bool) -> str:
+    """Return the hash that the reference in use must have; "" for a folder of the user's."""
+    before = run.ledger.stage(number - 1)
+    lora = run.recipe.lora
+    if at_zero and lora and lora.adapter == "continue" and before and before.adapter_sha256:
+        return guards.stacked_sha256(run.sha256(0), before.adapter_sha256)
+    if at_zero or wanted == SFT:
+        return run.sha256(number - 1 if at_zero else 0)
+    return ""
