@@ -87,17 +87,7 @@ def score_file(
     Raises:
         UserError: something the user can put right; nothing is written.
     """
-    if out.suffix != ".parquet":
-        raise UserError(f"{out}: the scores are a Parquet file; give a name that ends in .parquet")
-    if out.resolve() == file.resolve():
-        raise UserError(f"{out}: is the file of the answers; give another --out")
-    if labels and calibration:
-        raise UserError("labels fit a calibration: give --labels or --calibration, not both")
-    if config.judge:
-        raise UserError(
-            "judge: the policy's own judgement needs a policy, and existing answers are scored "
-            "without one; leave the section out of --config"
-        )
+    _refuse(file, out, config, calibration, labels)
     curves_file = calibration or out.with_suffix(".calibration.json")
     curves = read_curves(calibration) if calibration else None
     answers = _digest(file)
@@ -122,6 +112,27 @@ def score_file(
     table = pl.concat([given.table, rows.select(ADDED.names())], how="horizontal")
     write_atomically(out, lambda path: table.write_parquet(path, metadata=stored))
     return ScoreResult(out, curves_file, summary, reused=False)
+
+
+def _refuse(
+    file: Path, out: Path, config: BuildConfig, calibration: Path | None, labels: str | None
+) -> None:
+    """Say which of the options cannot be.
+
+    Raises:
+        UserError: names it, and what to do.
+    """
+    if out.suffix != ".parquet":
+        raise UserError(f"{out}: the scores are a Parquet file; give a name that ends in .parquet")
+    if out.resolve() == file.resolve():
+        raise UserError(f"{out}: is the file of the answers; give another --out")
+    if labels and calibration:
+        raise UserError("labels fit a calibration: give --labels or --calibration, not both")
+    if config.judge:
+        raise UserError(
+            "judge: the policy's own judgement needs a policy, and existing answers are scored "
+            "without one; leave the section out of --config"
+        )
 
 
 def _fit(

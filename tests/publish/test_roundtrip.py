@@ -142,7 +142,12 @@ def test_build_and_push_in_one(hub, small_config, tmp_path, udasa):
     options = ("--config", small_config, "--model", "tiny", "--prompts", prompts, "--out", out)
     done = udasa("build", *options, "--push", "org/name")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Nothing to do" in udasa("build", *options, "--push", "org/name").stdout
+    again = udasa("build", *options, "--push", "org/name", "--json")
+    told = json.loads(again.stdout)  # one object of both
+    assert told["reused"]
+    assert told["push"]["repo_id"] == "org/name"
+    assert not told["push"]["changed"]
+    assert all(check["passed"] for check in told["push"]["checks"] if check["passed"] is not None)
     assert len(hub.store.repo("datasets", "org/name").history("main")) == 2
 
 

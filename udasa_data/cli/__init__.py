@@ -15,6 +15,7 @@ from udasa_data.cli import plan, restage, scale
 from udasa_data.cli.diff import diff
 from udasa_data.cli.merge import merge
 from udasa_data.cli.push import push as push_command
+from udasa_data.cli.push import push_dataset
 from udasa_data.cli.report import report
 from udasa_data.cli.verify import verify as verify_command
 from udasa_data.terminal import run_app
@@ -139,9 +140,7 @@ def build(
     elif rank is not None and world_size is not None:
         scale.run_slice(resolved, folder, rank, world_size, as_json=as_json)
     else:
-        _run_build(resolved, folder, workers_asked, origin, as_json=as_json)
-    if push and not dry_run and rank is None:
-        push_command(folder, push, as_json=as_json)
+        _run_build(resolved, folder, workers_asked, origin, push, as_json=as_json)
 
 
 app.command()(plan.plan)
@@ -232,14 +231,24 @@ def _show_preview(config: Any, out: str, origin: Any, *, as_json: bool) -> None:
         typer.echo(f"{step}: {done} of {all_} shards are there already")
 
 
-def _run_build(config: Any, out: str, executor: Any, origin: Any, *, as_json: bool) -> None:
+def _run_build(
+    config: Any, out: str, executor: Any, origin: Any, repo_id: str | None, *, as_json: bool
+) -> None:
     from udasa_data.bars import Bars
-    from udasa_data.cli.tables import show_result
+    from udasa_data.cli.tables import result_facts, show_result
     from udasa_data.pipeline import build as build_dataset
 
     with Bars() as bars:
         result = build_dataset(config, out, bars, executor, origin)
-    show_result(result, as_json=as_json)
+    if repo_id is None or not as_json:
+        show_result(result, as_json=as_json)
+    if repo_id is not None:
+        from udasa_data.fetched import local_dataset
+        from udasa_data.publish.push import Target
+
+        push_dataset(
+            local_dataset(out), Target(repo_id), [], as_json=as_json, built=result_facts(result)
+        )
 
 
 def _print_json(places: dict[str, str], reused: bool, summary: Any) -> None:

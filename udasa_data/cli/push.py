@@ -38,9 +38,19 @@ def push(
 
 
 def push_dataset(
-    run: Path, target: Target, against: list[str], *, dry_run: bool = False, as_json: bool = False
+    run: Path,
+    target: Target,
+    against: list[str],
+    *,
+    dry_run: bool = False,
+    as_json: bool = False,
+    built: dict[str, Any] | None = None,
 ) -> None:
-    """Push, verify, and print what came of it; exits with 1 when a check fails."""
+    """Push, verify, and print what came of it; exits with 1 when a check fails.
+
+    Where the build is a part of the same command, ``built`` is what the JSON object tells of it;
+    what is told of the push is then under ``push``.
+    """
     from udasa_data.cli.checks import checks_table, files_table
     from udasa_data.publish.release import prepare, release
 
@@ -54,9 +64,14 @@ def push_dataset(
     done = release(prepared, target, _tell)
     pushed, verified = done.pushed, done.verified
     if as_json:
-        told = {"repo_id": pushed.repo_id, "commit": pushed.commit, "url": pushed.url}
+        told: dict[str, Any] = {
+            "repo_id": pushed.repo_id,
+            "commit": pushed.commit,
+            "url": pushed.url,
+        }
         checks = [check._asdict() for check in verified.checks]
-        _print_json({**told, "changed": not pushed.is_no_op, "checks": checks})
+        told |= {"changed": not pushed.is_no_op, "checks": checks}
+        _print_json(told if built is None else {**built, "push": told})
     else:
         typer.echo(
             f"Nothing to do: {pushed.repo_id} holds this dataset already."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 from rich import box
@@ -23,12 +24,16 @@ from udasa_data.summary import Confounds, Summary
 
 def show_result(result: BuildResult, *, as_json: bool) -> None:
     """Print what a build or a merge came to: tables, or one JSON object."""
-    if not as_json:
+    if as_json:
+        sys.stdout.write(json.dumps(result_facts(result)) + "\n")
+    else:
         summary_tables(result)
-        return
+
+
+def result_facts(result: BuildResult) -> dict[str, Any]:
+    """Return what a build came to, as its JSON object has it."""
     places = {"out": str(result.out), "dataset": str(result.dataset)}
-    told = {**places, "reused": result.reused, **msgspec.to_builtins(result.summary)}
-    sys.stdout.write(json.dumps(told) + "\n")
+    return {**places, "reused": result.reused, **msgspec.to_builtins(result.summary)}
 
 
 def summary_tables(result: BuildResult) -> None:
