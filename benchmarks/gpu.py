@@ -39,14 +39,14 @@ PARTS: Final[dict[str, Callable[[], Found]]] = {
 def main() -> None:
     """Print the table and the ratios; without a GPU one line that says so."""
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    options.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[*PARTS])
+    options.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[])
     given = options.parse_args()
     if not torch.cuda.is_available():
         print("not run: no GPU")
         return
     rows: list[tuple[str, ...]] = []
     ratios: dict[str, float] = {}
-    for part in given.parts:
+    for part in given.parts or PARTS:
         found = PARTS[part]()
         rows += found.rows
         ratios |= found.ratios

@@ -1,11 +1,13 @@
-"""On a GPU: the presets' own configurations, on models of their policies' shapes."""
+"""The presets' own configurations, on models of their policies' shapes."""
 
 from __future__ import annotations
 
+import math
+import re
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -30,7 +32,7 @@ from udasa_data.model_files import locate
 
 STEPS: Final = 4
 WARM: Final = 2  # steps not timed
-ACCUMULATED: Final = 2  # batches a step: as many as the gradients need to be kept over
+ACCUMULATED: Final = 2  # batches a step: as many as gradients need to be kept over
 RECIPES: Final = Path(__file__).parents[2] / "recipes"
 # the policies that the presets name
 SHAPES: Final[dict[str, Any]] = {
@@ -114,8 +116,6 @@ def presets() -> Found:
     peak = matmul_rate("cuda")
     rows: list[tuple[str, ...]] = []
     ratios = {}
-    # names the reference's log-probabilities in a cache; a minute for 7B, no part of a step
-    dpo_trainer.hash_module = lambda _: "weights by lot"
     for name, shape in SHAPES.items():
         recipe = preset(name)
         weights, rate, memory = trained(recipe, shape)
@@ -129,29 +129,45 @@ def presets() -> Found:
     return Found(rows, ratios)
 
 
-def preset(name: str) -> Recipe:
+def preset(name: str, steps: int = STEPS, batches: int = ACCUMULATED) -> Recipe:
     """Return a preset as it is, but for fewer batches a step, which change no batch's memory."""
     recipe = read_recipe(RECIPES / name / "staged_dpo.yaml")
     options = msgspec.structs.replace(
-        recipe.training, steps=STEPS, batch=ACCUMULATED * recipe.device_batch, warmup=0.0
+        recipe.training, steps=steps, batch=batches * recipe.device_batch, warmup=0.0
     )
-    return msgspec.structs.replace(recipe, training=options)
+    # bfloat16 on a GPU in any case; on a CPU it must be said
+    return msgspec.structs.replace(recipe, training=options, weights="bfloat16")
 
 
-def trained(recipe: Recipe, shape: Any) -> tuple[int, float, float]:
-    """Return the weights that are multiplied, tokens/s and the most gigabytes that were taken."""
+class Trained(NamedTuple):
+    """What training some steps took.
+
+    Attributes:
+        weights: that are multiplied.
+        rate: tokens a second in the steps after the first ones; NaN if there are none.
+        gigabytes: at most, on the GPU, or on a CPU of the process beyond what it began with.
+    """
+
+    weights: int
+    rate: float
+    gigabytes: float
+
+
+def trained(recipe: Recipe, shape: Any) -> Trained:
+    """Train a policy of a shape, with weights by lot, as a recipe says."""
     assert recipe.lora is not None
+    # names the reference's log-probabilities in a cache; a minute for 7B, no part of a step
+    dpo_trainer.hash_module = lambda _: "weights by lot"
     tokenizer = AutoTokenizer.from_pretrained(locate(ModelRef(id="embedded:lm")).load_from)
-    gpu = torch.cuda.is_available()
-    with torch.device("cuda" if gpu else "cpu"):
+    memory = Memory()
+    with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
         model = AutoModelForCausalLM.from_config(shape, dtype=compute_dtype(recipe))
     looked_up = 0 if shape.tie_word_embeddings else model.get_input_embeddings().weight.numel()
     weights = sum(weight.numel() for weight in model.parameters()) - looked_up
     options, adapter = recipe.training, new_adapter(recipe.lora)
+    assert options.steps is not None
     # a word is a token or more: all answers are cut
-    rows = pairs(STEPS * options.batch, options.max_length)
-    if gpu:
-        torch.cuda.reset_peak_memory_stats()
+    rows = pairs(options.steps * options.batch, options.max_length)
     clock = Clock()
     with tempfile.TemporaryDirectory() as out:
         stage = Stage(
@@ -160,6 +176,31 @@ def trained(recipe: Recipe, shape: Any) -> tuple[int, float, float]:
         trainer = make_trainer(stage, recipe, tokenizer, lambda _: None)
         trainer.add_callback(clock)
         trainer.train()
-    seconds = (clock.ends[-1] - clock.ends[WARM - 1]) / (STEPS - WARM)
+    timed = clock.ends[WARM - 1 :]
+    seconds = (timed[-1] - timed[0]) / (len(timed) - 1) if len(timed) > 1 else math.nan
     rate = 2 * options.batch * options.max_length / seconds
-    return weights, rate, torch.cuda.max_memory_allocated() / 1e9 if gpu else 0.0
+    return Trained(weights, rate, memory.gigabytes())
+
+
+class Memory:
+    """The most memory that is taken from now on."""
+
+    def __init__(self) -> None:
+        if torch.cuda.is_available():
+            torch.cuda.reset_peak_memory_stats()
+        else:
+            Path("/proc/self/clear_refs").write_text("5")  # the peak is what is taken now
+            self.before = self._of_process("VmHWM")
+
+    def gigabytes(self) -> float:
+        """Return the peak: the GPU's, or the process's beyond what it had."""
+        if torch.cuda.is_available():
+            return torch.cuda.max_memory_allocated() / 1e9
+        return (self._of_process("VmHWM") - self.before) / 1e9
+
+    @staticmethod
+    def _of_process(name: str) -> int:
+        status = Path("/proc/self/status").read_text()
+        found = re.search(rf"{name}:\s+(\d+) kB", status)
+        assert found is not None
+        return 1024 * int(found[1])

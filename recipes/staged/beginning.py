@@ -68,7 +68,7 @@ def _rows(run: StagedRun, number: int, name: str, options: StageOptions) -> tupl
     if replayed:
         own = render(table, run.prepared.renderer, options.max_length, completion=True)
     with run.state.main_process_first():
-        key = run.prepared.tokens_key(options.max_length)
+        key = run.prepared.rows_key(options.max_length)
         return stored(own, key, run.cache), replayed
 
 
@@ -78,7 +78,7 @@ def _watched(run: StagedRun, name: str) -> Any | None:
     if name not in run.prepared.tests:
         raise UserError(f"stop.patience: stage '{name}' has no held-out pairs to watch")
     with run.state.main_process_first():
-        key = run.prepared.tokens_key(options_of(run.recipe, name).max_length)
+        key = run.prepared.rows_key(options_of(run.recipe, name).max_length)
         return stored(run.prepared.tests[name], key, run.cache)
 
 

@@ -118,17 +118,17 @@ def _fault(
     return "collapsed" if ids.chosen[:room] == ids.rejected[:room] else None
 
 
-def stored(rendered: Rendered, tokens_key: str, cache: Path) -> Any:
+def stored(rendered: Rendered, rows_key: str, cache: Path) -> Any:
     """Return rows as a ``datasets.Dataset`` that lies in the cache, written there if it does not.
 
     Args:
         rendered: the rows.
-        tokens_key: all else that decides the tokens that are read: tokenizer, maximal length.
+        rows_key: all else that decides them: tokenizer, maximal length, rounding.
         cache: folder.
     """
     from datasets import Dataset, load_from_disk
 
-    key = key_of(rendered.pairs, tokens_key)
+    key = key_of(rendered.pairs, rows_key)
     folder = cache / "rows" / key[:24]
     if not (folder / "state.json").is_file():
         made = Dataset.from_dict(

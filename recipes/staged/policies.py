@@ -81,7 +81,14 @@ def save(
         if recipe.lora is not None:
             digest = _merge(trainer, folder, base)
     trainer.accelerator.wait_for_everyone()
-    return digest
+    return str(_from_main(digest)) if recipe.lora is not None else None
+
+
+def _from_main(value: Any) -> Any:
+    """Return the main process's value in every process."""
+    from accelerate.utils import broadcast_object_list
+
+    return broadcast_object_list([value])[0]
 
 
 def _merge(trainer: Any, folder: Path, base: tuple[str, dict[str, str]]) -> str:

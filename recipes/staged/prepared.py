@@ -15,6 +15,7 @@ from recipes.staged.data import Source, Split, load_split, open_source
 from recipes.staged.ledger import Ledger, PolicyRecord, Record
 from recipes.staged.mixture import Rendered, render
 from recipes.staged.rendering import Renderer, end_ids, load_tokenizer, template_sha256
+from recipes.staged.trainer import rounding
 from udasa_data.errors import UserError
 from udasa_data.model_files import Located, locate
 from udasa_data.schema import Stage
@@ -118,10 +119,15 @@ class Prepared:
         rows = pl.concat([one.rows for one in self.tests.values()])
         return rows.unique("prompt_id").sort("prompt_id").head(self.recipe.measures.prompts)
 
-    def tokens_key(self, max_length: int) -> str:
-        """Return what decides the tokens that are read of a text, for the keys of cached rows."""
+    def rows_key(self, max_length: int) -> str:
+        """Return what decides cached rows beside texts and weights: tokens, and how is rounded.
+
+        The reference's log-probabilities lie with the rows. Rounded otherwise than the policy's,
+        they would move the first step's loss away from ln 2.
+        """
         tokenizer = self.tokenizer
-        return key_of(tokenizer.backend_tokenizer.to_str(), tokenizer.pad_token, max_length)
+        tokens = (tokenizer.backend_tokenizer.to_str(), tokenizer.pad_token, max_length)
+        return key_of(*tokens, rounding())
 
     def inputs(self) -> dict[str, Any]:
         """Return all that decides the run, flat, by the name a user knows it by."""

@@ -14,6 +14,7 @@ import torch
 from recipes.staged import guards, policies
 from recipes.staged.after import Measured, Pair, measure, why_to_abort
 from recipes.staged.beginning import begin
+from recipes.staged.carried import CarryMoments, check_can_carry, save_moments
 from recipes.staged.config import Recipe, options_of
 from recipes.staged.ledger import Record, ReferenceRecord, StageRecord
 from recipes.staged.measures import load_model
@@ -21,15 +22,12 @@ from recipes.staged.mixture import default_cache
 from recipes.staged.prepared import Prepared
 from recipes.staged.trainer import (
     Stage,
-    carry_optimizer,
     compute_dtype,
     last_checkpoint,
     make_trainer,
     one_line_for_memory,
-    save_optimizer,
 )
 from udasa_data.errors import UserError
-from udasa_data.places import write_atomically
 
 START: Final = "start"
 _OPTIMIZER: Final = "optimizer.safetensors"
@@ -171,8 +169,9 @@ class StagedRun:
             self._say(
                 f"{stage.name}: weights are sharded: the first step alone checks the reference"
             )
-            return entry
-        in_use = guards.reference_in_use(trainer)
+            in_use = entry.reference.sha256
+        else:
+            in_use = guards.reference_in_use(trainer)
         recorded = self.ledger.stage(entry.number)
         expected = entry.reference.sha256 or (recorded.reference.sha256 if recorded else in_use)
         guards.check_reference(expected, in_use, entry.reference.wanted)
@@ -196,12 +195,14 @@ class StagedRun:
         checkpoint = last_checkpoint(stage.folder, main=self.state.is_main_process)
         self.state.wait_for_everyone()
         carries = self.recipe.optimizer == "carry"
-        if carries and stage.number > 1:
-            carry_optimizer(trainer, self.folder(stage.number - 1) / _OPTIMIZER)
+        if carries:
+            check_can_carry(trainer)
+        if carries and stage.number > 1 and checkpoint is None:  # which has its own
+            trainer.add_callback(CarryMoments(self.folder(stage.number - 1) / _OPTIMIZER))
         with one_line_for_memory(self.recipe, stage.options):
             trainer.train(resume_from_checkpoint=checkpoint)
         if carries:
-            write_atomically(stage.folder / _OPTIMIZER, lambda path: save_optimizer(trainer, path))
+            save_moments(trainer, stage.folder / _OPTIMIZER)
 
     # -- after a stage ---------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -64,7 +65,7 @@ def make_trainer(
     # the collator cuts; with a max_length of its own TRL would first filter rows by a function
     # whose hash takes in the output folder, and find no cached log-probabilities of another run
     collator = DataCollatorForPreference(tokenizer.pad_token_id, stage.options.max_length)
-    callbacks: list[TrainerCallback] = [MarkComplete(), FirstStep(stage, tolerance(recipe), tell)]
+    callbacks: list[TrainerCallback] = [MarkComplete(), FirstStep(stage, recipe, tell)]
     if recipe.stop.patience:
         callbacks.append(EarlyStoppingCallback(recipe.stop.patience))
     with one_line_for_memory(recipe, stage.options):
@@ -158,10 +159,17 @@ def compute_dtype(recipe: Recipe) -> torch.dtype:
     return torch.bfloat16 if recipe.lora and torch.cuda.is_available() else torch.float32
 
 
-def tolerance(recipe: Recipe) -> float:
+def rounding() -> str:
+    """Return what arithmetic is done in on this machine, beside the type of the weights."""
+    if torch.cuda.is_available():
+        return "cuda bf16"
+    return f"cpu {os.environ.get('ACCELERATE_MIXED_PRECISION', 'no')}"
+
+
+def tolerance(recipe: Recipe, mixed_precision: str) -> float:
     """Return how far from its exact value the first loss may be: rounding, no more."""
-    exact = compute_dtype(recipe) == torch.float32 and not torch.cuda.is_available()
-    return 1e-3 if exact else 5e-2
+    exact = compute_dtype(recipe) == torch.float32 and mixed_precision == "no"
+    return 1e-3 if exact and not torch.cuda.is_available() else 5e-2
 
 
 class FirstStep(TrainerCallback):  # type: ignore[misc]
@@ -171,13 +179,13 @@ class FirstStep(TrainerCallback):  # type: ignore[misc]
     """
 
     def __init__(
-        self, stage: Stage, allowed: float, tell: Callable[[dict[str, float]], None]
+        self, stage: Stage, recipe: Recipe, tell: Callable[[dict[str, float]], None]
     ) -> None:
         self.stage = stage
-        self.allowed = allowed
+        self.recipe = recipe
         self.tell = tell  # at once: a run that is killed later must not lose it
 
-    def on_log(self, _args: Any, state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
+    def on_log(self, args: Any, state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
         """Check the first step; print every one that is logged."""
         if not logs or "loss" not in logs:
             return
@@ -187,7 +195,8 @@ class FirstStep(TrainerCallback):  # type: ignore[misc]
             if self.stage.at_zero:
                 options = self.stage.options
                 weights = options.loss_weights or [1.0] * len(options.loss)
-                check_first_step(options.loss, weights, options.beta, seen, self.allowed)
+                allowed = tolerance(self.recipe, args.mixed_precision)
+                check_first_step(options.loss, weights, options.beta, seen, allowed)
             self.tell(seen)
         if state.is_world_process_zero:
             print(
@@ -246,30 +255,3 @@ def one_line_for_memory(recipe: Recipe, options: StageOptions) -> Iterator[None]
             + "".join(f", or {way}" for way in more)
             + "; what is finished is kept"
         ) from error
-
-
-def save_optimizer(trainer: Any, path: Path) -> None:
-    """Save the optimizer's moments as safetensors: parameter number and name → tensor."""
-    from safetensors.torch import save_file
-
-    state = trainer.optimizer.state_dict()["state"]
-    tensors = {
-        f"{number}.{name}": torch.as_tensor(value).contiguous()
-        for number, values in state.items()
-        for name, value in values.items()
-    }
-    save_file(tensors, str(path))
-
-
-def carry_optimizer(trainer: Any, path: Path) -> None:
-    """Give a new trainer the moments of the stage before; learning rates stay its own."""
-    from safetensors.torch import load_file
-
-    optimizer = trainer.create_optimizer()
-    state: dict[int, dict[str, Any]] = {}
-    for key, tensor in load_file(str(path)).items():
-        number, _, name = key.partition(".")
-        state.setdefault(int(number), {})[name] = tensor
-    optimizer.load_state_dict(
-        {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
-    )

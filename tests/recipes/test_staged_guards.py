@@ -116,6 +116,7 @@ def test_trls_silent_trap_is_caught(small, tmp_path):
             )
     expected = guards.weights_sha256(model)
     options = StageOptions(batch=4, steps=2)
+    recipe = Recipe(policy=ModelRef(id=sft[0]))
     stage = Stage("moderate", 2, options, tmp_path, model, None, None, None, None, at_zero=True)
     rows = [pair("moderate", k) for k in range(4)]
     trainer = DPOTrainer(
@@ -134,7 +135,7 @@ def test_trls_silent_trap_is_caught(small, tmp_path):
             [{k: row[k] for k in ("prompt", "chosen", "rejected")} for row in rows]
         ),
         processing_class=load_tokenizer(locate(ModelRef(id=sft[0]))),
-        callbacks=[FirstStep(stage, 1e-3, lambda _: None)],
+        callbacks=[FirstStep(stage, recipe, lambda _: None)],
     )
     with pytest.raises(UserError, match="but the trainer holds"):
         guards.check_reference(expected, guards.reference_in_use(trainer), "previous")
