@@ -1,6 +1,7 @@
 # make demo   builds a staged dataset with the embedded models, trains on it, and compares before and after
 # make test   runs the tests
 # make test-vllm  runs the tests of vLLM and of its server, on a CPU
+# make test-deepspeed  trains with DeepSpeed's ZeRO-3 on two processors
 # Each target sets up .venv (.venv-vllm) itself; the second time that costs nothing.
 
 PYTHON ?= python3
@@ -9,12 +10,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 VLLM_VENV := .venv-vllm
 VLLM_READY := $(VLLM_VENV)/.ready
+DEEPSPEED := build/deepspeed
 DEMO ?= runs/demo
 DEMO_OPTIONS ?=
 SUBJECTS ?= cli_startup estimators scoring pairing restage uncertainty_quality generation training \
 	compare evaluation ray_workers gpu
 
-.PHONY: setup setup-browser setup-vllm demo test test-vllm lint bench clean
+.PHONY: setup setup-browser setup-vllm demo test test-deepspeed test-vllm lint bench clean
 .DEFAULT_GOAL := demo
 
 setup: $(READY)
@@ -46,6 +48,12 @@ $(VLLM_READY): pyproject.toml constraints.txt
 	$(VLLM_VENV)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	touch $(VLLM_READY)
 
+# beside the environment, not in it: accelerate imports DeepSpeed wherever it finds it
+$(DEEPSPEED): pyproject.toml | $(READY)
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $@ \
+		deepspeed==0.19.8 hjson==3.1.0 einops==0.8.2 msgpack==1.2.4 ninja==1.13.2 py-cpuinfo==9.0.0
+	touch $@
+
 demo: setup
 	$(BIN)/udasa-data build --model tiny --out $(DEMO) $(DEMO_OPTIONS)
 	$(BIN)/udasa-data show $(DEMO)
@@ -57,6 +65,9 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov --cov-report=term
+
+test-deepspeed: setup $(DEEPSPEED)
+	$(BIN)/python -m pytest -m deepspeed tests/recipes/test_processes.py
 
 test-vllm: setup-vllm
 	$(VLLM_VENV)/bin/python -m pytest -m vllm tests/test_vllm_engine.py

@@ -15,21 +15,7 @@ from safetensors.torch import save_file
 from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import TrainerCallback
 
-from udasa_data.errors import UserError
 from udasa_data.places import write_atomically
-
-
-def check_can_carry(trainer: Any) -> None:
-    """Stop where the optimizer is not ours to read.
-
-    Raises:
-        UserError: DeepSpeed holds it.
-    """
-    if trainer.is_deepspeed_enabled:
-        raise UserError(
-            "optimizer: DeepSpeed keeps its own, which cannot be carried to another stage; set "
-            "optimizer: reset, or launch with FSDP (recipes/accelerate/fsdp2_8gpu.yaml)"
-        )
 
 
 def save_moments(trainer: Any, path: Path) -> None:

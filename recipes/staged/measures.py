@@ -76,11 +76,16 @@ def load_model(
 ) -> Any:
     """Load a policy, onto this process's device unless ``place`` is off (the trainer does that).
 
+    Each process loads it whole: once DeepSpeed's ZeRO-3 is set up, transformers would give each a
+    part of every model, which only DeepSpeed's own trainer can run.
+
     Raises:
         UserError: its files do not hold a language model.
     """
     from transformers import AutoModelForCausalLM
+    from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
+    unset_hf_deepspeed_config()  # the next trainer's arguments set it again
     try:
         model: Any = AutoModelForCausalLM.from_pretrained(
             where[0], dtype=dtype, use_safetensors=True, **where[1]

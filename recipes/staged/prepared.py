@@ -12,10 +12,10 @@ import polars as pl
 from recipes.staged import guards
 from recipes.staged.config import Recipe, options_of
 from recipes.staged.data import Source, Split, load_split, open_source
+from recipes.staged.launched import rounding
 from recipes.staged.ledger import Ledger, PolicyRecord, Record
 from recipes.staged.mixture import Rendered, render
 from recipes.staged.rendering import Renderer, end_ids, load_tokenizer, template_sha256
-from recipes.staged.trainer import rounding
 from udasa_data.errors import UserError
 from udasa_data.model_files import Located, locate
 from udasa_data.schema import Stage

@@ -14,8 +14,9 @@ import torch
 from recipes.staged import guards, policies
 from recipes.staged.after import Measured, Pair, measure, why_to_abort
 from recipes.staged.beginning import begin
-from recipes.staged.carried import CarryMoments, check_can_carry, save_moments
+from recipes.staged.carried import CarryMoments, save_moments
 from recipes.staged.config import Recipe, options_of
+from recipes.staged.launched import processes
 from recipes.staged.ledger import Record, ReferenceRecord, StageRecord
 from recipes.staged.measures import load_model
 from recipes.staged.mixture import default_cache
@@ -47,9 +48,7 @@ class StagedRun:
     """
 
     def __init__(self, recipe: Recipe, place: str, out: Path, cache: Path | None = None) -> None:
-        from accelerate import PartialState
-
-        self.state = PartialState(cpu=not torch.cuda.is_available())
+        self.state = processes(recipe)
         self.recipe, self.out = recipe, out
         self.cache = cache or default_cache()
         self.prepared = Prepared(recipe, place, out)
@@ -195,8 +194,6 @@ class StagedRun:
         checkpoint = last_checkpoint(stage.folder, main=self.state.is_main_process)
         self.state.wait_for_everyone()
         carries = self.recipe.optimizer == "carry"
-        if carries:
-            check_can_carry(trainer)
         if carries and stage.number > 1 and checkpoint is None:  # which has its own
             trainer.add_callback(CarryMoments(self.folder(stage.number - 1) / _OPTIMIZER))
         with one_line_for_memory(self.recipe, stage.options):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 
 from recipes.staged.config import Recipe, StageOptions
 from recipes.staged.guards import check_first_step
+from recipes.staged.launched import by_deepspeed
 from udasa_data.errors import UserError
 
 COMPLETE: Final = "complete"  # a file that a checkpoint has once it is whole
@@ -120,7 +120,7 @@ def arguments(stage: Stage, recipe: Recipe) -> Any:
         weight_decay=options.weight_decay,
         precompute_ref_log_probs=recipe.precompute,
         gradient_checkpointing=recipe.gradient_checkpointing,
-        bf16=gpu,
+        bf16=gpu and not by_deepspeed(),  # which multiplies in bfloat16 by itself
         use_cpu=not gpu,
         seed=recipe.seed + stage.number,
         data_seed=recipe.seed + stage.number,
@@ -157,13 +157,6 @@ def compute_dtype(recipe: Recipe) -> torch.dtype:
         found: torch.dtype = getattr(torch, recipe.weights)
         return found
     return torch.bfloat16 if recipe.lora and torch.cuda.is_available() else torch.float32
-
-
-def rounding() -> str:
-    """Return what arithmetic is done in on this machine, beside the type of the weights."""
-    if torch.cuda.is_available():
-        return "cuda bf16"
-    return f"cpu {os.environ.get('ACCELERATE_MIXED_PRECISION', 'no')}"
 
 
 def tolerance(recipe: Recipe, mixed_precision: str) -> float:
