@@ -66,12 +66,14 @@ def fine_tune(model: str, chats: Path, out: Path, options: dict[str, Any]) -> No
     import torch
     from trl import SFTConfig, SFTTrainer
 
+    from recipes.staged.launched import by_deepspeed, processes
     from recipes.staged.measures import load_model
     from recipes.staged.rendering import load_tokenizer
     from recipes.staged.trainer import MarkComplete, last_checkpoint
     from udasa_data.config import ModelRef
     from udasa_data.model_files import locate
 
+    processes()
     rows = read_chats(chats)
     located = locate(ModelRef(id=model))
     tokenizer = load_tokenizer(located)
@@ -80,8 +82,8 @@ def fine_tune(model: str, chats: Path, out: Path, options: dict[str, Any]) -> No
     trainer = SFTTrainer(
         load_model((located.load_from, located.load_kwargs), torch.float32, place=False),
         args=SFTConfig(
-            output_dir=str(out / "checkpoints"), use_cpu=not gpu, bf16=gpu, report_to="none",
-            save_total_limit=2, disable_tqdm=True, **options,
+            output_dir=str(out / "checkpoints"), use_cpu=not gpu, report_to="none",
+            bf16=gpu and not by_deepspeed(), save_total_limit=2, disable_tqdm=True, **options,
         ),
         train_dataset=rows,
         processing_class=tokenizer,

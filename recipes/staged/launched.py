@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from recipes.staged.config import Recipe
 from udasa_data.errors import UserError
 
 
@@ -19,18 +18,21 @@ def by_deepspeed() -> bool:
     return bool(PartialState().distributed_type == DistributedType.DEEPSPEED)
 
 
-def processes(recipe: Recipe) -> Any:
+def processes(optimizer: str = "reset") -> Any:
     """Return accelerate's state of this process.
 
+    Args:
+        optimizer: of the recipe: reset or carry.
+
     Raises:
-        UserError: DeepSpeed cannot do what the recipe asks for.
+        UserError: DeepSpeed cannot do what is asked for.
     """
     from accelerate import PartialState
 
     state = PartialState(cpu=not torch.cuda.is_available())
     if not by_deepspeed():
         return state
-    if recipe.optimizer == "carry":
+    if optimizer == "carry":
         raise UserError(
             "optimizer: DeepSpeed keeps its own, which cannot be carried to another stage; set "
             "optimizer: reset, or launch with FSDP (recipes/accelerate/fsdp2_8gpu.yaml)"

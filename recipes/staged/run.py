@@ -48,7 +48,7 @@ class StagedRun:
     """
 
     def __init__(self, recipe: Recipe, place: str, out: Path, cache: Path | None = None) -> None:
-        self.state = processes(recipe)
+        self.state = processes(recipe.optimizer)
         self.recipe, self.out = recipe, out
         self.cache = cache or default_cache()
         self.prepared = Prepared(recipe, place, out)
