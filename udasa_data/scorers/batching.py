@@ -148,8 +148,11 @@ def _batches(lengths: list[int], budget: int) -> Iterator[list[int]]:
 def _padded(loaded: Loaded, encoded: dict[str, list[list[int]]], batch: list[int]) -> Any:
     """Return some rows as one padded batch, in memory that a GPU reads by itself."""
     columns = {name: [column[row] for row in batch] for name, column in encoded.items()}
-    inputs = loaded.tokenizer.pad(columns, return_tensors="pt")
-    if loaded.device.type == "cuda":
+    cuda = loaded.device.type == "cuda"
+    # tensor cores, and attention with a bias, want aligned rows, as long as these fit the window
+    aligned = 8 if cuda and loaded.options.max_length % 8 == 0 else None
+    inputs = loaded.tokenizer.pad(columns, pad_to_multiple_of=aligned, return_tensors="pt")
+    if cuda:
         return {name: column.pin_memory() for name, column in inputs.items()}
     return dict(inputs)
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
+_ALIGNED: Final = 8  # tensor cores multiply rows of a multiple of so many
 _RELATIVE: Final = {"c2p", "p2c"}  # content to position, and position to content
 
 
@@ -86,13 +87,13 @@ class ShiftedAttention(torch.nn.Module):
         # of the distances L-1, …, 1-L between query and key
         by_distance = torch.cat([relative_pos[0, :, 0].flip(0), relative_pos[0, 0, 1:]])
         known = (by_distance + self.span).clamp(0, 2 * self.span - 1)
-        bias: torch.Tensor | None = None
+        parts = []
         if self.position_key is not None:
-            bias = _shifted(query, self.position_key[..., known])
+            parts.append(_shifted(query, self.position_key, known))
         if self.position_query is not None:
-            of_keys = _shifted(key, self.position_query[..., known.flip(0)]).transpose(-2, -1)
-            bias = of_keys if bias is None else bias.add_(of_keys)
-        assert bias is not None
+            parts.append(_shifted(key, self.position_query, known.flip(0)).transpose(-2, -1))
+        # a tensor of its own: a GPU's kernels want its rows aligned
+        bias = parts[0] + parts[1] if len(parts) == 2 else parts[0].clone()
         padding = ~mask.bool().any(dim=-2, keepdim=True)
         bias.masked_fill_(padding, torch.finfo(bias.dtype).min)
         context = scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=self.scale)
@@ -104,19 +105,24 @@ class ShiftedAttention(torch.nn.Module):
         return self.scale * by_head
 
 
-def _shifted(states: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+def _shifted(
+    states: torch.Tensor, positions: torch.Tensor, by_distance: torch.Tensor
+) -> torch.Tensor:
     """Return each state's score with the position that belongs to each other token.
 
     Args:
         states: [batch, heads, length L, head width].
-        positions: [heads, head width, 2L-1]; token i and token j stand at number L-1-i+j.
+        positions: all that the model knows, [heads, head width, 2·span].
+        by_distance: their numbers, [2L-1]; that of token i and token j stands at L-1-i+j.
 
     Returns:
         [batch, heads, L, L], a view.
     """
     batch, heads, length, _ = states.shape
+    unused = -len(by_distance) % _ALIGNED
+    laid_out = positions[..., torch.nn.functional.pad(by_distance, (0, unused))]
     rows = states.transpose(0, 1).flatten(1, 2)  # a product of matrices for each head
-    scores = torch.bmm(rows, positions)
-    n = 2 * length - 1
+    scores = torch.bmm(rows, laid_out)
+    n = scores.shape[-1]
     strides = (length * n, batch * length * n, n - 1, 1)
     return scores.as_strided((batch, heads, length, length), strides, length - 1)
