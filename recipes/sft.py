@@ -1,6 +1,6 @@
 """Supervised fine-tuning of a base model, so that there is a policy for a build to ask.
 
-accelerate launch recipes/sft.py --model ORG/BASE --data chats.jsonl --out runs/sft
+accelerate launch -q recipes/sft.py --model ORG/BASE --data chats.jsonl --out runs/sft
 
 ``--data`` is a .jsonl or .parquet file with one conversation a row: ``messages``, a list of
 {role, content} that ends with the assistant's. Its last answer alone is learnt.
