@@ -14,7 +14,7 @@ DEEPSPEED := build/deepspeed
 DEMO ?= runs/demo
 DEMO_OPTIONS ?=
 SUBJECTS ?= cli_startup estimators scoring pairing restage uncertainty_quality generation training \
-	compare evaluation ray_workers gpu
+	compare evaluation ray_workers merging preset_memory gpu
 
 .PHONY: setup setup-browser setup-vllm demo test test-deepspeed test-vllm lint bench clean
 .DEFAULT_GOAL := demo

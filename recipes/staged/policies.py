@@ -11,6 +11,8 @@ import torch
 from recipes.staged.config import Lora, Recipe
 from recipes.staged.guards import weights_sha256
 from recipes.staged.measures import load_model
+from recipes.staged.merging import merge
+from recipes.staged.trainer import compute_dtype
 from udasa_data.config import ModelRef
 from udasa_data.model_files import Located, locate
 from udasa_data.places import replace_folder
@@ -79,7 +81,7 @@ def save(
         shutil.rmtree(folder / kind, ignore_errors=True)
         unfinished.rename(folder / kind)
         if recipe.lora is not None:
-            digest = _merge(trainer, folder, base)
+            digest = _merge(trainer, folder, base, recipe)
     trainer.accelerator.wait_for_everyone()
     return str(_from_main(digest)) if recipe.lora is not None else None
 
@@ -91,14 +93,13 @@ def _from_main(value: Any) -> Any:
     return broadcast_object_list([value])[0]
 
 
-def _merge(trainer: Any, folder: Path, base: tuple[str, dict[str, str]]) -> str:
+def _merge(trainer: Any, folder: Path, base: tuple[str, dict[str, str]], recipe: Recipe) -> str:
     from peft import PeftModel
 
-    dtype = trainer.accelerator.unwrap_model(trainer.model).dtype
-    below = load_model(base, dtype, place=False)
+    below = load_model(base, compute_dtype(recipe), place=False)
     model = PeftModel.from_pretrained(below, str(folder / "adapter"), is_trainable=True)
     digest = weights_sha256(model, "default")
-    merged = model.merge_and_unload()
+    merged = merge(model, "default", trainer.args.seed)
 
     def write(path: Path) -> None:
         merged.save_pretrained(path)
