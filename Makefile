@@ -13,8 +13,9 @@ VLLM_READY := $(VLLM_VENV)/.ready
 DEEPSPEED := build/deepspeed
 DEMO ?= runs/demo
 DEMO_OPTIONS ?=
+# beside these preset_memory, which takes an hour
 SUBJECTS ?= cli_startup estimators scoring pairing restage uncertainty_quality generation training \
-	compare evaluation ray_workers merging preset_memory gpu
+	compare evaluation ray_workers merging gpu
 
 .PHONY: setup setup-browser setup-vllm demo test test-deepspeed test-vllm lint bench clean
 .DEFAULT_GOAL := demo

@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def measure(name: str) -> tuple[tuple[str, ...], float]:
-    """Return a preset's line, and its peak: of all layers where these fit, else by two parts."""
+    """Return a preset's line, and its peak by two parts."""
     few, more = (apart(name, layers) for layers in FEW)
     each = (more.gigabytes - few.gigabytes) / (FEW[1] - FEW[0])
     in_each = (more.weights - few.weights) // (FEW[1] - FEW[0])
@@ -59,9 +59,9 @@ def measure(name: str) -> tuple[tuple[str, ...], float]:
     fits = 1e9 * extended < FILLED * available()
     whole = apart(name, FEW[1] + left).gigabytes if fits else None
     sizes = [f"{size:.2f} GB" for size in (few.gigabytes, more.gigabytes, each, extended)]
-    said = "does not fit here" if whole is None else f"{whole:.2f} GB"
+    said = "does not fit here" if whole is None else f"{whole:.1f} GB"
     weights = f"{(more.weights + left * in_each) / 1e9:.2f}B"
-    return (name, weights, *sizes, said), whole or extended
+    return (name, weights, *sizes, said), extended
 
 
 def here(name: str, layers: int) -> Trained:
