@@ -26,6 +26,20 @@ TEMPLATE = (
 )
 
 
+# of a small encoder
+ENCODER = {
+    "vocab_size": 50,
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "max_position_embeddings": 40,
+    "num_labels": 3,
+    "initializer_range": 0.5,  # weights large enough for attention to matter
+    "pad_token_id": 0,
+}
+
+
 def save_policy(
     folder: Path, *, seed: int = 0, template: str | None = TEMPLATE, window: int = 256
 ) -> Path:

@@ -2,6 +2,7 @@ import copy
 
 import pytest
 import torch
+from small_models import ENCODER
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
@@ -31,15 +32,7 @@ KINDS = {
 def deberta(**options):
     torch.manual_seed(0)
     shape = {
-        "vocab_size": 50,
-        "hidden_size": 32,
-        "intermediate_size": 64,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "max_position_embeddings": 40,
-        "num_labels": 3,
-        "initializer_range": 0.5,  # weights large enough for attention to matter
-        "pad_token_id": 0,
+        **ENCODER,
         "type_vocab_size": 0,
         "position_biased_input": False,
         "relative_attention": True,

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from small_models import ENCODER
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
@@ -13,17 +14,6 @@ from transformers import (
 
 from udasa_data.scorers.first_token import FirstTokenLayer, read_first_token_only
 
-SHAPE = {
-    "vocab_size": 50,
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "max_position_embeddings": 40,
-    "num_labels": 3,
-    "initializer_range": 0.5,  # weights large enough for attention to matter
-    "pad_token_id": 0,
-}
 FAMILIES = {
     "bert": (BertConfig, BertForSequenceClassification),
     "roberta": (RobertaConfig, RobertaForSequenceClassification),
@@ -36,7 +26,7 @@ FAMILIES = {
 def test_the_logits_are_the_whole_models(family, attention):
     torch.manual_seed(0)
     config, classifier = FAMILIES[family]
-    model = classifier._from_config(config(**SHAPE), attn_implementation=attention).eval()
+    model = classifier._from_config(config(**ENCODER), attn_implementation=attention).eval()
     ids = torch.randint(1, 50, (5, 30))
     mask = torch.ones_like(ids)
     for row, length in enumerate((30, 21, 12, 5, 1)):

@@ -40,8 +40,8 @@ def processes(optimizer: str = "reset") -> Any:
     if (mixed := mixed_precision()) != "no":
         raise UserError(
             f"mixed_precision: DeepSpeed's {mixed} saves weights in which most of a stage's small "
-            'steps are rounded away; set mixed_precision: "no" and torch_autocast in its own '
-            "file, as recipes/accelerate/deepspeed_zero3.yaml does"
+            "steps are rounded away; leave it out and set torch_autocast in DeepSpeed's own file, "
+            "as recipes/accelerate/deepspeed_zero3.yaml does"
         )
     return state
 

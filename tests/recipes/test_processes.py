@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
 from safetensors.torch import load_file
 from small_dataset import save_dataset
 from small_models import save_policy
@@ -22,6 +21,7 @@ training: {{learning_rate: 1.0e-3, steps: 3, batch: 4, max_length: 200}}
 device_batch: 2
 measures: {{prompts: 0}}
 """
+ON_CPUS = Path(__file__).parent / "parted_on_cpus.py"
 DEEPSPEED = ROOT / "build" / "deepspeed"
 KINDS = {
     "all weights": "optimizer: carry\ngradient_checkpointing: true\n",
@@ -30,23 +30,26 @@ KINDS = {
 }
 
 
+def launched(config, *options):
+    """As docs/training.md launches it, on two processes."""
+    launch = [Path(sys.executable).parent / "accelerate", "launch", "-q", "--num_processes", "2"]
+    file = ROOT / "recipes" / "accelerate" / config
+    return [*launch, "--main_process_port", "0", "--config_file", file, *options, ON_CPUS]
+
+
 def fsdp2():
-    """What ``accelerate launch --config_file`` makes of our configuration, on two processes."""
-    config = yaml.safe_load((ROOT / "recipes" / "accelerate" / "fsdp2_8gpu.yaml").read_text())
-    options = {key.upper(): str(value) for key, value in config["fsdp_config"].items()}
-    return {"ACCELERATE_USE_FSDP": "true", **options}
+    # float32 throughout, to be held against one process
+    return {"launch": launched("fsdp2_8gpu.yaml", "--mixed_precision", "no")}
 
 
-def zero3():
-    config = yaml.safe_load((ROOT / "recipes" / "accelerate" / "deepspeed_zero3.yaml").read_text())
-    return {
-        "ACCELERATE_USE_DEEPSPEED": "true",
-        "ACCELERATE_DEEPSPEED_CONFIG_FILE": config["deepspeed_config"]["deepspeed_config_file"],
-        "ACCELERATE_MIXED_PRECISION": config["mixed_precision"],
-        "ACCELERATE_USE_CPU": "0",
-        "DS_ACCELERATOR": "cpu",
-        "PYTHONPATH": str(DEEPSPEED),
-    }
+def zero3(*options):
+    env = {"ACCELERATE_USE_CPU": "0", "DS_ACCELERATOR": "cpu", "PYTHONPATH": str(DEEPSPEED)}
+    return {"launch": launched("deepspeed_zero3.yaml", *options), "env": env}
+
+
+def copied():
+    two = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    return {"launch": [sys.executable, *two, ON_CPUS]}
 
 
 needs_deepspeed = [
@@ -65,17 +68,14 @@ def place(tmp_path_factory):
     return save_dataset(tmp_path_factory.mktemp("dataset"))
 
 
-def run(folder, policy, place, more, *, processes=1, env=None):
+def run(folder, policy, place, more, *, launch=(sys.executable,), env=None):
     folder.mkdir()
     config = folder / "recipe.yaml"
     config.write_text(RECIPE.format(policy=policy) + more)
     one = {"UDASA_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "1"}
     arguments = ["--config", config, "--data", place, "--out", folder / "out"]
-    many = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
-    many.append(Path(__file__).parent / "parted_on_cpus.py")
-    command = [sys.executable, *(many if processes > 1 else []), "recipes/staged_dpo.py"]
     return subprocess.run(
-        [*command, *arguments],
+        [*launch, "recipes/staged_dpo.py", *arguments],
         cwd=ROOT,
         env={**os.environ, **one, **(env or {})},
         capture_output=True,
@@ -105,9 +105,9 @@ def check_equal(out, alone, policy, share):
 @pytest.mark.parametrize("kind", KINDS)
 def test_two_processes_end_where_one_does(tmp_path, policy, place, kind):
     alone, _ = trained(tmp_path / "one", policy, place, KINDS[kind])
-    ways = {"copied": {}, "parted": fsdp2()} if kind == "adapters" else {"parted": fsdp2()}
-    for way, env in ways.items():
-        out, said = trained(tmp_path / way, policy, place, KINDS[kind], processes=2, env=env)
+    ways = {"copied": copied(), "parted": fsdp2()} if kind == "adapters" else {"parted": fsdp2()}
+    for way, launch in ways.items():
+        out, said = trained(tmp_path / way, policy, place, KINDS[kind], **launch)
         check_equal(out, alone, policy, share=1e-4)
         shares = [tuple(map(int, pair)) for pair in re.findall(r"sharded: (\d+) of (\d+)", said)]
         assert all(0.4 < here / whole < 0.6 for here, whole in shares)
@@ -121,7 +121,7 @@ def test_two_processes_end_where_one_does(tmp_path, policy, place, kind):
 )
 def test_deepspeed_ends_where_one_process_does(tmp_path, policy, place, kind):
     alone, _ = trained(tmp_path / "one", policy, place, KINDS[kind])
-    out, said = trained(tmp_path / "parted", policy, place, KINDS[kind], processes=2, env=zero3())
+    out, said = trained(tmp_path / "parted", policy, place, KINDS[kind], **zero3())
     assert "weights are sharded" in said
     # multiplied in bfloat16, and kept in float32: bfloat16 weights would hardly have moved
     check_equal(out, alone, policy, share=0.05)
@@ -136,8 +136,8 @@ def test_deepspeed_ends_where_one_process_does(tmp_path, policy, place, kind):
     ],
 )
 def test_what_deepspeed_cannot_do_is_one_line(tmp_path, policy, place, more, mixed, told):
-    env = zero3() | {"ACCELERATE_MIXED_PRECISION": mixed}
-    done = run(tmp_path / "run", policy, place, more, processes=2, env=env)
+    options = ["--mixed_precision", mixed] if mixed != "no" else []
+    done = run(tmp_path / "run", policy, place, more, **zero3(*options))
     assert done.returncode != 0
     assert f"error: {told}" in done.stderr
     assert not (tmp_path / "run" / "out" / "stages.json").exists()

@@ -64,13 +64,13 @@ def push_dataset(
     done = release(prepared, target, _tell)
     pushed, verified = done.pushed, done.verified
     if as_json:
-        told: dict[str, Any] = {
+        told = {
             "repo_id": pushed.repo_id,
             "commit": pushed.commit,
             "url": pushed.url,
+            "changed": not pushed.is_no_op,
+            "checks": [check._asdict() for check in verified.checks],
         }
-        checks = [check._asdict() for check in verified.checks]
-        told |= {"changed": not pushed.is_no_op, "checks": checks}
         _print_json(told if built is None else {**built, "push": told})
     else:
         typer.echo(
