@@ -20,7 +20,7 @@ import polars as pl
 from report import write_results
 
 from udasa_data.claims import sentences
-from udasa_data.config import ModelRef
+from udasa_data.config.build import ModelRef
 from udasa_data.model_files import locate
 from udasa_data.scorers import TextPair, no_progress
 from udasa_data.scorers.models import Options

@@ -28,11 +28,11 @@ sys.path.insert(0, str(Path(__file__).parent / "generation_parts"))
 import msgspec
 from report import write_results
 
-from udasa_data.config import Sampling
+from udasa_data.config.build import Sampling
+from udasa_data.config.presets import resolve
 from udasa_data.engines import PolicyPrompt
 from udasa_data.engines.transformers import TransformersEngine
 from udasa_data.model_files import locate
-from udasa_data.presets import resolve
 
 ROOT: Final = Path(__file__).parents[1]
 PARTS: Final = Path(__file__).parent / "generation_parts"

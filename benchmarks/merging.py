@@ -29,7 +29,7 @@ from recipes.staged.measures import load_model, pair_logps
 from recipes.staged.merging import merge
 from recipes.staged.run import StagedRun
 from recipes.staged_dpo import quiet
-from udasa_data.config import ModelRef
+from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
 
 RATES: Final = (5e-6, 5e-5, 2e-4)

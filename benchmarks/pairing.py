@@ -21,7 +21,7 @@ import polars as pl
 from report import write_results
 
 from udasa_data.calibration import calibrate, fit_curves
-from udasa_data.config import Calibration, Pairing, Weights
+from udasa_data.config.build import Calibration, Pairing, Weights
 from udasa_data.pairs import make_pairs
 from udasa_data.schema import SCORES, Axis
 from udasa_data.stages import assign_stages

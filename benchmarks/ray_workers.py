@@ -17,11 +17,11 @@ from typing import Final
 
 from report import write_results
 
-from udasa_data.config import BuildConfig
+from udasa_data.config.build import BuildConfig
+from udasa_data.config.presets import resolve
 from udasa_data.executors.local import LocalExecutor
 from udasa_data.executors.ray import RayExecutor
 from udasa_data.preparation import Prepared
-from udasa_data.presets import resolve
 from udasa_data.progress import Silent
 from udasa_data.store import Run
 

@@ -32,7 +32,7 @@ from texts import answers, between, one_by_one
 from transformers import AutoModelForSequenceClassification
 
 from udasa_data.claims import sentences
-from udasa_data.config import ModelRef, Precision
+from udasa_data.config.build import ModelRef, Precision
 from udasa_data.model_files import locate
 from udasa_data.scorers import Entailment, Floats, TextPair, no_progress
 from udasa_data.scorers.cache import ScoreCache

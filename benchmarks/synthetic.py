@@ -8,9 +8,9 @@ import msgspec
 import polars as pl
 from pairing import K, answers_of
 
-from udasa_data.config import BuildConfig
+from udasa_data.config.build import BuildConfig
+from udasa_data.config.presets import resolve
 from udasa_data.confounds import measure
-from udasa_data.presets import resolve
 from udasa_data.publish.dataset import Tables, write_dataset
 from udasa_data.publish.manifest import Manifest, PolicyRecord, ScorerRecord, Thresholds
 from udasa_data.restaging import restage

@@ -30,7 +30,7 @@ from recipes.staged.data import COLUMNS
 from recipes.staged.run import StagedRun
 from recipes.staged.trainer import make_trainer
 from recipes.staged_dpo import quiet
-from udasa_data.config import ModelRef
+from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
 
 STEPS = 8

@@ -21,10 +21,10 @@ if __name__ == "__main__":  # started as a file, its own folder is where Python 
 import msgspec
 from msgspec import Meta
 
-from udasa_data.config import ValueRef
+from udasa_data.config.build import ValueRef
+from udasa_data.config.strict import Strict, convert, read_yaml
 from udasa_data.errors import UserError, nearest
 from udasa_data.store import key_of
-from udasa_data.strict import Strict, convert, read_yaml
 
 VARIANTS: Final = (
     "staged", "reversed", "shuffled", "only_conservative", "only_moderate", "only_exploratory",

@@ -70,7 +70,7 @@ def fine_tune(model: str, chats: Path, out: Path, options: dict[str, Any]) -> No
     from recipes.staged.measures import load_model
     from recipes.staged.rendering import load_tokenizer
     from recipes.staged.trainer import MarkComplete, last_checkpoint
-    from udasa_data.config import ModelRef
+    from udasa_data.config.build import ModelRef
     from udasa_data.model_files import locate
 
     processes()

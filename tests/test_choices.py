@@ -13,7 +13,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from udasa_data.config import ModelRef
+from udasa_data.config.build import ModelRef
 from udasa_data.engines import PolicyPrompt
 from udasa_data.engines.transformers import TransformersEngine
 from udasa_data.errors import UserError

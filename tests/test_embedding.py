@@ -7,7 +7,7 @@ import torch
 from transformers import AutoModel, AutoTokenizer
 
 from udasa_data import build, resolve
-from udasa_data.config import ModelRef
+from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
 from udasa_data.existing import score_file
 from udasa_data.model_files import locate

@@ -4,7 +4,7 @@ import torch
 from small_models import save_policy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from udasa_data.config import ModelRef, Sampling
+from udasa_data.config.build import ModelRef, Sampling
 from udasa_data.engines import PolicyPrompt, SetAside
 from udasa_data.engines import transformers as engine_module
 from udasa_data.engines.transformers import TransformersEngine

@@ -12,10 +12,10 @@ from small_models import save_classifier
 from synthetic import scored_answers, write_run
 
 from udasa_data import build, resolve
+from udasa_data.config.presets import change
 from udasa_data.errors import UserError
 from udasa_data.finished import open_finished
 from udasa_data.origin import origin_of
-from udasa_data.presets import change
 from udasa_data.schema import ANSWERS, CALIBRATED
 from udasa_data.splits import split_of
 

@@ -10,13 +10,13 @@ import pytest
 from small_models import save_policy
 
 from udasa_data import build, resolve
-from udasa_data.config import Judge, ModelRef
-from udasa_data.constitution import Principle, principles_of
+from udasa_data.config.build import Judge, ModelRef
+from udasa_data.config.constitution import Principle, principles_of
+from udasa_data.config.presets import presets
 from udasa_data.engines.transformers import TransformersEngine
 from udasa_data.errors import UserError
 from udasa_data.model_files import locate
 from udasa_data.preparation import Prepared
-from udasa_data.presets import presets
 from udasa_data.scorers import TextPair, no_progress
 from udasa_data.scorers.judge import PolicyJudge, PolicyTruth
 from udasa_data.store import Run

@@ -10,11 +10,11 @@ import polars as pl
 import pytest
 from synthetic import scored_answers, write_run
 
+from udasa_data.config.presets import change, resolve
 from udasa_data.difference import compare
 from udasa_data.errors import UserError
 from udasa_data.finished import open_finished
 from udasa_data.merging import merge
-from udasa_data.presets import change, resolve
 from udasa_data.report import write_report
 from udasa_data.schema import DROPPED, empty
 

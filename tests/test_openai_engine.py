@@ -12,8 +12,8 @@ import pytest
 from misbehaving_server import MisbehavingServer, answer
 
 from udasa_data import build, resolve
-from udasa_data.config import Sampling
-from udasa_data.engine_config import Prices, Server
+from udasa_data.config.build import Sampling
+from udasa_data.config.engine import Prices, Server
 from udasa_data.engines import PolicyPrompt, SetAside
 from udasa_data.engines.meter import Meter
 from udasa_data.engines.openai import SEEDS, OpenAIEngine

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from udasa_data.config import Pairing
+from udasa_data.config.build import Pairing
 from udasa_data.pairs import make_pairs
 from udasa_data.stages import assign_stages
 

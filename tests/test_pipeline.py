@@ -10,7 +10,7 @@ import pytest
 from small_models import TEMPLATE, save_policy
 
 from udasa_data import build, resolve
-from udasa_data.config import ModelRef
+from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
 from udasa_data.model_files import locate
 from udasa_data.pipeline import preview

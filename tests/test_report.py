@@ -8,9 +8,9 @@ import pytest
 from browser import chromium
 from synthetic import scored_answers, write_run
 
+from udasa_data.config.presets import resolve
 from udasa_data.errors import UserError
 from udasa_data.finished import open_finished
-from udasa_data.presets import resolve
 from udasa_data.report import write_report
 
 PROMPTS = 150

@@ -6,7 +6,7 @@ import torch
 from small_models import save_classifier
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from udasa_data.config import ModelRef, ValueRef
+from udasa_data.config.build import ModelRef, ValueRef
 from udasa_data.errors import UserError
 from udasa_data.model_files import locate
 from udasa_data.scorers import TextPair, batching, chunks, models, no_progress

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from udasa_data.config import Scoring
+from udasa_data.config.build import Scoring
 from udasa_data.errors import UserError
 from udasa_data.schema import PROMPTS, SAMPLES, SCORES
 from udasa_data.scorers import Entailment, Scorers

@@ -13,10 +13,10 @@ from transformers import (
 
 import udasa_data
 import udasa_eval
-from udasa_data.config import ModelRef, ValueRef
+from udasa_data.config.build import ModelRef, ValueRef
+from udasa_data.config.presets import resolve
 from udasa_data.model_files import locate
 from udasa_data.pipeline import build
-from udasa_data.presets import resolve
 from udasa_data.schema import Axis
 from udasa_data.scorers import TextPair, no_progress
 from udasa_data.scorers.models import Options

@@ -17,8 +17,8 @@ import polars as pl
 import pytest
 
 from udasa_data import build, resolve
-from udasa_data.config import ModelRef, Sampling
-from udasa_data.engine_config import Server, Vllm
+from udasa_data.config.build import ModelRef, Sampling
+from udasa_data.config.engine import Server, Vllm
 from udasa_data.engines import PolicyPrompt, SetAside
 from udasa_data.engines.meter import Meter
 from udasa_data.engines.openai import OpenAIEngine

@@ -12,11 +12,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from udasa_data.config import BuildConfig
+    from udasa_data.config.build import BuildConfig
+    from udasa_data.config.presets import resolve
     from udasa_data.errors import UserError
     from udasa_data.existing import ScoreResult, score_file
     from udasa_data.pipeline import BuildResult, build
-    from udasa_data.presets import resolve
     from udasa_data.schema import Stage
 
 __all__ = [
@@ -32,13 +32,13 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOME = {
-    "BuildConfig": "config",
+    "BuildConfig": "config.build",
     "BuildResult": "pipeline",
     "ScoreResult": "existing",
     "Stage": "schema",
     "UserError": "errors",
     "build": "pipeline",
-    "resolve": "presets",
+    "resolve": "config.presets",
     "score_file": "existing",
 }
 

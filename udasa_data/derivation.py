@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
-from udasa_data.config import BuildConfig, ModelRef
+from udasa_data.config.build import BuildConfig, ModelRef
 from udasa_data.errors import UserError
 from udasa_data.model_files import Located, locate
 from udasa_data.origin import Origin

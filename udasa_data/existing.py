@@ -27,7 +27,7 @@ from udasa_data.calibration import (
     fit_labelled,
     read_curves,
 )
-from udasa_data.config import BuildConfig
+from udasa_data.config.build import BuildConfig
 from udasa_data.confounds import measure
 from udasa_data.errors import UserError
 from udasa_data.model_files import Located, locate
@@ -77,7 +77,7 @@ def score_file(
         file: .parquet, .jsonl or .csv, see :mod:`udasa_data.answer_files`.
         out: the .parquet file to write. One that the same call made is left as it is; any other
             is never overwritten.
-        config: see :func:`udasa_data.presets.resolve`; what concerns the policy is not used.
+        config: see :func:`udasa_data.config.presets.resolve`; what concerns the policy is not used.
         calibration: the ``calibration.json`` of an earlier run, applied as it is; None fits the
             curves on this file, and saves them beside ``out`` as ``NAME.calibration.json``.
         labels: the column that says which answers are wrong (1, true), right (0, false) or not

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import polars as pl
 
-from udasa_data.config import BuildConfig
+from udasa_data.config.build import BuildConfig
 from udasa_data.errors import UserError
 from udasa_data.finished import open_finished
 from udasa_data.origin import Origin, origin_of

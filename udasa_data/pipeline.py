@@ -12,7 +12,7 @@ import msgspec
 import polars as pl
 
 from udasa_data.calibration import curves_to_json
-from udasa_data.config import BuildConfig
+from udasa_data.config.build import BuildConfig
 from udasa_data.confounds import measure
 from udasa_data.derivation import Derived
 from udasa_data.errors import UserError
@@ -89,7 +89,7 @@ def build(
     result. A call that has nothing to do does nothing.
 
     Args:
-        config: see :func:`udasa_data.presets.resolve`.
+        config: see :func:`udasa_data.config.presets.resolve`.
         out: the run directory, made if missing; a path, or an address that fsspec knows (s3://…).
         progress: told how the long steps go.
         executor: where samples and scores are made; None makes them in this process.

@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import polars as pl
 
-from udasa_data.config import BuildConfig
+from udasa_data.config.build import BuildConfig
 from udasa_data.errors import UserError
 from udasa_data.executors.local import LocalExecutor
 from udasa_data.hub import cached_folder

@@ -11,13 +11,13 @@ import msgspec
 import polars as pl
 
 from udasa_data.calibration import curves_to_json, read_curves
-from udasa_data.config import BuildConfig, ModelRef
-from udasa_data.constitution import principles_of
-from udasa_data.engine_config import EngineName
+from udasa_data.config.build import BuildConfig, ModelRef
+from udasa_data.config.constitution import principles_of
+from udasa_data.config.engine import EngineName
+from udasa_data.config.presets import to_yaml
 from udasa_data.engines.choice import choose_engine
 from udasa_data.errors import UserError
 from udasa_data.model_files import Located, locate, served
-from udasa_data.presets import to_yaml
 from udasa_data.prompts import LoadedPrompts, load_prompts
 from udasa_data.sources import fingerprint, parse_source
 from udasa_data.store import Run, Shards, code_hash, differing, key_of

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import polars as pl
 
 from udasa_data.calibration import Curves, calibrate, fit_curves, read_curves
-from udasa_data.config import BuildConfig
+from udasa_data.config.build import BuildConfig
 from udasa_data.pairs import make_pairs
 from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Dimension, require
 from udasa_data.stages import assign_stages

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import polars as pl
 
-from udasa_data.config import BuildConfig
+from udasa_data.config.build import BuildConfig
 from udasa_data.engines import Completion, Engine, PolicyPrompt, SetAside
 from udasa_data.schema import DROPPED, SAMPLES, Mode, Why
 

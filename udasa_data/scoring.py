@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from udasa_data.claims import is_refusal
-from udasa_data.config import MIN_SAMPLES, Scoring
+from udasa_data.config.build import MIN_SAMPLES, Scoring
 from udasa_data.errors import UserError
 from udasa_data.estimators import Evidence, estimate
 from udasa_data.pairwise import Answers, between_answers, cubes, plan_pairs

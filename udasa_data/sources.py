@@ -11,10 +11,10 @@ from typing import Any, Final, NamedTuple
 
 import polars as pl
 
-from udasa_data.config import EMBEDDED
+from udasa_data.config.build import EMBEDDED
+from udasa_data.config.presets import presets
 from udasa_data.errors import UserError, nearest
 from udasa_data.hub import commit_of
-from udasa_data.presets import presets
 from udasa_data.row_files import SUFFIXES, read_parquet, text_rows
 from udasa_data.schema import Axis
 

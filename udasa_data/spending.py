@@ -9,7 +9,7 @@ from typing import Self
 import msgspec
 import polars as pl
 
-from udasa_data.engine_config import Server
+from udasa_data.config.engine import Server
 from udasa_data.engines.meter import Meter, Usage
 from udasa_data.progress import Progress
 from udasa_data.store import Run

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from lm_eval.api.model import LM
 
-from udasa_data.config import BuildConfig, Sampling
+from udasa_data.config.build import BuildConfig, Sampling
 from udasa_data.engines import (
     Completion,
     Engine,

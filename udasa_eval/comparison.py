@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 from msgspec.structs import replace
 
+from udasa_data.config.strict import Strict
 from udasa_data.errors import UserError
-from udasa_data.strict import Strict
 from udasa_eval.results import Direction, MetricRecord, read_tables
 from udasa_eval.runs import Run, differences, read_runs
 from udasa_eval.stats import compare, holm

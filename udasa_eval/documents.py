@@ -14,9 +14,9 @@ import msgspec
 import polars as pl
 import yaml
 
+from udasa_data.config.strict import Strict
 from udasa_data.errors import UserError, nearest
 from udasa_data.hub import commit_of
-from udasa_data.strict import Strict
 from udasa_eval.readers import READERS, Document, MalformedError
 from udasa_eval.results import Pinned
 

@@ -15,10 +15,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from udasa_data.config import Sampling, ValueRef
+from udasa_data.config.build import Sampling, ValueRef
+from udasa_data.config.presets import resolve
 from udasa_data.engines import Engine, PolicyPrompt, SetAside, load_engine
 from udasa_data.errors import UserError
-from udasa_data.presets import resolve
 from udasa_data.scorers import OnBatch, TextPair
 from udasa_data.scorers.cache import ScoreCache, default_file
 from udasa_data.scorers.chunks import score_in_parts

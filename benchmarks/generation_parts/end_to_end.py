@@ -9,9 +9,9 @@ from pathlib import Path
 
 from step_and_loop import step
 
+from udasa_data.config.presets import resolve
 from udasa_data.engines import load_engine
 from udasa_data.model_files import locate
-from udasa_data.presets import resolve
 
 
 def main() -> None:

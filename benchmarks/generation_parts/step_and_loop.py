@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 import polars as pl
 
-from udasa_data.config import BuildConfig, Sampling
+from udasa_data.config.build import BuildConfig, Sampling
+from udasa_data.config.presets import resolve
 from udasa_data.engines import Engine, PolicyPrompt, SetAside, load_engine
 from udasa_data.preparation import Prepared
-from udasa_data.presets import resolve
 from udasa_data.progress import Silent
 from udasa_data.sampling import policy_prompt, sample_shards
 from udasa_data.spending import Spending

@@ -16,7 +16,7 @@ from shapes import ENCODERS, save_by_lot
 from texts import answers, between, one_by_one
 from transformers import AutoModelForSequenceClassification
 
-from udasa_data.config import ModelRef
+from udasa_data.config.build import ModelRef
 from udasa_data.model_files import locate
 from udasa_data.scorers import TextPair, no_progress
 from udasa_data.scorers.models import Options

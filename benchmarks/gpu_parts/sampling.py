@@ -11,7 +11,7 @@ import torch
 from found import Found, copy_rate
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
 
-from udasa_data.config import ModelRef, Sampling
+from udasa_data.config.build import ModelRef, Sampling
 from udasa_data.engines import PolicyPrompt, SetAside
 from udasa_data.engines.transformers import TransformersEngine
 from udasa_data.model_files import locate

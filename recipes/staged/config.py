@@ -8,10 +8,10 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from udasa_data.config import MIN_SAMPLES, ModelRef, NliRef, NonNegative, Positive, Unit
+from udasa_data.config.build import MIN_SAMPLES, ModelRef, NliRef, NonNegative, Positive, Unit
+from udasa_data.config.strict import Strict, convert, read_yaml
 from udasa_data.errors import UserError, nearest
 from udasa_data.schema import Stage
-from udasa_data.strict import Strict, convert, read_yaml
 
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
 # The losses of TRL 1.16 that need no more than a pair and its reference (docs of DPOConfig).

@@ -12,7 +12,7 @@ import torch
 from recipes.staged.config import Measures
 from recipes.staged.measures import Floats, Fresh, batches, padded
 from recipes.staged.rendering import Renderer
-from udasa_data.config import Sampling
+from udasa_data.config.build import Sampling
 from udasa_data.engines import Completion, PolicyPrompt, SetAside
 from udasa_data.engines.transformers import TransformersEngine
 from udasa_data.model_files import Located, locate

@@ -13,7 +13,7 @@ from recipes.staged.guards import weights_sha256
 from recipes.staged.measures import load_model
 from recipes.staged.merging import merge
 from recipes.staged.trainer import compute_dtype
-from udasa_data.config import ModelRef
+from udasa_data.config.build import ModelRef
 from udasa_data.model_files import Located, locate
 from udasa_data.places import replace_folder
 

@@ -29,7 +29,7 @@ from recipes.tiny.sources import (
     table,
 )
 from recipes.tiny.train_lm import documents
-from udasa_data.config import ModelRef, Sampling
+from udasa_data.config.build import ModelRef, Sampling
 from udasa_data.engines import Completion, PolicyPrompt, SetAside
 from udasa_data.engines.transformers import TransformersEngine
 from udasa_data.model_files import locate

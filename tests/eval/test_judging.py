@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import yaml
 
-from udasa_data.config import ModelRef
+from udasa_data.config.build import ModelRef
+from udasa_data.config.presets import resolve
 from udasa_data.engines import PolicyPrompt, load_engine
 from udasa_data.errors import UserError
 from udasa_data.model_files import locate
-from udasa_data.presets import resolve
 from udasa_data.schema import Axis
 from udasa_data.scorers import TextPair, no_progress
 from udasa_eval import RunOptions, run, score

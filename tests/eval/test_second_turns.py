@@ -2,8 +2,8 @@ import msgspec
 import polars as pl
 from small_models import save_policy
 
+from udasa_data.config.presets import resolve
 from udasa_data.model_files import locate
-from udasa_data.presets import resolve
 from udasa_data.progress import Silent
 from udasa_data.schema import Axis
 from udasa_data.store import Run

@@ -13,7 +13,7 @@ import pytest
 import ray
 
 from udasa_data import build
-from udasa_data.config import ModelRef
+from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
 from udasa_data.executors.ray import Pools, RayExecutor, size_pools
 

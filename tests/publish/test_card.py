@@ -12,7 +12,7 @@ from huggingface_hub import DatasetCard, DatasetCardData, metadata_load
 from markdown_it import MarkdownIt
 from PIL import Image
 
-from udasa_data.presets import resolve
+from udasa_data.config.presets import resolve
 from udasa_data.publish.card import CardFacts, card
 from udasa_data.publish.dataset import Tables, read_pairs, read_prompts, read_samples, write_dataset
 from udasa_data.publish.examples import examples, is_harmful

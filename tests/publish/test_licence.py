@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from udasa_data.config import ModelRef
+from udasa_data.config.build import ModelRef
 from udasa_data.publish.licence import UNKNOWN, Licence, Licences, licences_of
 from udasa_data.publish.manifest import read_manifest
 

@@ -15,7 +15,7 @@ from recipes.staged.ablation_report import crossed_interval, plot, summarise, ta
 from recipes.staged.config import Recipe, options_of
 from recipes.staged.data import load_split, open_source
 from udasa_data import build, resolve
-from udasa_data.config import ModelRef
+from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
 
 WORDS = ["cat", "mat", "moon", "film", "rice", "Paris", "actors", "France"]

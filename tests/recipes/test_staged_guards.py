@@ -17,7 +17,7 @@ from recipes.staged.guards import Tokenised, check_tokenised
 from recipes.staged.measures import load_model
 from recipes.staged.rendering import load_tokenizer
 from recipes.staged.trainer import FirstStep, Stage, one_line_for_memory
-from udasa_data.config import ModelRef
+from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
 from udasa_data.model_files import locate
 

@@ -12,7 +12,7 @@ from trl import DPOConfig, DPOTrainer
 from recipes.staged.measures import load_model
 from recipes.staged.mixture import render, stored
 from recipes.staged.rendering import Renderer, end_ids, load_tokenizer
-from udasa_data.config import ModelRef
+from udasa_data.config.build import ModelRef
 from udasa_data.engines import PolicyPrompt
 from udasa_data.engines.policy_tokens import PolicyTokens
 from udasa_data.model_files import locate

@@ -22,7 +22,7 @@ from recipes.staged.guards import weights_sha256
 from recipes.staged.measures import load_model
 from recipes.staged.report import matrix
 from recipes.staged.run import StagedRun
-from udasa_data.config import ModelRef
+from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
 from udasa_data.model_files import locate
 

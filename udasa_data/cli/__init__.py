@@ -119,7 +119,7 @@ def build(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Build a staged preference dataset. Killed? The same command goes on where it was."""
-    from udasa_data.presets import resolve
+    from udasa_data.config.presets import resolve
 
     sampling = _said(samples=samples, temperature=temperature, max_tokens=max_tokens)
     server = _said(base_url=base_url, max_cost=max_cost)
@@ -172,8 +172,8 @@ def score(
     """Score existing answers, three or more a prompt. Killed? The same command goes on."""
     from udasa_data.bars import Bars
     from udasa_data.cli.tables import score_tables
+    from udasa_data.config.presets import resolve
     from udasa_data.existing import score_file
-    from udasa_data.presets import resolve
 
     resolved = resolve(None, {}, scorers=scorers, file=config, default=DEFAULT_MODEL)
     with Bars() as bars:
@@ -189,7 +189,7 @@ def score(
 def models() -> None:
     """List the model presets."""
     from udasa_data.cli.tables import models_table
-    from udasa_data.presets import presets
+    from udasa_data.config.presets import presets
 
     models_table(presets())
 
@@ -216,8 +216,8 @@ def _said(**options: object) -> dict[str, object]:
 
 
 def _show_preview(config: Any, out: str, origin: Any, *, as_json: bool) -> None:
+    from udasa_data.config.presets import to_yaml
     from udasa_data.pipeline import preview
-    from udasa_data.presets import to_yaml
 
     made = preview(config, out, origin)
     if as_json:

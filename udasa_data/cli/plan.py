@@ -39,9 +39,9 @@ def plan(
 ) -> None:
     """Try a few prompts, and tell what the build would take: tokens, time, disk, memory, money."""
     from udasa_data.bars import Bars
+    from udasa_data.config.presets import resolve
     from udasa_data.plan import Prices
     from udasa_data.plan import plan as make_plan
-    from udasa_data.presets import resolve
 
     if model is None and config is None:
         model = "tiny"

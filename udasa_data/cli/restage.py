@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
-    from udasa_data.config import BuildConfig
+    from udasa_data.config.build import BuildConfig
     from udasa_data.origin import Origin
 
 FromOption = Annotated[
@@ -65,10 +65,10 @@ def start_from(
     Raises:
         UserError: no such dataset, a wrong option, ``--rank``, or no ``--out``.
     """
+    from udasa_data.config.presets import change
     from udasa_data.errors import UserError
     from udasa_data.finished import open_finished
     from udasa_data.origin import origin_of
-    from udasa_data.presets import change
 
     if rank is not None:
         raise UserError("--from and --rank: ranks share out sampling, and --from never samples")

@@ -14,10 +14,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from udasa_data.config.presets import Presets
 from udasa_data.confounds import told
 from udasa_data.existing import ScoreResult
 from udasa_data.pipeline import BuildResult
-from udasa_data.presets import Presets
 from udasa_data.reading import PairView
 from udasa_data.summary import Confounds, Summary
 

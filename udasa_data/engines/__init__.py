@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from udasa_data.schema import Why
 
 if TYPE_CHECKING:
-    from udasa_data.config import BuildConfig, Sampling
+    from udasa_data.config.build import BuildConfig, Sampling
     from udasa_data.engines.meter import Meter
     from udasa_data.model_files import Located
 

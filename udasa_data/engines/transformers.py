@@ -17,7 +17,7 @@ from transformers import (
     LogitsProcessorList,
 )
 
-from udasa_data.config import Sampling
+from udasa_data.config.build import Sampling
 from udasa_data.engines import Completion, Floats, PolicyPrompt, SetAside, greedy
 from udasa_data.engines.choices import Policy, sum_logprobs
 from udasa_data.engines.policy_tokens import Drawn, PolicyTokens, unloadable

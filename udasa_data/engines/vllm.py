@@ -22,8 +22,8 @@ from typing import IO, Any, Final, NamedTuple
 
 import numpy as np
 
-from udasa_data.config import Sampling
-from udasa_data.engine_config import Vllm
+from udasa_data.config.build import Sampling
+from udasa_data.config.engine import Vllm
 from udasa_data.engines import Completion, Floats, PolicyPrompt, SetAside, greedy
 from udasa_data.engines.choice import vllm_problem
 from udasa_data.engines.policy_tokens import Drawn, PolicyTokens

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from udasa_data.config import Precision
+from udasa_data.config.build import Precision
 from udasa_data.errors import UserError
 from udasa_data.executors.work import SampleMaker, ScoreMaker, work_of
 from udasa_data.preparation import Prepared

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import polars as pl
 
-from udasa_data.config import BuildConfig, Precision
-from udasa_data.constitution import Principle
+from udasa_data.config.build import BuildConfig, Precision
+from udasa_data.config.constitution import Principle
 from udasa_data.engines import load_engine
 from udasa_data.engines.meter import Meter
 from udasa_data.model_files import Located

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from udasa_data.config import Pairing
+from udasa_data.config.build import Pairing
 from udasa_data.finished import Finished
 from udasa_data.schema import Axis, Mode, Stage
 

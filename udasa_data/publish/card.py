@@ -12,8 +12,8 @@ from typing import Any
 import polars as pl
 import yaml
 
+from udasa_data.config.presets import to_yaml
 from udasa_data.confounds import told
-from udasa_data.presets import to_yaml
 from udasa_data.publish.card_tables import (
     dimensions,
     dropped,

@@ -6,7 +6,7 @@ import math
 
 import polars as pl
 
-from udasa_data.config import BuildConfig, Pairing
+from udasa_data.config.build import BuildConfig, Pairing
 from udasa_data.publish.figures import pair_lengths
 from udasa_data.publish.front_matter import PARTS
 from udasa_data.publish.manifest import Manifest

@@ -12,8 +12,8 @@ from typing import Final
 import msgspec
 import polars as pl
 
+from udasa_data.config.presets import to_yaml
 from udasa_data.errors import UserError
-from udasa_data.presets import to_yaml
 from udasa_data.publish.card import CardFacts, card
 from udasa_data.publish.figures import draw
 from udasa_data.publish.licence import Licences, licences_of

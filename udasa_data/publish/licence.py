@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import yaml
 
-from udasa_data.config import EMBEDDED
+from udasa_data.config.build import EMBEDDED
 from udasa_data.errors import UserError
 from udasa_data.hub import RepoType, card_of
 from udasa_data.model_files import SERVED, local_folder

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 
-from udasa_data.config import BuildConfig, ModelRef
+from udasa_data.config.build import BuildConfig, ModelRef
 from udasa_data.errors import UserError
 from udasa_data.model_files import Located, chat_template_sha256
 from udasa_data.schema import Axis

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from safetensors import SafetensorError
 
-from udasa_data.config import Precision
+from udasa_data.config.build import Precision
 from udasa_data.errors import UserError
 from udasa_data.model_files import Located
 from udasa_data.scorers.cache import ScoreCache

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from udasa_data.config import ValueRef
+from udasa_data.config.build import ValueRef
 from udasa_data.errors import UserError, nearest
 from udasa_data.model_files import Located
 from udasa_data.scorers import Floats, OnBatch, TextPair

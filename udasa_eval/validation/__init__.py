@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from udasa_data.strict import Strict
+from udasa_data.config.strict import Strict
 
 
 class Check(Strict, frozen=True):

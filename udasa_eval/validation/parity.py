@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import polars as pl
 
+from udasa_data.config.presets import resolve
 from udasa_data.model_files import locate
-from udasa_data.presets import resolve
 from udasa_data.progress import Progress
 from udasa_data.schema import Axis
 from udasa_eval.backend import device

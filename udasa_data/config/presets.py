@@ -13,9 +13,9 @@ from typing import TypeAlias
 import msgspec
 import yaml
 
-from udasa_data.config import BuildConfig, ModelRef, NliRef, Sampling, Share, ValueRef
+from udasa_data.config.build import BuildConfig, ModelRef, NliRef, Sampling, Share, ValueRef
+from udasa_data.config.strict import Strict, convert, read_yaml
 from udasa_data.errors import UserError, nearest
-from udasa_data.strict import Strict, convert, read_yaml
 
 Json: TypeAlias = Mapping[str, object]
 
@@ -58,7 +58,7 @@ class Presets(Strict, frozen=True):
 
 def presets() -> Presets:
     """Return the presets shipped with the package."""
-    text = files("udasa_data").joinpath("presets.yaml").read_text(encoding="utf-8")
+    text = files("udasa_data.config").joinpath("presets.yaml").read_text(encoding="utf-8")
     return msgspec.convert(yaml.safe_load(text), Presets)
 
 

@@ -6,8 +6,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 
-from udasa_data.engine_config import EngineName, Server, Vllm
-from udasa_data.strict import Strict
+from udasa_data.config.engine import EngineName, Server, Vllm
+from udasa_data.config.strict import Strict
 
 Unit: TypeAlias = Annotated[float, Meta(ge=0.0, le=1.0)]
 NonNegative: TypeAlias = Annotated[float, Meta(ge=0.0)]

@@ -8,9 +8,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from udasa_data.config import EMBEDDED, Judge
+from udasa_data.config.build import EMBEDDED, Judge
+from udasa_data.config.strict import Strict, convert, read_yaml
 from udasa_data.errors import UserError, nearest
-from udasa_data.strict import Strict, convert, read_yaml
 
 
 class Principle(Strict, frozen=True):
@@ -54,4 +54,4 @@ def _path(constitution: str) -> Path:
         raise UserError(
             f"judge.constitution: no embedded '{constitution}' (known: {EMBEDDED}constitution)"
         )
-    return Path(str(files("udasa_data").joinpath("constitution.yaml")))
+    return Path(str(files("udasa_data.config").joinpath("constitution.yaml")))

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta
 
-from udasa_data.strict import Strict
+from udasa_data.config.strict import Strict
 
 EngineName: TypeAlias = Literal["auto", "transformers", "vllm", "openai"]
 Money: TypeAlias = Annotated[float, Meta(ge=0.0)]

@@ -1,7 +1,7 @@
 import pytest
 
+from udasa_data.config.presets import presets, resolve, to_yaml
 from udasa_data.errors import UserError
-from udasa_data.presets import presets, resolve, to_yaml
 
 
 def test_layers_preset_file_flags(tmp_path):
