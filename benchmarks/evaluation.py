@@ -40,7 +40,7 @@ from udasa_eval.scoring import Tables, score_tables
 from udasa_eval.results import read_tables
 from udasa_eval.tasks import TaskPlan, build_task, notes_of
 from udasa_data.config.presets import resolve
-from udasa_data.model_files import locate
+from udasa_data.storage.model_files import locate
 model, data, out = sys.argv[1:]
 config = resolve(model, {}, scorers="tiny")
 policy = locate(config.policy)
@@ -141,8 +141,8 @@ def choices(folder: Path) -> tuple[float, float, str]:
 def scoring_again(folder: Path) -> tuple[float, float, float]:
     """Return seconds of generating, of the first scoring, and of scoring again."""
     from udasa_data.config.presets import resolve
-    from udasa_data.model_files import locate
     from udasa_data.progress import Silent
+    from udasa_data.storage.model_files import locate
     from udasa_data.store import Run
     from udasa_eval.backend import EngineLM
     from udasa_eval.documents import read_documents

@@ -32,7 +32,7 @@ from udasa_data.config.build import Sampling
 from udasa_data.config.presets import resolve
 from udasa_data.engines import PolicyPrompt
 from udasa_data.engines.transformers import TransformersEngine
-from udasa_data.model_files import locate
+from udasa_data.storage.model_files import locate
 
 ROOT: Final = Path(__file__).parents[1]
 PARTS: Final = Path(__file__).parent / "generation_parts"

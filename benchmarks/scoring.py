@@ -33,11 +33,11 @@ from transformers import AutoModelForSequenceClassification
 
 from udasa_data.claims import sentences
 from udasa_data.config.build import ModelRef, Precision
-from udasa_data.model_files import locate
 from udasa_data.scorers import Entailment, Floats, TextPair, no_progress
 from udasa_data.scorers.cache import ScoreCache
 from udasa_data.scorers.models import Options, resolve_precision
 from udasa_data.scorers.nli import NliScorer
+from udasa_data.storage.model_files import locate
 
 NLI: Final = Path(str(files("udasa_data").joinpath("tiny", "nli")))
 LAYERS: Final = 4  # of a large encoder's 24

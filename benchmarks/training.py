@@ -67,7 +67,7 @@ def plain(place: Path, out: Path) -> Any:
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from trl import DPOConfig, DPOTrainer
 
-    from udasa_data.model_files import locate
+    from udasa_data.storage.model_files import locate
 
     folder = locate(ModelRef(id="embedded:lm")).load_from
     return DPOTrainer(

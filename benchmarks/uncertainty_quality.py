@@ -26,7 +26,6 @@ from udasa_data.claims import is_checkable, sentences
 from udasa_data.config.build import ModelRef, Scoring, SemanticEstimator, ValueRef
 from udasa_data.config.presets import resolve
 from udasa_data.estimators import ESTIMATORS, Evidence
-from udasa_data.model_files import locate
 from udasa_data.pairwise import Answers, between_answers, cubes, plan_pairs
 from udasa_data.scorers import TextPair, no_progress
 from udasa_data.scorers.cache import ScoreCache
@@ -34,6 +33,7 @@ from udasa_data.scorers.embedding import Embedder
 from udasa_data.scorers.models import Options
 from udasa_data.scorers.nli import NliScorer
 from udasa_data.scorers.value import ValueScorer
+from udasa_data.storage.model_files import locate
 from udasa_data.uncertainty import factual, meaning, value
 from udasa_eval.ranking import Estimate, auroc, clustered, prediction_rejection_ratio
 

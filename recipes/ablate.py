@@ -73,7 +73,7 @@ def ablate(config: Ablation, where: Path, run: Path, out: Path) -> list[Any]:
     """
     from recipes.staged.ablation_cells import Cell, Controls, run_cell
     from recipes.staged.config import read_recipe
-    from udasa_data.places import write_text
+    from udasa_data.storage.places import write_text
 
     found = [p for p in (where / config.recipe, Path(config.recipe)) if p.is_file()]
     if not found:

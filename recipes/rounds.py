@@ -65,7 +65,7 @@ def run_rounds(config: Rounds, where: Path, out: Path) -> list[Round]:
     """
     from recipes.staged.config import read_recipe
     from udasa_data.config.presets import presets
-    from udasa_data.places import write_text
+    from udasa_data.storage.places import write_text
 
     found = [p for p in (where / config.recipe, Path(config.recipe)) if p.is_file()]
     if not found:

@@ -71,7 +71,7 @@ def fine_tune(model: str, chats: Path, out: Path, options: dict[str, Any]) -> No
     from recipes.staged.rendering import load_tokenizer
     from recipes.staged.trainer import MarkComplete, last_checkpoint
     from udasa_data.config.build import ModelRef
-    from udasa_data.model_files import locate
+    from udasa_data.storage.model_files import locate
 
     processes()
     rows = read_chats(chats)

@@ -17,7 +17,7 @@ from udasa_data.config.build import ModelRef
 from udasa_data.engines import PolicyPrompt
 from udasa_data.engines.transformers import TransformersEngine
 from udasa_data.errors import UserError
-from udasa_data.model_files import locate
+from udasa_data.storage.model_files import locate
 
 CHOICES = ["Yes", " No", "not at all"]
 

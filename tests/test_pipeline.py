@@ -12,13 +12,13 @@ from small_models import TEMPLATE, save_policy
 from udasa_data import build, resolve
 from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
-from udasa_data.model_files import locate
 from udasa_data.pipeline import preview
 from udasa_data.publish.dataset import Tables, write_dataset
 from udasa_data.publish.manifest import read_manifest
 from udasa_data.reading import read_pairs
 from udasa_data.schema import PAIRS, Stage, Why
 from udasa_data.splits import split_of
+from udasa_data.storage.model_files import locate
 
 PROMPTS = [
     *({"prompt": f"Say something about {thing}.", "axis": "helpfulness"} for thing in "abcdefgh"),

@@ -8,12 +8,12 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from udasa_data.config.build import ModelRef, ValueRef
 from udasa_data.errors import UserError
-from udasa_data.model_files import locate
 from udasa_data.scorers import TextPair, batching, chunks, models, no_progress
 from udasa_data.scorers.cache import ScoreCache
 from udasa_data.scorers.models import Options
 from udasa_data.scorers.nli import NliScorer
 from udasa_data.scorers.value import ValueScorer
+from udasa_data.storage.model_files import locate
 
 PAIRS = [TextPair(f"The cat number {n} sat." * (1 + n % 4), f"A cat {n % 3}.") for n in range(30)]
 

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from udasa_data.errors import UserError
-from udasa_data.places import replace_folder, write_atomically
 from udasa_data.schema import SAMPLES, empty, require
+from udasa_data.storage.places import replace_folder, write_atomically
 from udasa_data.store import Run, Shards, differing, key_of
 
 

@@ -15,13 +15,13 @@ import udasa_data
 import udasa_eval
 from udasa_data.config.build import ModelRef, ValueRef
 from udasa_data.config.presets import resolve
-from udasa_data.model_files import locate
 from udasa_data.pipeline import build
 from udasa_data.schema import Axis
 from udasa_data.scorers import TextPair, no_progress
 from udasa_data.scorers.models import Options
 from udasa_data.scorers.nli import NliScorer
 from udasa_data.scorers.value import ValueScorer
+from udasa_data.storage.model_files import locate
 
 TINY = Path(udasa_data.__file__).parent / "tiny"
 JUDGES = Path(udasa_eval.__file__).parent / "tiny"

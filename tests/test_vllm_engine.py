@@ -23,7 +23,7 @@ from udasa_data.engines import PolicyPrompt, SetAside
 from udasa_data.engines.meter import Meter
 from udasa_data.engines.openai import OpenAIEngine
 from udasa_data.errors import UserError
-from udasa_data.model_files import locate
+from udasa_data.storage.model_files import locate
 
 pytestmark = [
     pytest.mark.vllm,

@@ -30,12 +30,12 @@ from udasa_data.calibration import (
 from udasa_data.config.build import BuildConfig
 from udasa_data.confounds import measure
 from udasa_data.errors import UserError
-from udasa_data.model_files import Located, locate
-from udasa_data.places import write_atomically, write_text
 from udasa_data.preparation import CODE
 from udasa_data.progress import Progress, Silent
 from udasa_data.schema import ADDED, SCORES, Why
 from udasa_data.scoring import score_shard
+from udasa_data.storage.model_files import Located, locate
+from udasa_data.storage.places import write_atomically, write_text
 from udasa_data.store import code_hash, differing
 from udasa_data.summary import ScoreSummary, as_notes, count_dimensions
 

@@ -19,13 +19,13 @@ from udasa_data.errors import UserError
 from udasa_data.executors import Executor
 from udasa_data.executors.local import LocalExecutor
 from udasa_data.origin import Origin
-from udasa_data.places import Place
 from udasa_data.preparation import Prepared
 from udasa_data.progress import Progress, Silent
 from udasa_data.publish.dataset import Tables, write_dataset
 from udasa_data.publish.manifest import Manifest, Thresholds, pinned, provenance
 from udasa_data.restaging import Restaged, restage
 from udasa_data.schema import DROPPED, SCORES, require
+from udasa_data.storage.places import Place
 from udasa_data.store import Run
 from udasa_data.summary import StepCost, Summary, as_notes, count
 

@@ -22,11 +22,11 @@ import polars as pl
 from udasa_data.config.build import BuildConfig
 from udasa_data.errors import UserError
 from udasa_data.executors.local import LocalExecutor
-from udasa_data.hub import cached_folder
 from udasa_data.pipeline import BuildResult, build
 from udasa_data.preparation import Prepared
 from udasa_data.progress import Progress
 from udasa_data.schema import SAMPLES, empty
+from udasa_data.storage.hub import cached_folder
 from udasa_data.store import Run, ShardFacts
 
 PILOT: Final = 16  # prompts

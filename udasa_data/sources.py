@@ -14,9 +14,9 @@ import polars as pl
 from udasa_data.config.build import EMBEDDED
 from udasa_data.config.presets import presets
 from udasa_data.errors import UserError, nearest
-from udasa_data.hub import commit_of
 from udasa_data.row_files import SUFFIXES, read_parquet, text_rows
 from udasa_data.schema import Axis
+from udasa_data.storage.hub import commit_of
 
 # Tried in this order; the first that a source has is its prompt column.
 PROMPT_COLUMNS: Final = ("prompt", "messages", "question", "instruction", "text", "chosen")

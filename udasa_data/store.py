@@ -5,7 +5,7 @@
     calibration.json                              scores/NNNNN-KEY.parquet
     pairs.parquet    dropped.parquet              dataset/
 
-A file is there whole or not at all (see :mod:`udasa_data.places`). A shard's name carries the key
+A file is there whole or not at all (see :mod:`udasa_data.storage.places`). A shard's name carries the key
 of all that made it: a stale shard can never be taken for a fresh one, and two processes that make
 the same shard at once write the same rows.
 """
@@ -24,7 +24,8 @@ import msgspec
 import polars as pl
 
 from udasa_data.errors import UserError
-from udasa_data.places import (
+from udasa_data.storage.object_stores import Remote
+from udasa_data.storage.places import (
     Place,
     locked,
     names_in,
@@ -37,7 +38,6 @@ from udasa_data.places import (
     write_new,
     write_text,
 )
-from udasa_data.remote import Remote
 
 _FACTS: Final = "udasa.shard"  # the key in a shard file's metadata
 
@@ -96,7 +96,7 @@ class Run:
             raise UserError(f"{path}: cannot be read; give another --out") from error
 
     def locked(self, *, shared: bool = False) -> AbstractContextManager[None]:
-        """Hold the directory for this process, see :func:`udasa_data.places.locked`."""
+        """Hold the directory for this process, see :func:`udasa_data.storage.places.locked`."""
         return locked(self.root, shared=shared)
 
     def save_manifest(self, **changes: Any) -> None:

@@ -27,7 +27,7 @@ from udasa_data.engines import (
 )
 from udasa_data.engines.choice import choose_engine
 from udasa_data.errors import UserError
-from udasa_data.model_files import Located
+from udasa_data.storage.model_files import Located
 from udasa_eval.results import Decoding
 from udasa_eval.tasks import decoding_of, quiet
 

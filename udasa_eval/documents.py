@@ -16,7 +16,7 @@ import yaml
 
 from udasa_data.config.strict import Strict
 from udasa_data.errors import UserError, nearest
-from udasa_data.hub import commit_of
+from udasa_data.storage.hub import commit_of
 from udasa_eval.readers import READERS, Document, MalformedError
 from udasa_eval.results import Pinned
 

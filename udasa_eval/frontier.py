@@ -15,9 +15,9 @@ import msgspec
 
 from udasa_data.config.strict import Strict
 from udasa_data.errors import UserError
-from udasa_data.places import write_atomically
 from udasa_data.progress import Progress
 from udasa_data.schema import Axis
+from udasa_data.storage.places import write_atomically
 from udasa_eval.evaluation import run
 from udasa_eval.results import MetricRecord, Pinned, Results
 from udasa_eval.run_options import RunOptions

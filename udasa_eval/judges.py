@@ -14,7 +14,7 @@ from msgspec import Meta
 from udasa_data.config.build import ModelRef
 from udasa_data.config.strict import Strict, convert, read_yaml
 from udasa_data.errors import UserError, nearest
-from udasa_data.model_files import SERVED, Located, locate
+from udasa_data.storage.model_files import SERVED, Located, locate
 from udasa_eval.results import JudgeRecord
 
 EMBEDDED: Final = "embedded-judge:"

@@ -11,7 +11,7 @@ from step_and_loop import step
 
 from udasa_data.config.presets import resolve
 from udasa_data.engines import load_engine
-from udasa_data.model_files import locate
+from udasa_data.storage.model_files import locate
 
 
 def main() -> None:

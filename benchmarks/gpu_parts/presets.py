@@ -28,7 +28,7 @@ from recipes.staged.config import Recipe, read_recipe
 from recipes.staged.policies import new_adapter
 from recipes.staged.trainer import Stage, compute_dtype, make_trainer
 from udasa_data.config.build import ModelRef
-from udasa_data.model_files import locate
+from udasa_data.storage.model_files import locate
 
 STEPS: Final = 4
 WARM: Final = 2  # steps not timed

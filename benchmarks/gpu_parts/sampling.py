@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
 from udasa_data.config.build import ModelRef, Sampling
 from udasa_data.engines import PolicyPrompt, SetAside
 from udasa_data.engines.transformers import TransformersEngine
-from udasa_data.model_files import locate
+from udasa_data.storage.model_files import locate
 
 SHAPE: Final = LlamaConfig(  # of Llama 3.2 1B, with a smaller vocabulary
     vocab_size=32000,

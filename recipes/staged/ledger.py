@@ -11,7 +11,7 @@ import msgspec
 from recipes.staged.guards import Tokenised
 from recipes.staged.measures import StageMeasures
 from udasa_data.errors import UserError
-from udasa_data.places import write_text
+from udasa_data.storage.places import write_text
 from udasa_data.store import differing
 
 NAME: Final = "stages.json"

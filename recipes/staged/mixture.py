@@ -18,8 +18,8 @@ import polars as pl
 from recipes.staged.guards import Tokenised
 from recipes.staged.rendering import JOIN, Pair, Renderer
 from udasa_data.contamination import text_sha256
-from udasa_data.places import replace_folder, user_cache
 from udasa_data.schema import Mode
+from udasa_data.storage.places import replace_folder, user_cache
 from udasa_data.store import key_of
 
 _REASONS: Final = ("completion", "too_long", "collapsed", "not_a_prefix", "unlike_build")

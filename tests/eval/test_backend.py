@@ -17,7 +17,7 @@ TEXTS = [("The cat sat", " on the mat."), ("Paris is", " the capital of France."
 
 @pytest.fixture(scope="module")
 def backend(small):
-    from udasa_data.model_files import locate
+    from udasa_data.storage.model_files import locate
 
     config = resolve(str(small["policy"]), {}, scorers="tiny")
     with_memory = EngineLM(locate(config.policy), config)
@@ -110,7 +110,7 @@ def test_one_of_engine_and_weights_is_in_memory_at_a_time(backend):
 
 
 def test_a_folder_without_weights_is_said(tmp_path):
-    from udasa_data.model_files import Located
+    from udasa_data.storage.model_files import Located
 
     with pytest.raises(UserError, match="model 'x' cannot be loaded"):
         Weights(Located(str(tmp_path), None, "sha256:0", "x"))

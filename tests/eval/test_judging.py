@@ -6,9 +6,9 @@ from udasa_data.config.build import ModelRef
 from udasa_data.config.presets import resolve
 from udasa_data.engines import PolicyPrompt, load_engine
 from udasa_data.errors import UserError
-from udasa_data.model_files import locate
 from udasa_data.schema import Axis
 from udasa_data.scorers import TextPair, no_progress
+from udasa_data.storage.model_files import locate
 from udasa_eval import RunOptions, run, score
 from udasa_eval.judges import PairJudge, QuestionJudge, RewardJudge, judge_set, pin
 from udasa_eval.judging import Duel, loaded

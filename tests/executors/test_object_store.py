@@ -10,7 +10,12 @@ from udasa_data.errors import UserError
 from udasa_data.fetched import local_dataset
 from udasa_data.finished import open_finished
 from udasa_data.pipeline import build_slice, preview
-from udasa_data.places import (
+from udasa_data.publish.release import prepare
+from udasa_data.publish.verify import verify
+from udasa_data.reading import read_pairs
+from udasa_data.report import write_report
+from udasa_data.storage.object_stores import Remote
+from udasa_data.storage.places import (
     names_in,
     place_of,
     read_tables,
@@ -18,11 +23,6 @@ from udasa_data.places import (
     replace_folder,
     write_new,
 )
-from udasa_data.publish.release import prepare
-from udasa_data.publish.verify import verify
-from udasa_data.reading import read_pairs
-from udasa_data.remote import Remote
-from udasa_data.report import write_report
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from recipes.staged.rendering import load_tokenizer
 from recipes.staged.trainer import FirstStep, Stage, one_line_for_memory
 from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
-from udasa_data.model_files import locate
+from udasa_data.storage.model_files import locate
 
 NOT_TRAINED = {"rewards/chosen": 0.0, "rewards/rejected": 0.0, "rewards/margins": 0.0}
 

@@ -24,7 +24,7 @@ from recipes.staged.report import matrix
 from recipes.staged.run import StagedRun
 from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
-from udasa_data.model_files import locate
+from udasa_data.storage.model_files import locate
 
 ROOT = Path(__file__).parents[2]
 RECIPE = """

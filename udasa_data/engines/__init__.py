@@ -17,7 +17,7 @@ from udasa_data.schema import Why
 if TYPE_CHECKING:
     from udasa_data.config.build import BuildConfig, Sampling
     from udasa_data.engines.meter import Meter
-    from udasa_data.model_files import Located
+    from udasa_data.storage.model_files import Located
 
 
 Floats: TypeAlias = NDArray[np.float64]

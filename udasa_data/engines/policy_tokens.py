@@ -11,8 +11,8 @@ from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 from udasa_data.engines import Completion, PolicyPrompt, SetAside
 from udasa_data.engines.choices import Question
 from udasa_data.errors import UserError
-from udasa_data.model_files import Located
 from udasa_data.schema import Why
+from udasa_data.storage.model_files import Located
 
 # For a policy without a chat template of its own.
 PLAIN_TEMPLATE: Final = (

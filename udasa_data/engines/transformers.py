@@ -22,7 +22,7 @@ from udasa_data.engines import Completion, Floats, PolicyPrompt, SetAside, greed
 from udasa_data.engines.choices import Policy, sum_logprobs
 from udasa_data.engines.policy_tokens import Drawn, PolicyTokens, unloadable
 from udasa_data.errors import UserError
-from udasa_data.model_files import Located
+from udasa_data.storage.model_files import Located
 
 _FEW: Final = 1024  # tokens
 

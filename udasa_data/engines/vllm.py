@@ -42,7 +42,7 @@ from udasa_data.engines.vllm_messages import (
     send,
 )
 from udasa_data.errors import UserError
-from udasa_data.model_files import Located
+from udasa_data.storage.model_files import Located
 
 _AHEAD: Final = 256  # sequences that a worker holds: as many as vLLM runs at once by default
 _PATIENCE: Final = 30.0  # seconds for a worker to end by itself

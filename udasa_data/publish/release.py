@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from udasa_data.hub import card_of
 from udasa_data.publish.dataset import card_of_folder, read_prompts
 from udasa_data.publish.licence import Licences, licences_of
 from udasa_data.publish.manifest import read_manifest
@@ -14,6 +13,7 @@ from udasa_data.publish.push import Content, Pushed, Target, content_of, find_da
 from udasa_data.publish.remote import Patience, Tell
 from udasa_data.publish.suites import Contamination, contamination
 from udasa_data.publish.verify import Verified, verify
+from udasa_data.storage.hub import card_of
 
 
 @dataclass(frozen=True)

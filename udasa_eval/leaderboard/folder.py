@@ -11,8 +11,8 @@ import msgspec
 import polars as pl
 
 from udasa_data.errors import UserError
-from udasa_data.places import write_atomically, write_text
 from udasa_data.schema import require
+from udasa_data.storage.places import write_atomically, write_text
 from udasa_eval.leaderboard import Leaderboard, Row
 from udasa_eval.leaderboard.markdown import markdown
 from udasa_eval.leaderboard.page import document, page, table

@@ -11,9 +11,9 @@ from typing import Any, Final
 import polars as pl
 
 from udasa_data.config.presets import resolve
-from udasa_data.model_files import locate
 from udasa_data.progress import Progress
 from udasa_data.schema import Axis
+from udasa_data.storage.model_files import locate
 from udasa_eval.backend import device
 from udasa_eval.documents import read_documents
 from udasa_eval.evaluation import run

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from udasa_data.config.build import EMBEDDED, ModelRef
 from udasa_data.errors import UserError, nearest
-from udasa_data.hub import commit_of, file_of
+from udasa_data.storage.hub import commit_of, file_of
 
 WHOLE_FILE: Final = 64 * 2**20  # bytes up to which a file is hashed whole
 SERVED: Final = "served:"  # how the fingerprint of a server's model begins

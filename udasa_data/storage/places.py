@@ -22,7 +22,7 @@ from typing import Final, TypeAlias
 import polars as pl
 
 from udasa_data.errors import UserError
-from udasa_data.remote import Remote, file_system, reached
+from udasa_data.storage.object_stores import Remote, file_system, reached
 
 _TEMPORARY: Final = ".tmp-"
 _AT_ONCE: Final = 256  # files of an object store that are fetched together

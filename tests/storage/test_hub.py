@@ -52,7 +52,7 @@ def endpoint():
 def look_up(endpoint, repo, revision="main", kind="model"):
     program = (
         "import sys\nfrom udasa_data.errors import UserError\n"
-        "from udasa_data.hub import commit_of\n"
+        "from udasa_data.storage.hub import commit_of\n"
         "try:\n    print(commit_of(*sys.argv[1:]))\n"
         "except UserError as error:\n    print(error)"
     )
