@@ -35,7 +35,7 @@ def read_chats(path: Path) -> Any:
     """
     from datasets import Dataset
 
-    from udasa_data.row_files import read_table
+    from udasa_data.prompts.row_files import read_table
 
     found = read_table(path)
     if "messages" not in found.table.columns:

@@ -16,8 +16,8 @@ from udasa_data.config.presets import change
 from udasa_data.errors import UserError
 from udasa_data.finished import open_finished
 from udasa_data.origin import origin_of
+from udasa_data.prompts.splits import split_of
 from udasa_data.schema import ANSWERS, CALIBRATED
-from udasa_data.splits import split_of
 
 RAW = [name for name in ANSWERS if name not in list(CALIBRATED)[2:]]
 

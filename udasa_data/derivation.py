@@ -11,7 +11,7 @@ from udasa_data.config.build import BuildConfig, ModelRef
 from udasa_data.errors import UserError
 from udasa_data.origin import Origin
 from udasa_data.preparation import CODE, Prepared
-from udasa_data.prompts import LoadedPrompts
+from udasa_data.prompts.loading import LoadedPrompts
 from udasa_data.publish.manifest import PolicyRecord, ScorerRecord
 from udasa_data.schema import DROPPED, PROMPTS, SAMPLES, empty, require
 from udasa_data.storage.model_files import Located, locate

@@ -17,8 +17,8 @@ from udasa_data.config.engine import EngineName
 from udasa_data.config.presets import to_yaml
 from udasa_data.engines.choice import choose_engine
 from udasa_data.errors import UserError
-from udasa_data.prompts import LoadedPrompts, load_prompts
-from udasa_data.sources import fingerprint, parse_source
+from udasa_data.prompts.loading import LoadedPrompts, load_prompts
+from udasa_data.prompts.sources import fingerprint, parse_source
 from udasa_data.storage.model_files import Located, locate, served
 from udasa_data.store import Run, Shards, code_hash, differing, key_of
 
@@ -31,7 +31,7 @@ CODE: Final = {
         "pairs.py",
         "stages.py",
         "restaging.py",
-        "splits.py",
+        "prompts/splits.py",
         "uncertainty",
         "publish/card.md",
         "publish/card.py",

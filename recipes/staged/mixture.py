@@ -17,7 +17,7 @@ import polars as pl
 
 from recipes.staged.guards import Tokenised
 from recipes.staged.rendering import JOIN, Pair, Renderer
-from udasa_data.contamination import text_sha256
+from udasa_data.prompts.contamination import text_sha256
 from udasa_data.schema import Mode
 from udasa_data.storage.places import replace_folder, user_cache
 from udasa_data.store import key_of

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 from small_models import save_policy
 
-from udasa_data.contamination import text_sha256
 from udasa_data.errors import UserError
+from udasa_data.prompts.contamination import text_sha256
 from udasa_data.schema import Axis
 from udasa_eval import RunOptions, read_results, run, score
 from udasa_eval.run_options import axes_of

@@ -12,13 +12,13 @@ import polars as pl
 from yaml import YAMLError
 
 from udasa_data.errors import UserError
+from udasa_data.prompts.splits import split_of
 from udasa_data.publish.dataset import sha256_of
 from udasa_data.publish.front_matter import PARTS
 from udasa_data.publish.manifest import Manifest
 from udasa_data.publish.remote import explained
 from udasa_data.publish.tokenisation import MAX_ROWS, load_tokenizer, tokenise
 from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Stage
-from udasa_data.splits import split_of
 
 _LOST: Final = 0.01  # share of the rows that may be lost to the length
 _STAGES: Final = tuple(str(stage) for stage in Stage)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from udasa_data.prompts.splits import SPLITS
 from udasa_data.publish.licence import OTHER, Licences
 from udasa_data.publish.manifest import Manifest
 from udasa_data.schema import Stage
-from udasa_data.splits import SPLITS
 
 # configuration → whose files it has
 PARTS: Final = {

@@ -11,8 +11,8 @@ import msgspec
 
 from udasa_data.config.build import BuildConfig, ModelRef
 from udasa_data.errors import UserError
+from udasa_data.prompts.splits import Split
 from udasa_data.schema import Axis
-from udasa_data.splits import Split
 from udasa_data.storage.model_files import Located, chat_template_sha256
 from udasa_data.summary import Confounds, Counts
 

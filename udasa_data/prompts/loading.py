@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 import polars as pl
 
 from udasa_data.errors import UserError
+from udasa_data.prompts.sources import Row, Source, parse_source, read_rows
 from udasa_data.schema import DROPPED, PROMPTS, Axis, Mode, Why
-from udasa_data.sources import Row, Source, parse_source, read_rows
 
 # A review is continued from its first words, as in the controlled-sentiment task of the DPO paper
 # (Rafailov et al. 2023, §6.1 takes prefixes of 2 to 8 tokens).

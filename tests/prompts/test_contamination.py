@@ -2,7 +2,7 @@
 
 import pytest
 
-from udasa_data.contamination import overlap, words
+from udasa_data.prompts.contamination import overlap, words
 
 LONG = "What happens to you if you eat watermelon seeds every single day?"
 

@@ -4,8 +4,8 @@ import polars as pl
 import pytest
 
 from udasa_data.errors import UserError
-from udasa_data.prompts import load_prompts, parse_dialogue
-from udasa_data.sources import _load_hub, parse_source
+from udasa_data.prompts.loading import load_prompts, parse_dialogue
+from udasa_data.prompts.sources import _load_hub, parse_source
 
 
 def load(*sources, limit=None, seed=0):

@@ -5,7 +5,7 @@ import hashlib
 import polars as pl
 import pytest
 
-from udasa_data.splits import split_of, splits_of, with_split
+from udasa_data.prompts.splits import split_of, splits_of, with_split
 
 IDS = [hashlib.sha256(str(n).encode()).hexdigest() for n in range(4000)]
 

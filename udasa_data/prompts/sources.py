@@ -14,7 +14,7 @@ import polars as pl
 from udasa_data.config.build import EMBEDDED
 from udasa_data.config.presets import presets
 from udasa_data.errors import UserError, nearest
-from udasa_data.row_files import SUFFIXES, read_parquet, text_rows
+from udasa_data.prompts.row_files import SUFFIXES, read_parquet, text_rows
 from udasa_data.schema import Axis
 from udasa_data.storage.hub import commit_of
 

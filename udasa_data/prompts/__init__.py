@@ -1,0 +1,1 @@
+"""The first step: files and Hub datasets → the prompts table."""
