@@ -30,7 +30,7 @@ from report import write_results
 
 from udasa_data.config.build import Sampling
 from udasa_data.config.presets import resolve
-from udasa_data.engines import PolicyPrompt
+from udasa_data.engines.protocol import PolicyPrompt
 from udasa_data.engines.transformers import TransformersEngine
 from udasa_data.storage.model_files import locate
 

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import polars as pl
 
-from udasa_data.engines import Completion, PolicyPrompt, SetAside
+from udasa_data.engines.protocol import Completion, PolicyPrompt, SetAside
 from udasa_data.progress import Progress
 from udasa_data.store import Run, key_of
 from udasa_eval.backend import EngineLM, kl_precision

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from udasa_data.config.build import Sampling, ValueRef
 from udasa_data.config.presets import resolve
-from udasa_data.engines import Engine, PolicyPrompt, SetAside, load_engine
+from udasa_data.engines.loading import load_engine
+from udasa_data.engines.protocol import Engine, PolicyPrompt, SetAside
 from udasa_data.errors import UserError
 from udasa_data.scorers import OnBatch, TextPair
 from udasa_data.scorers.cache import ScoreCache, default_file

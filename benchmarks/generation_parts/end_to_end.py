@@ -10,7 +10,7 @@ from pathlib import Path
 from step_and_loop import step
 
 from udasa_data.config.presets import resolve
-from udasa_data.engines import load_engine
+from udasa_data.engines.loading import load_engine
 from udasa_data.storage.model_files import locate
 
 

@@ -12,7 +12,7 @@ from found import Found, copy_rate
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
 
 from udasa_data.config.build import ModelRef, Sampling
-from udasa_data.engines import PolicyPrompt, SetAside
+from udasa_data.engines.protocol import PolicyPrompt, SetAside
 from udasa_data.engines.transformers import TransformersEngine
 from udasa_data.storage.model_files import locate
 

@@ -13,7 +13,7 @@ from recipes.staged.config import Measures
 from recipes.staged.measures import Floats, Fresh, batches, padded
 from recipes.staged.rendering import Renderer
 from udasa_data.config.build import Sampling
-from udasa_data.engines import Completion, PolicyPrompt, SetAside
+from udasa_data.engines.protocol import Completion, PolicyPrompt, SetAside
 from udasa_data.engines.transformers import TransformersEngine
 from udasa_data.pairwise import Answers, between_answers, cubes, plan_pairs
 from udasa_data.sampling import seed_of

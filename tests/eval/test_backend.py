@@ -5,7 +5,7 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 
 from udasa_data.config.presets import resolve
-from udasa_data.engines import Completion, PolicyPrompt, SetAside
+from udasa_data.engines.protocol import Completion, PolicyPrompt, SetAside
 from udasa_data.errors import UserError
 from udasa_eval.backend import Chat, EngineLM, Weights, seed_of
 from udasa_eval.results import Decoding

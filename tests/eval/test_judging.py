@@ -4,7 +4,8 @@ import yaml
 
 from udasa_data.config.build import ModelRef
 from udasa_data.config.presets import resolve
-from udasa_data.engines import PolicyPrompt, load_engine
+from udasa_data.engines.loading import load_engine
+from udasa_data.engines.protocol import PolicyPrompt
 from udasa_data.errors import UserError
 from udasa_data.schema import Axis
 from udasa_data.scorers import TextPair, no_progress

@@ -13,8 +13,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from udasa_data.config.build import Sampling
 from udasa_data.config.engine import Server
-from udasa_data.engines import Completion, Floats, PolicyPrompt, SetAside, greedy
 from udasa_data.engines.meter import Meter
+from udasa_data.engines.protocol import Completion, Floats, PolicyPrompt, SetAside, greedy
 from udasa_data.engines.replies import Choice, Refusal, Reply
 from udasa_data.engines.served_choices import ServedChoices, most_tokens, path_of
 from udasa_data.engines.shares import share_out
@@ -87,7 +87,7 @@ class OpenAIEngine:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """See :class:`udasa_data.engines.Engine`."""
+        """See :class:`udasa_data.engines.protocol.Engine`."""
         return (*self._told, *self._choices.notes)
 
     def close(self) -> None:
@@ -101,7 +101,7 @@ class OpenAIEngine:
     def sample(
         self, prompts: Iterable[PolicyPrompt], params: Sampling, on_prompts: Callable[[int], None]
     ) -> Iterator[tuple[int, list[Completion] | SetAside]]:
-        """See :meth:`udasa_data.engines.Engine.sample`.
+        """See :meth:`udasa_data.engines.protocol.Engine.sample`.
 
         Raises:
             UserError: also when the cost's bound is reached; what was in flight is yielded first.
@@ -132,7 +132,7 @@ class OpenAIEngine:
             raise self._meter.out_of_money()
 
     def choice_logprobs(self, prompts: Sequence[PolicyPrompt], choices: Sequence[str]) -> Floats:
-        """See :meth:`udasa_data.engines.Engine.choice_logprobs`.
+        """See :meth:`udasa_data.engines.protocol.Engine.choice_logprobs`.
 
         Raises:
             UserError: the server tells no log-probabilities of given texts.

@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 from jinja2 import TemplateError
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
-from udasa_data.engines import Completion, PolicyPrompt, SetAside
 from udasa_data.engines.choices import Question
+from udasa_data.engines.protocol import Completion, PolicyPrompt, SetAside
 from udasa_data.errors import UserError
 from udasa_data.schema import Why
 from udasa_data.storage.model_files import Located

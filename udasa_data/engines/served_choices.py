@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from udasa_data.engines import Floats, PolicyPrompt
+from udasa_data.engines.protocol import Floats, PolicyPrompt
 from udasa_data.engines.replies import (
     Detokenized,
     Logprobs,
@@ -47,7 +47,7 @@ class ServedChoices:
         self.notes: tuple[str, ...] = ()
 
     async def logprobs(self, prompts: Sequence[PolicyPrompt], choices: Sequence[str]) -> Floats:
-        """Return [N, C], nats; see :meth:`udasa_data.engines.Engine.choice_logprobs`.
+        """Return [N, C], nats; see :meth:`udasa_data.engines.protocol.Engine.choice_logprobs`.
 
         Raises:
             UserError: the server tells neither, or the cost's bound is reached.

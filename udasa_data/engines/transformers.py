@@ -18,9 +18,9 @@ from transformers import (
 )
 
 from udasa_data.config.build import Sampling
-from udasa_data.engines import Completion, Floats, PolicyPrompt, SetAside, greedy
 from udasa_data.engines.choices import Policy, sum_logprobs
 from udasa_data.engines.policy_tokens import Drawn, PolicyTokens, unloadable
+from udasa_data.engines.protocol import Completion, Floats, PolicyPrompt, SetAside, greedy
 from udasa_data.errors import UserError
 from udasa_data.storage.model_files import Located
 
@@ -69,7 +69,7 @@ class TransformersEngine:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """See :class:`udasa_data.engines.Engine`."""
+        """See :class:`udasa_data.engines.protocol.Engine`."""
         if not self._halved:
             return self._tokens.notes
         told = f"out of memory: batches were halved to {self._batch_tokens:,} tokens"
@@ -84,7 +84,7 @@ class TransformersEngine:
     def sample(
         self, prompts: Iterable[PolicyPrompt], params: Sampling, on_prompts: Callable[[int], None]
     ) -> Iterator[tuple[int, list[Completion] | SetAside]]:
-        """See :meth:`udasa_data.engines.Engine.sample`; prompts of like length go together."""
+        """See :meth:`udasa_data.engines.protocol.Engine.sample`; prompts of like length go together."""
         waiting: list[_Encoded] = []
         for index, prompt in enumerate(prompts):
             ids = self._tokens.fit(prompt, params.max_tokens)
@@ -108,7 +108,7 @@ class TransformersEngine:
             on_prompts(len(batch))
 
     def choice_logprobs(self, prompts: Sequence[PolicyPrompt], choices: Sequence[str]) -> Floats:
-        """See :meth:`udasa_data.engines.Engine.choice_logprobs`."""
+        """See :meth:`udasa_data.engines.protocol.Engine.choice_logprobs`."""
         asked = [self._tokens.question(prompt, choices) for prompt in prompts]
         places = [place for place, question in enumerate(asked) if question is not None]
         result = np.full((len(prompts), len(choices)), np.nan)

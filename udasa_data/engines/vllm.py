@@ -24,9 +24,9 @@ import numpy as np
 
 from udasa_data.config.build import Sampling
 from udasa_data.config.engine import Vllm
-from udasa_data.engines import Completion, Floats, PolicyPrompt, SetAside, greedy
 from udasa_data.engines.choice import vllm_problem
 from udasa_data.engines.policy_tokens import Drawn, PolicyTokens
+from udasa_data.engines.protocol import Completion, Floats, PolicyPrompt, SetAside, greedy
 from udasa_data.engines.vllm_messages import (
     Answer,
     Answers,
@@ -99,7 +99,7 @@ class VllmEngine:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """See :class:`udasa_data.engines.Engine`."""
+        """See :class:`udasa_data.engines.protocol.Engine`."""
         n = len(self._workers)
         several = (f"vLLM {self._version}: {n} worker processes",) if n > 1 else ()
         return (*self._tokens.notes, *several)
@@ -113,7 +113,7 @@ class VllmEngine:
     def sample(
         self, prompts: Iterable[PolicyPrompt], params: Sampling, on_prompts: Callable[[int], None]
     ) -> Iterator[tuple[int, list[Completion] | SetAside]]:
-        """See :meth:`udasa_data.engines.Engine.sample`; each worker has as much as it can run."""
+        """See :meth:`udasa_data.engines.protocol.Engine.sample`; each worker has as much as it can run."""
         drawn = 1 if params.temperature == 0 else params.samples  # vLLM refuses n > 1 at 0
         ahead = len(self._workers) * max(2, _AHEAD // drawn)
         coming = enumerate(prompts)
@@ -141,7 +141,7 @@ class VllmEngine:
                 on_prompts(1)
 
     def choice_logprobs(self, prompts: Sequence[PolicyPrompt], choices: Sequence[str]) -> Floats:
-        """See :meth:`udasa_data.engines.Engine.choice_logprobs`."""
+        """See :meth:`udasa_data.engines.protocol.Engine.choice_logprobs`."""
         result = np.full((len(prompts), len(choices)), np.nan)
         asked = 0
         for number, prompt in enumerate(prompts):

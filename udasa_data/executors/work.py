@@ -13,7 +13,7 @@ import polars as pl
 
 from udasa_data.config.build import BuildConfig, Precision
 from udasa_data.config.constitution import Principle
-from udasa_data.engines import load_engine
+from udasa_data.engines.loading import load_engine
 from udasa_data.engines.meter import Meter
 from udasa_data.sampling import sample_shards
 from udasa_data.schema import SAMPLES, require

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from udasa_data.config.build import BuildConfig, Precision
 from udasa_data.config.constitution import Principle
-from udasa_data.engines import load_engine
+from udasa_data.engines.loading import load_engine
 from udasa_data.engines.meter import Meter
 from udasa_data.scorers import Scorers
 from udasa_data.scorers.cache import ScoreCache, default_file

@@ -19,9 +19,9 @@ import pytest
 from udasa_data import build, resolve
 from udasa_data.config.build import ModelRef, Sampling
 from udasa_data.config.engine import Server, Vllm
-from udasa_data.engines import PolicyPrompt, SetAside
 from udasa_data.engines.meter import Meter
 from udasa_data.engines.openai import OpenAIEngine
+from udasa_data.engines.protocol import PolicyPrompt, SetAside
 from udasa_data.errors import UserError
 from udasa_data.storage.model_files import locate
 

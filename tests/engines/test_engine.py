@@ -5,8 +5,8 @@ from small_models import save_policy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from udasa_data.config.build import ModelRef, Sampling
-from udasa_data.engines import PolicyPrompt, SetAside
 from udasa_data.engines import transformers as engine_module
+from udasa_data.engines.protocol import PolicyPrompt, SetAside
 from udasa_data.engines.transformers import TransformersEngine
 from udasa_data.errors import UserError
 from udasa_data.sampling import SEED_STRIDE, seed_of

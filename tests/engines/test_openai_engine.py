@@ -14,9 +14,9 @@ from misbehaving_server import MisbehavingServer, answer
 from udasa_data import build, resolve
 from udasa_data.config.build import Sampling
 from udasa_data.config.engine import Prices, Server
-from udasa_data.engines import PolicyPrompt, SetAside
 from udasa_data.engines.meter import Meter
 from udasa_data.engines.openai import SEEDS, OpenAIEngine
+from udasa_data.engines.protocol import PolicyPrompt, SetAside
 from udasa_data.engines.shares import share_out
 from udasa_data.errors import UserError
 

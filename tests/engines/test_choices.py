@@ -14,7 +14,7 @@ from transformers import (
 )
 
 from udasa_data.config.build import ModelRef
-from udasa_data.engines import PolicyPrompt
+from udasa_data.engines.protocol import PolicyPrompt
 from udasa_data.engines.transformers import TransformersEngine
 from udasa_data.errors import UserError
 from udasa_data.storage.model_files import locate
