@@ -24,7 +24,7 @@ from udasa_data.store import Run, Shards, code_hash, differing, key_of
 
 # What decides the result of a step, beside its inputs: a change here makes it anew.
 CODE: Final = {
-    "samples": ("sampling.py", "engines"),
+    "samples": ("sampling/shard.py", "engines"),
     "scores": ("scoring.py", "pairwise.py", "estimators.py", "claims.py", "uncertainty", "scorers"),
     "dataset": (
         "calibration.py",

@@ -16,7 +16,7 @@ from udasa_data.config.build import Sampling
 from udasa_data.engines.protocol import Completion, PolicyPrompt, SetAside
 from udasa_data.engines.transformers import TransformersEngine
 from udasa_data.pairwise import Answers, between_answers, cubes, plan_pairs
-from udasa_data.sampling import seed_of
+from udasa_data.sampling.shard import seed_of
 from udasa_data.schema import Mode
 from udasa_data.scorers import no_progress
 from udasa_data.scorers.models import Options

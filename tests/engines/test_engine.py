@@ -9,7 +9,7 @@ from udasa_data.engines import transformers as engine_module
 from udasa_data.engines.protocol import PolicyPrompt, SetAside
 from udasa_data.engines.transformers import TransformersEngine
 from udasa_data.errors import UserError
-from udasa_data.sampling import SEED_STRIDE, seed_of
+from udasa_data.sampling.shard import SEED_STRIDE, seed_of
 from udasa_data.storage.model_files import locate
 
 PARAMS = Sampling(samples=4, max_tokens=10)

@@ -11,7 +11,7 @@ from udasa_data.errors import UserError
 from udasa_data.executors.work import SampleMaker, ScoreMaker, work_of
 from udasa_data.preparation import Prepared
 from udasa_data.progress import Progress
-from udasa_data.spending import Spending
+from udasa_data.sampling.spending import Spending
 
 
 class LocalExecutor:

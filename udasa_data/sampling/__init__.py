@@ -1,0 +1,1 @@
+"""The second step: prompts → samples, and what a server may charge for them."""
