@@ -31,12 +31,12 @@ from shapes import ENCODERS, save_by_lot
 from texts import answers, between, one_by_one
 from transformers import AutoModelForSequenceClassification
 
-from udasa_data.claims import sentences
 from udasa_data.config.build import ModelRef, Precision
-from udasa_data.scorers import Entailment, Floats, TextPair, no_progress
 from udasa_data.scorers.cache import ScoreCache
 from udasa_data.scorers.models import Options, resolve_precision
 from udasa_data.scorers.nli import NliScorer
+from udasa_data.scorers.protocol import Entailment, Floats, TextPair, no_progress
+from udasa_data.scorers.sentences import sentences
 from udasa_data.storage.model_files import locate
 
 NLI: Final = Path(str(files("udasa_data").joinpath("tiny", "nli")))

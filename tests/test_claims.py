@@ -1,6 +1,8 @@
 import pytest
 
-from udasa_data.claims import is_checkable, is_refusal, sentences
+from udasa_data.claims import is_checkable
+from udasa_data.refusal import is_refusal
+from udasa_data.scorers.sentences import sentences
 
 
 def test_sentences():

@@ -17,9 +17,9 @@ from udasa_data.config.build import ModelRef, ValueRef
 from udasa_data.config.presets import resolve
 from udasa_data.pipeline import build
 from udasa_data.schema import Axis
-from udasa_data.scorers import TextPair, no_progress
 from udasa_data.scorers.models import Options
 from udasa_data.scorers.nli import NliScorer
+from udasa_data.scorers.protocol import TextPair, no_progress
 from udasa_data.scorers.value import ValueScorer
 from udasa_data.storage.model_files import locate
 

@@ -1,4 +1,4 @@
-"""Sentences, claims and refusals: what the texts of answers are made of."""
+"""Claims: which sentences of an answer assert something that evidence could bear out."""
 
 from __future__ import annotations
 
@@ -16,26 +16,7 @@ _NOT_AN_ASSERTION = re.compile(
 _INTERJECTIONS = re.compile(
     r"((yes|yeah|no|sure|okay|ok|well|oh|great|hello|hi|hey)\b[\s,.!:;–—-]*)+", re.IGNORECASE
 )
-_REFUSAL = re.compile(
-    r"\W*((i['’]m|i am) (so |very |really )?(sorry|afraid|unable|not able|not going to)|sorry[,. ]"
-    r"|(i )?apologi[sz]e|unfortunately,? i"
-    r"|i (can['’]t|cannot|can not|won['’]t|will not|must decline|don['’]t feel comfortable)"
-    r"|as an ai|no[,.] i (can['’]t|cannot|won['’]t|will not))",
-    re.IGNORECASE,
-)
 MIN_CLAIM_WORDS: Final = 3
-
-
-def sentences(text: str) -> list[str]:
-    """Split a text into its sentences, white space trimmed, empty ones left out.
-
-    Sentences that hold no letter or digit (a rule, a lone bullet) are left out too; a text of a
-    single fragment is one sentence.
-    """
-    from sentencex import segment
-
-    pieces = (piece.strip() for piece in segment("en", text))
-    return [piece for piece in pieces if _WORD.search(piece)]
 
 
 def is_checkable(sentence: str) -> bool:
@@ -50,8 +31,3 @@ def is_checkable(sentence: str) -> bool:
     if len(_WORD.findall(asserted)) < MIN_CLAIM_WORDS:
         return False
     return _NOT_AN_ASSERTION.match(asserted) is None
-
-
-def is_refusal(text: str) -> bool:
-    """Return whether an answer opens by declining (``I'm sorry``, ``I cannot``, ``As an AI``)."""
-    return _REFUSAL.match(text) is not None

@@ -25,7 +25,15 @@ from udasa_data.store import Run, Shards, code_hash, differing, key_of
 # What decides the result of a step, beside its inputs: a change here makes it anew.
 CODE: Final = {
     "samples": ("sampling/shard.py", "engines"),
-    "scores": ("scoring.py", "pairwise.py", "estimators.py", "claims.py", "uncertainty", "scorers"),
+    "scores": (
+        "scoring.py",
+        "pairwise.py",
+        "estimators.py",
+        "claims.py",
+        "refusal.py",
+        "uncertainty",
+        "scorers",
+    ),
     "dataset": (
         "calibration.py",
         "pairs.py",

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from udasa_data.progress import Progress
-from udasa_data.scorers import TextPair
+from udasa_data.scorers.protocol import TextPair
 from udasa_data.storage.model_files import Located
 from udasa_eval.backend import Weighed, Weights, free_memory, kl_precision
 from udasa_eval.generations import TURN_2, own_pairs

@@ -17,9 +17,9 @@ from texts import answers, between, one_by_one
 from transformers import AutoModelForSequenceClassification
 
 from udasa_data.config.build import ModelRef
-from udasa_data.scorers import TextPair, no_progress
 from udasa_data.scorers.models import Options
 from udasa_data.scorers.nli import NliScorer
+from udasa_data.scorers.protocol import TextPair, no_progress
 from udasa_data.storage.model_files import locate
 
 LOOP_PAIRS = 100  # of the slow loop

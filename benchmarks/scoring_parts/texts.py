@@ -12,7 +12,7 @@ import polars as pl
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from udasa_data.scorers import Floats, TextPair
+from udasa_data.scorers.protocol import Floats, TextPair
 
 DATA: Final = Path(os.environ.get("UDASA_DATA_DIR", Path(__file__).parents[3] / "shared" / "data"))
 MOST_WORDS: Final = 160

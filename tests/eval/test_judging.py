@@ -8,7 +8,7 @@ from udasa_data.engines.loading import load_engine
 from udasa_data.engines.protocol import PolicyPrompt
 from udasa_data.errors import UserError
 from udasa_data.schema import Axis
-from udasa_data.scorers import TextPair, no_progress
+from udasa_data.scorers.protocol import TextPair, no_progress
 from udasa_data.storage.model_files import locate
 from udasa_eval import RunOptions, run, score
 from udasa_eval.judges import PairJudge, QuestionJudge, RewardJudge, judge_set, pin

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from udasa_data.errors import UserError
-from udasa_data.scorers import Floats, OnBatch, TextPair
 from udasa_data.scorers.models import Loaded
+from udasa_data.scorers.protocol import Floats, OnBatch, TextPair
 
 # Padded tokens in a batch. On a CPU a larger batch does not fit its caches (docs/decisions.md).
 BATCH_TOKENS: Final = {"cuda": 16384, "cpu": 1024}

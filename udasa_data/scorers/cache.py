@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from udasa_data.errors import UserError
-from udasa_data.scorers import Floats, TextPair
+from udasa_data.scorers.protocol import Floats, TextPair
 from udasa_data.storage.places import user_cache
 
 _CHUNK: Final = 500  # keys in one query

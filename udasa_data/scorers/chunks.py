@@ -12,10 +12,10 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from udasa_data.claims import sentences
-from udasa_data.scorers import Floats, OnBatch, TextPair
 from udasa_data.scorers.batching import score_logits
 from udasa_data.scorers.models import Loaded
+from udasa_data.scorers.protocol import Floats, OnBatch, TextPair
+from udasa_data.scorers.sentences import sentences
 
 Side: TypeAlias = Literal["first", "second"]
 

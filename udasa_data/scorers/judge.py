@@ -13,7 +13,7 @@ import numpy as np
 
 from udasa_data.config.constitution import Principle
 from udasa_data.engines.protocol import Engine, PolicyPrompt
-from udasa_data.scorers import Floats, OnBatch, TextPair
+from udasa_data.scorers.protocol import Floats, OnBatch, TextPair
 from udasa_data.uncertainty.factual import p_true
 from udasa_data.uncertainty.value import judged_violation
 

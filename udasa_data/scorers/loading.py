@@ -10,12 +10,12 @@ from udasa_data.config.build import BuildConfig, Precision
 from udasa_data.config.constitution import Principle
 from udasa_data.engines.loading import load_engine
 from udasa_data.engines.meter import Meter
-from udasa_data.scorers import Scorers
 from udasa_data.scorers.cache import ScoreCache, default_file
 from udasa_data.scorers.embedding import Embedder
 from udasa_data.scorers.judge import PolicyJudge, PolicyTruth
 from udasa_data.scorers.models import Options
 from udasa_data.scorers.nli import NliScorer
+from udasa_data.scorers.protocol import Scorers
 from udasa_data.scorers.value import ValueScorer
 from udasa_data.storage.model_files import Located
 

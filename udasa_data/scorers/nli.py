@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from udasa_data.errors import UserError
-from udasa_data.scorers import Entailment, OnBatch, TextPair
 from udasa_data.scorers.batching import softmax
 from udasa_data.scorers.chunks import score_in_parts
 from udasa_data.scorers.models import Loaded, Options, load_classifier
+from udasa_data.scorers.protocol import Entailment, OnBatch, TextPair
 from udasa_data.storage.model_files import Located
 
 

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from udasa_data.progress import Progress
-from udasa_data.scorers import Floats, TextPair
+from udasa_data.scorers.protocol import Floats, TextPair
 from udasa_eval.judges import JudgeSet, PinnedJudge, pin
 from udasa_eval.judging import Duel, LoadedJudge, loaded
 from udasa_eval.ranking import auroc, clustered

@@ -8,10 +8,11 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from udasa_data.config.build import ModelRef, ValueRef
 from udasa_data.errors import UserError
-from udasa_data.scorers import TextPair, batching, chunks, models, no_progress
+from udasa_data.scorers import batching, chunks, models
 from udasa_data.scorers.cache import ScoreCache
 from udasa_data.scorers.models import Options
 from udasa_data.scorers.nli import NliScorer
+from udasa_data.scorers.protocol import TextPair, no_progress
 from udasa_data.scorers.value import ValueScorer
 from udasa_data.storage.model_files import locate
 
