@@ -20,11 +20,11 @@ import numpy as np
 import polars as pl
 from report import write_results
 
-from udasa_data.calibration import calibrate, fit_curves
 from udasa_data.config.build import Calibration, Pairing, Weights
-from udasa_data.pairs import make_pairs
+from udasa_data.pairing.calibration import calibrate, fit_curves
+from udasa_data.pairing.pairs import make_pairs
+from udasa_data.pairing.stages import assign_stages
 from udasa_data.schema import SCORES, Axis
-from udasa_data.stages import assign_stages
 
 SIZES: Final = (10_000, 100_000, 1_000_000)  # prompts
 K: Final = 8

@@ -19,7 +19,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from udasa_data.answer_files import GivenAnswers, read_answers
-from udasa_data.calibration import (
+from udasa_data.config.build import BuildConfig
+from udasa_data.errors import UserError
+from udasa_data.pairing.calibration import (
     Curves,
     apply_curves,
     curves_to_json,
@@ -27,9 +29,7 @@ from udasa_data.calibration import (
     fit_labelled,
     read_curves,
 )
-from udasa_data.config.build import BuildConfig
-from udasa_data.confounds import measure
-from udasa_data.errors import UserError
+from udasa_data.pairing.confounds import measure
 from udasa_data.preparation import CODE
 from udasa_data.progress import Progress, Silent
 from udasa_data.schema import ADDED, SCORES, Why
@@ -40,7 +40,7 @@ from udasa_data.store import code_hash, differing
 from udasa_data.summary import ScoreSummary, as_notes, count_dimensions
 
 _METADATA: Final = "udasa"  # the key in the Parquet file's own metadata
-_CODE: Final = (*CODE["scores"], "existing.py", "answer_files.py", "calibration.py")
+_CODE: Final = (*CODE["scores"], "existing.py", "answer_files.py", "pairing/calibration.py")
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
-from udasa_data.calibration import curves_to_json, read_curves
 from udasa_data.config.build import BuildConfig, ModelRef
 from udasa_data.config.constitution import principles_of
 from udasa_data.config.engine import EngineName
 from udasa_data.config.presets import to_yaml
 from udasa_data.engines.choice import choose_engine
 from udasa_data.errors import UserError
+from udasa_data.pairing.calibration import curves_to_json, read_curves
 from udasa_data.prompts.loading import LoadedPrompts, load_prompts
 from udasa_data.prompts.sources import fingerprint, parse_source
 from udasa_data.storage.model_files import Located, locate, served
@@ -35,10 +35,10 @@ CODE: Final = {
         "scorers",
     ),
     "dataset": (
-        "calibration.py",
-        "pairs.py",
-        "stages.py",
-        "restaging.py",
+        "pairing/calibration.py",
+        "pairing/pairs.py",
+        "pairing/stages.py",
+        "pairing/restaging.py",
         "prompts/splits.py",
         "uncertainty",
         "publish/card.md",
@@ -51,7 +51,7 @@ CODE: Final = {
         "publish/manifest.py",
         "publish/markdown.py",
         "summary.py",
-        "confounds.py",
+        "pairing/confounds.py",
     ),
 }
 _VERSIONS: Final = ("udasa", "torch", "transformers", "datasets", "polars", "numpy")

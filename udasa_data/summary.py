@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import msgspec
 import polars as pl
 
+from udasa_data.pairing.confounds import Confounds
 from udasa_data.schema import Axis, Dimension, Stage
 
 
@@ -51,23 +52,6 @@ class Counts(msgspec.Struct, frozen=True):
     stages: dict[str, StageSummary]
     dimensions: dict[str, DimensionSummary]
     thresholds: tuple[float, float] | None  # low, high of delta_u
-
-
-class Confounds(msgspec.Struct, frozen=True):
-    """What the uncertainties go along with, beside what they are meant to measure.
-
-    None where a figure is not defined: a rank correlation of a constant or of fewer than two
-    finite rows, a share of nothing. Correlations are Spearman's, over all answers.
-    """
-
-    length_unit: str  # tokens | words
-    with_length: dict[str, float | None]  # dimension → of its raw uncertainty and the length
-    between: dict[str, float | None]  # "semantic ~ factual" … → of the two raw uncertainties
-    refusal_rate: float | None  # of the non-empty answers
-    homogeneous_share: float | None  # of the scored prompts
-    mean_length_chosen: float | None
-    mean_length_rejected: float | None
-    chosen_longer_share: float | None  # of the pairs; equal lengths are not longer
 
 
 class Summary(msgspec.Struct, frozen=True):

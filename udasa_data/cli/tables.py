@@ -15,11 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from udasa_data.config.presets import Presets
-from udasa_data.confounds import told
 from udasa_data.existing import ScoreResult
+from udasa_data.pairing.confounds import Confounds, told
 from udasa_data.pipeline import BuildResult
 from udasa_data.reading import PairView
-from udasa_data.summary import Confounds, Summary
+from udasa_data.summary import Summary
 
 
 def show_result(result: BuildResult, *, as_json: bool) -> None:

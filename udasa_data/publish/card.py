@@ -13,7 +13,7 @@ import polars as pl
 import yaml
 
 from udasa_data.config.presets import to_yaml
-from udasa_data.confounds import told
+from udasa_data.pairing.confounds import told
 from udasa_data.publish.card_tables import (
     dimensions,
     dropped,

@@ -9,9 +9,9 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from udasa_data.pairing.confounds import Confounds
 from udasa_data.publish.manifest import FigureRecord, Manifest
 from udasa_data.schema import Dimension, Stage
-from udasa_data.summary import Confounds
 
 _GROUND: Final = "#fcfcfb"
 _INK: Final = "#27303a"

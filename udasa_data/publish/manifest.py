@@ -11,10 +11,11 @@ import msgspec
 
 from udasa_data.config.build import BuildConfig, ModelRef
 from udasa_data.errors import UserError
+from udasa_data.pairing.confounds import Confounds
 from udasa_data.prompts.splits import Split
 from udasa_data.schema import Axis
 from udasa_data.storage.model_files import Located, chat_template_sha256
-from udasa_data.summary import Confounds, Counts
+from udasa_data.summary import Counts
 
 MANIFEST: Final = "manifest.json"
 SCHEMA_VERSION: Final = 1

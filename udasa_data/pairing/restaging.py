@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import polars as pl
 
-from udasa_data.calibration import Curves, calibrate, fit_curves, read_curves
 from udasa_data.config.build import BuildConfig
-from udasa_data.pairs import make_pairs
+from udasa_data.pairing.calibration import Curves, calibrate, fit_curves, read_curves
+from udasa_data.pairing.pairs import make_pairs
+from udasa_data.pairing.stages import assign_stages
 from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Dimension, require
-from udasa_data.stages import assign_stages
 
 _KEYS = ["run", "prompt_id"]
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from udasa_data.calibration import curves_from_json, curves_to_json
+from udasa_data.pairing.calibration import curves_from_json, curves_to_json
 from udasa_data.uncertainty.calibrate import apply_by_axis, fit_by_axis, fit_isotonic
 
 RNG = np.random.default_rng(0)

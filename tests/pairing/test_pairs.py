@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from udasa_data.config.build import Pairing
-from udasa_data.pairs import make_pairs
-from udasa_data.stages import assign_stages
+from udasa_data.pairing.pairs import make_pairs
+from udasa_data.pairing.stages import assign_stages
 
 LENIENT = Pairing(noise_z=0.0, tolerance=1.0, length_ratio=100.0, veto=1.0)
 WORDS = [

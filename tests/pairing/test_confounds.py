@@ -5,7 +5,7 @@ import math
 import polars as pl
 import pytest
 
-from udasa_data.confounds import measure, spearman, told
+from udasa_data.pairing.confounds import measure, spearman, told
 
 NAN = math.nan
 

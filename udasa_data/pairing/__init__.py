@@ -1,0 +1,1 @@
+"""The steps after scoring, without a model: calibration, pairs, stages, confounds."""
