@@ -32,7 +32,7 @@ OURS: Final = """
 import sys
 from pathlib import Path
 from udasa_data.progress import Silent
-from udasa_data.store import Run
+from udasa_data.runs.store import Run
 from udasa_eval.backend import EngineLM
 from udasa_eval.documents import read_documents
 from udasa_eval.generations import Asked, FirstPass
@@ -142,8 +142,8 @@ def scoring_again(folder: Path) -> tuple[float, float, float]:
     """Return seconds of generating, of the first scoring, and of scoring again."""
     from udasa_data.config.presets import resolve
     from udasa_data.progress import Silent
+    from udasa_data.runs.store import Run
     from udasa_data.storage.model_files import locate
-    from udasa_data.store import Run
     from udasa_eval.backend import EngineLM
     from udasa_eval.documents import read_documents
     from udasa_eval.generations import Asked, FirstPass

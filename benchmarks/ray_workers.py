@@ -23,7 +23,7 @@ from udasa_data.executors.local import LocalExecutor
 from udasa_data.executors.ray import RayExecutor
 from udasa_data.preparation import Prepared
 from udasa_data.progress import Silent
-from udasa_data.store import Run
+from udasa_data.runs.store import Run
 
 WORKERS: Final = (1, 2)
 

@@ -24,7 +24,7 @@ from msgspec import Meta
 from udasa_data.config.build import ValueRef
 from udasa_data.config.strict import Strict, convert, read_yaml
 from udasa_data.errors import UserError, nearest
-from udasa_data.store import key_of
+from udasa_data.runs.store import key_of
 
 VARIANTS: Final = (
     "staged", "reversed", "shuffled", "only_conservative", "only_moderate", "only_exploratory",

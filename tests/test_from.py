@@ -14,9 +14,9 @@ from synthetic import scored_answers, write_run
 from udasa_data import build, resolve
 from udasa_data.config.presets import change
 from udasa_data.errors import UserError
-from udasa_data.finished import open_finished
-from udasa_data.origin import origin_of
 from udasa_data.prompts.splits import split_of
+from udasa_data.runs.finished import open_finished
+from udasa_data.runs.origin import origin_of
 from udasa_data.schema import ANSWERS, CALIBRATED
 
 RAW = [name for name in ANSWERS if name not in list(CALIBRATED)[2:]]

@@ -15,8 +15,8 @@ from udasa_data.errors import UserError
 from udasa_data.pipeline import preview
 from udasa_data.prompts.splits import split_of
 from udasa_data.publish.dataset import Tables, write_dataset
-from udasa_data.publish.manifest import read_manifest
-from udasa_data.reading import read_pairs
+from udasa_data.runs.dataset_manifest import read_manifest
+from udasa_data.runs.pair_views import read_pairs
 from udasa_data.schema import PAIRS, Stage, Why
 from udasa_data.storage.model_files import locate
 

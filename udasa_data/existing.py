@@ -30,14 +30,14 @@ from udasa_data.pairing.calibration import (
     read_curves,
 )
 from udasa_data.pairing.confounds import measure
-from udasa_data.preparation import CODE
 from udasa_data.progress import Progress, Silent
+from udasa_data.runs.code import CODE, code_hash
+from udasa_data.runs.store import differing
+from udasa_data.runs.summary import ScoreSummary, as_notes, count_dimensions
 from udasa_data.schema import ADDED, SCORES, Why
 from udasa_data.scoring import score_shard
 from udasa_data.storage.model_files import Located, locate
 from udasa_data.storage.places import write_atomically, write_text
-from udasa_data.store import code_hash, differing
-from udasa_data.summary import ScoreSummary, as_notes, count_dimensions
 
 _METADATA: Final = "udasa"  # the key in the Parquet file's own metadata
 _CODE: Final = (*CODE["scores"], "existing.py", "answer_files.py", "pairing/calibration.py")

@@ -11,10 +11,10 @@ import polars as pl
 
 from udasa_data.config.build import BuildConfig
 from udasa_data.errors import UserError
-from udasa_data.finished import open_finished
-from udasa_data.origin import Origin, origin_of
 from udasa_data.pipeline import BuildResult, build
-from udasa_data.store import key_of
+from udasa_data.runs.finished import open_finished
+from udasa_data.runs.origin import Origin, origin_of
+from udasa_data.runs.store import key_of
 
 _OF_SCORES: Final = ("nli", "value", "sentiment", "judge", "scoring")
 _AFTER_SCORES: Final = ("calibration", "weights", "pairing", "stages", "held_out", "seed")

@@ -16,18 +16,18 @@ from udasa_data.derivation import Derived
 from udasa_data.errors import UserError
 from udasa_data.executors import Executor
 from udasa_data.executors.local import LocalExecutor
-from udasa_data.origin import Origin
 from udasa_data.pairing.calibration import curves_to_json
 from udasa_data.pairing.confounds import measure
 from udasa_data.pairing.restaging import Restaged, restage
 from udasa_data.preparation import Prepared
 from udasa_data.progress import Progress, Silent
 from udasa_data.publish.dataset import Tables, write_dataset
-from udasa_data.publish.manifest import Manifest, Thresholds, pinned, provenance
+from udasa_data.runs.dataset_manifest import Manifest, Thresholds, pinned, provenance
+from udasa_data.runs.origin import Origin
+from udasa_data.runs.store import Run
+from udasa_data.runs.summary import StepCost, Summary, as_notes, count
 from udasa_data.schema import DROPPED, SCORES, require
 from udasa_data.storage.places import Place
-from udasa_data.store import Run
-from udasa_data.summary import StepCost, Summary, as_notes, count
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,9 @@ from udasa_data.executors.local import LocalExecutor
 from udasa_data.pipeline import BuildResult, build
 from udasa_data.preparation import Prepared
 from udasa_data.progress import Progress
+from udasa_data.runs.store import Run, ShardFacts
 from udasa_data.schema import SAMPLES, empty
 from udasa_data.storage.hub import cached_folder
-from udasa_data.store import Run, ShardFacts
 
 PILOT: Final = 16  # prompts
 COVERAGE: Final = 0.9

@@ -19,41 +19,10 @@ from udasa_data.errors import UserError
 from udasa_data.pairing.calibration import curves_to_json, read_curves
 from udasa_data.prompts.loading import LoadedPrompts, load_prompts
 from udasa_data.prompts.sources import fingerprint, parse_source
+from udasa_data.runs.code import code_hash
+from udasa_data.runs.store import Run, Shards, differing, key_of
 from udasa_data.storage.model_files import Located, locate, served
-from udasa_data.store import Run, Shards, code_hash, differing, key_of
 
-# What decides the result of a step, beside its inputs: a change here makes it anew.
-CODE: Final = {
-    "samples": ("sampling/shard.py", "engines"),
-    "scores": (
-        "scoring.py",
-        "pairwise.py",
-        "estimators.py",
-        "claims.py",
-        "refusal.py",
-        "uncertainty",
-        "scorers",
-    ),
-    "dataset": (
-        "pairing/calibration.py",
-        "pairing/pairs.py",
-        "pairing/stages.py",
-        "pairing/restaging.py",
-        "prompts/splits.py",
-        "uncertainty",
-        "publish/card.md",
-        "publish/card.py",
-        "publish/card_tables.py",
-        "publish/dataset.py",
-        "publish/examples.py",
-        "publish/figures.py",
-        "publish/front_matter.py",
-        "publish/manifest.py",
-        "publish/markdown.py",
-        "summary.py",
-        "pairing/confounds.py",
-    ),
-}
 _VERSIONS: Final = ("udasa", "torch", "transformers", "datasets", "polars", "numpy")
 
 

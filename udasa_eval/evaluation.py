@@ -19,8 +19,8 @@ import polars as pl
 from udasa_data.config.strict import convert
 from udasa_data.errors import UserError
 from udasa_data.progress import Progress, Silent
+from udasa_data.runs.store import Run
 from udasa_data.storage.model_files import Located
-from udasa_data.store import Run
 from udasa_eval import baselines
 from udasa_eval.backend import EngineLM
 from udasa_eval.generations import TURN_2, Asked, FirstPass

@@ -17,7 +17,7 @@ import polars as pl
 
 from udasa_data.engines.protocol import Completion, PolicyPrompt, SetAside
 from udasa_data.progress import Progress
-from udasa_data.store import Run, key_of
+from udasa_data.runs.store import Run, key_of
 from udasa_eval.backend import EngineLM, kl_precision
 from udasa_eval.readers import Document
 from udasa_eval.results import GENERATIONS, write_table

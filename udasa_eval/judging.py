@@ -20,12 +20,12 @@ from udasa_data.config.presets import resolve
 from udasa_data.engines.loading import load_engine
 from udasa_data.engines.protocol import Engine, PolicyPrompt, SetAside
 from udasa_data.errors import UserError
+from udasa_data.runs.store import key_of
 from udasa_data.scorers.cache import ScoreCache, default_file
 from udasa_data.scorers.chunks import score_in_parts
 from udasa_data.scorers.models import Options, load_classifier
 from udasa_data.scorers.protocol import OnBatch, TextPair
 from udasa_data.scorers.value import ValueScorer
-from udasa_data.store import key_of
 from udasa_eval.backend import free_memory
 from udasa_eval.judges import (
     ClassifierJudge,

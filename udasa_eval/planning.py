@@ -15,8 +15,8 @@ from udasa_data.config.build import BuildConfig, ModelRef
 from udasa_data.config.presets import presets, resolve
 from udasa_data.engines.choice import choose_engine
 from udasa_data.errors import UserError
+from udasa_data.runs.store import Run, differing
 from udasa_data.storage.model_files import Located, chat_template_sha256, locate, served
-from udasa_data.store import Run, differing
 from udasa_eval import baselines
 from udasa_eval.baselines import Baseline, find_baseline
 from udasa_eval.documents import Documents, read_documents

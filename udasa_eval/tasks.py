@@ -16,8 +16,8 @@ import yaml
 
 from udasa_data.config.strict import Strict
 from udasa_data.errors import UserError, nearest
+from udasa_data.runs.store import key_of
 from udasa_data.schema import Axis
-from udasa_data.store import key_of
 from udasa_eval.documents import for_lm_eval
 from udasa_eval.readers import Document
 from udasa_eval.results import Decoding

@@ -22,9 +22,9 @@ from udasa_data.engines.loading import load_engine
 from udasa_data.engines.protocol import Engine, PolicyPrompt, SetAside
 from udasa_data.preparation import Prepared
 from udasa_data.progress import Silent
+from udasa_data.runs.store import Run
 from udasa_data.sampling.shard import policy_prompt, sample_shards
 from udasa_data.sampling.spending import Spending
-from udasa_data.store import Run
 
 
 class Took(NamedTuple):

@@ -4,9 +4,9 @@ from small_models import save_policy
 
 from udasa_data.config.presets import resolve
 from udasa_data.progress import Silent
+from udasa_data.runs.store import Run
 from udasa_data.schema import Axis
 from udasa_data.storage.model_files import locate
-from udasa_data.store import Run
 from udasa_eval.backend import EngineLM
 from udasa_eval.documents import read_documents
 from udasa_eval.generations import TURN_2, Asked, FirstPass

@@ -17,8 +17,8 @@ from udasa_data.publish.card import CardFacts, card
 from udasa_data.publish.dataset import Tables, read_pairs, read_prompts, read_samples, write_dataset
 from udasa_data.publish.examples import examples, is_harmful
 from udasa_data.publish.licence import UNKNOWN, Licence, Licences
-from udasa_data.publish.manifest import read_manifest
 from udasa_data.publish.suites import NOTHING_CHECKED, SUITES, Contamination, Overlap, contamination
+from udasa_data.runs.dataset_manifest import read_manifest
 
 HOSTILE = (
     "</details>\n```\n# Not a heading\n<script>alert(1)</script> | a | b |\n---\n![x](http://e.org)"

@@ -5,7 +5,7 @@ import pytest
 
 from udasa_data.config.build import ModelRef
 from udasa_data.publish.licence import UNKNOWN, Licence, Licences, licences_of
-from udasa_data.publish.manifest import read_manifest
+from udasa_data.runs.dataset_manifest import read_manifest
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import time
 import pytest
 from hub_server import READER, TOKEN, Fault, wait_until
 
-from udasa_data.publish.manifest import read_manifest
+from udasa_data.runs.dataset_manifest import read_manifest
 
 PUSH = (
     "import sys\n"

@@ -10,7 +10,7 @@ import pytest
 from hub_server import TOKEN, Fault
 
 from udasa_data.publish.dataset import Tables, read_pairs, write_dataset
-from udasa_data.publish.manifest import read_manifest
+from udasa_data.runs.dataset_manifest import read_manifest
 
 LOAD = (
     "import json, sys\n"

@@ -11,9 +11,9 @@ from small_models import save_policy
 from udasa_data.errors import UserError
 from udasa_data.prompts.splits import split_of
 from udasa_data.publish.dataset import sha256_of
-from udasa_data.publish.manifest import read_manifest
 from udasa_data.publish.tokenisation import load_tokenizer, tokenise
 from udasa_data.publish.verify import verify
+from udasa_data.runs.dataset_manifest import read_manifest
 
 SILENT = []
 

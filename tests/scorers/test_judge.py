@@ -16,10 +16,10 @@ from udasa_data.config.presets import presets
 from udasa_data.engines.transformers import TransformersEngine
 from udasa_data.errors import UserError
 from udasa_data.preparation import Prepared
+from udasa_data.runs.store import Run
 from udasa_data.scorers.judge import PolicyJudge, PolicyTruth
 from udasa_data.scorers.protocol import TextPair, no_progress
 from udasa_data.storage.model_files import locate
-from udasa_data.store import Run
 
 PRINCIPLES = (Principle(id="kind", statement="Be kind."), Principle(id="true", statement="Be so."))
 

@@ -202,7 +202,7 @@ def show(
 ) -> None:
     """Show pairs of a run, chosen beside rejected, with their uncertainties."""
     from udasa_data.cli.tables import show_pairs
-    from udasa_data.reading import read_pairs
+    from udasa_data.runs.pair_views import read_pairs
 
     show_pairs(read_pairs(run, stage, n))
 
@@ -243,8 +243,8 @@ def _run_build(
     if repo_id is None or not as_json:
         show_result(result, as_json=as_json)
     if repo_id is not None:
-        from udasa_data.fetched import local_dataset
         from udasa_data.publish.push import Target
+        from udasa_data.runs.local_copy import local_dataset
 
         push_dataset(
             local_dataset(out), Target(repo_id), [], as_json=as_json, built=result_facts(result)

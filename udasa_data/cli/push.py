@@ -30,8 +30,8 @@ def push(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Push a dataset to the Hub in one commit, and verify it. The same push again does nothing."""
-    from udasa_data.fetched import local_dataset
     from udasa_data.publish.push import Target
+    from udasa_data.runs.local_copy import local_dataset
 
     target = Target(repo_id, revision, tag, private)
     push_dataset(local_dataset(run), target, against or [], dry_run=dry_run, as_json=as_json)

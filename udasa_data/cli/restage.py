@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from udasa_data.config.build import BuildConfig
-    from udasa_data.origin import Origin
+    from udasa_data.runs.origin import Origin
 
 FromOption = Annotated[
     str | None,
@@ -67,8 +67,8 @@ def start_from(
     """
     from udasa_data.config.presets import change
     from udasa_data.errors import UserError
-    from udasa_data.finished import open_finished
-    from udasa_data.origin import origin_of
+    from udasa_data.runs.finished import open_finished
+    from udasa_data.runs.origin import origin_of
 
     if rank is not None:
         raise UserError("--from and --rank: ranks share out sampling, and --from never samples")

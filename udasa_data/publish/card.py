@@ -26,9 +26,9 @@ from udasa_data.publish.card_tables import (
 from udasa_data.publish.examples import examples
 from udasa_data.publish.front_matter import front_matter
 from udasa_data.publish.licence import UNKNOWN, Licences
-from udasa_data.publish.manifest import Manifest
 from udasa_data.publish.markdown import block, code, inline, table
 from udasa_data.publish.suites import Contamination
+from udasa_data.runs.dataset_manifest import Manifest
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from udasa_data.pairing.confounds import Confounds
-from udasa_data.publish.manifest import FigureRecord, Manifest
+from udasa_data.runs.dataset_manifest import FigureRecord, Manifest
 from udasa_data.schema import Dimension, Stage
 
 _GROUND: Final = "#fcfcfb"

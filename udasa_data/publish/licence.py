@@ -11,7 +11,7 @@ import yaml
 from udasa_data.config.build import EMBEDDED
 from udasa_data.errors import UserError
 from udasa_data.prompts.sources import Source, parse_source
-from udasa_data.publish.manifest import Manifest, PolicyRecord
+from udasa_data.runs.dataset_manifest import Manifest, PolicyRecord
 from udasa_data.storage.hub import RepoType, card_of
 from udasa_data.storage.model_files import SERVED, local_folder
 

@@ -12,7 +12,7 @@ import polars as pl
 from udasa_data.config.engine import Server
 from udasa_data.engines.meter import Meter, Usage
 from udasa_data.progress import Progress
-from udasa_data.store import Run
+from udasa_data.runs.store import Run
 
 
 class Spending:

@@ -11,8 +11,8 @@ import msgspec
 
 from udasa_data.config.strict import Strict
 from udasa_data.errors import UserError
+from udasa_data.runs.store import key_of
 from udasa_data.schema import Axis
-from udasa_data.store import key_of
 from udasa_eval.results import Direction, MetricRecord, Results
 from udasa_eval.runs import Run, read_runs
 

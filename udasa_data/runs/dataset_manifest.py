@@ -15,7 +15,7 @@ from udasa_data.pairing.confounds import Confounds
 from udasa_data.prompts.splits import Split
 from udasa_data.schema import Axis
 from udasa_data.storage.model_files import Located, chat_template_sha256
-from udasa_data.summary import Counts
+from udasa_data.runs.summary import Counts
 
 MANIFEST: Final = "manifest.json"
 SCHEMA_VERSION: Final = 1

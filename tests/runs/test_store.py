@@ -8,7 +8,7 @@ import pytest
 from udasa_data.errors import UserError
 from udasa_data.schema import SAMPLES, empty, require
 from udasa_data.storage.places import replace_folder, write_atomically
-from udasa_data.store import Run, Shards, differing, key_of
+from udasa_data.runs.store import Run, Shards, differing, key_of
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
@@ -29,7 +29,7 @@ def test_a_full_disk_is_one_clear_line(tmp_path):
     """A real file system of 64 KiB, in a mount namespace of its own."""
     program = (
         "import polars as pl, sys; from pathlib import Path\n"
-        "from udasa_data.errors import UserError; from udasa_data.store import Run\n"
+        "from udasa_data.errors import UserError; from udasa_data.runs.store import Run\n"
         f"run = Run(Path({str(tmp_path)!r}))\n"
         "table = pl.DataFrame({'x': pl.Series(range(400_000)).shuffle(0)})\n"
         "try: run.write_table('t.parquet', table)\n"

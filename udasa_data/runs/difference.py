@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 import polars as pl
 
-from udasa_data.finished import Finished
+from udasa_data.runs.finished import Finished
 from udasa_data.schema import Stage
 
 KINDS: Final = ("gained", "lost", "flipped", "repaired", "moved", "same")

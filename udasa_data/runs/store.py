@@ -14,9 +14,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,20 +45,6 @@ def key_of(*parts: object) -> str:
     """Return the sha256 (hex) of JSON-able parts: the key of an artifact made from them."""
     text = json.dumps(parts, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def code_hash(names: Sequence[str]) -> str:
-    """Return the sha256 (hex) of modules and folders of the package: a step's code version.
-
-    The files are read, not imported: a finished run needs no models to be known as finished.
-    """
-    root = Path(str(files("udasa_data")))
-    digest = hashlib.sha256()
-    for name in names:
-        path = root / name
-        for source in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(source.read_bytes())
-    return digest.hexdigest()
 
 
 class Run:
