@@ -22,11 +22,8 @@ from labelled_answers import SETS, Question
 from numpy.typing import NDArray
 from report import write_results
 
-from udasa_data.claims import is_checkable
 from udasa_data.config.build import ModelRef, Scoring, SemanticEstimator, ValueRef
 from udasa_data.config.presets import resolve
-from udasa_data.estimators import ESTIMATORS, Evidence
-from udasa_data.pairwise import Answers, between_answers, cubes, plan_pairs
 from udasa_data.scorers.cache import ScoreCache
 from udasa_data.scorers.embedding import Embedder
 from udasa_data.scorers.models import Options
@@ -34,6 +31,9 @@ from udasa_data.scorers.nli import NliScorer
 from udasa_data.scorers.protocol import TextPair, no_progress
 from udasa_data.scorers.sentences import sentences
 from udasa_data.scorers.value import ValueScorer
+from udasa_data.scoring.claims import is_checkable
+from udasa_data.scoring.estimators import ESTIMATORS, Evidence
+from udasa_data.scoring.pairwise import Answers, between_answers, cubes, plan_pairs
 from udasa_data.storage.model_files import locate
 from udasa_data.uncertainty import factual, meaning, value
 from udasa_eval.ranking import Estimate, auroc, clustered, prediction_rejection_ratio

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from udasa_data.config.build import BuildConfig
     from udasa_data.config.presets import resolve
     from udasa_data.errors import UserError
-    from udasa_data.existing import ScoreResult, score_file
     from udasa_data.pipeline import BuildResult, build
     from udasa_data.schema import Stage
+    from udasa_data.scoring.score_file import ScoreResult, score_file
 
 __all__ = [
     "BuildConfig",
@@ -34,12 +34,12 @@ __version__ = "0.1.0"
 _HOME = {
     "BuildConfig": "config.build",
     "BuildResult": "pipeline",
-    "ScoreResult": "existing",
+    "ScoreResult": "scoring.score_file",
     "Stage": "schema",
     "UserError": "errors",
     "build": "pipeline",
     "resolve": "config.presets",
-    "score_file": "existing",
+    "score_file": "scoring.score_file",
 }
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import numpy as np
 import polars as pl
 
-from udasa_data.refusal import is_refusal
+from udasa_data.scoring.refusal import is_refusal
 from udasa_eval.backend import Weighed
 from udasa_eval.judges import Role
 from udasa_eval.judging import Judged

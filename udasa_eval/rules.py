@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from udasa_data.refusal import is_refusal
+from udasa_data.scoring.refusal import is_refusal
 
 
 def without_judges(_document: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:

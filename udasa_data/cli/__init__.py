@@ -173,7 +173,7 @@ def score(
     from udasa_data.bars import Bars
     from udasa_data.cli.tables import score_tables
     from udasa_data.config.presets import resolve
-    from udasa_data.existing import score_file
+    from udasa_data.scoring.score_file import score_file
 
     resolved = resolve(None, {}, scorers=scorers, file=config, default=DEFAULT_MODEL)
     with Bars() as bars:

@@ -18,7 +18,7 @@ from udasa_data.engines.meter import Meter
 from udasa_data.runs.store import Run, ShardFacts, Shards
 from udasa_data.sampling.shard import sample_shards
 from udasa_data.schema import SAMPLES, require
-from udasa_data.scoring import score_shard
+from udasa_data.scoring.shard import score_shard
 from udasa_data.storage.model_files import Located
 
 if TYPE_CHECKING:

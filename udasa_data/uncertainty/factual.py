@@ -1,6 +1,6 @@
 """Factual uncertainty: how little the claims of an answer are borne out.
 
-Claims are rows here; :mod:`udasa_data.claims` finds them in texts.
+Claims are rows here; :mod:`udasa_data.scoring.claims` finds them in texts.
 """
 
 from __future__ import annotations

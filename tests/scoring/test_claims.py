@@ -1,8 +1,8 @@
 import pytest
 
-from udasa_data.claims import is_checkable
-from udasa_data.refusal import is_refusal
 from udasa_data.scorers.sentences import sentences
+from udasa_data.scoring.claims import is_checkable
+from udasa_data.scoring.refusal import is_refusal
 
 
 def test_sentences():

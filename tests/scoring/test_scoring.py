@@ -8,7 +8,7 @@ from udasa_data.config.build import Scoring
 from udasa_data.errors import UserError
 from udasa_data.schema import PROMPTS, SAMPLES, SCORES
 from udasa_data.scorers.protocol import Entailment, Scorers
-from udasa_data.scoring import score_shard
+from udasa_data.scoring.shard import score_shard
 
 P_FALSE = Scoring(factual="p_true")
 

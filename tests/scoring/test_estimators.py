@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from udasa_data.estimators import ESTIMATORS, Evidence, estimate
+from udasa_data.scoring.estimators import ESTIMATORS, Evidence, estimate
 from udasa_data.uncertainty import semantic
 
 RNG = np.random.default_rng(1)

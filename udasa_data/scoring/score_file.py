@@ -18,7 +18,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from udasa_data.answer_files import GivenAnswers, read_answers
 from udasa_data.config.build import BuildConfig
 from udasa_data.errors import UserError
 from udasa_data.pairing.calibration import (
@@ -35,12 +34,18 @@ from udasa_data.runs.code import CODE, code_hash
 from udasa_data.runs.store import differing
 from udasa_data.runs.summary import ScoreSummary, as_notes, count_dimensions
 from udasa_data.schema import ADDED, SCORES, Why
-from udasa_data.scoring import score_shard
+from udasa_data.scoring.answer_files import GivenAnswers, read_answers
+from udasa_data.scoring.shard import score_shard
 from udasa_data.storage.model_files import Located, locate
 from udasa_data.storage.places import write_atomically, write_text
 
 _METADATA: Final = "udasa"  # the key in the Parquet file's own metadata
-_CODE: Final = (*CODE["scores"], "existing.py", "answer_files.py", "pairing/calibration.py")
+_CODE: Final = (
+    *CODE["scores"],
+    "scoring/score_file.py",
+    "scoring/answer_files.py",
+    "pairing/calibration.py",
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ def score_file(
     prompt with fewer than three others that are not empty, keep NaN and say why in ``set_aside``.
 
     Args:
-        file: .parquet, .jsonl or .csv, see :mod:`udasa_data.answer_files`.
+        file: .parquet, .jsonl or .csv, see :mod:`udasa_data.scoring.answer_files`.
         out: the .parquet file to write. One that the same call made is left as it is; any other
             is never overwritten.
         config: see :func:`udasa_data.config.presets.resolve`; what concerns the policy is not used.

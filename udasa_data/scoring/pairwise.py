@@ -13,10 +13,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from udasa_data.claims import is_checkable
 from udasa_data.schema import Axis
 from udasa_data.scorers.protocol import Entailment, TextPair
 from udasa_data.scorers.sentences import sentences
+from udasa_data.scoring.claims import is_checkable
 
 Floats: TypeAlias = NDArray[np.float64]
 

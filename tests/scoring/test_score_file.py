@@ -9,13 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 from udasa_data import build, resolve, score_file
-from udasa_data.answer_files import read_answers
 from udasa_data.cli import app
 from udasa_data.errors import UserError
 from udasa_data.pairing.calibration import read_curves
 from udasa_data.progress import Silent
 from udasa_data.schema import ADDED
 from udasa_data.scorers import batching
+from udasa_data.scoring.answer_files import read_answers
 
 ANSWERS = {
     "p1": ["Paris is the capital.", "Paris.", "It is Lyon. I like it.", "Paris is the capital."],

@@ -1,0 +1,1 @@
+"""The third step: samples → scores; existing answers, too."""
