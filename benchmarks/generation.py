@@ -237,7 +237,7 @@ def for_transformers_4(model: Path) -> Path:
 
 def texts(flags: dict[str, Any]) -> list[str]:
     """Return the prompts' texts as distilabel takes them: one user turn each."""
-    from udasa_data.preparation import Prepared
+    from udasa_data.pipeline.preparation import Prepared
     from udasa_data.runs.store import Run
 
     with tempfile.TemporaryDirectory() as folder:

@@ -19,9 +19,9 @@ from report import write_results
 
 from udasa_data.config.build import BuildConfig
 from udasa_data.config.presets import resolve
-from udasa_data.executors.local import LocalExecutor
-from udasa_data.executors.ray import RayExecutor
-from udasa_data.preparation import Prepared
+from udasa_data.pipeline.executors.local import LocalExecutor
+from udasa_data.pipeline.executors.ray import RayExecutor
+from udasa_data.pipeline.preparation import Prepared
 from udasa_data.progress import Silent
 from udasa_data.runs.store import Run
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from udasa_data.config.build import BuildConfig
     from udasa_data.config.presets import resolve
     from udasa_data.errors import UserError
-    from udasa_data.pipeline import BuildResult, build
+    from udasa_data.pipeline.build import BuildResult, build
     from udasa_data.schema import Stage
     from udasa_data.scoring.score_file import ScoreResult, score_file
 
@@ -33,11 +33,11 @@ __version__ = "0.1.0"
 
 _HOME = {
     "BuildConfig": "config.build",
-    "BuildResult": "pipeline",
+    "BuildResult": "pipeline.build",
     "ScoreResult": "scoring.score_file",
     "Stage": "schema",
     "UserError": "errors",
-    "build": "pipeline",
+    "build": "pipeline.build",
     "resolve": "config.presets",
     "score_file": "scoring.score_file",
 }

@@ -20,7 +20,7 @@ from udasa_data.config.build import BuildConfig, Sampling
 from udasa_data.config.presets import resolve
 from udasa_data.engines.loading import load_engine
 from udasa_data.engines.protocol import Engine, PolicyPrompt, SetAside
-from udasa_data.preparation import Prepared
+from udasa_data.pipeline.preparation import Prepared
 from udasa_data.progress import Silent
 from udasa_data.runs.store import Run
 from udasa_data.sampling.shard import policy_prompt, sample_shards

@@ -15,7 +15,7 @@ from udasa_data.config.constitution import Principle, principles_of
 from udasa_data.config.presets import presets
 from udasa_data.engines.transformers import TransformersEngine
 from udasa_data.errors import UserError
-from udasa_data.preparation import Prepared
+from udasa_data.pipeline.preparation import Prepared
 from udasa_data.runs.store import Run
 from udasa_data.scorers.judge import PolicyJudge, PolicyTruth
 from udasa_data.scorers.protocol import TextPair, no_progress

@@ -217,7 +217,7 @@ def _said(**options: object) -> dict[str, object]:
 
 def _show_preview(config: Any, out: str, origin: Any, *, as_json: bool) -> None:
     from udasa_data.config.presets import to_yaml
-    from udasa_data.pipeline import preview
+    from udasa_data.pipeline.build import preview
 
     made = preview(config, out, origin)
     if as_json:
@@ -236,7 +236,7 @@ def _run_build(
 ) -> None:
     from udasa_data.bars import Bars
     from udasa_data.cli.tables import result_facts, show_result
-    from udasa_data.pipeline import build as build_dataset
+    from udasa_data.pipeline.build import build as build_dataset
 
     with Bars() as bars:
         result = build_dataset(config, out, bars, executor, origin)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from udasa_data.plan import Interval, Plan
+    from udasa_data.pipeline.plan import Interval, Plan
 
 
 def plan(
@@ -40,8 +40,8 @@ def plan(
     """Try a few prompts, and tell what the build would take: tokens, time, disk, memory, money."""
     from udasa_data.bars import Bars
     from udasa_data.config.presets import resolve
-    from udasa_data.plan import Prices
-    from udasa_data.plan import plan as make_plan
+    from udasa_data.pipeline.plan import Prices
+    from udasa_data.pipeline.plan import plan as make_plan
 
     if model is None and config is None:
         model = "tiny"

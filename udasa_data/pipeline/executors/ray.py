@@ -21,8 +21,8 @@ import polars as pl
 
 from udasa_data.config.build import Precision
 from udasa_data.errors import UserError
-from udasa_data.executors.work import SampleMaker, ScoreMaker, Work, work_of
-from udasa_data.preparation import Prepared
+from udasa_data.pipeline.executors.work import SampleMaker, ScoreMaker, Work, work_of
+from udasa_data.pipeline.preparation import Prepared
 from udasa_data.progress import Progress
 
 # Ray Data starts a dead actor again and gives out its shard again, without end; a shard that kills
@@ -73,7 +73,7 @@ class RayExecutor:
         self._gpus_per_worker = gpus_per_worker
 
     def make_shards(self, prepared: Prepared, progress: Progress) -> None:
-        """See :meth:`udasa_data.executors.Executor.make_shards`; a shard counts once scored."""
+        """See :meth:`udasa_data.pipeline.executors.Executor.make_shards`; a shard counts once scored."""
         server = prepared.config.server
         if server is not None and server.max_cost is not None:
             raise UserError(

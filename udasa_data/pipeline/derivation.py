@@ -9,7 +9,7 @@ import polars as pl
 
 from udasa_data.config.build import BuildConfig, ModelRef
 from udasa_data.errors import UserError
-from udasa_data.preparation import Prepared
+from udasa_data.pipeline.preparation import Prepared
 from udasa_data.prompts.loading import LoadedPrompts
 from udasa_data.runs.code import CODE, code_hash
 from udasa_data.runs.dataset_manifest import PolicyRecord, ScorerRecord

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from udasa_data.config.build import Precision
 from udasa_data.errors import UserError
-from udasa_data.executors.work import SampleMaker, ScoreMaker, work_of
-from udasa_data.preparation import Prepared
+from udasa_data.pipeline.executors.work import SampleMaker, ScoreMaker, work_of
+from udasa_data.pipeline.preparation import Prepared
 from udasa_data.progress import Progress
 from udasa_data.sampling.spending import Spending
 
@@ -31,7 +31,7 @@ class LocalExecutor:
         self._cache = cache
 
     def make_shards(self, prepared: Prepared, progress: Progress) -> None:
-        """See :meth:`udasa_data.executors.Executor.make_shards`."""
+        """See :meth:`udasa_data.pipeline.executors.Executor.make_shards`."""
         with self._step(prepared, progress, "samples") as missing:
             self._sample(prepared, progress, missing)
         with self._step(prepared, progress, "scores") as missing:

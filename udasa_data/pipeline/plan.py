@@ -21,9 +21,9 @@ import polars as pl
 
 from udasa_data.config.build import BuildConfig
 from udasa_data.errors import UserError
-from udasa_data.executors.local import LocalExecutor
-from udasa_data.pipeline import BuildResult, build
-from udasa_data.preparation import Prepared
+from udasa_data.pipeline.build import BuildResult, build
+from udasa_data.pipeline.executors.local import LocalExecutor
+from udasa_data.pipeline.preparation import Prepared
 from udasa_data.progress import Progress
 from udasa_data.runs.store import Run, ShardFacts
 from udasa_data.schema import SAMPLES, empty

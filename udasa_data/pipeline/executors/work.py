@@ -22,7 +22,7 @@ from udasa_data.scoring.shard import score_shard
 from udasa_data.storage.model_files import Located
 
 if TYPE_CHECKING:
-    from udasa_data.preparation import Prepared
+    from udasa_data.pipeline.preparation import Prepared
 
 
 @dataclass(frozen=True)

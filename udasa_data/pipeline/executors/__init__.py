@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from udasa_data.preparation import Prepared
+    from udasa_data.pipeline.preparation import Prepared
     from udasa_data.progress import Progress
 
 

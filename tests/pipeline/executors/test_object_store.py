@@ -7,7 +7,7 @@ import pytest
 
 from udasa_data import build
 from udasa_data.errors import UserError
-from udasa_data.pipeline import build_slice, preview
+from udasa_data.pipeline.build import build_slice, preview
 from udasa_data.publish.release import prepare
 from udasa_data.publish.verify import verify
 from udasa_data.report import write_report

@@ -12,14 +12,14 @@ import msgspec
 import polars as pl
 
 from udasa_data.config.build import BuildConfig
-from udasa_data.derivation import Derived
 from udasa_data.errors import UserError
-from udasa_data.executors import Executor
-from udasa_data.executors.local import LocalExecutor
 from udasa_data.pairing.calibration import curves_to_json
 from udasa_data.pairing.confounds import measure
 from udasa_data.pairing.restaging import Restaged, restage
-from udasa_data.preparation import Prepared
+from udasa_data.pipeline.derivation import Derived
+from udasa_data.pipeline.executors import Executor
+from udasa_data.pipeline.executors.local import LocalExecutor
+from udasa_data.pipeline.preparation import Prepared
 from udasa_data.progress import Progress, Silent
 from udasa_data.publish.dataset import Tables, write_dataset
 from udasa_data.runs.dataset_manifest import Manifest, Thresholds, pinned, provenance

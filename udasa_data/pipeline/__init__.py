@@ -1,0 +1,1 @@
+"""All steps in one: ``build()``, and everything that stands around it."""
