@@ -12,8 +12,8 @@ from synthetic import scored_answers, write_run
 
 from udasa_data.config.presets import change, resolve
 from udasa_data.errors import UserError
+from udasa_data.page.report import write_report
 from udasa_data.pipeline.merging import merge
-from udasa_data.report import write_report
 from udasa_data.runs.difference import compare
 from udasa_data.runs.finished import open_finished
 from udasa_data.schema import DROPPED, empty

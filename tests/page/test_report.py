@@ -10,7 +10,7 @@ from synthetic import scored_answers, write_run
 
 from udasa_data.config.presets import resolve
 from udasa_data.errors import UserError
-from udasa_data.report import write_report
+from udasa_data.page.report import write_report
 from udasa_data.runs.finished import open_finished
 
 PROMPTS = 150
