@@ -15,7 +15,7 @@ from udasa_data.errors import UserError
 from udasa_data.prompts.splits import split_of
 from udasa_data.publish.dataset import sha256_of
 from udasa_data.publish.front_matter import PARTS
-from udasa_data.publish.remote import explained
+from udasa_data.publish.repository import explained
 from udasa_data.publish.tokenisation import MAX_ROWS, load_tokenizer, tokenise
 from udasa_data.runs.dataset_manifest import Manifest
 from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Stage

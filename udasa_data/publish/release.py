@@ -9,7 +9,7 @@ from pathlib import Path
 from udasa_data.publish.dataset import card_of_folder, read_prompts
 from udasa_data.publish.licence import Licences, licences_of
 from udasa_data.publish.push import Content, Pushed, Target, content_of, find_dataset, push
-from udasa_data.publish.remote import Patience, Tell
+from udasa_data.publish.repository import Patience, Tell
 from udasa_data.publish.suites import Contamination, contamination
 from udasa_data.publish.verify import Verified, verify
 from udasa_data.runs.dataset_manifest import read_manifest
