@@ -17,8 +17,8 @@ from pathlib import Path
 if __name__ == "__main__":  # started as a file, its own folder is where Python looks
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from udasa_data import terminal
 from udasa_data.errors import UserError
+from udasa_data.terminal import running as terminal
 
 
 def staged_dpo(

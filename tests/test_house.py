@@ -97,7 +97,7 @@ def test_only_the_pipeline_imports_steps():
     ("package", "allowed"),
     [
         ("typer", ["/cli"]),
-        ("rich", ["/cli", "udasa_data/bars.py"]),
+        ("rich", ["/cli", "udasa_data/terminal/bars.py"]),
         ("torch", ["/engines/", "/scorers/", "udasa_eval/backend.py"]),
         ("transformers", ["/engines/", "/scorers/", "/publish/tokenisation.py"]),
         ("trl", ["/publish/tokenisation.py"]),

@@ -18,7 +18,7 @@ from udasa_data.cli.push import push as push_command
 from udasa_data.cli.push import push_dataset
 from udasa_data.cli.report import report
 from udasa_data.cli.verify import verify as verify_command
-from udasa_data.terminal import run_app
+from udasa_data.terminal.running import run_app
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -170,10 +170,10 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Score existing answers, three or more a prompt. Killed? The same command goes on."""
-    from udasa_data.bars import Bars
     from udasa_data.cli.tables import score_tables
     from udasa_data.config.presets import resolve
     from udasa_data.scoring.score_file import score_file
+    from udasa_data.terminal.bars import Bars
 
     resolved = resolve(None, {}, scorers=scorers, file=config, default=DEFAULT_MODEL)
     with Bars() as bars:
@@ -234,9 +234,9 @@ def _show_preview(config: Any, out: str, origin: Any, *, as_json: bool) -> None:
 def _run_build(
     config: Any, out: str, executor: Any, origin: Any, repo_id: str | None, *, as_json: bool
 ) -> None:
-    from udasa_data.bars import Bars
     from udasa_data.cli.tables import result_facts, show_result
     from udasa_data.pipeline.build import build as build_dataset
+    from udasa_data.terminal.bars import Bars
 
     with Bars() as bars:
         result = build_dataset(config, out, bars, executor, origin)

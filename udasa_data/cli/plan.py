@@ -38,10 +38,10 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Try a few prompts, and tell what the build would take: tokens, time, disk, memory, money."""
-    from udasa_data.bars import Bars
     from udasa_data.config.presets import resolve
     from udasa_data.pipeline.plan import Prices
     from udasa_data.pipeline.plan import plan as make_plan
+    from udasa_data.terminal.bars import Bars
 
     if model is None and config is None:
         model = "tiny"

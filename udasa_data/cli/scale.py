@@ -70,8 +70,8 @@ def check(
 
 def run_slice(config: Any, out: str, rank: int, world_size: int, *, as_json: bool) -> None:
     """Make one slice of a build and say what is there now."""
-    from udasa_data.bars import Bars
     from udasa_data.pipeline.build import build_slice
+    from udasa_data.terminal.bars import Bars
 
     with Bars() as bars:
         made = build_slice(config, out, rank, world_size, bars)

@@ -52,7 +52,7 @@ def compare(
 
 
 def _print(found: RunComparison) -> None:
-    from udasa_eval.cli.aligned import print_table
+    from udasa_data.terminal.tables import print_table
 
     columns = "task|metric|a|b|a − b|95% interval|p (Holm)|better|win/tie/loss|n|detectable"
     pairs = dict.fromkeys((one.a, one.b) for one in found.metrics)

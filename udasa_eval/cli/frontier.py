@@ -25,7 +25,7 @@ def frontier(
     seed: Annotated[int, typer.Option(min=0, help="Of sampling.")] = 0,
 ) -> None:
     """Draw the reward-KL frontier of controlled sentiment. Killed? The same command goes on."""
-    from udasa_data.bars import Bars
+    from udasa_data.terminal.bars import Bars
     from udasa_eval.cli.tables import show_frontier
     from udasa_eval.frontier import frontier as draw
     from udasa_eval.run_options import RunOptions

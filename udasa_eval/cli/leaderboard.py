@@ -32,7 +32,7 @@ def leaderboard(
     elif as_markdown:
         typer.echo(markdown(board), nl=False)
     else:
-        from udasa_eval.cli.aligned import print_table
+        from udasa_data.terminal.tables import print_table
         from udasa_eval.leaderboard.markdown import cells, header, notes
 
         # a suite has more tasks than a terminal has columns: runs stand side by side instead

@@ -45,7 +45,7 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json.")] = False,
 ) -> None:
     """Evaluate a model on four axes. Killed? The same command goes on where it was."""
-    from udasa_data.bars import Bars
+    from udasa_data.terminal.bars import Bars
     from udasa_eval.cli.tables import show_results
     from udasa_eval.evaluation import run as evaluate
     from udasa_eval.run_options import RunOptions, axes_of

@@ -19,7 +19,7 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json.")] = False,
 ) -> None:
     """Score what a run has stored. The evaluated model is neither needed nor loaded."""
-    from udasa_data.bars import Bars
+    from udasa_data.terminal.bars import Bars
     from udasa_eval.cli.tables import show_results
     from udasa_eval.evaluation import score as score_folder
 

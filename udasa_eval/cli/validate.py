@@ -32,7 +32,7 @@ def validate(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Rerun known answers; status 1 where one of ours is too far from theirs."""
-    from udasa_data.bars import Bars
+    from udasa_data.terminal.bars import Bars
     from udasa_eval.validation.run import validate as rerun
 
     folder = data_dir or (
@@ -60,7 +60,7 @@ def validate(
 
 
 def _print(found: Validation) -> None:
-    from udasa_eval.cli.aligned import print_table
+    from udasa_data.terminal.tables import print_table
 
     rows = [
         (

@@ -1,0 +1,1 @@
+"""How the command lines of all packages speak: errors, bars, tables."""
