@@ -84,7 +84,7 @@ class TransformersEngine:
     def sample(
         self, prompts: Iterable[PolicyPrompt], params: Sampling, on_prompts: Callable[[int], None]
     ) -> Iterator[tuple[int, list[Completion] | SetAside]]:
-        """See :meth:`udasa_data.engines.protocol.Engine.sample`; prompts of like length go together."""
+        """See :class:`~udasa_data.engines.protocol.Engine`; prompts of like length go together."""
         waiting: list[_Encoded] = []
         for index, prompt in enumerate(prompts):
             ids = self._tokens.fit(prompt, params.max_tokens)

@@ -113,7 +113,7 @@ class VllmEngine:
     def sample(
         self, prompts: Iterable[PolicyPrompt], params: Sampling, on_prompts: Callable[[int], None]
     ) -> Iterator[tuple[int, list[Completion] | SetAside]]:
-        """See :meth:`udasa_data.engines.protocol.Engine.sample`; each worker has as much as it can run."""
+        """See :class:`~udasa_data.engines.protocol.Engine`; each worker has all it can run."""
         drawn = 1 if params.temperature == 0 else params.samples  # vLLM refuses n > 1 at 0
         ahead = len(self._workers) * max(2, _AHEAD // drawn)
         coming = enumerate(prompts)

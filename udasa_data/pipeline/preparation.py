@@ -19,7 +19,7 @@ from udasa_data.errors import UserError
 from udasa_data.pairing.calibration import curves_to_json, read_curves
 from udasa_data.prompts.loading import LoadedPrompts, load_prompts
 from udasa_data.prompts.sources import fingerprint, parse_source
-from udasa_data.runs.code import code_hash
+from udasa_data.runs.code import CODE, code_hash
 from udasa_data.runs.store import Run, Shards, differing, key_of
 from udasa_data.storage.model_files import Located, locate, served
 

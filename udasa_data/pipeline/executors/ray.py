@@ -73,7 +73,7 @@ class RayExecutor:
         self._gpus_per_worker = gpus_per_worker
 
     def make_shards(self, prepared: Prepared, progress: Progress) -> None:
-        """See :meth:`udasa_data.pipeline.executors.Executor.make_shards`; a shard counts once scored."""
+        """See :class:`~udasa_data.pipeline.executors.Executor`; a shard counts once scored."""
         server = prepared.config.server
         if server is not None and server.max_cost is not None:
             raise UserError(
