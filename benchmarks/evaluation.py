@@ -34,11 +34,11 @@ from pathlib import Path
 from udasa_data.progress import Silent
 from udasa_data.runs.store import Run
 from udasa_eval.backend import EngineLM
-from udasa_eval.documents import read_documents
+from udasa_eval.tasks.documents import read_documents
 from udasa_eval.generations import Asked, FirstPass
 from udasa_eval.scoring import Tables, score_tables
 from udasa_eval.results import read_tables
-from udasa_eval.tasks import TaskPlan, build_task, notes_of
+from udasa_eval.tasks.building import TaskPlan, build_task, notes_of
 from udasa_data.config.presets import resolve
 from udasa_data.storage.model_files import locate
 model, data, out = sys.argv[1:]
@@ -115,7 +115,7 @@ def choices(folder: Path) -> tuple[float, float, str]:
     """Return the medians of our time and of plain lm_eval's, and the numbers both gave."""
     from datasets import Dataset
 
-    from udasa_eval.documents import read_documents
+    from udasa_eval.tasks.documents import read_documents
 
     data = folder / "data"
     (data / "truthfulqa").mkdir(parents=True)
@@ -145,12 +145,12 @@ def scoring_again(folder: Path) -> tuple[float, float, float]:
     from udasa_data.runs.store import Run
     from udasa_data.storage.model_files import locate
     from udasa_eval.backend import EngineLM
-    from udasa_eval.documents import read_documents
     from udasa_eval.generations import Asked, FirstPass
     from udasa_eval.judges import judge_set, pin
     from udasa_eval.results import read_tables
     from udasa_eval.scoring import Tables, needed_roles, score_tables
-    from udasa_eval.tasks import TaskPlan, build_task, notes_of
+    from udasa_eval.tasks.building import TaskPlan, build_task, notes_of
+    from udasa_eval.tasks.documents import read_documents
 
     config = resolve("tiny", {}, scorers="tiny")
     policy = locate(config.policy)

@@ -24,7 +24,7 @@ from udasa_data.engines.protocol import Completion, Engine, PolicyPrompt, SetAsi
 from udasa_data.errors import UserError
 from udasa_data.storage.model_files import Located
 from udasa_eval.results import Decoding
-from udasa_eval.tasks import decoding_of, quiet
+from udasa_eval.tasks.building import decoding_of, quiet
 
 _SEED_STRIDE: Final = 1024  # sample k has seed + k
 

@@ -11,7 +11,7 @@ import polars as pl
 from udasa_data.errors import UserError
 from udasa_data.prompts.contamination import text_sha256
 from udasa_data.storage.model_files import Located
-from udasa_eval.readers import Document
+from udasa_eval.tasks.readers import Document
 
 STAGES: Final = "stages.json"
 PROMPTS: Final = "training_prompts.parquet"

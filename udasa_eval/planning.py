@@ -19,14 +19,14 @@ from udasa_data.runs.store import Run, differing
 from udasa_data.storage.model_files import Located, chat_template_sha256, locate, served
 from udasa_eval import baselines
 from udasa_eval.baselines import Baseline, find_baseline
-from udasa_eval.documents import Documents, read_documents
 from udasa_eval.generations import TURN_2
 from udasa_eval.judges import JudgeSet, PinnedJudge, Role, judge_set, pin
 from udasa_eval.origins import Origins, origins_of
 from udasa_eval.results import Pinned, TaskRecord
 from udasa_eval.run_options import RunOptions, Stored
 from udasa_eval.scoring import needed_roles
-from udasa_eval.tasks import BuiltTask, TaskPlan, build_task, plan_suite
+from udasa_eval.tasks.building import BuiltTask, TaskPlan, build_task, plan_suite
+from udasa_eval.tasks.documents import Documents, read_documents
 
 _TINY: Final = "embedded:lm"
 

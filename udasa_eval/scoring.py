@@ -18,7 +18,7 @@ from udasa_eval.judging import Duel, Judged, loaded
 from udasa_eval.measures import NEEDS, Answered, measure
 from udasa_eval.results import SCORES
 from udasa_eval.rules import has_text
-from udasa_eval.tasks import TaskNotes, TaskPlan, build_task, notes_of
+from udasa_eval.tasks.building import TaskNotes, TaskPlan, build_task, notes_of
 
 _TOKEN: float = 4.0  # characters of English text
 

@@ -1,6 +1,6 @@
 import pytest
 
-from udasa_eval.readers import READERS, MalformedError
+from udasa_eval.tasks.readers import READERS, MalformedError
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from udasa_data.runs.store import Run
 from udasa_data.schema import Axis
 from udasa_data.storage.model_files import locate
 from udasa_eval.backend import EngineLM
-from udasa_eval.documents import read_documents
 from udasa_eval.generations import TURN_2, Asked, FirstPass
 from udasa_eval.scoring import asked
-from udasa_eval.tasks import build_task, plan_suite
+from udasa_eval.tasks.building import build_task, plan_suite
+from udasa_eval.tasks.documents import read_documents
 
 
 def test_the_second_turn_is_asked_after_the_models_own_first_answer(real_data, tmp_path):

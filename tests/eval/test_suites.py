@@ -7,10 +7,8 @@ import pytest
 
 from udasa_data.errors import UserError
 from udasa_data.schema import Axis
-from udasa_eval.documents import datasets_known, read_documents
 from udasa_eval.measures import METRICS
-from udasa_eval.readers import READERS
-from udasa_eval.tasks import (
+from udasa_eval.tasks.building import (
     SUITES,
     build_task,
     notes_of,
@@ -18,6 +16,8 @@ from udasa_eval.tasks import (
     requests_of,
     suite_names,
 )
+from udasa_eval.tasks.documents import datasets_known, read_documents
+from udasa_eval.tasks.readers import READERS
 
 # `published` is for validation: what others published is on one axis
 WHOLE = [suite for suite in suite_names() if suite != "published"]
@@ -100,8 +100,8 @@ def test_each_task_builds_its_requests_from_the_stored_data(name, real_data):
 def test_a_fingerprint_is_the_same_in_another_process(tmp_path):
     program = (
         "from udasa_data.schema import Axis\n"
-        "from udasa_eval.documents import read_documents\n"
-        "from udasa_eval.tasks import build_task, plan_suite\n"
+        "from udasa_eval.tasks.documents import read_documents\n"
+        "from udasa_eval.tasks.building import build_task, plan_suite\n"
         "for plan in plan_suite('tiny', list(Axis)):\n"
         "    read = read_documents('tiny', plan.notes.reader, data_dir=None, limit=3, commits={})\n"
         "    print(build_task(plan, read.documents, 0).fingerprint)\n"

@@ -15,11 +15,11 @@ from udasa_data.progress import Progress
 from udasa_data.schema import Axis
 from udasa_data.storage.model_files import locate
 from udasa_eval.backend import device
-from udasa_eval.documents import read_documents
 from udasa_eval.evaluation import run
 from udasa_eval.results import read_results
 from udasa_eval.run_options import RunOptions
-from udasa_eval.tasks import quiet
+from udasa_eval.tasks.building import quiet
+from udasa_eval.tasks.documents import read_documents
 from udasa_eval.validation import Check
 
 NAMES: Final = ("truthfulqa_mc1", "truthfulqa_mc2")

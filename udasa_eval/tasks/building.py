@@ -18,11 +18,11 @@ from udasa_data.config.strict import Strict
 from udasa_data.errors import UserError, nearest
 from udasa_data.runs.store import key_of
 from udasa_data.schema import Axis
-from udasa_eval.documents import for_lm_eval
-from udasa_eval.readers import Document
 from udasa_eval.results import Decoding
+from udasa_eval.tasks.documents import for_lm_eval
+from udasa_eval.tasks.readers import Document
 
-SUITES: Final = Path(str(files("udasa_eval").joinpath("suites")))
+SUITES: Final = Path(str(files("udasa_eval.tasks").joinpath("suites")))
 
 Template: TypeAlias = Literal["chat", "completion", "loglikelihood"]
 Scoring: TypeAlias = Literal[
@@ -183,7 +183,7 @@ def quiet() -> Iterator[None]:
 
 @cache
 def _suites() -> SuiteFile:
-    text = files("udasa_eval").joinpath("suites.yaml").read_text(encoding="utf-8")
+    text = files("udasa_eval.tasks").joinpath("suites.yaml").read_text(encoding="utf-8")
     return msgspec.convert(yaml.safe_load(text), SuiteFile)
 
 

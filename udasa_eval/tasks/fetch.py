@@ -11,7 +11,7 @@ import polars as pl
 
 from udasa_data.errors import UserError, nearest
 from udasa_data.storage.places import write_atomically, write_text
-from udasa_eval.documents import EMBEDDED, ORIGIN, DatasetSpec, datasets_known, from_hub
+from udasa_eval.tasks.documents import EMBEDDED, ORIGIN, DatasetSpec, datasets_known, from_hub
 
 
 class Fetched(NamedTuple):

@@ -17,8 +17,8 @@ import yaml
 from udasa_data.config.strict import Strict
 from udasa_data.errors import UserError, nearest
 from udasa_data.storage.hub import commit_of
-from udasa_eval.readers import READERS, Document, MalformedError
 from udasa_eval.results import Pinned
+from udasa_eval.tasks.readers import READERS, Document, MalformedError
 
 EMBEDDED: Final = "embedded:"
 ORIGIN: Final = ".origin.json"  # beside a fetched file: which commit of which repository it is
@@ -60,7 +60,7 @@ class Documents(NamedTuple):
 
 def datasets_known() -> dict[str, DatasetSpec]:
     """Return the datasets of ``datasets.yaml``."""
-    text = files("udasa_eval").joinpath("datasets.yaml").read_text(encoding="utf-8")
+    text = files("udasa_eval.tasks").joinpath("datasets.yaml").read_text(encoding="utf-8")
     return msgspec.convert(yaml.safe_load(text), dict[str, DatasetSpec])
 
 
@@ -226,7 +226,7 @@ def for_lm_eval(
     """Return a task's documents as lm-eval wants them (``custom_dataset:`` of the task files).
 
     Plain ``lm_eval`` reads from the Hub, or from a folder:
-    ``lm_eval --include_path udasa_eval/suites --metadata '{"data_dir": "DIR"}' …``.
+    ``lm_eval --include_path udasa_eval/tasks/suites --metadata '{"data_dir": "DIR"}' …``.
 
     Args:
         dataset: as in the task's metadata.
