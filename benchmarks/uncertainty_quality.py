@@ -36,7 +36,7 @@ from udasa_data.scoring.estimators import ESTIMATORS, Evidence
 from udasa_data.scoring.pairwise import Answers, between_answers, cubes, plan_pairs
 from udasa_data.storage.model_files import locate
 from udasa_data.uncertainty import factual, meaning, value
-from udasa_eval.ranking import Estimate, auroc, clustered, prediction_rejection_ratio
+from udasa_eval.stats.ranking import Estimate, auroc, clustered, prediction_rejection_ratio
 
 Floats = NDArray[np.float64]
 DATA: Final = Path(os.environ.get("UDASA_DATA_DIR", Path(__file__).parents[2] / "shared" / "data"))

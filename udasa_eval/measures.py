@@ -19,8 +19,8 @@ from udasa_eval.judges import Role
 from udasa_eval.judging import Judged
 from udasa_eval.results import SCORES, Direction, Kind
 from udasa_eval.rules import distinct, has_text
+from udasa_eval.stats.win_rate import TIE_WIDTH
 from udasa_eval.tasks.building import Scoring
-from udasa_eval.win_rate import TIE_WIDTH
 
 Values: TypeAlias = Sequence[float | None]
 

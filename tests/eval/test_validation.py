@@ -10,6 +10,7 @@ from recipes.tiny.labelled import measured
 from udasa_data.errors import UserError
 from udasa_data.progress import Silent
 from udasa_eval.judges import judge_set
+from udasa_eval.stats.win_rate import length_term, sigmoid
 from udasa_eval.validation import Check
 from udasa_eval.validation.agreement import check_judges
 from udasa_eval.validation.alpaca_eval import (
@@ -23,7 +24,6 @@ from udasa_eval.validation.alpaca_eval import (
 from udasa_eval.validation.people import pair_sets, unseen
 from udasa_eval.validation.published import FIGURES, check_published
 from udasa_eval.validation.run import validate
-from udasa_eval.win_rate import length_term, sigmoid
 
 
 def write(folder, name, rows):

@@ -12,8 +12,8 @@ from udasa_data.progress import Progress
 from udasa_data.scorers.protocol import Floats, TextPair
 from udasa_eval.judges import JudgeSet, PinnedJudge, pin
 from udasa_eval.judging import Duel, LoadedJudge, loaded
-from udasa_eval.ranking import auroc, clustered
 from udasa_eval.stats import mean_interval
+from udasa_eval.stats.ranking import auroc, clustered
 from udasa_eval.validation import Agreement
 from udasa_eval.validation.people import LabelSet, PairSet, label_sets, pair_sets
 

@@ -23,8 +23,7 @@ import numpy as np
 import polars as pl
 
 from udasa_data.errors import UserError
-from udasa_eval.validation import Check
-from udasa_eval.win_rate import (
+from udasa_eval.stats.win_rate import (
     Floats,
     LengthPriors,
     Normal,
@@ -33,6 +32,7 @@ from udasa_eval.win_rate import (
     sigmoid,
     win_rate,
 )
+from udasa_eval.validation import Check
 
 BASELINE: Final = "gpt4_1106_preview"
 RAW_TOLERANCE: Final = 0.1  # points

@@ -8,7 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from udasa_eval.ranking import auroc, clustered, prediction_rejection_ratio, preference_accuracy
+from udasa_eval.stats.ranking import (
+    auroc,
+    clustered,
+    prediction_rejection_ratio,
+    preference_accuracy,
+)
 
 
 def test_auroc_by_hand():
