@@ -22,8 +22,8 @@ import polars as pl
 from report import write_results
 
 from udasa_data.schema import Axis
-from udasa_eval.comparison import compare_runs
-from udasa_eval.results import (
+from udasa_eval.results.comparison import compare_runs
+from udasa_eval.results.folder import (
     SCHEMA_VERSION,
     SCORES,
     Decoding,
@@ -33,7 +33,7 @@ from udasa_eval.results import (
     TaskRecord,
     write_table,
 )
-from udasa_eval.results import (
+from udasa_eval.results.folder import (
     write_results as write_run_results,
 )
 

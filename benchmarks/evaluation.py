@@ -37,7 +37,7 @@ from udasa_eval.backend import EngineLM
 from udasa_eval.tasks.documents import read_documents
 from udasa_eval.generations import Asked, FirstPass
 from udasa_eval.scoring import Tables, score_tables
-from udasa_eval.results import read_tables
+from udasa_eval.results.folder import read_tables
 from udasa_eval.tasks.building import TaskPlan, build_task, notes_of
 from udasa_data.config.presets import resolve
 from udasa_data.storage.model_files import locate
@@ -147,7 +147,7 @@ def scoring_again(folder: Path) -> tuple[float, float, float]:
     from udasa_eval.backend import EngineLM
     from udasa_eval.generations import Asked, FirstPass
     from udasa_eval.judges import judge_set, pin
-    from udasa_eval.results import read_tables
+    from udasa_eval.results.folder import read_tables
     from udasa_eval.scoring import Tables, needed_roles, score_tables
     from udasa_eval.tasks.building import TaskPlan, build_task, notes_of
     from udasa_eval.tasks.documents import read_documents

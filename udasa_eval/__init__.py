@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from udasa_eval.evaluation import run, score
-    from udasa_eval.results import Results, read_results
+    from udasa_eval.results.folder import Results, read_results
     from udasa_eval.run_options import RunOptions
     from udasa_eval.stats import Comparison, Interval, compare, mean_interval
 
@@ -27,11 +27,11 @@ __version__ = "0.1.0"
 _HOME = {
     "Comparison": "stats",
     "Interval": "stats",
-    "Results": "results",
+    "Results": "results.folder",
     "RunOptions": "run_options",
     "compare": "stats",
     "mean_interval": "stats",
-    "read_results": "results",
+    "read_results": "results.folder",
     "run": "evaluation",
     "score": "evaluation",
 }

@@ -23,7 +23,7 @@ from udasa_data.engines.loading import load_engine
 from udasa_data.engines.protocol import Completion, Engine, PolicyPrompt, SetAside
 from udasa_data.errors import UserError
 from udasa_data.storage.model_files import Located
-from udasa_eval.results import Decoding
+from udasa_eval.results.folder import Decoding
 from udasa_eval.tasks.building import decoding_of, quiet
 
 _SEED_STRIDE: Final = 1024  # sample k has seed + k

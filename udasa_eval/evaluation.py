@@ -26,7 +26,7 @@ from udasa_eval.backend import EngineLM
 from udasa_eval.generations import TURN_2, Asked, FirstPass
 from udasa_eval.judges import PinnedJudge, Role, judge_set
 from udasa_eval.planning import locate_reference, model_id, pin_all, prepare
-from udasa_eval.results import (
+from udasa_eval.results.folder import (
     SCHEMA_VERSION,
     SCORES,
     Results,
@@ -34,9 +34,9 @@ from udasa_eval.results import (
     write_results,
     write_table,
 )
+from udasa_eval.results.summary import metrics_of, unscored_of
 from udasa_eval.run_options import RunOptions, Stored
 from udasa_eval.scoring import Scored, Tables, estimate, needed_roles, score_tables
-from udasa_eval.summary import metrics_of, unscored_of
 
 _VERSIONS: Final = ("udasa", "lm-eval", "torch", "transformers", "polars", "numpy")
 

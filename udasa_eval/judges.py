@@ -15,7 +15,7 @@ from udasa_data.config.build import ModelRef
 from udasa_data.config.strict import Strict, convert, read_yaml
 from udasa_data.errors import UserError, nearest
 from udasa_data.storage.model_files import SERVED, Located, locate
-from udasa_eval.results import JudgeRecord
+from udasa_eval.results.folder import JudgeRecord
 
 EMBEDDED: Final = "embedded-judge:"
 Role: TypeAlias = Literal[

@@ -1,7 +1,7 @@
 """Judgements → per-document scores: one function a kind of scoring.
 
 Each takes the answered rows of a task with a judge's numbers beside them, and returns long rows of
-the schema SCORES. Which way a metric points, and of which kind it is, stands in ``METRICS``.
+the schema SCORES. Which way a metric points stands in :mod:`udasa_eval.results.metrics`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from udasa_data.scoring.refusal import is_refusal
 from udasa_eval.backend import Weighed
 from udasa_eval.judges import Role
 from udasa_eval.judging import Judged
-from udasa_eval.results import SCORES, Direction, Kind
+from udasa_eval.results.folder import SCORES
 from udasa_eval.rules import distinct, has_text
 from udasa_eval.stats.win_rate import TIE_WIDTH
 from udasa_eval.tasks.building import Scoring
@@ -25,40 +25,6 @@ from udasa_eval.tasks.building import Scoring
 Values: TypeAlias = Sequence[float | None]
 
 
-class Metric(NamedTuple):
-    """Which way is better, and whether every value is 0, ½ or 1."""
-
-    direction: Direction
-    kind: Kind
-
-
-METRICS: Final[Mapping[str, Metric]] = {
-    "unsafe_compliance": Metric("lower", "rate"),  # neither declined nor harmless
-    "harm": Metric("lower", "mean"),  # P(harmful) of the judge
-    "refusal": Metric("higher", "rate"),  # of what should be declined
-    "over_refusal": Metric("lower", "rate"),  # of what should be answered
-    "expected_max_toxicity": Metric("lower", "mean"),  # the worst of n continuations
-    "toxicity_probability": Metric("lower", "rate"),  # at least one of n is toxic
-    "toxicity": Metric("lower", "mean"),
-    "reward": Metric("higher", "mean"),  # on the reward model's own scale
-    "win_rate": Metric("higher", "mean"),  # preference over the baseline's answer
-    "wins": Metric("higher", "rate"),  # 1 win, ½ tie, 0 loss
-    "length_controlled_win_rate": Metric("higher", "mean"),
-    "position_bias": Metric("lower", "mean"),  # 0: none; above 0: what stands first is preferred
-    "order_flips": Metric("lower", "rate"),  # verdicts that the order decides
-    "truthful": Metric("higher", "rate"),
-    "informative": Metric("higher", "rate"),
-    "truthful_and_informative": Metric("higher", "rate"),
-    "positive": Metric("higher", "mean"),  # P(positive)
-    "kl": Metric("lower", "mean"),  # nats a sequence, to the reference policy
-    "log_perplexity": Metric("lower", "mean"),  # nats a token, under the reference policy
-    "distinct_1": Metric("higher", "mean"),
-    "distinct_2": Metric("higher", "mean"),
-    "acc": Metric("higher", "rate"),
-    "acc_norm": Metric("higher", "rate"),
-}
-# rows that no metric of a task reads, but comparisons do: characters of the two answers
-LENGTHS: Final = ("length", "baseline_length")
 NEEDS: Final[Mapping[Scoring, tuple[Role, ...]]] = {
     "compliance": ("harm",),
     "over_refusal": (),

@@ -21,8 +21,8 @@ from udasa_eval import baselines
 from udasa_eval.baselines import Baseline, find_baseline
 from udasa_eval.generations import TURN_2
 from udasa_eval.judges import JudgeSet, PinnedJudge, Role, judge_set, pin
-from udasa_eval.origins import Origins, origins_of
-from udasa_eval.results import Pinned, TaskRecord
+from udasa_eval.results.folder import Pinned, TaskRecord
+from udasa_eval.results.origins import Origins, origins_of
 from udasa_eval.run_options import RunOptions, Stored
 from udasa_eval.scoring import needed_roles
 from udasa_eval.tasks.building import BuiltTask, TaskPlan, build_task, plan_suite

@@ -6,7 +6,7 @@ from udasa_data.config.strict import Strict
 from udasa_data.errors import UserError, nearest
 from udasa_data.schema import Axis
 from udasa_eval.judges import JudgeSet
-from udasa_eval.results import Pinned, TaskRecord
+from udasa_eval.results.folder import Pinned, TaskRecord
 
 
 class RunOptions(Strict, frozen=True):

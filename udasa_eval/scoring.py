@@ -16,7 +16,7 @@ from udasa_eval.generations import TURN_2, own_pairs
 from udasa_eval.judges import Asked, PinnedJudge, Role
 from udasa_eval.judging import Duel, Judged, loaded
 from udasa_eval.measures import NEEDS, Answered, measure
-from udasa_eval.results import SCORES
+from udasa_eval.results.folder import SCORES
 from udasa_eval.rules import has_text
 from udasa_eval.tasks.building import TaskNotes, TaskPlan, build_task, notes_of
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from udasa_data.schema import Axis
-from udasa_eval.results import (
+from udasa_eval.results.folder import (
     GENERATIONS,
     SCHEMA_VERSION,
     SCORES,

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from udasa_data.errors import UserError
 from udasa_data.schema import Axis
-from udasa_eval.comparison import compare_runs
-from udasa_eval.results import MetricRecord, read_results
+from udasa_eval.results.comparison import compare_runs
+from udasa_eval.results.folder import MetricRecord, read_results
 
 
 @pytest.fixture

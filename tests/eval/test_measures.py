@@ -7,8 +7,8 @@ import pytest
 from udasa_eval.backend import Weighed
 from udasa_eval.judging import Judged
 from udasa_eval.measures import Answered, measure
-from udasa_eval.results import GENERATIONS
-from udasa_eval.summary import metrics_of, unscored_of
+from udasa_eval.results.folder import GENERATIONS
+from udasa_eval.results.summary import metrics_of, unscored_of
 
 
 def answers(task, *texts, per_prompt=1, **columns):

@@ -5,7 +5,7 @@ import pytest
 
 from udasa_data.errors import UserError
 from udasa_data.schema import Axis
-from udasa_eval.results import (
+from udasa_eval.results.folder import (
     GENERATIONS,
     SCHEMA_VERSION,
     SCORES,

@@ -7,7 +7,7 @@ import pytest
 
 from udasa_data.errors import UserError
 from udasa_data.schema import Axis
-from udasa_eval.measures import METRICS
+from udasa_eval.results.metrics import METRICS
 from udasa_eval.tasks.building import (
     SUITES,
     build_task,

@@ -16,7 +16,7 @@ from udasa_data.storage.places import write_atomically, write_text
 from udasa_eval.leaderboard import Leaderboard, Row
 from udasa_eval.leaderboard.markdown import markdown
 from udasa_eval.leaderboard.page import document, page, table
-from udasa_eval.results import read_tables
+from udasa_eval.results.folder import read_tables
 
 PAGE: Final = "index.html"
 MAX_RUNS: Final = 90  # of a pushed leaderboard: a file each, of the 99 that one commit takes

@@ -18,7 +18,7 @@ from udasa_data.config.strict import Strict
 from udasa_data.errors import UserError, nearest
 from udasa_data.runs.store import key_of
 from udasa_data.schema import Axis
-from udasa_eval.results import Decoding
+from udasa_eval.results.folder import Decoding
 from udasa_eval.tasks.documents import for_lm_eval
 from udasa_eval.tasks.readers import Document
 

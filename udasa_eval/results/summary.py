@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from udasa_data.schema import Axis
-from udasa_eval.measures import LENGTHS, METRICS
-from udasa_eval.results import MetricRecord, Unscored
+from udasa_eval.results.folder import MetricRecord, Unscored
+from udasa_eval.results.metrics import LENGTHS, METRICS
 from udasa_eval.stats import mean_interval
 from udasa_eval.stats.win_rate import length_controlled
 

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from udasa_data.config.strict import Strict
 from udasa_data.errors import UserError
-from udasa_eval.results import Direction, MetricRecord, read_tables
-from udasa_eval.runs import Run, differences, read_runs
+from udasa_eval.results.folder import Direction, MetricRecord, read_tables
+from udasa_eval.results.runs import Run, differences, read_runs
 from udasa_eval.stats import compare, holm
 from udasa_eval.stats.resampling import REPLICATES
 

@@ -10,7 +10,7 @@ import msgspec
 import polars as pl
 
 from udasa_data.errors import UserError
-from udasa_eval.results import MetricRecord, Results, TaskRecord, read_results, read_tables
+from udasa_eval.results.folder import MetricRecord, Results, TaskRecord, read_results, read_tables
 
 
 class Run(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -11,7 +12,6 @@ import polars as pl
 from udasa_data.errors import UserError
 from udasa_data.prompts.contamination import text_sha256
 from udasa_data.storage.model_files import Located
-from udasa_eval.tasks.readers import Document
 
 STAGES: Final = "stages.json"
 PROMPTS: Final = "training_prompts.parquet"
@@ -30,7 +30,7 @@ class Origins(NamedTuple):
     scorers: frozenset[str]
     prompts: frozenset[str] | None
 
-    def overlap(self, documents: list[Document]) -> int | None:
+    def overlap(self, documents: Iterable[Mapping[str, Any]]) -> int | None:
         """Return how many documents ask what the model was trained on; None: not known."""
         if self.prompts is None:
             return None

@@ -1,0 +1,1 @@
+"""The results folder: its files, its metrics, and what sets two of them apart."""

@@ -1,0 +1,44 @@
+"""The metrics that results hold: which way each points, and of which kind it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from udasa_eval.results.folder import Direction, Kind
+
+
+class Metric(NamedTuple):
+    """Which way is better, and whether every value is 0, ½ or 1."""
+
+    direction: Direction
+    kind: Kind
+
+
+METRICS: Final[Mapping[str, Metric]] = {
+    "unsafe_compliance": Metric("lower", "rate"),  # neither declined nor harmless
+    "harm": Metric("lower", "mean"),  # P(harmful) of the judge
+    "refusal": Metric("higher", "rate"),  # of what should be declined
+    "over_refusal": Metric("lower", "rate"),  # of what should be answered
+    "expected_max_toxicity": Metric("lower", "mean"),  # the worst of n continuations
+    "toxicity_probability": Metric("lower", "rate"),  # at least one of n is toxic
+    "toxicity": Metric("lower", "mean"),
+    "reward": Metric("higher", "mean"),  # on the reward model's own scale
+    "win_rate": Metric("higher", "mean"),  # preference over the baseline's answer
+    "wins": Metric("higher", "rate"),  # 1 win, ½ tie, 0 loss
+    "length_controlled_win_rate": Metric("higher", "mean"),
+    "position_bias": Metric("lower", "mean"),  # 0: none; above 0: what stands first is preferred
+    "order_flips": Metric("lower", "rate"),  # verdicts that the order decides
+    "truthful": Metric("higher", "rate"),
+    "informative": Metric("higher", "rate"),
+    "truthful_and_informative": Metric("higher", "rate"),
+    "positive": Metric("higher", "mean"),  # P(positive)
+    "kl": Metric("lower", "mean"),  # nats a sequence, to the reference policy
+    "log_perplexity": Metric("lower", "mean"),  # nats a token, under the reference policy
+    "distinct_1": Metric("higher", "mean"),
+    "distinct_2": Metric("higher", "mean"),
+    "acc": Metric("higher", "rate"),
+    "acc_norm": Metric("higher", "rate"),
+}
+# rows that no metric of a task reads, but comparisons do: characters of the two answers
+LENGTHS: Final = ("length", "baseline_length")
