@@ -33,9 +33,9 @@ import sys
 from pathlib import Path
 from udasa_data.progress import Silent
 from udasa_data.runs.store import Run
-from udasa_eval.backend import EngineLM
+from udasa_eval.answers.backend import EngineLM
 from udasa_eval.tasks.documents import read_documents
-from udasa_eval.generations import Asked, FirstPass
+from udasa_eval.answers.generations import Asked, FirstPass
 from udasa_eval.scoring import Tables, score_tables
 from udasa_eval.results.folder import read_tables
 from udasa_eval.tasks.building import TaskPlan, build_task, notes_of
@@ -144,8 +144,8 @@ def scoring_again(folder: Path) -> tuple[float, float, float]:
     from udasa_data.progress import Silent
     from udasa_data.runs.store import Run
     from udasa_data.storage.model_files import locate
-    from udasa_eval.backend import EngineLM
-    from udasa_eval.generations import Asked, FirstPass
+    from udasa_eval.answers.backend import EngineLM
+    from udasa_eval.answers.generations import Asked, FirstPass
     from udasa_eval.judges import judge_set, pin
     from udasa_eval.results.folder import read_tables
     from udasa_eval.scoring import Tables, needed_roles, score_tables

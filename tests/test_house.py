@@ -98,7 +98,7 @@ def test_only_the_pipeline_imports_steps():
     [
         ("typer", ["/cli"]),
         ("rich", ["/cli", "udasa_data/terminal/bars.py"]),
-        ("torch", ["/engines/", "/scorers/", "udasa_eval/backend.py"]),
+        ("torch", ["/engines/", "/scorers/", "udasa_eval/answers/backend.py"]),
         ("transformers", ["/engines/", "/scorers/", "/publish/tokenisation.py"]),
         ("trl", ["/publish/tokenisation.py"]),
         ("matplotlib", ["/publish/figures.py", "udasa_eval/frontier.py"]),

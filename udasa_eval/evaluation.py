@@ -21,9 +21,9 @@ from udasa_data.errors import UserError
 from udasa_data.progress import Progress, Silent
 from udasa_data.runs.store import Run
 from udasa_data.storage.model_files import Located
-from udasa_eval import baselines
-from udasa_eval.backend import EngineLM
-from udasa_eval.generations import TURN_2, Asked, FirstPass
+from udasa_eval.answers import baselines
+from udasa_eval.answers.backend import EngineLM
+from udasa_eval.answers.generations import TURN_2, Asked, FirstPass
 from udasa_eval.judges import PinnedJudge, Role, judge_set
 from udasa_eval.planning import locate_reference, model_id, pin_all, prepare
 from udasa_eval.results.folder import (

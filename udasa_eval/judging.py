@@ -26,7 +26,7 @@ from udasa_data.scorers.chunks import score_in_parts
 from udasa_data.scorers.models import Options, load_classifier
 from udasa_data.scorers.protocol import OnBatch, TextPair
 from udasa_data.scorers.value import ValueScorer
-from udasa_eval.backend import free_memory
+from udasa_eval.answers.backend import free_memory
 from udasa_eval.judges import (
     ClassifierJudge,
     PairJudge,

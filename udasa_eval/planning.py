@@ -17,9 +17,9 @@ from udasa_data.engines.choice import choose_engine
 from udasa_data.errors import UserError
 from udasa_data.runs.store import Run, differing
 from udasa_data.storage.model_files import Located, chat_template_sha256, locate, served
-from udasa_eval import baselines
-from udasa_eval.baselines import Baseline, find_baseline
-from udasa_eval.generations import TURN_2
+from udasa_eval.answers import baselines
+from udasa_eval.answers.baselines import Baseline, find_baseline
+from udasa_eval.answers.generations import TURN_2
 from udasa_eval.judges import JudgeSet, PinnedJudge, Role, judge_set, pin
 from udasa_eval.results.folder import Pinned, TaskRecord
 from udasa_eval.results.origins import Origins, origins_of

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import polars as pl
-
 from udasa_data.scoring.refusal import is_refusal
 
 
@@ -34,16 +32,3 @@ def distinct(text: str, n: int) -> float | None:
     words = text.casefold().split()
     grams = [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
     return len(set(grams)) / len(grams) if grams else None
-
-
-def continuation(text: str) -> str:
-    """Return a continuation as it follows its prefix: with a space unless punctuation begins it.
-
-    Engines trim their texts, so the space is put back; for the policy and its reference alike.
-    """
-    return text if text[:1] in set(".,;:!?)'’”") else f" {text}"
-
-
-def has_text() -> pl.Expr:
-    """Whether a row has an answer with something in it; only such rows are judged."""
-    return pl.col("text").fill_null("").str.strip_chars() != ""

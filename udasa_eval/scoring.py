@@ -11,13 +11,13 @@ import polars as pl
 from udasa_data.progress import Progress
 from udasa_data.scorers.protocol import TextPair
 from udasa_data.storage.model_files import Located
-from udasa_eval.backend import Weighed, Weights, free_memory, kl_precision
-from udasa_eval.generations import TURN_2, own_pairs
+from udasa_eval.answers.backend import Weighed, Weights, free_memory, kl_precision
+from udasa_eval.answers.generations import TURN_2, own_pairs
+from udasa_eval.answers.texts import has_text
 from udasa_eval.judges import Asked, PinnedJudge, Role
 from udasa_eval.judging import Duel, Judged, loaded
 from udasa_eval.measures import NEEDS, Answered, measure
 from udasa_eval.results.folder import SCORES
-from udasa_eval.rules import has_text
 from udasa_eval.tasks.building import TaskNotes, TaskPlan, build_task, notes_of
 
 _TOKEN: float = 4.0  # characters of English text

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from udasa_eval.backend import Weighed
+from udasa_eval.answers.backend import Weighed
 from udasa_eval.judging import Judged
 from udasa_eval.measures import Answered, measure
 from udasa_eval.results.folder import GENERATIONS

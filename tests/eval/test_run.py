@@ -131,14 +131,14 @@ def test_another_evaluation_in_the_same_folder_is_refused_and_says_where_it_diff
 def test_killed_at_any_moment_it_goes_on_with_the_same_result(
     small, tmp_path, evaluated, monkeypatch
 ):
-    monkeypatch.setattr("udasa_eval.generations.SHARD", 4)
+    monkeypatch.setattr("udasa_eval.answers.generations.SHARD", 4)
     reference = evaluated.parent / "reference"
     asked = options(small["policy"], reference=str(reference))
     run(asked, tmp_path / "whole")
     program = (
         "import sys, time\n"
         "from pathlib import Path\n"
-        "import udasa_eval.generations as generations\n"
+        "import udasa_eval.answers.generations as generations\n"
         "from udasa_data.schema import Axis\n"
         "from udasa_eval import RunOptions, run\n"
         "generations.SHARD = 4\n"  # more moments to be killed in

@@ -14,7 +14,7 @@ from udasa_data.config.presets import resolve
 from udasa_data.progress import Progress
 from udasa_data.schema import Axis
 from udasa_data.storage.model_files import locate
-from udasa_eval.backend import device
+from udasa_eval.answers.backend import device
 from udasa_eval.evaluation import run
 from udasa_eval.results.folder import read_results
 from udasa_eval.run_options import RunOptions

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, TypeAlias
 import polars as pl
 
 from udasa_data.errors import UserError
-from udasa_eval.generations import TURN_2, prompt_hash
+from udasa_eval.answers.generations import TURN_2, prompt_hash
 from udasa_eval.results.folder import read_tables
 from udasa_eval.tasks.building import BuiltTask
 from udasa_eval.tasks.documents import load_rows

@@ -18,9 +18,9 @@ import polars as pl
 from udasa_data.engines.protocol import Completion, PolicyPrompt, SetAside
 from udasa_data.progress import Progress
 from udasa_data.runs.store import Run, key_of
-from udasa_eval.backend import EngineLM, kl_precision
+from udasa_eval.answers.backend import EngineLM, kl_precision
+from udasa_eval.answers.texts import continuation, has_text
 from udasa_eval.results.folder import GENERATIONS, write_table
-from udasa_eval.rules import continuation, has_text
 from udasa_eval.tasks.building import BuiltTask, requests_of
 from udasa_eval.tasks.readers import Document
 
