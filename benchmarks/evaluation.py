@@ -36,7 +36,7 @@ from udasa_data.runs.store import Run
 from udasa_eval.answers.backend import EngineLM
 from udasa_eval.tasks.documents import read_documents
 from udasa_eval.answers.generations import Asked, FirstPass
-from udasa_eval.scoring import Tables, score_tables
+from udasa_eval.judging.scoring import Tables, score_tables
 from udasa_eval.results.folder import read_tables
 from udasa_eval.tasks.building import TaskPlan, build_task, notes_of
 from udasa_data.config.presets import resolve
@@ -146,9 +146,9 @@ def scoring_again(folder: Path) -> tuple[float, float, float]:
     from udasa_data.storage.model_files import locate
     from udasa_eval.answers.backend import EngineLM
     from udasa_eval.answers.generations import Asked, FirstPass
-    from udasa_eval.judges import judge_set, pin
+    from udasa_eval.judging.judges import judge_set, pin
+    from udasa_eval.judging.scoring import Tables, needed_roles, score_tables
     from udasa_eval.results.folder import read_tables
-    from udasa_eval.scoring import Tables, needed_roles, score_tables
     from udasa_eval.tasks.building import TaskPlan, build_task, notes_of
     from udasa_eval.tasks.documents import read_documents
 

@@ -20,11 +20,11 @@ from udasa_data.storage.model_files import Located, chat_template_sha256, locate
 from udasa_eval.answers import baselines
 from udasa_eval.answers.baselines import Baseline, find_baseline
 from udasa_eval.answers.generations import TURN_2
-from udasa_eval.judges import JudgeSet, PinnedJudge, Role, judge_set, pin
+from udasa_eval.judging.judges import JudgeSet, PinnedJudge, Role, judge_set, pin
+from udasa_eval.judging.scoring import needed_roles
 from udasa_eval.results.folder import Pinned, TaskRecord
 from udasa_eval.results.origins import Origins, origins_of
 from udasa_eval.run_options import RunOptions, Stored
-from udasa_eval.scoring import needed_roles
 from udasa_eval.tasks.building import BuiltTask, TaskPlan, build_task, plan_suite
 from udasa_eval.tasks.documents import Documents, read_documents
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from udasa_data.config.strict import Strict
 from udasa_data.errors import UserError, nearest
 from udasa_data.schema import Axis
-from udasa_eval.judges import JudgeSet
+from udasa_eval.judging.judges import JudgeSet
 from udasa_eval.results.folder import Pinned, TaskRecord
 
 

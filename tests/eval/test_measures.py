@@ -5,8 +5,8 @@ import polars as pl
 import pytest
 
 from udasa_eval.answers.backend import Weighed
-from udasa_eval.judging import Judged
-from udasa_eval.measures import Answered, measure
+from udasa_eval.judging.loaded import Judged
+from udasa_eval.judging.measures import Answered, measure
 from udasa_eval.results.folder import GENERATIONS
 from udasa_eval.results.summary import metrics_of, unscored_of
 

@@ -9,7 +9,7 @@ from udasa_data.schema import Axis
 from udasa_data.storage.model_files import locate
 from udasa_eval.answers.backend import EngineLM
 from udasa_eval.answers.generations import TURN_2, Asked, FirstPass
-from udasa_eval.scoring import asked
+from udasa_eval.judging.scoring import asked
 from udasa_eval.tasks.building import build_task, plan_suite
 from udasa_eval.tasks.documents import read_documents
 

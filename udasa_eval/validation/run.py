@@ -8,7 +8,7 @@ from typing import Final
 
 from udasa_data.errors import UserError
 from udasa_data.progress import Progress, Silent
-from udasa_eval.judges import judge_set
+from udasa_eval.judging.judges import judge_set
 from udasa_eval.validation import Agreement, Check, Validation
 from udasa_eval.validation.agreement import check_judges
 from udasa_eval.validation.alpaca_eval import check_alpaca_eval, unpublished

@@ -27,7 +27,7 @@ from udasa_data.scorers.models import Options, load_classifier
 from udasa_data.scorers.protocol import OnBatch, TextPair
 from udasa_data.scorers.value import ValueScorer
 from udasa_eval.answers.backend import free_memory
-from udasa_eval.judges import (
+from udasa_eval.judging.judges import (
     ClassifierJudge,
     PairJudge,
     PinnedJudge,

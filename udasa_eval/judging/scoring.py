@@ -14,9 +14,9 @@ from udasa_data.storage.model_files import Located
 from udasa_eval.answers.backend import Weighed, Weights, free_memory, kl_precision
 from udasa_eval.answers.generations import TURN_2, own_pairs
 from udasa_eval.answers.texts import has_text
-from udasa_eval.judges import Asked, PinnedJudge, Role
-from udasa_eval.judging import Duel, Judged, loaded
-from udasa_eval.measures import NEEDS, Answered, measure
+from udasa_eval.judging.judges import Asked, PinnedJudge, Role
+from udasa_eval.judging.loaded import Duel, Judged, loaded
+from udasa_eval.judging.measures import NEEDS, Answered, measure
 from udasa_eval.results.folder import SCORES
 from udasa_eval.tasks.building import TaskNotes, TaskPlan, build_task, notes_of
 

@@ -122,7 +122,7 @@ def judge_set(named: str | None, suite: str) -> JudgeSet:
     Raises:
         UserError: no such set and no such file, or a fault in it.
     """
-    text = files("udasa_eval").joinpath("judges.yaml").read_text(encoding="utf-8")
+    text = files("udasa_eval.judging").joinpath("judges.yaml").read_text(encoding="utf-8")
     sets: dict[str, dict[str, object]] = yaml.safe_load(text)
     own = sets["tiny" if suite == "tiny" else "hub"]
     if named is None:

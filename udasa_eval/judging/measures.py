@@ -16,10 +16,10 @@ import polars as pl
 from udasa_data.scoring.refusal import is_refusal
 from udasa_eval.answers.backend import Weighed
 from udasa_eval.answers.texts import has_text
-from udasa_eval.judges import Role
-from udasa_eval.judging import Judged
+from udasa_eval.judging.judges import Role
+from udasa_eval.judging.loaded import Judged
+from udasa_eval.judging.rules import distinct
 from udasa_eval.results.folder import SCORES
-from udasa_eval.rules import distinct
 from udasa_eval.stats.win_rate import TIE_WIDTH
 from udasa_eval.tasks.building import Scoring
 

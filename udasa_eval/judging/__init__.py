@@ -1,0 +1,1 @@
+"""The second pass: judges, rules, and what their numbers come to."""
