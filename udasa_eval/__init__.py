@@ -6,9 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from udasa_eval.evaluation import run, score
     from udasa_eval.results.folder import Results, read_results
-    from udasa_eval.run_options import RunOptions
+    from udasa_eval.running.evaluation import run, score
+    from udasa_eval.running.options import RunOptions
     from udasa_eval.stats import Comparison, Interval, compare, mean_interval
 
 __all__ = [
@@ -28,12 +28,12 @@ _HOME = {
     "Comparison": "stats",
     "Interval": "stats",
     "Results": "results.folder",
-    "RunOptions": "run_options",
+    "RunOptions": "running.options",
     "compare": "stats",
     "mean_interval": "stats",
     "read_results": "results.folder",
-    "run": "evaluation",
-    "score": "evaluation",
+    "run": "running.evaluation",
+    "score": "running.evaluation",
 }
 
 

@@ -18,9 +18,9 @@ from udasa_data.errors import UserError
 from udasa_data.progress import Progress
 from udasa_data.schema import Axis
 from udasa_data.storage.places import write_atomically
-from udasa_eval.evaluation import run
 from udasa_eval.results.folder import MetricRecord, Pinned, Results
-from udasa_eval.run_options import RunOptions
+from udasa_eval.running.evaluation import run
+from udasa_eval.running.options import RunOptions
 
 FILE: Final = "frontier.json"
 FIGURE: Final = "frontier.svg"

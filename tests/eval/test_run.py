@@ -13,7 +13,7 @@ from udasa_data.errors import UserError
 from udasa_data.prompts.contamination import text_sha256
 from udasa_data.schema import Axis
 from udasa_eval import RunOptions, read_results, run, score
-from udasa_eval.run_options import axes_of
+from udasa_eval.running.options import axes_of
 
 SENTIMENT = (Axis.SENTIMENT,)
 HELPFULNESS = (Axis.HELPFULNESS,)

@@ -28,7 +28,7 @@ def frontier(
     from udasa_data.terminal.bars import Bars
     from udasa_eval.cli.tables import show_frontier
     from udasa_eval.frontier import frontier as draw
-    from udasa_eval.run_options import RunOptions
+    from udasa_eval.running.options import RunOptions
 
     options = RunOptions(
         model=model[0],

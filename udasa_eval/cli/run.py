@@ -47,8 +47,8 @@ def run(
     """Evaluate a model on four axes. Killed? The same command goes on where it was."""
     from udasa_data.terminal.bars import Bars
     from udasa_eval.cli.tables import show_results
-    from udasa_eval.evaluation import run as evaluate
-    from udasa_eval.run_options import RunOptions, axes_of
+    from udasa_eval.running.evaluation import run as evaluate
+    from udasa_eval.running.options import RunOptions, axes_of
 
     options = RunOptions(
         model=model,

@@ -21,7 +21,7 @@ def score(
     """Score what a run has stored. The evaluated model is neither needed nor loaded."""
     from udasa_data.terminal.bars import Bars
     from udasa_eval.cli.tables import show_results
-    from udasa_eval.evaluation import score as score_folder
+    from udasa_eval.running.evaluation import score as score_folder
 
     with Bars("documents") as bars:
         results = score_folder(

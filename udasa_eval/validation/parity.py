@@ -15,9 +15,9 @@ from udasa_data.progress import Progress
 from udasa_data.schema import Axis
 from udasa_data.storage.model_files import locate
 from udasa_eval.answers.backend import device
-from udasa_eval.evaluation import run
 from udasa_eval.results.folder import read_results
-from udasa_eval.run_options import RunOptions
+from udasa_eval.running.evaluation import run
+from udasa_eval.running.options import RunOptions
 from udasa_eval.tasks.building import quiet
 from udasa_eval.tasks.documents import read_documents
 from udasa_eval.validation import Check

@@ -24,7 +24,7 @@ from udasa_eval.judging.judges import JudgeSet, PinnedJudge, Role, judge_set, pi
 from udasa_eval.judging.scoring import needed_roles
 from udasa_eval.results.folder import Pinned, TaskRecord
 from udasa_eval.results.origins import Origins, origins_of
-from udasa_eval.run_options import RunOptions, Stored
+from udasa_eval.running.options import RunOptions, Stored
 from udasa_eval.tasks.building import BuiltTask, TaskPlan, build_task, plan_suite
 from udasa_eval.tasks.documents import Documents, read_documents
 

@@ -26,7 +26,6 @@ from udasa_eval.answers.backend import EngineLM
 from udasa_eval.answers.generations import TURN_2, Asked, FirstPass
 from udasa_eval.judging.judges import PinnedJudge, Role, judge_set
 from udasa_eval.judging.scoring import Scored, Tables, estimate, needed_roles, score_tables
-from udasa_eval.planning import locate_reference, model_id, pin_all, prepare
 from udasa_eval.results.folder import (
     SCHEMA_VERSION,
     SCORES,
@@ -36,7 +35,8 @@ from udasa_eval.results.folder import (
     write_table,
 )
 from udasa_eval.results.summary import metrics_of, unscored_of
-from udasa_eval.run_options import RunOptions, Stored
+from udasa_eval.running.options import RunOptions, Stored
+from udasa_eval.running.planning import locate_reference, model_id, pin_all, prepare
 
 _VERSIONS: Final = ("udasa", "lm-eval", "torch", "transformers", "polars", "numpy")
 
