@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from udasa_data.errors import UserError
 from udasa_data.schema import Axis
-from udasa_eval.leaderboard import build_leaderboard
+from udasa_eval.leaderboard.building import build_leaderboard
 from udasa_eval.leaderboard.folder import ROWS, SAMPLES, rows_of, samples_of, write_folder
 from udasa_eval.leaderboard.markdown import markdown
 

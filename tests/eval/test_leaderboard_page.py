@@ -6,7 +6,7 @@ import pytest
 from example_runs import task, write_run
 
 from udasa_data.schema import Axis
-from udasa_eval.leaderboard import build_leaderboard
+from udasa_eval.leaderboard.building import build_leaderboard
 from udasa_eval.leaderboard.folder import write_folder
 
 CHROMIUM = Path("/usr/bin/chromium")

@@ -21,7 +21,7 @@ def leaderboard(
     """Show runs in one table, with intervals, and with what makes numbers doubtful."""
     import tempfile
 
-    from udasa_eval.leaderboard import build_leaderboard
+    from udasa_eval.leaderboard.building import build_leaderboard
     from udasa_eval.leaderboard.markdown import markdown
 
     board = build_leaderboard(results)
@@ -52,7 +52,7 @@ def leaderboard(
         if out is not None:
             typer.echo(f"page: {out / PAGE}", err=as_json)
         if push is not None:
-            from udasa_eval.publish import push as publish
+            from udasa_eval.leaderboard.push import push as publish
 
             made = publish(content_of(board, folder), push, f"{len(board.rows)} runs")
             said = "pushed" if made.changed else "nothing to do"

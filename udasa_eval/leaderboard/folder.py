@@ -13,7 +13,7 @@ import polars as pl
 from udasa_data.errors import UserError
 from udasa_data.schema import require
 from udasa_data.storage.places import write_atomically, write_text
-from udasa_eval.leaderboard import Leaderboard, Row
+from udasa_eval.leaderboard.building import Leaderboard, Row
 from udasa_eval.leaderboard.markdown import markdown
 from udasa_eval.leaderboard.page import document, page, table
 from udasa_eval.results.folder import read_tables

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from udasa_eval.leaderboard import MEANINGS, SIGNS, Cell, Column, Leaderboard, Mark, Row
+from udasa_eval.leaderboard.building import MEANINGS, SIGNS, Cell, Column, Leaderboard, Mark, Row
 
 ARROWS = {"higher": "↑", "lower": "↓"}
 

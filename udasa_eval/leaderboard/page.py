@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Final
 
 from udasa_data.schema import Axis
-from udasa_eval.leaderboard import MEANINGS, SIGNS, Cell, Column, Leaderboard, Mark, Row
+from udasa_eval.leaderboard.building import MEANINGS, SIGNS, Cell, Column, Leaderboard, Mark, Row
 from udasa_eval.leaderboard.markdown import ARROWS, notes
 
 _BAR: Final = 120  # pixels of an interval in a cell
@@ -67,7 +67,7 @@ def document(title: str, body: str, *, script: str = "") -> str:
 
 
 def _asset(name: str) -> str:
-    return files("udasa_eval.leaderboard").joinpath(name).read_text(encoding="utf-8")
+    return files("udasa_eval.leaderboard.building").joinpath(name).read_text(encoding="utf-8")
 
 
 def _head(columns: Sequence[Column]) -> str:
