@@ -36,7 +36,7 @@ from udasa_data.scorers.cache import ScoreCache
 from udasa_data.scorers.models import Options, resolve_precision
 from udasa_data.scorers.nli import NliScorer
 from udasa_data.scorers.protocol import Entailment, Floats, TextPair, no_progress
-from udasa_data.scorers.sentences import sentences
+from udasa_data.scorers.texts import sentences
 from udasa_data.storage.model_files import locate
 
 NLI: Final = Path(str(files("udasa_data").joinpath("tiny", "nli")))

@@ -29,7 +29,7 @@ from udasa_data.scorers.embedding import Embedder
 from udasa_data.scorers.models import Options
 from udasa_data.scorers.nli import NliScorer
 from udasa_data.scorers.protocol import TextPair, no_progress
-from udasa_data.scorers.sentences import sentences
+from udasa_data.scorers.texts import sentences
 from udasa_data.scorers.value import ValueScorer
 from udasa_data.scoring.claims import is_checkable
 from udasa_data.scoring.estimators import ESTIMATORS, Evidence

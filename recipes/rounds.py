@@ -64,13 +64,13 @@ def run_rounds(config: Rounds, where: Path, out: Path) -> list[Round]:
         UserError: from a build or a training; what is done stays.
     """
     from recipes.staged.config import read_recipe
-    from udasa_data.config.presets import presets
+    from udasa_data.config.presets import read_presets
     from udasa_data.storage.places import write_text
 
     found = [p for p in (where / config.recipe, Path(config.recipe)) if p.is_file()]
     if not found:
         raise UserError(f"recipe '{config.recipe}': no such file")
-    if config.model not in presets().models:
+    if config.model not in read_presets().models:
         raise UserError(f"model '{config.model}': not a preset (see: udasa-data models)")
     recipe = read_recipe(found[0])
     policy = recipe.policy

@@ -104,7 +104,7 @@ def test_only_the_pipeline_imports_steps():
         ("matplotlib", ["/publish/figures.py", "udasa_eval/frontier.py"]),
         ("ray", ["/executors/ray.py"]),
         ("fsspec", ["/remote.py"]),
-        ("huggingface_hub", ["/hub.py", "/publish/", "udasa_eval/leaderboard/push.py"]),
+        ("huggingface_hub", ["/hub.py", "/publish/", "udasa_eval/leaderboard/pushing.py"]),
     ],
 )
 def test_who_may_import(package, allowed):

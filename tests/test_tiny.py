@@ -15,7 +15,7 @@ import udasa_data
 import udasa_eval
 from udasa_data.config.build import ModelRef, ValueRef
 from udasa_data.config.presets import resolve
-from udasa_data.pipeline.build import build
+from udasa_data.pipeline.building import build
 from udasa_data.schema import Axis
 from udasa_data.scorers.models import Options
 from udasa_data.scorers.nli import NliScorer

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from udasa_data.config.build import BuildConfig
     from udasa_data.config.presets import resolve
     from udasa_data.errors import UserError
-    from udasa_data.pipeline.build import BuildResult, build
+    from udasa_data.pipeline.building import BuildResult, build
     from udasa_data.schema import Stage
-    from udasa_data.scoring.score_file import ScoreResult, score_file
+    from udasa_data.scoring.existing_answers import ScoreResult, score_file
 
 __all__ = [
     "BuildConfig",
@@ -33,13 +33,13 @@ __version__ = "0.1.0"
 
 _HOME = {
     "BuildConfig": "config.build",
-    "BuildResult": "pipeline.build",
-    "ScoreResult": "scoring.score_file",
+    "BuildResult": "pipeline.building",
+    "ScoreResult": "scoring.existing_answers",
     "Stage": "schema",
     "UserError": "errors",
-    "build": "pipeline.build",
+    "build": "pipeline.building",
     "resolve": "config.presets",
-    "score_file": "scoring.score_file",
+    "score_file": "scoring.existing_answers",
 }
 
 

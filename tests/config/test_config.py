@@ -1,6 +1,6 @@
 import pytest
 
-from udasa_data.config.presets import presets, resolve, to_yaml
+from udasa_data.config.presets import read_presets, resolve, to_yaml
 from udasa_data.errors import UserError
 
 
@@ -22,13 +22,13 @@ def test_resolved_configuration_reads_back(tmp_path):
 def test_model_flag_wins_over_the_file(tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text(to_yaml(resolve("tiny", {})))
-    assert resolve("qwen", {}, file=path).policy.id == presets().models["qwen"].policy.id
+    assert resolve("qwen", {}, file=path).policy.id == read_presets().models["qwen"].policy.id
 
 
 def test_scorers_flag_wins_over_the_file(tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text(to_yaml(resolve("tiny", {})))
-    assert resolve(None, {}, scorers="hub", file=path).nli == presets().scorers["hub"].nli
+    assert resolve(None, {}, scorers="hub", file=path).nli == read_presets().scorers["hub"].nli
     said = {"nli": {"id": "org/name"}}
     assert resolve(None, said, scorers="hub", file=path).nli.id == "org/name"
 
@@ -42,7 +42,7 @@ def test_the_default_model_is_for_files_that_name_none(tmp_path):
 
 
 def test_every_preset_resolves():
-    for name, preset in presets().models.items():
+    for name, preset in read_presets().models.items():
         config = resolve(name, {})
         assert config.policy == preset.policy
         assert config.policy.revision == "main"  # resolved to a commit when a run starts

@@ -5,7 +5,7 @@ import pytest
 
 from udasa_data.errors import UserError
 from udasa_eval.tasks.documents import DatasetSpec, Part, from_hub, load_rows, read_documents
-from udasa_eval.tasks.fetch import fetch
+from udasa_eval.tasks.fetching import fetch
 
 
 def read(folder, reader="harmful", dataset="advbench", limit=None):

@@ -12,7 +12,7 @@ from udasa_data.scorers.protocol import TextPair, no_progress
 from udasa_data.storage.model_files import locate
 from udasa_eval import RunOptions, run, score
 from udasa_eval.judging.judges import PairJudge, QuestionJudge, RewardJudge, judge_set, pin
-from udasa_eval.judging.loaded import Duel, loaded
+from udasa_eval.judging.loading import Duel, loaded
 
 PAIRS = [TextPair("How do I cook rice?", "Wash it, boil it."), TextPair("Who?", "{answer} {x}")]
 QUESTION = "Q: {prompt}\nA: {answer}\nTrue:"
@@ -37,7 +37,7 @@ def logprobs(small, text, choices):
 
 def test_a_question_is_answered_by_log_probabilities(small, monkeypatch):
     # a random policy gives every choice little: all of its mass is taken here
-    monkeypatch.setattr("udasa_eval.judging.loaded.MIN_MASS", 0.0)
+    monkeypatch.setattr("udasa_eval.judging.loading.MIN_MASS", 0.0)
     with loaded(pinned(asked(small))) as judge:
         found = judge.rate(PAIRS, no_progress)
     for value, pair in zip(found.values, PAIRS, strict=True):
@@ -63,7 +63,7 @@ def test_what_is_too_long_for_the_judge_is_unscored(small):
 
 
 def test_two_answers_are_shown_in_both_orders(small, monkeypatch):
-    monkeypatch.setattr("udasa_eval.judging.loaded.MIN_MASS", 0.0)
+    monkeypatch.setattr("udasa_eval.judging.loading.MIN_MASS", 0.0)
     judge = PairJudge(
         id=str(small["policy"]),
         prompt="{prompt}\nA: {first}\nB: {second}\nBest:",

@@ -12,7 +12,7 @@ from udasa_data.errors import UserError
 from udasa_data.schema import Axis
 from udasa_eval.leaderboard.building import build_leaderboard
 from udasa_eval.leaderboard.folder import ROWS, SAMPLES, rows_of, samples_of, write_folder
-from udasa_eval.leaderboard.markdown import markdown
+from udasa_eval.leaderboard.markdown import to_markdown
 
 NASTY = "x|y<script>alert(1)</script>`*[a](b)"
 
@@ -73,7 +73,7 @@ def test_what_makes_a_number_doubtful_is_marked(tmp_path, runs, changes, expecte
     other = write_run(tmp_path / "other", {"p0": 0.0, "p1": 1.0}, model="other", **changes)
     board = build_leaderboard([*runs, other])
     assert kinds(board) == {expected}
-    assert board.marks()[0][1].sign in markdown(board)
+    assert board.marks()[0][1].sign in to_markdown(board)
 
 
 def test_a_seed_and_a_judge_of_another_axis_are_no_difference(tmp_path, runs):
@@ -88,11 +88,11 @@ def test_a_run_without_the_task_has_a_dash(tmp_path, runs):
     other = write_run(tmp_path / "o", {"p0": 0.2, "p1": 0.9}, tasks=tasks, metric="positive")
     board = build_leaderboard([*runs, other])
     assert [column.task for column in board.columns] == ["xstest_safe", "imdb"]
-    assert "–" in markdown(board)
+    assert "–" in to_markdown(board)
 
 
 def test_markdown_is_escaped(runs):
-    text = markdown(build_leaderboard(runs))
+    text = to_markdown(build_leaderboard(runs))
     assert "<script>" not in text
     assert r"x\|y\<script\>" in text
     table = [line for line in text.splitlines() if line.startswith("|")]

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from udasa_eval.answers.backend import Weighed
-from udasa_eval.judging.loaded import Judged
+from udasa_eval.judging.loading import Judged
 from udasa_eval.judging.measures import Answered, measure
 from udasa_eval.results.folder import GENERATIONS
 from udasa_eval.results.summary import metrics_of, unscored_of

@@ -10,7 +10,7 @@ from recipes.tiny.labelled import measured
 from udasa_data.errors import UserError
 from udasa_data.progress import Silent
 from udasa_eval.judging.judges import judge_set
-from udasa_eval.stats.win_rate import length_term, sigmoid
+from udasa_eval.stats.win_rates import length_term, sigmoid
 from udasa_eval.validation import Check
 from udasa_eval.validation.agreement import check_judges
 from udasa_eval.validation.alpaca_eval import (

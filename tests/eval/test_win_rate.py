@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from udasa_eval.stats.win_rate import (
+from udasa_eval.stats.win_rates import (
     LengthPriors,
     Normal,
     fit_logistic,

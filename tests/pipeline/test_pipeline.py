@@ -12,7 +12,7 @@ from small_models import TEMPLATE, save_policy
 from udasa_data import build, resolve
 from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
-from udasa_data.pipeline.build import preview
+from udasa_data.pipeline.building import preview
 from udasa_data.prompts.splits import split_of
 from udasa_data.publish.dataset import Tables, write_dataset
 from udasa_data.runs.dataset_manifest import read_manifest

@@ -8,7 +8,7 @@ import pytest
 from small_models import save_policy
 
 from udasa_data import resolve
-from udasa_data.pipeline.plan import Interval, Prices, gpu_memory, plan, total_of
+from udasa_data.pipeline.planning import Interval, Prices, gpu_memory, plan, total_of
 
 
 def test_the_total_of_a_sample():

@@ -16,7 +16,7 @@ PUSH = (
     "import sys\n"
     "from pathlib import Path\n"
     "from udasa_data.errors import UserError\n"
-    "from udasa_data.publish.push import Target, content_of, find_dataset, push\n"
+    "from udasa_data.publish.pushing import Target, content_of, find_dataset, push\n"
     "from udasa_data.publish.repository import Patience\n"
     "folder = find_dataset(Path(sys.argv[1]))\n"
     "card = (folder / 'README.md').read_text()\n"

@@ -12,7 +12,7 @@ from udasa_data.errors import UserError
 from udasa_data.prompts.splits import split_of
 from udasa_data.publish.dataset import sha256_of
 from udasa_data.publish.tokenisation import load_tokenizer, tokenise
-from udasa_data.publish.verify import verify
+from udasa_data.publish.verification import verify
 from udasa_data.runs.dataset_manifest import read_manifest
 
 SILENT = []

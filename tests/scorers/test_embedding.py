@@ -13,7 +13,7 @@ from udasa_data.runs.dataset_manifest import read_manifest
 from udasa_data.scorers.embedding import Embedder
 from udasa_data.scorers.models import Options
 from udasa_data.scorers.protocol import no_progress
-from udasa_data.scoring.score_file import score_file
+from udasa_data.scoring.existing_answers import score_file
 from udasa_data.storage.model_files import locate
 from udasa_data.uncertainty.semantic import cosine
 

@@ -12,7 +12,7 @@ from small_models import save_policy
 from udasa_data import build, resolve
 from udasa_data.config.build import Judge, ModelRef
 from udasa_data.config.constitution import Principle, principles_of
-from udasa_data.config.presets import presets
+from udasa_data.config.presets import read_presets
 from udasa_data.engines.transformers import TransformersEngine
 from udasa_data.errors import UserError
 from udasa_data.pipeline.preparation import Prepared
@@ -217,7 +217,7 @@ def test_answers_too_long_to_be_judged_are_told(judged, tmp_path):
 
 
 def test_off_by_default_and_part_of_the_key(judged, tmp_path):
-    assert all(resolve(name, {}).judge is None for name in presets().models)
+    assert all(resolve(name, {}).judge is None for name in read_presets().models)
     mine = tmp_path / "mine.yaml"
     mine.write_text("principles: [{id: a, statement: Be kind., source: me}]")
 

@@ -1,6 +1,6 @@
 import pytest
 
-from udasa_data.scorers.sentences import sentences
+from udasa_data.scorers.texts import sentences
 from udasa_data.scoring.claims import is_checkable
 from udasa_data.scoring.refusal import is_refusal
 

@@ -11,7 +11,7 @@ from udasa_data.uncertainty.calibrate import (
     fit_by_axis,
     fit_isotonic,
 )
-from udasa_data.uncertainty.combine import combine
+from udasa_data.uncertainty.combination import combine
 
 values = arrays(np.float64, st.integers(1, 60), elements=st.floats(0, 1, width=16))
 

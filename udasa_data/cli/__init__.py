@@ -172,7 +172,7 @@ def score(
     """Score existing answers, three or more a prompt. Killed? The same command goes on."""
     from udasa_data.cli.tables import score_tables
     from udasa_data.config.presets import resolve
-    from udasa_data.scoring.score_file import score_file
+    from udasa_data.scoring.existing_answers import score_file
     from udasa_data.terminal.bars import Bars
 
     resolved = resolve(None, {}, scorers=scorers, file=config, default=DEFAULT_MODEL)
@@ -189,9 +189,9 @@ def score(
 def models() -> None:
     """List the model presets."""
     from udasa_data.cli.tables import models_table
-    from udasa_data.config.presets import presets
+    from udasa_data.config.presets import read_presets
 
-    models_table(presets())
+    models_table(read_presets())
 
 
 @app.command()
@@ -217,7 +217,7 @@ def _said(**options: object) -> dict[str, object]:
 
 def _show_preview(config: Any, out: str, origin: Any, *, as_json: bool) -> None:
     from udasa_data.config.presets import to_yaml
-    from udasa_data.pipeline.build import preview
+    from udasa_data.pipeline.building import preview
 
     made = preview(config, out, origin)
     if as_json:
@@ -235,7 +235,7 @@ def _run_build(
     config: Any, out: str, executor: Any, origin: Any, repo_id: str | None, *, as_json: bool
 ) -> None:
     from udasa_data.cli.tables import result_facts, show_result
-    from udasa_data.pipeline.build import build as build_dataset
+    from udasa_data.pipeline.building import build as build_dataset
     from udasa_data.terminal.bars import Bars
 
     with Bars() as bars:
@@ -243,7 +243,7 @@ def _run_build(
     if repo_id is None or not as_json:
         show_result(result, as_json=as_json)
     if repo_id is not None:
-        from udasa_data.publish.push import Target
+        from udasa_data.publish.pushing import Target
         from udasa_data.runs.local_copy import local_dataset
 
         push_dataset(

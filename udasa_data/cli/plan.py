@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from udasa_data.pipeline.plan import Interval, Plan
+    from udasa_data.pipeline.planning import Interval, Plan
 
 
 def plan(
@@ -39,8 +39,8 @@ def plan(
 ) -> None:
     """Try a few prompts, and tell what the build would take: tokens, time, disk, memory, money."""
     from udasa_data.config.presets import resolve
-    from udasa_data.pipeline.plan import Prices
-    from udasa_data.pipeline.plan import plan as make_plan
+    from udasa_data.pipeline.planning import Prices
+    from udasa_data.pipeline.planning import plan as make_plan
     from udasa_data.terminal.bars import Bars
 
     if model is None and config is None:

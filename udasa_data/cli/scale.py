@@ -70,7 +70,7 @@ def check(
 
 def run_slice(config: Any, out: str, rank: int, world_size: int, *, as_json: bool) -> None:
     """Make one slice of a build and say what is there now."""
-    from udasa_data.pipeline.build import build_slice
+    from udasa_data.pipeline.building import build_slice
     from udasa_data.terminal.bars import Bars
 
     with Bars() as bars:

@@ -16,10 +16,10 @@ from rich.text import Text
 
 from udasa_data.config.presets import Presets
 from udasa_data.pairing.confounds import Confounds, told
-from udasa_data.pipeline.build import BuildResult
+from udasa_data.pipeline.building import BuildResult
 from udasa_data.runs.pair_views import PairView
 from udasa_data.runs.summary import Summary
-from udasa_data.scoring.score_file import ScoreResult
+from udasa_data.scoring.existing_answers import ScoreResult
 
 
 def show_result(result: BuildResult, *, as_json: bool) -> None:

@@ -56,7 +56,7 @@ class Presets(Strict, frozen=True):
     prompts: dict[str, PromptPreset]
 
 
-def presets() -> Presets:
+def read_presets() -> Presets:
     """Return the presets shipped with the package."""
     text = files("udasa_data.config").joinpath("presets.yaml").read_text(encoding="utf-8")
     return msgspec.convert(yaml.safe_load(text), Presets)
@@ -122,7 +122,7 @@ def _base(name: str, scorers: str | None, *, served: bool) -> dict[str, object]:
 
     A served model has whatever name its server gave it.
     """
-    known = presets()
+    known = read_presets()
     preset = known.models.get(name)
     if preset is None and not served and "/" not in name and not Path(name).exists():
         raise UserError(
@@ -148,7 +148,7 @@ def _base(name: str, scorers: str | None, *, served: bool) -> dict[str, object]:
 
 
 def _scorer_set(name: str) -> dict[str, object]:
-    known = presets().scorers
+    known = read_presets().scorers
     if name not in known:
         raise UserError(f"unknown scorers '{name}'{nearest(name, known)}")
     return _builtins(known[name])

@@ -21,7 +21,7 @@ from udasa_data.uncertainty.calibrate import (
     fit_by_axis,
     fit_isotonic,
 )
-from udasa_data.uncertainty.combine import combine
+from udasa_data.uncertainty.combination import combine
 
 Floats: TypeAlias = NDArray[np.float64]
 Curves: TypeAlias = dict[str, dict[str, Curve]]  # by dimension, then axis

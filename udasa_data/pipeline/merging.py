@@ -11,7 +11,7 @@ import polars as pl
 
 from udasa_data.config.build import BuildConfig
 from udasa_data.errors import UserError
-from udasa_data.pipeline.build import BuildResult, build
+from udasa_data.pipeline.building import BuildResult, build
 from udasa_data.runs.finished import open_finished
 from udasa_data.runs.origin import Origin, origin_of
 from udasa_data.runs.store import key_of

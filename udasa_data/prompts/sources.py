@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import polars as pl
 
 from udasa_data.config.build import EMBEDDED
-from udasa_data.config.presets import presets
+from udasa_data.config.presets import read_presets
 from udasa_data.errors import UserError, nearest
 from udasa_data.prompts.row_files import SUFFIXES, read_parquet, text_rows
 from udasa_data.schema import Axis
@@ -63,7 +63,7 @@ def parse_source(text: str) -> Source:
     Raises:
         UserError: not a preset, not an existing file, and not the form of a Hub id.
     """
-    known = presets().prompts
+    known = read_presets().prompts
     if text in known:
         preset = known[text]
         if preset.source.startswith(EMBEDDED):

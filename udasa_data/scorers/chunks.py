@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from udasa_data.scorers.batching import score_logits
 from udasa_data.scorers.models import Loaded
 from udasa_data.scorers.protocol import Floats, OnBatch, TextPair
-from udasa_data.scorers.sentences import sentences
+from udasa_data.scorers.texts import sentences
 
 Side: TypeAlias = Literal["first", "second"]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from udasa_data.schema import Axis
 from udasa_data.scorers.protocol import Entailment, TextPair
-from udasa_data.scorers.sentences import sentences
+from udasa_data.scorers.texts import sentences
 from udasa_data.scoring.claims import is_checkable
 
 Floats: TypeAlias = NDArray[np.float64]

@@ -22,7 +22,7 @@ def leaderboard(
     import tempfile
 
     from udasa_eval.leaderboard.building import build_leaderboard
-    from udasa_eval.leaderboard.markdown import markdown
+    from udasa_eval.leaderboard.markdown import to_markdown
 
     board = build_leaderboard(results)
     if as_json:
@@ -30,7 +30,7 @@ def leaderboard(
 
         typer.echo(msgspec.json.encode(board).decode())
     elif as_markdown:
-        typer.echo(markdown(board), nl=False)
+        typer.echo(to_markdown(board), nl=False)
     else:
         from udasa_data.terminal.tables import print_table
         from udasa_eval.leaderboard.markdown import cells, header, notes
@@ -52,7 +52,7 @@ def leaderboard(
         if out is not None:
             typer.echo(f"page: {out / PAGE}", err=as_json)
         if push is not None:
-            from udasa_eval.leaderboard.push import push as publish
+            from udasa_eval.leaderboard.pushing import push as publish
 
             made = publish(content_of(board, folder), push, f"{len(board.rows)} runs")
             said = "pushed" if made.changed else "nothing to do"

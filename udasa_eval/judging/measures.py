@@ -17,10 +17,10 @@ from udasa_data.scoring.refusal import is_refusal
 from udasa_eval.answers.backend import Weighed
 from udasa_eval.answers.texts import has_text
 from udasa_eval.judging.judges import Role
-from udasa_eval.judging.loaded import Judged
+from udasa_eval.judging.loading import Judged
 from udasa_eval.judging.rules import distinct
 from udasa_eval.results.folder import SCORES
-from udasa_eval.stats.win_rate import TIE_WIDTH
+from udasa_eval.stats.win_rates import TIE_WIDTH
 from udasa_eval.tasks.building import Scoring
 
 Values: TypeAlias = Sequence[float | None]

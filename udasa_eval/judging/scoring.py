@@ -15,7 +15,7 @@ from udasa_eval.answers.backend import Weighed, Weights, free_memory, kl_precisi
 from udasa_eval.answers.generations import TURN_2, own_pairs
 from udasa_eval.answers.texts import has_text
 from udasa_eval.judging.judges import Asked, PinnedJudge, Role
-from udasa_eval.judging.loaded import Duel, Judged, loaded
+from udasa_eval.judging.loading import Duel, Judged, loaded
 from udasa_eval.judging.measures import NEEDS, Answered, measure
 from udasa_eval.results.folder import SCORES
 from udasa_eval.tasks.building import TaskNotes, TaskPlan, build_task, notes_of

@@ -14,7 +14,7 @@ from udasa_data.errors import UserError
 from udasa_data.schema import require
 from udasa_data.storage.places import write_atomically, write_text
 from udasa_eval.leaderboard.building import Leaderboard, Row
-from udasa_eval.leaderboard.markdown import markdown
+from udasa_eval.leaderboard.markdown import to_markdown
 from udasa_eval.leaderboard.page import document, page, table
 from udasa_eval.results.folder import read_tables
 
@@ -99,7 +99,7 @@ def write_folder(board: Leaderboard, out: Path) -> None:
             write_text(out / name, _sample_page(row.label, str(task), rows))
             linked[row.label, str(task)] = name
     write_atomically(out / "data/leaderboard.parquet", rows_of(board).write_parquet)
-    write_text(out / "README.md", _CARD + markdown(board))
+    write_text(out / "README.md", _CARD + to_markdown(board))
     write_text(out / PAGE, page(board, lambda run, task: linked.get((run, task))))
 
 

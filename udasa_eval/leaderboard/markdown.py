@@ -50,7 +50,7 @@ def notes(board: Leaderboard) -> list[str]:
     return [*found, "Rows stand in the order of their mean rank over the columns they have."]
 
 
-def markdown(board: Leaderboard) -> str:
+def to_markdown(board: Leaderboard) -> str:
     """Return the table and its notes."""
     rows = [[_escaped(cell) for cell in row] for row in (header(board), *cells(board))]
     for shown, row in zip(rows[1:], board.rows, strict=True):

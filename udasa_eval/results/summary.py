@@ -12,7 +12,7 @@ from udasa_data.schema import Axis
 from udasa_eval.results.folder import MetricRecord, Unscored
 from udasa_eval.results.metrics import LENGTHS, METRICS
 from udasa_eval.stats import mean_interval
-from udasa_eval.stats.win_rate import length_controlled
+from udasa_eval.stats.win_rates import length_controlled
 
 _EXAMPLES: Final = 3
 _SHOWN: Final = 160  # characters of an example

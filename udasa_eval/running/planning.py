@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from udasa_data.config.build import BuildConfig, ModelRef
-from udasa_data.config.presets import presets, resolve
+from udasa_data.config.presets import read_presets, resolve
 from udasa_data.engines.choice import choose_engine
 from udasa_data.errors import UserError
 from udasa_data.runs.store import Run, differing
@@ -103,7 +103,7 @@ def pin_all(
 
 def model_id(named: str) -> str:
     """Return the id of a model that may be named by a preset."""
-    preset = presets().models.get(named)
+    preset = read_presets().models.get(named)
     return preset.policy.id if preset else named
 
 

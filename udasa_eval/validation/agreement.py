@@ -11,7 +11,7 @@ import numpy as np
 from udasa_data.progress import Progress
 from udasa_data.scorers.protocol import Floats, TextPair
 from udasa_eval.judging.judges import JudgeSet, PinnedJudge, pin
-from udasa_eval.judging.loaded import Duel, LoadedJudge, loaded
+from udasa_eval.judging.loading import Duel, LoadedJudge, loaded
 from udasa_eval.stats import mean_interval
 from udasa_eval.stats.ranking import auroc, clustered
 from udasa_eval.validation import Agreement

@@ -23,7 +23,7 @@ import numpy as np
 import polars as pl
 
 from udasa_data.errors import UserError
-from udasa_eval.stats.win_rate import (
+from udasa_eval.stats.win_rates import (
     Floats,
     LengthPriors,
     Normal,

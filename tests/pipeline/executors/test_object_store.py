@@ -8,9 +8,9 @@ import pytest
 from udasa_data import build
 from udasa_data.errors import UserError
 from udasa_data.page.report import write_report
-from udasa_data.pipeline.build import build_slice, preview
-from udasa_data.publish.release import prepare
-from udasa_data.publish.verify import verify
+from udasa_data.pipeline.building import build_slice, preview
+from udasa_data.publish.releasing import prepare
+from udasa_data.publish.verification import verify
 from udasa_data.runs.finished import open_finished
 from udasa_data.runs.local_copy import local_dataset
 from udasa_data.runs.pair_views import read_pairs

@@ -10,7 +10,7 @@ import pytest
 from udasa_data import build
 from udasa_data.config.presets import to_yaml
 from udasa_data.errors import UserError
-from udasa_data.pipeline.build import build_slice
+from udasa_data.pipeline.building import build_slice
 from udasa_data.runs.store import Run
 
 UDASA = [sys.executable, "-m", "udasa_data", "build"]

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from udasa_data.publish.dataset import card_of_folder, read_prompts
 from udasa_data.publish.licence import Licences, licences_of
-from udasa_data.publish.push import Content, Pushed, Target, content_of, find_dataset, push
+from udasa_data.publish.pushing import Content, Pushed, Target, content_of, find_dataset, push
 from udasa_data.publish.repository import Patience, Tell
 from udasa_data.publish.suites import Contamination, contamination
-from udasa_data.publish.verify import Verified, verify
+from udasa_data.publish.verification import Verified, verify
 from udasa_data.runs.dataset_manifest import read_manifest
 from udasa_data.storage.hub import card_of
 
@@ -72,8 +72,8 @@ def release(
     """Push, then load it all back at the very commit and check it.
 
     Raises:
-        UserError: see :func:`udasa_data.publish.push.push` and
-            :func:`udasa_data.publish.verify.verify`.
+        UserError: see :func:`udasa_data.publish.pushing.push` and
+            :func:`udasa_data.publish.verification.verify`.
     """
     pushed = push(prepared.content, target, tell, patience)
     source = f"{pushed.repo_id}@{pushed.commit}"

@@ -42,7 +42,7 @@ from udasa_data.storage.places import write_atomically, write_text
 _METADATA: Final = "udasa"  # the key in the Parquet file's own metadata
 _CODE: Final = (
     *CODE["scores"],
-    "scoring/score_file.py",
+    "scoring/existing_answers.py",
     "scoring/answer_files.py",
     "pairing/calibration.py",
 )

@@ -21,7 +21,7 @@ import polars as pl
 
 from udasa_data.config.build import BuildConfig
 from udasa_data.errors import UserError
-from udasa_data.pipeline.build import BuildResult, build
+from udasa_data.pipeline.building import BuildResult, build
 from udasa_data.pipeline.executors.local import LocalExecutor
 from udasa_data.pipeline.preparation import Prepared
 from udasa_data.progress import Progress
@@ -118,7 +118,7 @@ def plan(
         progress: told how the pilot goes.
 
     Raises:
-        UserError: as :func:`udasa_data.pipeline.build`; or no pilot prompt could be answered.
+        UserError: as :func:`udasa_data.pipeline.building`; or no pilot prompt could be answered.
     """
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)

@@ -8,7 +8,7 @@ from typing import Final
 
 from udasa_data.errors import UserError
 from udasa_data.publish.checks import Check, DatasetCopy, check_all
-from udasa_data.publish.push import find_dataset
+from udasa_data.publish.pushing import find_dataset
 from udasa_data.publish.repository import Patience, Remote, Tell, quiet_hub
 from udasa_data.runs.dataset_manifest import MANIFEST, read_manifest
 from udasa_data.runs.local_copy import local_dataset
