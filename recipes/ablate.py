@@ -21,10 +21,9 @@ if __name__ == "__main__":  # started as a file, its own folder is where Python 
 import msgspec
 from msgspec import Meta
 
-from udasa_data.config.build import ValueRef
-from udasa_data.config.strict import Strict, convert, read_yaml
+from udasa_data.config import Strict, ValueRef, convert, read_yaml
 from udasa_data.errors import UserError, nearest
-from udasa_data.runs.store import key_of
+from udasa_data.runs import key_of
 
 VARIANTS: Final = (
     "staged", "reversed", "shuffled", "only_conservative", "only_moderate", "only_exploratory",
@@ -73,7 +72,7 @@ def ablate(config: Ablation, where: Path, run: Path, out: Path) -> list[Any]:
     """
     from recipes.staged.ablation_cells import Cell, Controls, run_cell
     from recipes.staged.config import read_recipe
-    from udasa_data.storage.places import write_text
+    from udasa_data.storage import write_text
 
     found = [p for p in (where / config.recipe, Path(config.recipe)) if p.is_file()]
     if not found:

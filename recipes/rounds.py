@@ -20,8 +20,7 @@ if __name__ == "__main__":  # started as a file, its own folder is where Python 
 import msgspec
 from msgspec import Meta
 
-from udasa_data.config.build import ModelRef, Unit
-from udasa_data.config.strict import Strict, convert, read_yaml
+from udasa_data.config import ModelRef, Strict, Unit, convert, read_yaml
 from udasa_data.errors import UserError
 
 NAME: Final = "rounds.json"
@@ -64,8 +63,8 @@ def run_rounds(config: Rounds, where: Path, out: Path) -> list[Round]:
         UserError: from a build or a training; what is done stays.
     """
     from recipes.staged.config import read_recipe
-    from udasa_data.config.presets import read_presets
-    from udasa_data.storage.places import write_text
+    from udasa_data.config import read_presets
+    from udasa_data.storage import write_text
 
     found = [p for p in (where / config.recipe, Path(config.recipe)) if p.is_file()]
     if not found:

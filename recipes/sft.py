@@ -35,7 +35,7 @@ def read_chats(path: Path) -> Any:
     """
     from datasets import Dataset
 
-    from udasa_data.prompts.row_files import read_table
+    from udasa_data.prompts import read_table
 
     found = read_table(path)
     if "messages" not in found.table.columns:
@@ -70,8 +70,8 @@ def fine_tune(model: str, chats: Path, out: Path, options: dict[str, Any]) -> No
     from recipes.staged.measures import load_model
     from recipes.staged.rendering import load_tokenizer
     from recipes.staged.trainer import MarkComplete, last_checkpoint
-    from udasa_data.config.build import ModelRef
-    from udasa_data.storage.model_files import locate
+    from udasa_data.config import ModelRef
+    from udasa_data.storage import locate
 
     processes()
     rows = read_chats(chats)

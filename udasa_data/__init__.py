@@ -12,12 +12,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from udasa_data.config.build import BuildConfig
-    from udasa_data.config.presets import resolve
+    from udasa_data.config import BuildConfig, resolve
     from udasa_data.errors import UserError
-    from udasa_data.pipeline.building import BuildResult, build
+    from udasa_data.pipeline import BuildResult, build
     from udasa_data.schema import Stage
-    from udasa_data.scoring.existing_answers import ScoreResult, score_file
+    from udasa_data.scoring import ScoreResult, score_file
 
 __all__ = [
     "BuildConfig",

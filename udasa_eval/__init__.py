@@ -6,9 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from udasa_eval.results.folder import Results, read_results
-    from udasa_eval.running.evaluation import run, score
-    from udasa_eval.running.options import RunOptions
+    from udasa_eval.results import Results, read_results
+    from udasa_eval.running import RunOptions, run, score
     from udasa_eval.stats import Comparison, Interval, compare, mean_interval
 
 __all__ = [

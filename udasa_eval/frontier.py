@@ -13,14 +13,13 @@ from typing import Final
 
 import msgspec
 
-from udasa_data.config.strict import Strict
+from udasa_data.config import Strict
 from udasa_data.errors import UserError
 from udasa_data.progress import Progress
 from udasa_data.schema import Axis
-from udasa_data.storage.places import write_atomically
-from udasa_eval.results.folder import MetricRecord, Pinned, Results
-from udasa_eval.running.evaluation import run
-from udasa_eval.running.options import RunOptions
+from udasa_data.storage import write_atomically
+from udasa_eval.results import MetricRecord, Pinned, Results
+from udasa_eval.running import RunOptions, run
 
 FILE: Final = "frontier.json"
 FIGURE: Final = "frontier.svg"

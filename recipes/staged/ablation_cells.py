@@ -16,13 +16,12 @@ from recipes.staged.config import SFT, Recipe
 from recipes.staged.data import load_split, open_source
 from recipes.staged.run import StagedRun
 from udasa_data.errors import UserError
-from udasa_data.runs.store import key_of
+from udasa_data.runs import key_of
 from udasa_data.schema import Mode, Stage
+from udasa_data.scorers import TextPair, no_progress
 from udasa_data.scorers.models import Options
-from udasa_data.scorers.protocol import TextPair, no_progress
 from udasa_data.scorers.value import ValueScorer
-from udasa_data.storage.model_files import locate
-from udasa_data.storage.places import replace_folder
+from udasa_data.storage import locate, replace_folder
 
 if TYPE_CHECKING:
     from recipes.ablate import Ablation

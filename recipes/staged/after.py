@@ -12,7 +12,7 @@ from recipes.staged.config import Stop
 from recipes.staged.fresh import sample_fresh
 from recipes.staged.measures import Cell, Fresh, StageMeasures, cell, pair_logps
 from recipes.staged.prepared import Prepared
-from udasa_data.storage.places import write_atomically
+from udasa_data.storage import write_atomically
 
 
 class Pair(NamedTuple):

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import TrainerCallback
 
-from udasa_data.storage.places import write_atomically
+from udasa_data.storage import write_atomically
 
 
 def save_moments(trainer: Any, path: Path) -> None:

@@ -8,8 +8,17 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from udasa_data.config.build import MIN_SAMPLES, ModelRef, NliRef, NonNegative, Positive, Unit
-from udasa_data.config.strict import Strict, convert, read_yaml
+from udasa_data.config import (
+    MIN_SAMPLES,
+    ModelRef,
+    NliRef,
+    NonNegative,
+    Positive,
+    Strict,
+    Unit,
+    convert,
+    read_yaml,
+)
 from udasa_data.errors import UserError, nearest
 from udasa_data.schema import Stage
 

@@ -10,9 +10,9 @@ import msgspec
 import polars as pl
 
 from udasa_data.errors import UserError, nearest
-from udasa_data.runs.store import key_of
+from udasa_data.runs import key_of
 from udasa_data.schema import MESSAGES
-from udasa_data.storage.hub import commit_of
+from udasa_data.storage import commit_of
 
 COLUMNS: Final = {
     "prompt": MESSAGES,

@@ -15,7 +15,7 @@ from recipes.staged.ledger import Ledger, Record, StageRecord
 from recipes.staged.mixture import prompts_table
 from recipes.staged.report import matrix_rows
 from udasa_data.errors import UserError
-from udasa_data.storage.places import write_atomically, write_text
+from udasa_data.storage import write_atomically, write_text
 
 PROMPTS: Final = "training_prompts.parquet"
 # what makes a folder a model, written last: until it is there, no loader takes the folder for one

@@ -12,16 +12,16 @@ import torch
 from recipes.staged.config import Measures
 from recipes.staged.measures import Floats, Fresh, batches, padded
 from recipes.staged.rendering import Renderer
-from udasa_data.config.build import Sampling
-from udasa_data.engines.protocol import Completion, PolicyPrompt, SetAside
+from udasa_data.config import Sampling
+from udasa_data.engines import Completion, PolicyPrompt, SetAside
 from udasa_data.engines.transformers import TransformersEngine
-from udasa_data.sampling.shard import seed_of
+from udasa_data.sampling import seed_of
 from udasa_data.schema import Mode
+from udasa_data.scorers import no_progress
 from udasa_data.scorers.models import Options
 from udasa_data.scorers.nli import NliScorer
-from udasa_data.scorers.protocol import no_progress
-from udasa_data.scoring.pairwise import Answers, between_answers, cubes, plan_pairs
-from udasa_data.storage.model_files import Located, locate
+from udasa_data.scoring import Answers, between_answers, cubes, plan_pairs
+from udasa_data.storage import Located, locate
 from udasa_data.uncertainty import meaning, semantic
 
 

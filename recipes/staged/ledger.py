@@ -11,8 +11,8 @@ import msgspec
 from recipes.staged.guards import Tokenised
 from recipes.staged.measures import StageMeasures
 from udasa_data.errors import UserError
-from udasa_data.runs.store import differing
-from udasa_data.storage.places import write_text
+from udasa_data.runs import differing
+from udasa_data.storage import write_text
 
 NAME: Final = "stages.json"
 SCHEMA_VERSION: Final = 1

@@ -17,10 +17,10 @@ import polars as pl
 
 from recipes.staged.guards import Tokenised
 from recipes.staged.rendering import JOIN, Pair, Renderer
-from udasa_data.prompts.contamination import text_sha256
-from udasa_data.runs.store import key_of
+from udasa_data.prompts import text_sha256
+from udasa_data.runs import key_of
 from udasa_data.schema import Mode
-from udasa_data.storage.places import replace_folder, user_cache
+from udasa_data.storage import replace_folder, user_cache
 
 _REASONS: Final = ("completion", "too_long", "collapsed", "not_a_prefix", "unlike_build")
 

@@ -13,9 +13,8 @@ from recipes.staged.guards import weights_sha256
 from recipes.staged.measures import load_model
 from recipes.staged.merging import merge
 from recipes.staged.trainer import compute_dtype
-from udasa_data.config.build import ModelRef
-from udasa_data.storage.model_files import Located, locate
-from udasa_data.storage.places import replace_folder
+from udasa_data.config import ModelRef
+from udasa_data.storage import Located, locate, replace_folder
 
 _PICKLES: Final = ("training_args.bin",)  # TRL's settings; ours are in stages.json
 

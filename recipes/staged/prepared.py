@@ -17,9 +17,9 @@ from recipes.staged.ledger import Ledger, PolicyRecord, Record
 from recipes.staged.mixture import Rendered, render
 from recipes.staged.rendering import Renderer, end_ids, load_tokenizer, template_sha256
 from udasa_data.errors import UserError
-from udasa_data.runs.store import key_of
+from udasa_data.runs import key_of
 from udasa_data.schema import Stage
-from udasa_data.storage.model_files import Located, locate
+from udasa_data.storage import Located, locate
 
 _VERSIONS: Final = ("udasa", "torch", "transformers", "trl", "peft", "accelerate", "datasets")
 # how a run is carried out, not what comes of it: may change between two starts

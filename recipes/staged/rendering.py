@@ -16,7 +16,7 @@ from jinja2 import TemplateError
 from udasa_data.engines.policy_tokens import PLAIN_TEMPLATE
 from udasa_data.errors import UserError
 from udasa_data.schema import Mode
-from udasa_data.storage.model_files import Located
+from udasa_data.storage import Located
 
 # joins texts that are rendered already; passed to TRL row by row (column chat_template_kwargs)
 JOIN: Final = "{% for message in messages %}{{ message['content'] }}{% endfor %}"

@@ -29,10 +29,10 @@ from recipes.tiny.sources import (
     table,
 )
 from recipes.tiny.train_lm import documents
-from udasa_data.config.build import ModelRef, Sampling
-from udasa_data.engines.protocol import Completion, PolicyPrompt, SetAside
+from udasa_data.config import ModelRef, Sampling
+from udasa_data.engines import Completion, PolicyPrompt, SetAside
 from udasa_data.engines.transformers import TransformersEngine
-from udasa_data.storage.model_files import locate
+from udasa_data.storage import locate
 from udasa_eval.stats import mean_interval
 
 Floats = NDArray[np.float64]

@@ -22,7 +22,7 @@ from recipes.tiny.checkpoint import device, half_precision
 from recipes.tiny.encoder import Plan, encode, fit, logits
 from recipes.tiny.nli_pairs import Taught
 from recipes.tiny.sources import NOT_ENTAILED, Labelled
-from udasa_data.storage.places import write_atomically
+from udasa_data.storage import write_atomically
 
 MAX_LENGTH: Final = 128
 PLAN: Final = Plan(epochs=3, rate=4e-5, seed=0, batch=64, head_rate=5.0)

@@ -11,7 +11,6 @@ from udasa_data.errors import UserError
 from udasa_data.progress import Silent
 from udasa_eval.judging.judges import judge_set
 from udasa_eval.stats.win_rates import length_term, sigmoid
-from udasa_eval.validation import Check
 from udasa_eval.validation.agreement import check_judges
 from udasa_eval.validation.alpaca_eval import (
     Annotated,
@@ -21,9 +20,10 @@ from udasa_eval.validation.alpaca_eval import (
     difficulty_model,
     length_controlled_rates,
 )
+from udasa_eval.validation.outcome import Check
 from udasa_eval.validation.people import pair_sets, unseen
 from udasa_eval.validation.published import FIGURES, check_published
-from udasa_eval.validation.run import validate
+from udasa_eval.validation.validating import validate
 
 
 def write(folder, name, rows):

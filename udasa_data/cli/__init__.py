@@ -18,7 +18,7 @@ from udasa_data.cli.push import push as push_command
 from udasa_data.cli.push import push_dataset
 from udasa_data.cli.report import report
 from udasa_data.cli.verify import verify as verify_command
-from udasa_data.terminal.running import run_app
+from udasa_data.terminal import run_app
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -119,7 +119,7 @@ def build(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Build a staged preference dataset. Killed? The same command goes on where it was."""
-    from udasa_data.config.presets import resolve
+    from udasa_data.config import resolve
 
     sampling = _said(samples=samples, temperature=temperature, max_tokens=max_tokens)
     server = _said(base_url=base_url, max_cost=max_cost)
@@ -171,9 +171,9 @@ def score(
 ) -> None:
     """Score existing answers, three or more a prompt. Killed? The same command goes on."""
     from udasa_data.cli.tables import score_tables
-    from udasa_data.config.presets import resolve
-    from udasa_data.scoring.existing_answers import score_file
-    from udasa_data.terminal.bars import Bars
+    from udasa_data.config import resolve
+    from udasa_data.scoring import score_file
+    from udasa_data.terminal import Bars
 
     resolved = resolve(None, {}, scorers=scorers, file=config, default=DEFAULT_MODEL)
     with Bars() as bars:
@@ -189,7 +189,7 @@ def score(
 def models() -> None:
     """List the model presets."""
     from udasa_data.cli.tables import models_table
-    from udasa_data.config.presets import read_presets
+    from udasa_data.config import read_presets
 
     models_table(read_presets())
 
@@ -202,7 +202,7 @@ def show(
 ) -> None:
     """Show pairs of a run, chosen beside rejected, with their uncertainties."""
     from udasa_data.cli.tables import show_pairs
-    from udasa_data.runs.pair_views import read_pairs
+    from udasa_data.runs import read_pairs
 
     show_pairs(read_pairs(run, stage, n))
 
@@ -216,8 +216,8 @@ def _said(**options: object) -> dict[str, object]:
 
 
 def _show_preview(config: Any, out: str, origin: Any, *, as_json: bool) -> None:
-    from udasa_data.config.presets import to_yaml
-    from udasa_data.pipeline.building import preview
+    from udasa_data.config import to_yaml
+    from udasa_data.pipeline import preview
 
     made = preview(config, out, origin)
     if as_json:
@@ -235,16 +235,16 @@ def _run_build(
     config: Any, out: str, executor: Any, origin: Any, repo_id: str | None, *, as_json: bool
 ) -> None:
     from udasa_data.cli.tables import result_facts, show_result
-    from udasa_data.pipeline.building import build as build_dataset
-    from udasa_data.terminal.bars import Bars
+    from udasa_data.pipeline import build as build_dataset
+    from udasa_data.terminal import Bars
 
     with Bars() as bars:
         result = build_dataset(config, out, bars, executor, origin)
     if repo_id is None or not as_json:
         show_result(result, as_json=as_json)
     if repo_id is not None:
-        from udasa_data.publish.pushing import Target
-        from udasa_data.runs.local_copy import local_dataset
+        from udasa_data.publish import Target
+        from udasa_data.runs import local_dataset
 
         push_dataset(
             local_dataset(out), Target(repo_id), [], as_json=as_json, built=result_facts(result)

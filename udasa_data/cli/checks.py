@@ -11,7 +11,7 @@ from rich.text import Text
 from udasa_data.cli.tables import plain_table
 
 if TYPE_CHECKING:
-    from udasa_data.publish.verification import Verified
+    from udasa_data.publish import Verified
 
 _SAID: Final = {True: "ok", False: "FAILED", None: "not checked"}
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from udasa_data.runs.difference import Difference, Example
+    from udasa_data.runs import Difference, Example
 
 _PLACE = "A run directory, a dataset folder, or ORG/NAME[@REVISION]."
 
@@ -22,8 +22,7 @@ def diff(
     """Show what changed from A to B: pairs gained, lost, flipped, moved between stages."""
     import msgspec
 
-    from udasa_data.runs.difference import compare
-    from udasa_data.runs.finished import open_finished
+    from udasa_data.runs import compare, open_finished
 
     found = compare(open_finished(a), open_finished(b), n)
     if as_json:

@@ -17,6 +17,6 @@ def merge(
 ) -> None:
     """Join runs of different prompts or rounds: calibrated, paired and staged together."""
     from udasa_data.cli.tables import show_result
-    from udasa_data.pipeline.merging import merge as merge_runs
+    from udasa_data.pipeline import merge as merge_runs
 
     show_result(merge_runs(runs, out), as_json=as_json)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from udasa_data.pipeline.planning import Interval, Plan
+    from udasa_data.pipeline import Interval, Plan
 
 
 def plan(
@@ -38,10 +38,10 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Try a few prompts, and tell what the build would take: tokens, time, disk, memory, money."""
-    from udasa_data.config.presets import resolve
-    from udasa_data.pipeline.planning import Prices
-    from udasa_data.pipeline.planning import plan as make_plan
-    from udasa_data.terminal.bars import Bars
+    from udasa_data.config import resolve
+    from udasa_data.pipeline import Prices
+    from udasa_data.pipeline import plan as make_plan
+    from udasa_data.terminal import Bars
 
     if model is None and config is None:
         model = "tiny"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from udasa_data.publish.pushing import Target
+    from udasa_data.publish import Target
 
 
 def push(
@@ -30,8 +30,8 @@ def push(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Push a dataset to the Hub in one commit, and verify it. The same push again does nothing."""
-    from udasa_data.publish.pushing import Target
-    from udasa_data.runs.local_copy import local_dataset
+    from udasa_data.publish import Target
+    from udasa_data.runs import local_dataset
 
     target = Target(repo_id, revision, tag, private)
     push_dataset(local_dataset(run), target, against or [], dry_run=dry_run, as_json=as_json)
@@ -52,7 +52,7 @@ def push_dataset(
     what is told of the push is then under ``push``.
     """
     from udasa_data.cli.checks import checks_table, files_table
-    from udasa_data.publish.releasing import prepare, release
+    from udasa_data.publish import prepare, release
 
     prepared = prepare(run, target.repo_id, against, look_up=not dry_run)
     for warning in prepared.warnings():

@@ -17,7 +17,7 @@ def report(
     ] = None,
 ) -> None:
     """Write the page of a run: its figures, and every pair with all its answers, in one file."""
-    from udasa_data.page.report import write_report
+    from udasa_data.page import write_report
 
     made = write_report(run, out)
     typer.echo(

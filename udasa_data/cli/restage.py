@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
-    from udasa_data.config.build import BuildConfig
-    from udasa_data.runs.origin import Origin
+    from udasa_data.config import BuildConfig
+    from udasa_data.runs import Origin
 
 FromOption = Annotated[
     str | None,
@@ -65,10 +65,9 @@ def start_from(
     Raises:
         UserError: no such dataset, a wrong option, ``--rank``, or no ``--out``.
     """
-    from udasa_data.config.presets import change
+    from udasa_data.config import change
     from udasa_data.errors import UserError
-    from udasa_data.runs.finished import open_finished
-    from udasa_data.runs.origin import origin_of
+    from udasa_data.runs import open_finished, origin_of
 
     if rank is not None:
         raise UserError("--from and --rank: ranks share out sampling, and --from never samples")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
-    from udasa_data.pipeline.executors import Executor
+    from udasa_data.pipeline import Executor
 
 ExecutorOption = Annotated[
     Literal["local", "ray"], typer.Option(help="Where samples and scores are made.")
@@ -63,15 +63,15 @@ def check(
         if said := [flag for flag, value in flags.items() if value is not None]:
             raise UserError(f"{', '.join(said)}: only with --executor ray")
         return None
-    from udasa_data.pipeline.executors.ray import RayExecutor
+    from udasa_data.pipeline import RayExecutor
 
     return RayExecutor(address=address, workers=workers, gpus_per_worker=gpus_per_worker)
 
 
 def run_slice(config: Any, out: str, rank: int, world_size: int, *, as_json: bool) -> None:
     """Make one slice of a build and say what is there now."""
-    from udasa_data.pipeline.building import build_slice
-    from udasa_data.terminal.bars import Bars
+    from udasa_data.pipeline import build_slice
+    from udasa_data.terminal import Bars
 
     with Bars() as bars:
         made = build_slice(config, out, rank, world_size, bars)

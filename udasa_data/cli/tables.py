@@ -14,12 +14,11 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from udasa_data.config.presets import Presets
-from udasa_data.pairing.confounds import Confounds, told
-from udasa_data.pipeline.building import BuildResult
-from udasa_data.runs.pair_views import PairView
-from udasa_data.runs.summary import Summary
-from udasa_data.scoring.existing_answers import ScoreResult
+from udasa_data.config import Presets
+from udasa_data.pairing import Confounds, told
+from udasa_data.pipeline import BuildResult
+from udasa_data.runs import PairView, Summary
+from udasa_data.scoring import ScoreResult
 
 
 def show_result(result: BuildResult, *, as_json: bool) -> None:

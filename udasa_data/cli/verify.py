@@ -19,7 +19,7 @@ def verify(
 ) -> None:
     """Load a dataset back and check it: hashes, schema, splits, stages, TRL's tokenisation."""
     from udasa_data.cli.checks import checks_table
-    from udasa_data.publish.verification import verify as verify_dataset
+    from udasa_data.publish import verify as verify_dataset
 
     verified = verify_dataset(source, lambda message: typer.echo(message, err=True), max_length)
     if as_json:

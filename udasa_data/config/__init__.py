@@ -1,1 +1,57 @@
 """How a build is configured: its sections, presets by model, and strict YAML."""
+
+from udasa_data.config.build import (
+    EMBEDDED,
+    MIN_SAMPLES,
+    BuildConfig,
+    Calibration,
+    ModelRef,
+    NliRef,
+    NonNegative,
+    Pairing,
+    Positive,
+    Precision,
+    Sampling,
+    Scoring,
+    SemanticEstimator,
+    Unit,
+    ValueRef,
+    Weights,
+)
+from udasa_data.config.constitution import Principle, principles_of
+from udasa_data.config.engine import EngineName, Prices, Server, Vllm
+from udasa_data.config.presets import Presets, change, read_presets, resolve, to_yaml
+from udasa_data.config.strict import Strict, convert, read_yaml
+
+__all__ = [
+    "EMBEDDED",
+    "MIN_SAMPLES",
+    "BuildConfig",
+    "Calibration",
+    "EngineName",
+    "ModelRef",
+    "NliRef",
+    "NonNegative",
+    "Pairing",
+    "Positive",
+    "Precision",
+    "Presets",
+    "Prices",
+    "Principle",
+    "Sampling",
+    "Scoring",
+    "SemanticEstimator",
+    "Server",
+    "Strict",
+    "Unit",
+    "ValueRef",
+    "Vllm",
+    "Weights",
+    "change",
+    "convert",
+    "principles_of",
+    "read_presets",
+    "read_yaml",
+    "resolve",
+    "to_yaml",
+]

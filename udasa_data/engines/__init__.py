@@ -1,1 +1,17 @@
 """Engines: what draws a policy's answers."""
+
+from udasa_data.engines.choice import choose_engine
+from udasa_data.engines.loading import load_engine
+from udasa_data.engines.meter import Meter, Usage
+from udasa_data.engines.protocol import Completion, Engine, PolicyPrompt, SetAside
+
+__all__ = [
+    "Completion",
+    "Engine",
+    "Meter",
+    "PolicyPrompt",
+    "SetAside",
+    "Usage",
+    "choose_engine",
+    "load_engine",
+]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from udasa_data.config.build import BuildConfig
+from udasa_data.config import BuildConfig
 from udasa_data.engines.choice import choose_engine
 from udasa_data.engines.meter import Meter
 from udasa_data.engines.protocol import Engine
-from udasa_data.storage.model_files import Located
+from udasa_data.storage import Located
 
 
 def load_engine(

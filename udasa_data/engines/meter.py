@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from udasa_data.config.engine import Prices
+from udasa_data.config import Prices
 from udasa_data.errors import UserError
 
 _MILLION: Final = 1e6

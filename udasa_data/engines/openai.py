@@ -11,8 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any, Final, NamedTuple, TypeVar
 
-from udasa_data.config.build import Sampling
-from udasa_data.config.engine import Server
+from udasa_data.config import Sampling, Server
 from udasa_data.engines.meter import Meter
 from udasa_data.engines.protocol import Completion, Floats, PolicyPrompt, SetAside, greedy
 from udasa_data.engines.replies import Choice, Refusal, Reply

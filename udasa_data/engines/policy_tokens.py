@@ -12,7 +12,7 @@ from udasa_data.engines.choices import Question
 from udasa_data.engines.protocol import Completion, PolicyPrompt, SetAside
 from udasa_data.errors import UserError
 from udasa_data.schema import Why
-from udasa_data.storage.model_files import Located
+from udasa_data.storage import Located
 
 # For a policy without a chat template of its own.
 PLAIN_TEMPLATE: Final = (

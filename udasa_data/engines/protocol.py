@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from udasa_data.schema import Why
 
 if TYPE_CHECKING:
-    from udasa_data.config.build import Sampling
+    from udasa_data.config import Sampling
 
 
 Floats: TypeAlias = NDArray[np.float64]

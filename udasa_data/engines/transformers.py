@@ -17,12 +17,12 @@ from transformers import (
     LogitsProcessorList,
 )
 
-from udasa_data.config.build import Sampling
+from udasa_data.config import Sampling
 from udasa_data.engines.choices import Policy, sum_logprobs
 from udasa_data.engines.policy_tokens import Drawn, PolicyTokens, unloadable
 from udasa_data.engines.protocol import Completion, Floats, PolicyPrompt, SetAside, greedy
 from udasa_data.errors import UserError
-from udasa_data.storage.model_files import Located
+from udasa_data.storage import Located
 
 _FEW: Final = 1024  # tokens
 

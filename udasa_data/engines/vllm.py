@@ -22,8 +22,7 @@ from typing import IO, Any, Final, NamedTuple
 
 import numpy as np
 
-from udasa_data.config.build import Sampling
-from udasa_data.config.engine import Vllm
+from udasa_data.config import Sampling, Vllm
 from udasa_data.engines.choice import vllm_problem
 from udasa_data.engines.policy_tokens import Drawn, PolicyTokens
 from udasa_data.engines.protocol import Completion, Floats, PolicyPrompt, SetAside, greedy
@@ -42,7 +41,7 @@ from udasa_data.engines.vllm_messages import (
     send,
 )
 from udasa_data.errors import UserError
-from udasa_data.storage.model_files import Located
+from udasa_data.storage import Located
 
 _AHEAD: Final = 256  # sequences that a worker holds: as many as vLLM runs at once by default
 _PATIENCE: Final = 30.0  # seconds for a worker to end by itself

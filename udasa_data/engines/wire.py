@@ -18,7 +18,7 @@ from typing import Final, NamedTuple, TypeVar
 import httpx2
 import msgspec
 
-from udasa_data.config.engine import Server
+from udasa_data.config import Server
 from udasa_data.engines.meter import Meter
 from udasa_data.engines.replies import Refusal, Reply, read_refusal
 from udasa_data.errors import UserError

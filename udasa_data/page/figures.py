@@ -9,10 +9,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from udasa_data.config.presets import to_yaml
-from udasa_data.pairing.confounds import correlations, told
-from udasa_data.pairing.pairs import MAX_K_FOR_WORST
-from udasa_data.runs.finished import Finished
+from udasa_data.config import to_yaml
+from udasa_data.pairing import MAX_K_FOR_WORST, correlations, told
+from udasa_data.runs import Finished
 from udasa_data.schema import Dimension, Stage, Why
 
 Json: TypeAlias = dict[str, Any]

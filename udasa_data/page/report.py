@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple
 
 from udasa_data.page.figures import make_figures
 from udasa_data.page.rows import ANSWER_BLOCK, COLUMNS, STATES, TEXT_BLOCK, make_rows
-from udasa_data.runs.finished import Finished, open_finished
-from udasa_data.storage.places import write_text
+from udasa_data.runs import Finished, open_finished
+from udasa_data.storage import write_text
 
 PAGE_SIZE: Final = 20  # rows shown at a time
 

@@ -16,8 +16,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from udasa_data.config.build import Pairing
-from udasa_data.runs.finished import Finished
+from udasa_data.config import Pairing
+from udasa_data.runs import Finished
 from udasa_data.schema import Axis, Mode, Stage
 
 Int16s: TypeAlias = NDArray[np.int16]

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from udasa_data.config.build import Calibration, Weights
+from udasa_data.config import Calibration, Weights
 from udasa_data.errors import UserError
 from udasa_data.schema import CALIBRATED, Dimension
 from udasa_data.uncertainty.calibrate import (

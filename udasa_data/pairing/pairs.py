@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
 
-from udasa_data.config.build import Pairing
+from udasa_data.config import Pairing
 from udasa_data.schema import DROPPED, Axis, Dimension, Mode, Why
 from udasa_data.uncertainty.jackknife import jackknife_se
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from udasa_data.config.build import BuildConfig
+from udasa_data.config import BuildConfig
 from udasa_data.pairing.calibration import Curves, calibrate, fit_curves, read_curves
 from udasa_data.pairing.pairs import make_pairs
 from udasa_data.pairing.stages import assign_stages

@@ -11,23 +11,29 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
-from udasa_data.config.build import BuildConfig
+from udasa_data.config import BuildConfig
 from udasa_data.errors import UserError
-from udasa_data.pairing.calibration import curves_to_json
-from udasa_data.pairing.confounds import measure
-from udasa_data.pairing.restaging import Restaged, restage
+from udasa_data.pairing import Restaged, curves_to_json, measure, restage
 from udasa_data.pipeline.derivation import Derived
-from udasa_data.pipeline.executors import Executor
 from udasa_data.pipeline.executors.local import LocalExecutor
+from udasa_data.pipeline.executors.protocol import Executor
 from udasa_data.pipeline.preparation import Prepared
 from udasa_data.progress import Progress, Silent
-from udasa_data.publish.dataset import Tables, write_dataset
-from udasa_data.runs.dataset_manifest import Manifest, Thresholds, pinned, provenance
-from udasa_data.runs.origin import Origin
-from udasa_data.runs.store import Run
-from udasa_data.runs.summary import StepCost, Summary, as_notes, count
+from udasa_data.publish import Tables, write_dataset
+from udasa_data.runs import (
+    Manifest,
+    Origin,
+    Run,
+    StepCost,
+    Summary,
+    Thresholds,
+    as_notes,
+    count,
+    pinned,
+    provenance,
+)
 from udasa_data.schema import DROPPED, SCORES, require
-from udasa_data.storage.places import Place
+from udasa_data.storage import Place
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,22 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
-from udasa_data.config.build import BuildConfig, ModelRef
+from udasa_data.config import BuildConfig, ModelRef
 from udasa_data.errors import UserError
 from udasa_data.pipeline.preparation import Prepared
-from udasa_data.prompts.loading import LoadedPrompts
-from udasa_data.runs.code import CODE, code_hash
-from udasa_data.runs.dataset_manifest import PolicyRecord, ScorerRecord
-from udasa_data.runs.origin import Origin
-from udasa_data.runs.store import Run, differing, key_of
+from udasa_data.prompts import LoadedPrompts
+from udasa_data.runs import (
+    CODE,
+    Origin,
+    PolicyRecord,
+    Run,
+    ScorerRecord,
+    code_hash,
+    differing,
+    key_of,
+)
 from udasa_data.schema import DROPPED, PROMPTS, SAMPLES, empty, require
-from udasa_data.storage.model_files import Located, locate
+from udasa_data.storage import Located, locate
 
 # What decides samples and scores; the rest of the configuration is read after them.
 _OF_SAMPLES: Final = (

@@ -9,12 +9,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import polars as pl
 
-from udasa_data.config.build import BuildConfig
+from udasa_data.config import BuildConfig
 from udasa_data.errors import UserError
 from udasa_data.pipeline.building import BuildResult, build
-from udasa_data.runs.finished import open_finished
-from udasa_data.runs.origin import Origin, origin_of
-from udasa_data.runs.store import key_of
+from udasa_data.runs import Origin, key_of, open_finished, origin_of
 
 _OF_SCORES: Final = ("nli", "value", "sentiment", "judge", "scoring")
 _AFTER_SCORES: Final = ("calibration", "weights", "pairing", "stages", "held_out", "seed")

@@ -19,15 +19,15 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import polars as pl
 
-from udasa_data.config.build import BuildConfig
+from udasa_data.config import BuildConfig
 from udasa_data.errors import UserError
 from udasa_data.pipeline.building import BuildResult, build
 from udasa_data.pipeline.executors.local import LocalExecutor
 from udasa_data.pipeline.preparation import Prepared
 from udasa_data.progress import Progress
-from udasa_data.runs.store import Run, ShardFacts
+from udasa_data.runs import Run, ShardFacts
 from udasa_data.schema import SAMPLES, empty
-from udasa_data.storage.hub import cached_folder
+from udasa_data.storage import cached_folder
 
 PILOT: Final = 16  # prompts
 COVERAGE: Final = 0.9

@@ -10,18 +10,13 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
-from udasa_data.config.build import BuildConfig, ModelRef
-from udasa_data.config.constitution import principles_of
-from udasa_data.config.engine import EngineName
-from udasa_data.config.presets import to_yaml
-from udasa_data.engines.choice import choose_engine
+from udasa_data.config import BuildConfig, EngineName, ModelRef, principles_of, to_yaml
+from udasa_data.engines import choose_engine
 from udasa_data.errors import UserError
-from udasa_data.pairing.calibration import curves_to_json, read_curves
-from udasa_data.prompts.loading import LoadedPrompts, load_prompts
-from udasa_data.prompts.sources import fingerprint, parse_source
-from udasa_data.runs.code import CODE, code_hash
-from udasa_data.runs.store import Run, Shards, differing, key_of
-from udasa_data.storage.model_files import Located, locate, served
+from udasa_data.pairing import curves_to_json, read_curves
+from udasa_data.prompts import LoadedPrompts, fingerprint, load_prompts, parse_source
+from udasa_data.runs import CODE, Run, Shards, code_hash, differing, key_of
+from udasa_data.storage import Located, locate, served
 
 _VERSIONS: Final = ("udasa", "torch", "transformers", "datasets", "polars", "numpy")
 

@@ -11,12 +11,11 @@ from typing import Any, Final, NamedTuple
 
 import polars as pl
 
-from udasa_data.config.build import EMBEDDED
-from udasa_data.config.presets import read_presets
+from udasa_data.config import EMBEDDED, read_presets
 from udasa_data.errors import UserError, nearest
 from udasa_data.prompts.row_files import SUFFIXES, read_parquet, text_rows
 from udasa_data.schema import Axis
-from udasa_data.storage.hub import commit_of
+from udasa_data.storage import commit_of
 
 # Tried in this order; the first that a source has is its prompt column.
 PROMPT_COLUMNS: Final = ("prompt", "messages", "question", "instruction", "text", "chosen")

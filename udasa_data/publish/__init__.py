@@ -1,1 +1,16 @@
 """Publishing: the Hub-shaped dataset folder and its card."""
+
+from udasa_data.publish.dataset import Tables, write_dataset
+from udasa_data.publish.pushing import Target
+from udasa_data.publish.releasing import prepare, release
+from udasa_data.publish.verification import Verified, verify
+
+__all__ = [
+    "Tables",
+    "Target",
+    "Verified",
+    "prepare",
+    "release",
+    "verify",
+    "write_dataset",
+]

@@ -12,8 +12,8 @@ from typing import Any
 import polars as pl
 import yaml
 
-from udasa_data.config.presets import to_yaml
-from udasa_data.pairing.confounds import told
+from udasa_data.config import to_yaml
+from udasa_data.pairing import told
 from udasa_data.publish.card_tables import (
     dimensions,
     dropped,
@@ -28,7 +28,7 @@ from udasa_data.publish.front_matter import front_matter
 from udasa_data.publish.licence import UNKNOWN, Licences
 from udasa_data.publish.markdown import block, code, inline, table
 from udasa_data.publish.suites import Contamination
-from udasa_data.runs.dataset_manifest import Manifest
+from udasa_data.runs import Manifest
 
 
 @dataclass(frozen=True)

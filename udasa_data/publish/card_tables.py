@@ -6,12 +6,12 @@ import math
 
 import polars as pl
 
-from udasa_data.config.build import BuildConfig, Pairing
-from udasa_data.prompts.splits import SPLITS
+from udasa_data.config import BuildConfig, Pairing
+from udasa_data.prompts import SPLITS
 from udasa_data.publish.figures import pair_lengths
 from udasa_data.publish.front_matter import PARTS
 from udasa_data.publish.markdown import code, inline, table
-from udasa_data.runs.dataset_manifest import Manifest
+from udasa_data.runs import Manifest
 from udasa_data.schema import Dimension, Stage
 
 

@@ -12,12 +12,12 @@ import polars as pl
 from yaml import YAMLError
 
 from udasa_data.errors import UserError
-from udasa_data.prompts.splits import split_of
+from udasa_data.prompts import split_of
 from udasa_data.publish.dataset import sha256_of
 from udasa_data.publish.front_matter import PARTS
 from udasa_data.publish.repository import explained
 from udasa_data.publish.tokenisation import MAX_ROWS, load_tokenizer, tokenise
-from udasa_data.runs.dataset_manifest import Manifest
+from udasa_data.runs import Manifest
 from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Stage
 
 _LOST: Final = 0.01  # share of the rows that may be lost to the length

@@ -12,14 +12,14 @@ from typing import Final
 import msgspec
 import polars as pl
 
-from udasa_data.config.presets import to_yaml
+from udasa_data.config import to_yaml
 from udasa_data.errors import UserError
-from udasa_data.prompts.splits import SPLITS, Split, splits_of, with_split
+from udasa_data.prompts import SPLITS, Split, splits_of, with_split
 from udasa_data.publish.card import CardFacts, card
 from udasa_data.publish.figures import draw
 from udasa_data.publish.licence import Licences, licences_of
 from udasa_data.publish.suites import NOTHING_CHECKED, Contamination
-from udasa_data.runs.dataset_manifest import MANIFEST, FileRecord, Manifest, read_manifest, to_json
+from udasa_data.runs import MANIFEST, FileRecord, Manifest, read_manifest, to_json
 from udasa_data.schema import DROPPED, PAIRS, Stage, empty, require
 
 SHARD_BYTES: Final = 500_000_000

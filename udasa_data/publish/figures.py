@@ -9,8 +9,8 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from udasa_data.pairing.confounds import Confounds
-from udasa_data.runs.dataset_manifest import FigureRecord, Manifest
+from udasa_data.pairing import Confounds
+from udasa_data.runs import FigureRecord, Manifest
 from udasa_data.schema import Dimension, Stage
 
 _GROUND: Final = "#fcfcfb"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from udasa_data.prompts.splits import SPLITS
+from udasa_data.prompts import SPLITS
 from udasa_data.publish.licence import OTHER, Licences
-from udasa_data.runs.dataset_manifest import Manifest
+from udasa_data.runs import Manifest
 from udasa_data.schema import Stage
 
 # configuration → whose files it has

@@ -8,12 +8,11 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import yaml
 
-from udasa_data.config.build import EMBEDDED
+from udasa_data.config import EMBEDDED
 from udasa_data.errors import UserError
-from udasa_data.prompts.sources import Source, parse_source
-from udasa_data.runs.dataset_manifest import Manifest, PolicyRecord
-from udasa_data.storage.hub import RepoType, card_of
-from udasa_data.storage.model_files import SERVED, local_folder
+from udasa_data.prompts import Source, parse_source
+from udasa_data.runs import Manifest, PolicyRecord
+from udasa_data.storage import SERVED, RepoType, card_of, local_folder
 
 UNKNOWN: Final = "unknown"
 OTHER: Final = "other"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from udasa_data.errors import UserError
 from udasa_data.publish.dataset import sha256_of
 from udasa_data.publish.repository import Patience, Remote, RemoteFile, Stale, Tell, quiet_hub
-from udasa_data.runs.dataset_manifest import MANIFEST, Manifest, parse_manifest, read_manifest
+from udasa_data.runs import MANIFEST, Manifest, parse_manifest, read_manifest
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete

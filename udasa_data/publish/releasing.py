@@ -12,8 +12,8 @@ from udasa_data.publish.pushing import Content, Pushed, Target, content_of, find
 from udasa_data.publish.repository import Patience, Tell
 from udasa_data.publish.suites import Contamination, contamination
 from udasa_data.publish.verification import Verified, verify
-from udasa_data.runs.dataset_manifest import read_manifest
-from udasa_data.storage.hub import card_of
+from udasa_data.runs import read_manifest
+from udasa_data.storage import card_of
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from udasa_data.errors import UserError
-from udasa_data.prompts.contamination import N_WORDS, overlap
-from udasa_data.prompts.loading import turns_of
-from udasa_data.prompts.sources import parse_source, read_rows
+from udasa_data.prompts import N_WORDS, overlap, parse_source, read_rows, turns_of
 from udasa_data.schema import Why
 
 # suite → where its prompts lie in a folder of evaluation data ($UDASA_DATA_DIR), if they do

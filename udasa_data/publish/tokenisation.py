@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from udasa_data.errors import UserError
-from udasa_data.runs.dataset_manifest import PolicyRecord
-from udasa_data.storage.model_files import local_folder
+from udasa_data.runs import PolicyRecord
+from udasa_data.storage import local_folder
 
 MAX_ROWS: Final = 20_000  # beyond, an even spread of so many rows is read
 

@@ -10,8 +10,7 @@ from udasa_data.errors import UserError
 from udasa_data.publish.checks import Check, DatasetCopy, check_all
 from udasa_data.publish.pushing import find_dataset
 from udasa_data.publish.repository import Patience, Remote, Tell, quiet_hub
-from udasa_data.runs.dataset_manifest import MANIFEST, read_manifest
-from udasa_data.runs.local_copy import local_dataset
+from udasa_data.runs import MANIFEST, local_dataset, read_manifest
 
 MAX_LENGTH: Final = 1024
 

@@ -9,12 +9,12 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 
-from udasa_data.config.build import BuildConfig, ModelRef
+from udasa_data.config import BuildConfig, ModelRef
 from udasa_data.errors import UserError
-from udasa_data.pairing.confounds import Confounds
-from udasa_data.prompts.splits import Split
+from udasa_data.pairing import Confounds
+from udasa_data.prompts import Split
 from udasa_data.schema import Axis
-from udasa_data.storage.model_files import Located, chat_template_sha256
+from udasa_data.storage import Located, chat_template_sha256
 from udasa_data.runs.summary import Counts
 
 MANIFEST: Final = "manifest.json"

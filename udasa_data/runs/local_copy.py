@@ -7,8 +7,8 @@ from pathlib import Path
 
 from udasa_data.errors import UserError
 from udasa_data.runs.dataset_manifest import MANIFEST
-from udasa_data.storage.object_stores import Remote, reached
-from udasa_data.storage.places import place_of, replace_folder, user_cache
+from udasa_data.storage import Remote, reached
+from udasa_data.storage import place_of, replace_folder, user_cache
 
 
 def local_dataset(place: str) -> Path:

@@ -9,7 +9,7 @@ import polars as pl
 
 from udasa_data.errors import UserError
 from udasa_data.schema import PAIRS, Dimension, require
-from udasa_data.storage.places import place_of, read_tables
+from udasa_data.storage import place_of, read_tables
 
 
 class PairView(NamedTuple):

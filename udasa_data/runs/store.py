@@ -23,20 +23,8 @@ import msgspec
 import polars as pl
 
 from udasa_data.errors import UserError
-from udasa_data.storage.object_stores import Remote
-from udasa_data.storage.places import (
-    Place,
-    locked,
-    names_in,
-    place_of,
-    read_metadata,
-    read_tables,
-    remove,
-    replace_folder,
-    write_atomically,
-    write_new,
-    write_text,
-)
+from udasa_data.storage import Remote
+from udasa_data.storage import Place, locked, names_in, place_of, read_metadata, read_tables, remove, replace_folder, write_atomically, write_new, write_text
 
 _FACTS: Final = "udasa.shard"  # the key in a shard file's metadata
 

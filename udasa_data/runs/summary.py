@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import msgspec
 import polars as pl
 
-from udasa_data.pairing.confounds import Confounds
+from udasa_data.pairing import Confounds
 from udasa_data.schema import Axis, Dimension, Stage
 
 

@@ -9,10 +9,10 @@ from typing import Self
 import msgspec
 import polars as pl
 
-from udasa_data.config.engine import Server
-from udasa_data.engines.meter import Meter, Usage
+from udasa_data.config import Server
+from udasa_data.engines import Meter, Usage
 from udasa_data.progress import Progress
-from udasa_data.runs.store import Run
+from udasa_data.runs import Run
 
 
 class Spending:

@@ -1,1 +1,26 @@
 """Scorers: models that turn texts into probabilities."""
+
+from udasa_data.scorers.cache import ScoreCache, default_file
+from udasa_data.scorers.protocol import (
+    Entailment,
+    Floats,
+    OnBatch,
+    Scorers,
+    TextPair,
+    TextScorer,
+    no_progress,
+)
+from udasa_data.scorers.texts import sentences
+
+__all__ = [
+    "Entailment",
+    "Floats",
+    "OnBatch",
+    "ScoreCache",
+    "Scorers",
+    "TextPair",
+    "TextScorer",
+    "default_file",
+    "no_progress",
+    "sentences",
+]

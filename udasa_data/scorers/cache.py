@@ -17,7 +17,7 @@ import numpy as np
 
 from udasa_data.errors import UserError
 from udasa_data.scorers.protocol import Floats, TextPair
-from udasa_data.storage.places import user_cache
+from udasa_data.storage import user_cache
 
 _CHUNK: Final = 500  # keys in one query
 _PATIENCE: Final = 120.0  # seconds to wait for another run's write

@@ -9,7 +9,7 @@ import numpy as np
 from udasa_data.scorers.chunks import score_in_parts
 from udasa_data.scorers.models import Options, load_embedder
 from udasa_data.scorers.protocol import Floats, OnBatch, TextPair
-from udasa_data.storage.model_files import Located
+from udasa_data.storage import Located
 
 
 class Embedder:

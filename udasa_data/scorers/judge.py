@@ -11,8 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from udasa_data.config.constitution import Principle
-from udasa_data.engines.protocol import Engine, PolicyPrompt
+from udasa_data.config import Principle
+from udasa_data.engines import Engine, PolicyPrompt
 from udasa_data.scorers.protocol import Floats, OnBatch, TextPair
 from udasa_data.uncertainty.factual import p_true
 from udasa_data.uncertainty.value import judged_violation

@@ -6,10 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from udasa_data.config.build import BuildConfig, Precision
-from udasa_data.config.constitution import Principle
-from udasa_data.engines.loading import load_engine
-from udasa_data.engines.meter import Meter
+from udasa_data.config import BuildConfig, Precision, Principle
+from udasa_data.engines import Meter, load_engine
 from udasa_data.scorers.cache import ScoreCache, default_file
 from udasa_data.scorers.embedding import Embedder
 from udasa_data.scorers.judge import PolicyJudge, PolicyTruth
@@ -17,7 +15,7 @@ from udasa_data.scorers.models import Options
 from udasa_data.scorers.nli import NliScorer
 from udasa_data.scorers.protocol import Scorers
 from udasa_data.scorers.value import ValueScorer
-from udasa_data.storage.model_files import Located
+from udasa_data.storage import Located
 
 
 class Unread:

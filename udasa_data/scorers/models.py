@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import torch
 from safetensors import SafetensorError
 
-from udasa_data.config.build import Precision
+from udasa_data.config import Precision
 from udasa_data.errors import UserError
 from udasa_data.scorers.cache import ScoreCache
 from udasa_data.scorers.disentangled import shift_positions
 from udasa_data.scorers.first_token import read_first_token_only
-from udasa_data.storage.model_files import Located
+from udasa_data.storage import Located
 
 
 def take_no_note(_scorer: str, _n: int) -> None:

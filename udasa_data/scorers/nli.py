@@ -9,7 +9,7 @@ from udasa_data.scorers.batching import softmax
 from udasa_data.scorers.chunks import score_in_parts
 from udasa_data.scorers.models import Loaded, Options, load_classifier
 from udasa_data.scorers.protocol import Entailment, OnBatch, TextPair
-from udasa_data.storage.model_files import Located
+from udasa_data.storage import Located
 
 
 class NliScorer:

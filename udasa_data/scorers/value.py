@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from udasa_data.config.build import ValueRef
+from udasa_data.config import ValueRef
 from udasa_data.errors import UserError, nearest
 from udasa_data.scorers.batching import softmax
 from udasa_data.scorers.chunks import score_in_parts
 from udasa_data.scorers.models import Loaded, Options, load_classifier
 from udasa_data.scorers.protocol import Floats, OnBatch, TextPair
-from udasa_data.storage.model_files import Located
+from udasa_data.storage import Located
 
 
 class ValueScorer:

@@ -12,9 +12,7 @@ from typing import Any, Final, NamedTuple
 import polars as pl
 
 from udasa_data.errors import UserError, nearest
-from udasa_data.prompts.loading import prompt_id, turns_of
-from udasa_data.prompts.row_files import FileTable, read_table
-from udasa_data.prompts.sources import Row
+from udasa_data.prompts import FileTable, Row, prompt_id, read_table, turns_of
 from udasa_data.schema import ADDED, PROMPTS, Axis, Mode, Why
 
 _ROUNDING: Final = 1e-6  # by which a log-probability of 1 may come out above 0

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from udasa_data.config.build import SemanticEstimator
+from udasa_data.config import SemanticEstimator
 from udasa_data.uncertainty import meaning, semantic, spectral
 
 Floats: TypeAlias = NDArray[np.float64]

@@ -18,26 +18,23 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from udasa_data.config.build import BuildConfig
+from udasa_data.config import BuildConfig
 from udasa_data.errors import UserError
-from udasa_data.pairing.calibration import (
+from udasa_data.pairing import (
     Curves,
     apply_curves,
     curves_to_json,
     fit_curves,
     fit_labelled,
+    measure,
     read_curves,
 )
-from udasa_data.pairing.confounds import measure
 from udasa_data.progress import Progress, Silent
-from udasa_data.runs.code import CODE, code_hash
-from udasa_data.runs.store import differing
-from udasa_data.runs.summary import ScoreSummary, as_notes, count_dimensions
+from udasa_data.runs import CODE, ScoreSummary, as_notes, code_hash, count_dimensions, differing
 from udasa_data.schema import ADDED, SCORES, Why
 from udasa_data.scoring.answer_files import GivenAnswers, read_answers
 from udasa_data.scoring.shard import score_shard
-from udasa_data.storage.model_files import Located, locate
-from udasa_data.storage.places import write_atomically, write_text
+from udasa_data.storage import Located, locate, write_atomically, write_text
 
 _METADATA: Final = "udasa"  # the key in the Parquet file's own metadata
 _CODE: Final = (

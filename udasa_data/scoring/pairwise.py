@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udasa_data.schema import Axis
-from udasa_data.scorers.protocol import Entailment, TextPair
-from udasa_data.scorers.texts import sentences
+from udasa_data.scorers import Entailment, TextPair, sentences
 from udasa_data.scoring.claims import is_checkable
 
 Floats: TypeAlias = NDArray[np.float64]

@@ -13,10 +13,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from udasa_data.config.build import MIN_SAMPLES, Scoring
+from udasa_data.config import MIN_SAMPLES, Scoring
 from udasa_data.errors import UserError
 from udasa_data.schema import DROPPED, SCORES, Axis, Dimension, Why
-from udasa_data.scorers.protocol import Entailment, Scorers, TextPair, TextScorer
+from udasa_data.scorers import Entailment, Scorers, TextPair, TextScorer
 from udasa_data.scoring.estimators import Evidence, estimate
 from udasa_data.scoring.pairwise import Answers, between_answers, cubes, plan_pairs
 from udasa_data.scoring.refusal import is_refusal

@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from udasa_data.config.build import EMBEDDED, ModelRef
+from udasa_data.config import EMBEDDED, ModelRef
 from udasa_data.errors import UserError, nearest
 from udasa_data.storage.hub import commit_of, file_of
 

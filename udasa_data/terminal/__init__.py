@@ -1,1 +1,12 @@
 """How the command lines of all packages speak: errors, bars, tables."""
+
+from udasa_data.terminal.bars import Bars
+from udasa_data.terminal.running import quiet, run_app
+from udasa_data.terminal.tables import print_table
+
+__all__ = [
+    "Bars",
+    "print_table",
+    "quiet",
+    "run_app",
+]

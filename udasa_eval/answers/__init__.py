@@ -1,1 +1,22 @@
 """The first pass: what the policy says, and whose answers it is compared with."""
+
+from udasa_eval.answers.backend import EngineLM, Weighed, Weights, device, free_memory, kl_precision
+from udasa_eval.answers.baselines import Baseline, find_baseline
+from udasa_eval.answers.generations import TURN_2, Asked, FirstPass, own_pairs
+from udasa_eval.answers.texts import has_text
+
+__all__ = [
+    "TURN_2",
+    "Asked",
+    "Baseline",
+    "EngineLM",
+    "FirstPass",
+    "Weighed",
+    "Weights",
+    "device",
+    "find_baseline",
+    "free_memory",
+    "has_text",
+    "kl_precision",
+    "own_pairs",
+]

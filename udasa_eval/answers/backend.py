@@ -17,14 +17,19 @@ from typing import Any, Final, NamedTuple
 
 from lm_eval.api.model import LM
 
-from udasa_data.config.build import BuildConfig, Sampling
-from udasa_data.engines.choice import choose_engine
-from udasa_data.engines.loading import load_engine
-from udasa_data.engines.protocol import Completion, Engine, PolicyPrompt, SetAside
+from udasa_data.config import BuildConfig, Sampling
+from udasa_data.engines import (
+    Completion,
+    Engine,
+    PolicyPrompt,
+    SetAside,
+    choose_engine,
+    load_engine,
+)
 from udasa_data.errors import UserError
-from udasa_data.storage.model_files import Located
-from udasa_eval.results.folder import Decoding
-from udasa_eval.tasks.building import decoding_of, quiet
+from udasa_data.storage import Located
+from udasa_eval.results import Decoding
+from udasa_eval.tasks import decoding_of, quiet
 
 _SEED_STRIDE: Final = 1024  # sample k has seed + k
 

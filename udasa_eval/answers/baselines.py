@@ -10,9 +10,8 @@ import polars as pl
 
 from udasa_data.errors import UserError
 from udasa_eval.answers.generations import TURN_2, prompt_hash
-from udasa_eval.results.folder import read_tables
-from udasa_eval.tasks.building import BuiltTask
-from udasa_eval.tasks.documents import load_rows
+from udasa_eval.results import read_tables
+from udasa_eval.tasks import BuiltTask, load_rows
 
 # AlpacaEval 2's baseline, as its answers are named
 DEFAULT: Final = "gpt4_1106_preview"

@@ -15,14 +15,13 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import polars as pl
 
-from udasa_data.engines.protocol import Completion, PolicyPrompt, SetAside
+from udasa_data.engines import Completion, PolicyPrompt, SetAside
 from udasa_data.progress import Progress
-from udasa_data.runs.store import Run, key_of
+from udasa_data.runs import Run, key_of
 from udasa_eval.answers.backend import EngineLM, kl_precision
 from udasa_eval.answers.texts import continuation, has_text
-from udasa_eval.results.folder import GENERATIONS, write_table
-from udasa_eval.tasks.building import BuiltTask, requests_of
-from udasa_eval.tasks.readers import Document
+from udasa_eval.results import GENERATIONS, write_table
+from udasa_eval.tasks import BuiltTask, Document, requests_of
 
 SHARD: Final = 32  # documents that a kill can cost
 TURN_2: Final = "_turn_2"  # of a task whose documents have a follow-up question

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from udasa_data.terminal.running import run_app
+from udasa_data.terminal import run_app
 from udasa_eval.cli.compare import compare
 from udasa_eval.cli.fetch import fetch
 from udasa_eval.cli.frontier import frontier

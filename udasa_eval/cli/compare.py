@@ -11,7 +11,7 @@ import typer
 from udasa_data.errors import UserError
 
 if TYPE_CHECKING:
-    from udasa_eval.results.comparison import MetricComparison, RunComparison
+    from udasa_eval.results import MetricComparison, RunComparison
 
 
 def compare(
@@ -40,7 +40,7 @@ def compare(
             raise UserError("files of scores are compared two at a time")
         _compare_files(runs[0], runs[1], key, score, seed, as_json=as_json)
         return
-    from udasa_eval.results.comparison import compare_runs
+    from udasa_eval.results import compare_runs
 
     found = compare_runs(runs, seed=seed, examples=examples, anyway=anyway)
     if as_json:
@@ -52,7 +52,7 @@ def compare(
 
 
 def _print(found: RunComparison) -> None:
-    from udasa_data.terminal.tables import print_table
+    from udasa_data.terminal import print_table
 
     columns = "task|metric|a|b|a − b|95% interval|p (Holm)|better|win/tie/loss|n|detectable"
     pairs = dict.fromkeys((one.a, one.b) for one in found.metrics)

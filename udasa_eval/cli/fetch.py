@@ -15,8 +15,8 @@ def fetch(
     ] = None,
 ) -> None:
     """Fill a folder with the suites' datasets, for --data-dir where there is no network."""
-    from udasa_eval.tasks.fetching import Fetched
-    from udasa_eval.tasks.fetching import fetch as fetch_datasets
+    from udasa_eval.tasks import Fetched
+    from udasa_eval.tasks import fetch as fetch_datasets
 
     def tell(one: Fetched) -> None:
         state = "was there" if one.was_there else f"at {one.revision}"

@@ -25,10 +25,10 @@ def frontier(
     seed: Annotated[int, typer.Option(min=0, help="Of sampling.")] = 0,
 ) -> None:
     """Draw the reward-KL frontier of controlled sentiment. Killed? The same command goes on."""
-    from udasa_data.terminal.bars import Bars
+    from udasa_data.terminal import Bars
     from udasa_eval.cli.tables import show_frontier
     from udasa_eval.frontier import frontier as draw
-    from udasa_eval.running.options import RunOptions
+    from udasa_eval.running import RunOptions
 
     options = RunOptions(
         model=model[0],

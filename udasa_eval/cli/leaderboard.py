@@ -21,8 +21,7 @@ def leaderboard(
     """Show runs in one table, with intervals, and with what makes numbers doubtful."""
     import tempfile
 
-    from udasa_eval.leaderboard.building import build_leaderboard
-    from udasa_eval.leaderboard.markdown import to_markdown
+    from udasa_eval.leaderboard import build_leaderboard, to_markdown
 
     board = build_leaderboard(results)
     if as_json:
@@ -32,8 +31,8 @@ def leaderboard(
     elif as_markdown:
         typer.echo(to_markdown(board), nl=False)
     else:
-        from udasa_data.terminal.tables import print_table
-        from udasa_eval.leaderboard.markdown import cells, header, notes
+        from udasa_data.terminal import print_table
+        from udasa_eval.leaderboard import cells, header, notes
 
         # a suite has more tasks than a terminal has columns: runs stand side by side instead
         first, *heads = header(board)
@@ -44,7 +43,7 @@ def leaderboard(
             typer.echo(note)
     if out is None and push is None:
         return
-    from udasa_eval.leaderboard.folder import PAGE, content_of, write_folder
+    from udasa_eval.leaderboard import PAGE, content_of, write_folder
 
     with tempfile.TemporaryDirectory() as scratch:
         folder = out or Path(scratch)
@@ -52,7 +51,7 @@ def leaderboard(
         if out is not None:
             typer.echo(f"page: {out / PAGE}", err=as_json)
         if push is not None:
-            from udasa_eval.leaderboard.pushing import push as publish
+            from udasa_eval.leaderboard import push as publish
 
             made = publish(content_of(board, folder), push, f"{len(board.rows)} runs")
             said = "pushed" if made.changed else "nothing to do"

@@ -45,10 +45,10 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json.")] = False,
 ) -> None:
     """Evaluate a model on four axes. Killed? The same command goes on where it was."""
-    from udasa_data.terminal.bars import Bars
+    from udasa_data.terminal import Bars
     from udasa_eval.cli.tables import show_results
-    from udasa_eval.running.evaluation import run as evaluate
-    from udasa_eval.running.options import RunOptions, axes_of
+    from udasa_eval.running import RunOptions, axes_of
+    from udasa_eval.running import run as evaluate
 
     options = RunOptions(
         model=model,

@@ -19,9 +19,9 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json.")] = False,
 ) -> None:
     """Score what a run has stored. The evaluated model is neither needed nor loaded."""
-    from udasa_data.terminal.bars import Bars
+    from udasa_data.terminal import Bars
     from udasa_eval.cli.tables import show_results
-    from udasa_eval.running.evaluation import score as score_folder
+    from udasa_eval.running import score as score_folder
 
     with Bars("documents") as bars:
         results = score_folder(

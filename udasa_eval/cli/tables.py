@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from udasa_eval.frontier import Frontier
-from udasa_eval.results.folder import MetricRecord, Results
+from udasa_eval.results import MetricRecord, Results
 
 
 def show_results(results: Results, folder: Path, *, as_json: bool) -> None:

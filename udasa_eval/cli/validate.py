@@ -32,8 +32,8 @@ def validate(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Rerun known answers; status 1 where one of ours is too far from theirs."""
-    from udasa_data.terminal.bars import Bars
-    from udasa_eval.validation.run import validate as rerun
+    from udasa_data.terminal import Bars
+    from udasa_eval.validation import validate as rerun
 
     folder = data_dir or (
         Path(os.environ["UDASA_DATA_DIR"]) if "UDASA_DATA_DIR" in os.environ else None
@@ -60,7 +60,7 @@ def validate(
 
 
 def _print(found: Validation) -> None:
-    from udasa_data.terminal.tables import print_table
+    from udasa_data.terminal import print_table
 
     rows = [
         (

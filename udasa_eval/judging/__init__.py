@@ -1,1 +1,21 @@
 """The second pass: judges, rules, and what their numbers come to."""
+
+from udasa_eval.judging.judges import JudgeSet, PinnedJudge, Role, judge_set, pin
+from udasa_eval.judging.loading import Duel, LoadedJudge, loaded
+from udasa_eval.judging.scoring import Scored, Tables, estimate, needed_roles, score_tables
+
+__all__ = [
+    "Duel",
+    "JudgeSet",
+    "LoadedJudge",
+    "PinnedJudge",
+    "Role",
+    "Scored",
+    "Tables",
+    "estimate",
+    "judge_set",
+    "loaded",
+    "needed_roles",
+    "pin",
+    "score_tables",
+]

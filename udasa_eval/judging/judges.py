@@ -11,11 +11,10 @@ import msgspec
 import yaml
 from msgspec import Meta
 
-from udasa_data.config.build import ModelRef
-from udasa_data.config.strict import Strict, convert, read_yaml
+from udasa_data.config import ModelRef, Strict, convert, read_yaml
 from udasa_data.errors import UserError, nearest
-from udasa_data.storage.model_files import SERVED, Located, locate
-from udasa_eval.results.folder import JudgeRecord
+from udasa_data.storage import SERVED, Located, locate
+from udasa_eval.results import JudgeRecord
 
 EMBEDDED: Final = "embedded-judge:"
 Role: TypeAlias = Literal[

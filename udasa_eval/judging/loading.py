@@ -15,18 +15,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from udasa_data.config.build import Sampling, ValueRef
-from udasa_data.config.presets import resolve
-from udasa_data.engines.loading import load_engine
-from udasa_data.engines.protocol import Engine, PolicyPrompt, SetAside
+from udasa_data.config import Sampling, ValueRef, resolve
+from udasa_data.engines import Engine, PolicyPrompt, SetAside, load_engine
 from udasa_data.errors import UserError
-from udasa_data.runs.store import key_of
-from udasa_data.scorers.cache import ScoreCache, default_file
+from udasa_data.runs import key_of
+from udasa_data.scorers import OnBatch, ScoreCache, TextPair, default_file
 from udasa_data.scorers.chunks import score_in_parts
 from udasa_data.scorers.models import Options, load_classifier
-from udasa_data.scorers.protocol import OnBatch, TextPair
 from udasa_data.scorers.value import ValueScorer
-from udasa_eval.answers.backend import free_memory
+from udasa_eval.answers import free_memory
 from udasa_eval.judging.judges import (
     ClassifierJudge,
     PairJudge,

@@ -13,15 +13,14 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import numpy as np
 import polars as pl
 
-from udasa_data.scoring.refusal import is_refusal
-from udasa_eval.answers.backend import Weighed
-from udasa_eval.answers.texts import has_text
+from udasa_data.scoring import is_refusal
+from udasa_eval.answers import Weighed, has_text
 from udasa_eval.judging.judges import Role
 from udasa_eval.judging.loading import Judged
 from udasa_eval.judging.rules import distinct
-from udasa_eval.results.folder import SCORES
-from udasa_eval.stats.win_rates import TIE_WIDTH
-from udasa_eval.tasks.building import Scoring
+from udasa_eval.results import SCORES
+from udasa_eval.stats import TIE_WIDTH
+from udasa_eval.tasks import Scoring
 
 Values: TypeAlias = Sequence[float | None]
 

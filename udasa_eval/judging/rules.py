@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from udasa_data.scoring.refusal import is_refusal
+from udasa_data.scoring import is_refusal
 
 
 def without_judges(_document: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:

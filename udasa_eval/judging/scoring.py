@@ -9,16 +9,22 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from udasa_data.progress import Progress
-from udasa_data.scorers.protocol import TextPair
-from udasa_data.storage.model_files import Located
-from udasa_eval.answers.backend import Weighed, Weights, free_memory, kl_precision
-from udasa_eval.answers.generations import TURN_2, own_pairs
-from udasa_eval.answers.texts import has_text
+from udasa_data.scorers import TextPair
+from udasa_data.storage import Located
+from udasa_eval.answers import (
+    TURN_2,
+    Weighed,
+    Weights,
+    free_memory,
+    has_text,
+    kl_precision,
+    own_pairs,
+)
 from udasa_eval.judging.judges import Asked, PinnedJudge, Role
 from udasa_eval.judging.loading import Duel, Judged, loaded
 from udasa_eval.judging.measures import NEEDS, Answered, measure
-from udasa_eval.results.folder import SCORES
-from udasa_eval.tasks.building import TaskNotes, TaskPlan, build_task, notes_of
+from udasa_eval.results import SCORES
+from udasa_eval.tasks import TaskNotes, TaskPlan, build_task, notes_of
 
 _TOKEN: float = 4.0  # characters of English text
 

@@ -9,12 +9,11 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from udasa_data.config.strict import Strict
+from udasa_data.config import Strict
 from udasa_data.errors import UserError
-from udasa_data.runs.store import key_of
+from udasa_data.runs import key_of
 from udasa_data.schema import Axis
-from udasa_eval.results.folder import Direction, MetricRecord, Results
-from udasa_eval.results.runs import Run, read_runs
+from udasa_eval.results import Direction, MetricRecord, Results, Run, read_runs
 
 MarkKind: TypeAlias = Literal["leak", "contamination", "differs"]
 

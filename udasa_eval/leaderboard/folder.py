@@ -12,11 +12,11 @@ import polars as pl
 
 from udasa_data.errors import UserError
 from udasa_data.schema import require
-from udasa_data.storage.places import write_atomically, write_text
+from udasa_data.storage import write_atomically, write_text
 from udasa_eval.leaderboard.building import Leaderboard, Row
 from udasa_eval.leaderboard.markdown import to_markdown
 from udasa_eval.leaderboard.page import document, page, table
-from udasa_eval.results.folder import read_tables
+from udasa_eval.results import read_tables
 
 PAGE: Final = "index.html"
 MAX_RUNS: Final = 90  # of a pushed leaderboard: a file each, of the 99 that one commit takes

@@ -1,1 +1,48 @@
 """The results folder: its files, its metrics, and what sets two of them apart."""
+
+from udasa_eval.results.comparison import MetricComparison, RunComparison, compare_runs
+from udasa_eval.results.folder import (
+    GENERATIONS,
+    SCHEMA_VERSION,
+    SCORES,
+    Decoding,
+    Direction,
+    JudgeRecord,
+    MetricRecord,
+    Pinned,
+    Results,
+    TaskRecord,
+    read_results,
+    read_tables,
+    write_results,
+    write_table,
+)
+from udasa_eval.results.origins import Origins, origins_of
+from udasa_eval.results.runs import Run, read_runs
+from udasa_eval.results.summary import metrics_of, unscored_of
+
+__all__ = [
+    "GENERATIONS",
+    "SCHEMA_VERSION",
+    "SCORES",
+    "Decoding",
+    "Direction",
+    "JudgeRecord",
+    "MetricComparison",
+    "MetricRecord",
+    "Origins",
+    "Pinned",
+    "Results",
+    "Run",
+    "RunComparison",
+    "TaskRecord",
+    "compare_runs",
+    "metrics_of",
+    "origins_of",
+    "read_results",
+    "read_runs",
+    "read_tables",
+    "unscored_of",
+    "write_results",
+    "write_table",
+]

@@ -10,12 +10,11 @@ import numpy as np
 import polars as pl
 from msgspec.structs import replace
 
-from udasa_data.config.strict import Strict
+from udasa_data.config import Strict
 from udasa_data.errors import UserError
 from udasa_eval.results.folder import Direction, MetricRecord, read_tables
 from udasa_eval.results.runs import Run, differences, read_runs
-from udasa_eval.stats import compare, holm
-from udasa_eval.stats.resampling import REPLICATES
+from udasa_eval.stats import REPLICATES, compare, holm
 
 _SHOWN: Final = 2000  # characters of a prompt or an answer
 _TEXTS: Final = 4  # prompts of a metric whose texts are looked up, at most

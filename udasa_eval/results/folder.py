@@ -17,10 +17,10 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 import polars as pl
 
-from udasa_data.config.strict import Strict, convert
+from udasa_data.config import Strict, convert
 from udasa_data.errors import UserError
 from udasa_data.schema import MESSAGES, Axis, require
-from udasa_data.storage.places import write_atomically
+from udasa_data.storage import write_atomically
 
 SCHEMA_VERSION: Final = 1
 RESULTS_FILE: Final = "results.json"

@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 import polars as pl
 
 from udasa_data.errors import UserError
-from udasa_data.prompts.contamination import text_sha256
-from udasa_data.storage.model_files import Located
+from udasa_data.prompts import text_sha256
+from udasa_data.storage import Located
 
 STAGES: Final = "stages.json"
 PROMPTS: Final = "training_prompts.parquet"

@@ -11,8 +11,7 @@ import polars as pl
 from udasa_data.schema import Axis
 from udasa_eval.results.folder import MetricRecord, Unscored
 from udasa_eval.results.metrics import LENGTHS, METRICS
-from udasa_eval.stats import mean_interval
-from udasa_eval.stats.win_rates import length_controlled
+from udasa_eval.stats import length_controlled, mean_interval
 
 _EXAMPLES: Final = 3
 _SHOWN: Final = 160  # characters of an example

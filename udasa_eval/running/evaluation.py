@@ -16,25 +16,32 @@ from typing import Final
 import msgspec
 import polars as pl
 
-from udasa_data.config.strict import convert
+from udasa_data.config import convert
 from udasa_data.errors import UserError
 from udasa_data.progress import Progress, Silent
-from udasa_data.runs.store import Run
-from udasa_data.storage.model_files import Located
-from udasa_eval.answers import baselines
-from udasa_eval.answers.backend import EngineLM
-from udasa_eval.answers.generations import TURN_2, Asked, FirstPass
-from udasa_eval.judging.judges import PinnedJudge, Role, judge_set
-from udasa_eval.judging.scoring import Scored, Tables, estimate, needed_roles, score_tables
-from udasa_eval.results.folder import (
+from udasa_data.runs import Run
+from udasa_data.storage import Located
+from udasa_eval.answers import TURN_2, Asked, EngineLM, FirstPass, baselines
+from udasa_eval.judging import (
+    PinnedJudge,
+    Role,
+    Scored,
+    Tables,
+    estimate,
+    judge_set,
+    needed_roles,
+    score_tables,
+)
+from udasa_eval.results import (
     SCHEMA_VERSION,
     SCORES,
     Results,
+    metrics_of,
     read_tables,
+    unscored_of,
     write_results,
     write_table,
 )
-from udasa_eval.results.summary import metrics_of, unscored_of
 from udasa_eval.running.options import RunOptions, Stored
 from udasa_eval.running.planning import locate_reference, model_id, pin_all, prepare
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from udasa_data.config.strict import Strict
+from udasa_data.config import Strict
 from udasa_data.errors import UserError, nearest
 from udasa_data.schema import Axis
-from udasa_eval.judging.judges import JudgeSet
-from udasa_eval.results.folder import Pinned, TaskRecord
+from udasa_eval.judging import JudgeSet
+from udasa_eval.results import Pinned, TaskRecord
 
 
 class RunOptions(Strict, frozen=True):

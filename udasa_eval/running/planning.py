@@ -11,22 +11,16 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from udasa_data.config.build import BuildConfig, ModelRef
-from udasa_data.config.presets import read_presets, resolve
-from udasa_data.engines.choice import choose_engine
+from udasa_data.config import BuildConfig, ModelRef, read_presets, resolve
+from udasa_data.engines import choose_engine
 from udasa_data.errors import UserError
-from udasa_data.runs.store import Run, differing
-from udasa_data.storage.model_files import Located, chat_template_sha256, locate, served
-from udasa_eval.answers import baselines
-from udasa_eval.answers.baselines import Baseline, find_baseline
-from udasa_eval.answers.generations import TURN_2
-from udasa_eval.judging.judges import JudgeSet, PinnedJudge, Role, judge_set, pin
-from udasa_eval.judging.scoring import needed_roles
-from udasa_eval.results.folder import Pinned, TaskRecord
-from udasa_eval.results.origins import Origins, origins_of
+from udasa_data.runs import Run, differing
+from udasa_data.storage import Located, chat_template_sha256, locate, served
+from udasa_eval.answers import TURN_2, Baseline, baselines, find_baseline
+from udasa_eval.judging import JudgeSet, PinnedJudge, Role, judge_set, needed_roles, pin
+from udasa_eval.results import Origins, Pinned, TaskRecord, origins_of
 from udasa_eval.running.options import RunOptions, Stored
-from udasa_eval.tasks.building import BuiltTask, TaskPlan, build_task, plan_suite
-from udasa_eval.tasks.documents import Documents, read_documents
+from udasa_eval.tasks import BuiltTask, Documents, TaskPlan, build_task, plan_suite, read_documents
 
 _TINY: Final = "embedded:lm"
 

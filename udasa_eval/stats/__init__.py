@@ -6,18 +6,38 @@ from udasa_eval.stats.intervals import Interval, by_cluster, mean_interval
 from udasa_eval.stats.paired import Comparison, compare, holm
 from udasa_eval.stats.power import minimum_detectable, prompts_needed
 from udasa_eval.stats.rates import bonett_price, clopper_pearson, mcnemar, wilson
+from udasa_eval.stats.resampling import REPLICATES
+from udasa_eval.stats.win_rates import (
+    TIE_WIDTH,
+    Floats,
+    LengthPriors,
+    Normal,
+    length_controlled,
+    length_term,
+    sigmoid,
+    win_rate,
+)
 
 __all__ = [
+    "REPLICATES",
+    "TIE_WIDTH",
     "Comparison",
+    "Floats",
     "Interval",
+    "LengthPriors",
+    "Normal",
     "bonett_price",
     "by_cluster",
     "clopper_pearson",
     "compare",
     "holm",
+    "length_controlled",
+    "length_term",
     "mcnemar",
     "mean_interval",
     "minimum_detectable",
     "prompts_needed",
+    "sigmoid",
     "wilson",
+    "win_rate",
 ]

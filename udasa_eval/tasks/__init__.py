@@ -1,1 +1,36 @@
 """What is asked: suites, their datasets, and documents."""
+
+from udasa_eval.tasks.building import (
+    BuiltTask,
+    Scoring,
+    TaskNotes,
+    TaskPlan,
+    build_task,
+    decoding_of,
+    notes_of,
+    plan_suite,
+    quiet,
+    requests_of,
+)
+from udasa_eval.tasks.documents import Documents, load_rows, read_documents
+from udasa_eval.tasks.fetching import Fetched, fetch
+from udasa_eval.tasks.readers import Document
+
+__all__ = [
+    "BuiltTask",
+    "Document",
+    "Documents",
+    "Fetched",
+    "Scoring",
+    "TaskNotes",
+    "TaskPlan",
+    "build_task",
+    "decoding_of",
+    "fetch",
+    "load_rows",
+    "notes_of",
+    "plan_suite",
+    "quiet",
+    "read_documents",
+    "requests_of",
+]

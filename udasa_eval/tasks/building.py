@@ -14,11 +14,11 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 import msgspec
 import yaml
 
-from udasa_data.config.strict import Strict
+from udasa_data.config import Strict
 from udasa_data.errors import UserError, nearest
-from udasa_data.runs.store import key_of
+from udasa_data.runs import key_of
 from udasa_data.schema import Axis
-from udasa_eval.results.folder import Decoding
+from udasa_eval.results import Decoding
 from udasa_eval.tasks.documents import for_lm_eval
 from udasa_eval.tasks.readers import Document
 

@@ -14,10 +14,10 @@ import msgspec
 import polars as pl
 import yaml
 
-from udasa_data.config.strict import Strict
+from udasa_data.config import Strict
 from udasa_data.errors import UserError, nearest
-from udasa_data.storage.hub import commit_of
-from udasa_eval.results.folder import Pinned
+from udasa_data.storage import commit_of
+from udasa_eval.results import Pinned
 from udasa_eval.tasks.readers import READERS, Document, MalformedError
 
 EMBEDDED: Final = "embedded:"

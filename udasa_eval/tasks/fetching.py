@@ -10,7 +10,7 @@ from typing import NamedTuple
 import polars as pl
 
 from udasa_data.errors import UserError, nearest
-from udasa_data.storage.places import write_atomically, write_text
+from udasa_data.storage import write_atomically, write_text
 from udasa_eval.tasks.documents import EMBEDDED, ORIGIN, DatasetSpec, datasets_known, from_hub
 
 

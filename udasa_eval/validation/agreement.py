@@ -9,12 +9,11 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from udasa_data.progress import Progress
-from udasa_data.scorers.protocol import Floats, TextPair
-from udasa_eval.judging.judges import JudgeSet, PinnedJudge, pin
-from udasa_eval.judging.loading import Duel, LoadedJudge, loaded
+from udasa_data.scorers import Floats, TextPair
+from udasa_eval.judging import Duel, JudgeSet, LoadedJudge, PinnedJudge, loaded, pin
 from udasa_eval.stats import mean_interval
 from udasa_eval.stats.ranking import auroc, clustered
-from udasa_eval.validation import Agreement
+from udasa_eval.validation.outcome import Agreement
 from udasa_eval.validation.people import LabelSet, PairSet, label_sets, pair_sets
 
 _LOWER_IS_BETTER: Final = frozenset({"harm", "toxicity"})

@@ -23,7 +23,7 @@ import numpy as np
 import polars as pl
 
 from udasa_data.errors import UserError
-from udasa_eval.stats.win_rates import (
+from udasa_eval.stats import (
     Floats,
     LengthPriors,
     Normal,
@@ -32,7 +32,7 @@ from udasa_eval.stats.win_rates import (
     sigmoid,
     win_rate,
 )
-from udasa_eval.validation import Check
+from udasa_eval.validation.outcome import Check
 
 BASELINE: Final = "gpt4_1106_preview"
 RAW_TOLERANCE: Final = 0.1  # points

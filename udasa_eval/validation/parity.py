@@ -10,17 +10,15 @@ from typing import Any, Final
 
 import polars as pl
 
-from udasa_data.config.presets import resolve
+from udasa_data.config import resolve
 from udasa_data.progress import Progress
 from udasa_data.schema import Axis
-from udasa_data.storage.model_files import locate
-from udasa_eval.answers.backend import device
-from udasa_eval.results.folder import read_results
-from udasa_eval.running.evaluation import run
-from udasa_eval.running.options import RunOptions
-from udasa_eval.tasks.building import quiet
-from udasa_eval.tasks.documents import read_documents
-from udasa_eval.validation import Check
+from udasa_data.storage import locate
+from udasa_eval.answers import device
+from udasa_eval.results import read_results
+from udasa_eval.running import RunOptions, run
+from udasa_eval.tasks import quiet, read_documents
+from udasa_eval.validation.outcome import Check
 
 NAMES: Final = ("truthfulqa_mc1", "truthfulqa_mc2")
 TABLE: Final = "truthfulqa/truthfulqa.parquet"

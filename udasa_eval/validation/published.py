@@ -8,9 +8,8 @@ from typing import Final, NamedTuple
 
 from udasa_data.progress import Progress
 from udasa_data.schema import Axis
-from udasa_eval.running.evaluation import run
-from udasa_eval.running.options import RunOptions
-from udasa_eval.validation import Check
+from udasa_eval.running import RunOptions, run
+from udasa_eval.validation.outcome import Check
 
 SUITE: Final = "published"  # of suites.yaml
 

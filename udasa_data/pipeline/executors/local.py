@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from udasa_data.config.build import Precision
+from udasa_data.config import Precision
 from udasa_data.errors import UserError
 from udasa_data.pipeline.executors.work import SampleMaker, ScoreMaker, work_of
 from udasa_data.pipeline.preparation import Prepared
 from udasa_data.progress import Progress
-from udasa_data.sampling.spending import Spending
+from udasa_data.sampling import Spending
 
 
 class LocalExecutor:

@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 
 import polars as pl
 
-from udasa_data.config.build import Precision
+from udasa_data.config import Precision
 from udasa_data.errors import UserError
 from udasa_data.pipeline.executors.work import SampleMaker, ScoreMaker, Work, work_of
 from udasa_data.pipeline.preparation import Prepared

@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING
 import msgspec
 import polars as pl
 
-from udasa_data.config.build import BuildConfig, Precision
-from udasa_data.config.constitution import Principle
-from udasa_data.engines.loading import load_engine
-from udasa_data.engines.meter import Meter
-from udasa_data.runs.store import Run, ShardFacts, Shards
-from udasa_data.sampling.shard import sample_shards
+from udasa_data.config import BuildConfig, Precision, Principle
+from udasa_data.engines import Meter, load_engine
+from udasa_data.runs import Run, ShardFacts, Shards
+from udasa_data.sampling import sample_shards
 from udasa_data.schema import SAMPLES, require
-from udasa_data.scoring.shard import score_shard
-from udasa_data.storage.model_files import Located
+from udasa_data.scoring import score_shard
+from udasa_data.storage import Located
 
 if TYPE_CHECKING:
     from udasa_data.pipeline.preparation import Prepared

@@ -8,10 +8,10 @@ from typing import Final
 
 from udasa_data.errors import UserError
 from udasa_data.progress import Progress, Silent
-from udasa_eval.judging.judges import judge_set
-from udasa_eval.validation import Agreement, Check, Validation
+from udasa_eval.judging import judge_set
 from udasa_eval.validation.agreement import check_judges
 from udasa_eval.validation.alpaca_eval import check_alpaca_eval, unpublished
+from udasa_eval.validation.outcome import Agreement, Check, Validation
 from udasa_eval.validation.parity import TABLE, check_choices
 from udasa_eval.validation.published import FIGURES, check_published, not_run, unreachable
 
