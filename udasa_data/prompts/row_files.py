@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import polars as pl
 
 from udasa_data.errors import UserError
+from udasa_data.storage import parquet_schema, read_parquet
 
 SUFFIXES: Final = (".jsonl", ".json", ".csv", ".parquet", ".txt")
 TABLE_SUFFIXES: Final = (".jsonl", ".csv", ".parquet")  # a row is a record of named cells
@@ -37,7 +38,7 @@ def read_table(path: Path) -> FileTable:
     if path.suffix not in TABLE_SUFFIXES:
         raise UserError(f"{path}: unknown kind of file (known: {', '.join(TABLE_SUFFIXES)})")
     if path.suffix == ".parquet":
-        table = read_parquet(path)
+        table = read_columns(path)
         found = FileTable(table, [f"row {n}" for n in range(1, len(table) + 1)])
     else:
         rows = text_rows(path)
@@ -65,7 +66,7 @@ def _refuse_mixed_kinds(path: Path, rows: list[tuple[str, dict[str, Any]]]) -> N
                 )
 
 
-def read_parquet(path: Path, wanted: Callable[[str], bool] = lambda _: True) -> pl.DataFrame:
+def read_columns(path: Path, wanted: Callable[[str], bool] = lambda _: True) -> pl.DataFrame:
     """Read a Parquet file, or those of its columns that are ``wanted``.
 
     Raises:
@@ -73,8 +74,8 @@ def read_parquet(path: Path, wanted: Callable[[str], bool] = lambda _: True) -> 
     """
     try:
         with path.open("rb"):  # polars' own error for a missing file is less clear
-            names = [name for name in pl.read_parquet_schema(path) if wanted(name)]
-            return pl.read_parquet(path, columns=names)
+            names = [name for name in parquet_schema(path) if wanted(name)]
+            return read_parquet(path, columns=names)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     except pl.exceptions.PolarsError as error:

@@ -9,13 +9,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import polars as pl
-
 from udasa_data.config import EMBEDDED, read_presets
 from udasa_data.errors import UserError, nearest
-from udasa_data.prompts.row_files import SUFFIXES, read_parquet, text_rows
+from udasa_data.prompts.row_files import SUFFIXES, read_columns, text_rows
 from udasa_data.schema import Axis
-from udasa_data.storage import commit_of
+from udasa_data.storage import commit_of, parquet_schema
 
 # Tried in this order; the first that a source has is its prompt column.
 PROMPT_COLUMNS: Final = ("prompt", "messages", "question", "instruction", "text", "chosen")
@@ -142,8 +140,8 @@ def _read_file(source: Source) -> _Table:
         raise UserError(f"{path}: unknown kind of file (known: {', '.join(SUFFIXES)})")
     if path.suffix == ".parquet":
         side = {*PROMPT_COLUMNS, *SIDE_COLUMNS, source.column}
-        table = read_parquet(path, lambda name: name in side)
-        columns = {*pl.read_parquet_schema(path)}
+        table = read_columns(path, lambda name: name in side)
+        columns = {*parquet_schema(path)}
         return _Table(columns, [(f"row {n}", r) for n, r in enumerate(table.to_dicts(), 1)])
     rows = text_rows(path)
     return _Table({column for _, row in rows for column in row}, rows)

@@ -19,6 +19,7 @@ from udasa_data.publish.repository import explained
 from udasa_data.publish.tokenisation import MAX_ROWS, load_tokenizer, tokenise
 from udasa_data.runs import Manifest
 from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Stage
+from udasa_data.storage import parquet_schema, read_parquet, scan_parquet
 
 _LOST: Final = 0.01  # share of the rows that may be lost to the length
 _STAGES: Final = tuple(str(stage) for stage in Stage)
@@ -78,7 +79,7 @@ def _files(copy: DatasetCopy) -> Check:
         record = copy.manifest.files[path]
         if sha256_of(local) != record.sha256:
             wrong.append(f"{path} is not what it was")
-        elif (found := pl.scan_parquet(local).select(pl.len()).collect().item()) != record.rows:
+        elif (found := scan_parquet(local).select(pl.len()).collect().item()) != record.rows:
             wrong.append(f"{path} has {found} rows instead of {record.rows}")
         else:
             rows += record.rows
@@ -92,7 +93,7 @@ def _schema(copy: DatasetCopy) -> Check:
     wrong = []
     for path, local in copy.paths.items():
         try:
-            found = dict(pl.read_parquet_schema(local))
+            found = parquet_schema(local)
         except pl.exceptions.PolarsError:
             wrong.append(f"{path} is no Parquet file")
             continue
@@ -165,7 +166,7 @@ def _pairs(copy: DatasetCopy) -> pl.DataFrame:
     for path, local in copy.paths.items():
         config = copy.manifest.files[path].config
         if config in _STAGES:
-            tables.append(pl.scan_parquet(local).with_columns(config=pl.lit(config)))
+            tables.append(scan_parquet(local).with_columns(config=pl.lit(config)))
     try:
         return pl.concat(tables).collect() if tables else pl.DataFrame()
     except pl.exceptions.PolarsError:
@@ -178,7 +179,7 @@ def _splits(copy: DatasetCopy) -> Check:
     wrong = []
     for path, local in copy.paths.items():
         split = copy.manifest.files[path].split
-        ids = pl.read_parquet(local, columns=["prompt_id"])["prompt_id"].drop_nulls().unique()
+        ids = read_parquet(local, columns=["prompt_id"])["prompt_id"].drop_nulls().unique()
         for prompt_id in ids:
             if seen.setdefault(prompt_id, split) != split:
                 wrong.append(f"prompt {prompt_id[:12]} is in both splits")
@@ -233,7 +234,7 @@ def _from_samples(copy: DatasetCopy, pairs: pl.DataFrame) -> Check:
     if not paths or pairs.is_empty():
         return Check("pairs are samples", None, "no samples, or no pairs")
     samples = pl.concat(
-        [pl.read_parquet(p, columns=["run", "prompt_id", "sample_id", "text"]) for p in paths]
+        [read_parquet(p, columns=["run", "prompt_id", "sample_id", "text"]) for p in paths]
     )
     wrong = []
     for side in ("chosen", "rejected"):

@@ -21,6 +21,7 @@ from udasa_data.publish.licence import Licences, licences_of
 from udasa_data.publish.suites import NOTHING_CHECKED, Contamination
 from udasa_data.runs import MANIFEST, FileRecord, Manifest, read_manifest, to_json
 from udasa_data.schema import DROPPED, PAIRS, Stage, empty, require
+from udasa_data.storage import read_parquet
 
 SHARD_BYTES: Final = 500_000_000
 
@@ -86,7 +87,7 @@ def read_pairs(folder: Path) -> pl.DataFrame:
     """Return all pairs of a dataset folder, train before test, stage by stage."""
     manifest = read_manifest(folder)
     paths = [folder / p for p, record in manifest.files.items() if record.config in set(Stage)]
-    tables = [pl.read_parquet(path) for path in paths]
+    tables = [read_parquet(path) for path in paths]
     return pl.concat(tables) if tables else empty(PAIRS)
 
 
@@ -96,7 +97,7 @@ def read_samples(folder: Path, columns: Sequence[str]) -> pl.DataFrame:
     paths = [folder / p for p, record in manifest.files.items() if record.config == "samples"]
     if not paths:
         raise UserError(f"{folder}: holds no samples")
-    return pl.concat([pl.read_parquet(path, columns=list(columns)) for path in paths])
+    return pl.concat([read_parquet(path, columns=list(columns)) for path in paths])
 
 
 def read_prompts(folder: Path) -> list[str]:

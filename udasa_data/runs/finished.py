@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 
+from udasa_data.storage import read_parquet
 from udasa_data.errors import UserError
 from udasa_data.runs.local_copy import local_dataset
 from udasa_data.runs.dataset_manifest import MANIFEST, Manifest, read_manifest
@@ -88,7 +89,7 @@ class Finished:
         for name in self._files(configs):
             path = self.folder / name
             try:
-                tables.append(require(pl.read_parquet(path), schema, name))
+                tables.append(require(read_parquet(path), schema, name))
             except (OSError, pl.exceptions.PolarsError, ValueError) as error:
                 raise UserError(
                     f"{path}: cannot be read ({_first_line(error)}); a dataset of an earlier "

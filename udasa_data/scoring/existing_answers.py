@@ -34,7 +34,7 @@ from udasa_data.runs import CODE, ScoreSummary, as_notes, code_hash, count_dimen
 from udasa_data.schema import ADDED, SCORES, Why
 from udasa_data.scoring.answer_files import GivenAnswers, read_answers
 from udasa_data.scoring.shard import score_shard
-from udasa_data.storage import Located, locate, write_atomically, write_text
+from udasa_data.storage import Located, locate, parquet_metadata, write_atomically, write_text
 
 _METADATA: Final = "udasa"  # the key in the Parquet file's own metadata
 _CODE: Final = (
@@ -191,7 +191,7 @@ def _made_already(out: Path, made_from: dict[str, Any]) -> ScoreSummary | None:
     if not out.exists():
         return None
     try:
-        found = json.loads(pl.read_parquet_metadata(out)[_METADATA])
+        found = json.loads(parquet_metadata(out)[_METADATA])
         summary = msgspec.convert(found["summary"], ScoreSummary)
     except (OSError, pl.exceptions.PolarsError, KeyError, ValueError) as error:
         raise UserError(f"{out} exists and holds no scores; give another --out") from error

@@ -10,6 +10,7 @@ from udasa_data.storage.model_files import (
     served,
 )
 from udasa_data.storage.object_stores import Remote, reached
+from udasa_data.storage.parquet import parquet_metadata, parquet_schema, read_parquet, scan_parquet
 from udasa_data.storage.places import (
     Place,
     locked,
@@ -40,12 +41,16 @@ __all__ = [
     "locate",
     "locked",
     "names_in",
+    "parquet_metadata",
+    "parquet_schema",
     "place_of",
     "reached",
     "read_metadata",
+    "read_parquet",
     "read_tables",
     "remove",
     "replace_folder",
+    "scan_parquet",
     "served",
     "user_cache",
     "write_atomically",

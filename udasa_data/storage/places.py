@@ -23,6 +23,7 @@ import polars as pl
 
 from udasa_data.errors import UserError
 from udasa_data.storage.object_stores import Remote, file_system, reached
+from udasa_data.storage.parquet import parquet_metadata, read_parquet
 
 _TEMPORARY: Final = ".tmp-"
 _AT_ONCE: Final = 256  # files of an object store that are fetched together
@@ -73,7 +74,7 @@ def read_tables(files: Sequence[Place]) -> list[pl.DataFrame]:
     tables = []
     for start in range(0, len(files), _AT_ONCE):
         some = files[start : start + _AT_ONCE]
-        tables += [pl.read_parquet(source) for source in _sources(some)]
+        tables += [read_parquet(source) for source in _sources(some)]
     return tables
 
 
@@ -82,7 +83,7 @@ def read_metadata(files: Sequence[Place]) -> list[dict[str, str]]:
     found = []
     for start in range(0, len(files), _AT_ONCE):
         some = files[start : start + _AT_ONCE]
-        found += [pl.read_parquet_metadata(source) for source in _sources(some)]
+        found += [parquet_metadata(source) for source in _sources(some)]
     return found
 
 

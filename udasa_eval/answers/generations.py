@@ -18,6 +18,7 @@ import polars as pl
 from udasa_data.engines import Completion, PolicyPrompt, SetAside
 from udasa_data.progress import Progress
 from udasa_data.runs import Run, key_of
+from udasa_data.storage import read_parquet
 from udasa_eval.answers.backend import EngineLM, kl_precision
 from udasa_eval.answers.texts import continuation, has_text
 from udasa_eval.results import GENERATIONS, write_table
@@ -168,7 +169,7 @@ class FirstPass:
         """Add each continuation's log-probability under the policy that wrote it."""
         shards = self._shards(built, "")
         for number, part in self._missing(built, ".own"):
-            table = pl.read_parquet(shards[number])
+            table = read_parquet(shards[number])
             weighed = self._backend.weights(kl_precision()).weigh(own_pairs(table))
             logprobs = pl.Series("text_logprob", [one.logprob for one in weighed], pl.Float64())
             self._write_shard(built, ".own", number, fill_logprobs(table, logprobs).to_dicts())
@@ -182,7 +183,7 @@ class FirstPass:
     def _finish(self, built: BuiltTask) -> None:
         """Put a task's shards together, one table a task name, and delete them."""
         kind = ".own" if self._weighs_own(built) else ""
-        table = pl.concat([pl.read_parquet(path) for path in self._shards(built, kind)])
+        table = pl.concat([read_parquet(path) for path in self._shards(built, kind)])
         for (name,), rows in table.group_by("task", maintain_order=True):
             write_table(self._run.folder, f"generations/{name}", rows, GENERATIONS)
         done = {**self._run.manifest.get("done", {}), built.plan.name: self._key(built)}

@@ -20,7 +20,7 @@ import polars as pl
 from udasa_data.config import Strict, convert
 from udasa_data.errors import UserError
 from udasa_data.schema import MESSAGES, Axis, require
-from udasa_data.storage import write_atomically
+from udasa_data.storage import read_parquet, write_atomically
 
 SCHEMA_VERSION: Final = 1
 RESULTS_FILE: Final = "results.json"
@@ -266,7 +266,7 @@ def read_tables(folder: Path, kind: Literal["generations", "scores"]) -> pl.Data
     tables = [pl.DataFrame(schema=schema)]
     for path in sorted((folder / kind).glob("*.parquet")):
         try:
-            tables.append(require(pl.read_parquet(path), schema, path.stem))
+            tables.append(require(read_parquet(path), schema, path.stem))
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             raise UserError(f"{path}: not a table of {kind} ({error})") from error
     return pl.concat(tables)

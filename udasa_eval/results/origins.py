@@ -11,7 +11,7 @@ import polars as pl
 
 from udasa_data.errors import UserError
 from udasa_data.prompts import text_sha256
-from udasa_data.storage import Located
+from udasa_data.storage import Located, read_parquet
 
 STAGES: Final = "stages.json"
 PROMPTS: Final = "training_prompts.parquet"
@@ -63,7 +63,7 @@ def _read(place: Path) -> Origins:
     if not prompts.is_file():
         return Origins(data, frozenset(scorers), None)
     try:
-        hashes = pl.read_parquet(prompts, columns=["text_sha256"])["text_sha256"]
+        hashes = read_parquet(prompts, columns=["text_sha256"])["text_sha256"]
     except (OSError, pl.exceptions.PolarsError) as error:
         raise UserError(f"{prompts}: not a table of training prompts ({error})") from error
     return Origins(data, frozenset(scorers), frozenset(hashes.to_list()))

@@ -16,7 +16,7 @@ import yaml
 
 from udasa_data.config import Strict
 from udasa_data.errors import UserError, nearest
-from udasa_data.storage import commit_of
+from udasa_data.storage import commit_of, read_parquet
 from udasa_eval.results import Pinned
 from udasa_eval.tasks.readers import READERS, Document, MalformedError
 
@@ -137,7 +137,7 @@ def load_rows(dataset: str, *, data_dir: Path | None, commits: Mapping[str, str]
             f"udasa-eval fetch --data-dir {data_dir} --dataset {dataset}"
         )
     try:
-        rows = pl.read_parquet(path)
+        rows = read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise UserError(f"{path}: not a Parquet file that can be read") from error
     digest = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import polars as pl
 
 from udasa_data.errors import UserError, nearest
-from udasa_data.storage import write_atomically, write_text
+from udasa_data.storage import scan_parquet, write_atomically, write_text
 from udasa_eval.tasks.documents import EMBEDDED, ORIGIN, DatasetSpec, datasets_known, from_hub
 
 
@@ -64,7 +64,7 @@ def _fetch(
 ) -> Fetched:
     path = data_dir / spec.file
     if path.is_file():
-        rows = pl.scan_parquet(path).select(pl.len()).collect().item()
+        rows = scan_parquet(path).select(pl.len()).collect().item()
         done = Fetched(name, path, int(rows), None, was_there=True)
     else:
         loaded = from_hub(spec, commits)

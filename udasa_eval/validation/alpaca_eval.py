@@ -23,6 +23,7 @@ import numpy as np
 import polars as pl
 
 from udasa_data.errors import UserError
+from udasa_data.storage import read_parquet
 from udasa_eval.stats import (
     Floats,
     LengthPriors,
@@ -261,7 +262,7 @@ def _raw(one: Annotated, row: dict[str, float]) -> list[Check]:
 def _table(path: Path) -> pl.DataFrame:
     try:
         with path.open("rb"):
-            return pl.read_csv(path) if path.suffix == ".csv" else pl.read_parquet(path)
+            return pl.read_csv(path) if path.suffix == ".csv" else read_parquet(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     except pl.exceptions.PolarsError as error:

@@ -8,12 +8,10 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
-import polars as pl
-
 from udasa_data.config import resolve
 from udasa_data.progress import Progress
 from udasa_data.schema import Axis
-from udasa_data.storage import locate
+from udasa_data.storage import locate, read_parquet
 from udasa_eval.answers import device
 from udasa_eval.results import read_results
 from udasa_eval.running import RunOptions, run
@@ -39,7 +37,7 @@ def check_choices(data_dir: Path, questions: int, progress: Progress) -> list[Ch
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / TABLE).parent.mkdir()
-        pl.read_parquet(data_dir / TABLE).head(questions).write_parquet(folder / TABLE)
+        read_parquet(data_dir / TABLE).head(questions).write_parquet(folder / TABLE)
         options = RunOptions(
             model=MODEL, suite="published", axes=(Axis.TRUTHFULNESS,), data_dir=str(folder)
         )

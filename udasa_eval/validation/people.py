@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import polars as pl
 
 from udasa_data.errors import UserError
+from udasa_data.storage import read_parquet
 
 S = TypeVar("S")
 
@@ -87,7 +88,7 @@ def _read_all(
             missing.append(f"{name}: not under {data_dir}")
             continue
         try:
-            found += reader(pl.read_parquet(path))
+            found += reader(read_parquet(path))
         except pl.exceptions.PolarsError as error:
             raise UserError(f"{path}: not the table that was expected ({error})") from error
     return found, missing
