@@ -13,7 +13,8 @@ from udasa_data.errors import UserError
 from udasa_data.scorers.models import Loaded
 from udasa_data.scorers.protocol import Floats, OnBatch, TextPair
 
-# Padded tokens in a batch. On a CPU a larger batch does not fit its caches (docs/decisions.md).
+# Padded tokens in a batch. On a CPU a larger batch does not fit its caches
+# (docs/decisions/scorers.md).
 BATCH_TOKENS: Final = {"cuda": 16384, "cpu": 1024}
 
 

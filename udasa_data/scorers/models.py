@@ -53,7 +53,7 @@ def resolve_precision(wanted: Precision) -> Precision:
 
     bfloat16 on a GPU, and on a CPU that multiplies it natively: there twice as fast as float32,
     with probabilities within 0.02 of it. Else float32: 8-bit integers, the other fast arithmetic
-    of a CPU, moved probabilities by more than that (``docs/decisions.md``, 29).
+    of a CPU, moved probabilities by more than that (``docs/decisions/scorers.md``).
     """
     if wanted != "auto":
         return wanted
