@@ -13,8 +13,8 @@ import polars as pl
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # recipes/ is no installed package
 
-from recipes.tiny.labelled import measured
 from udasa_data.scorers.texts import sentences
+from udasa_recipes.tiny.labelled import measured
 
 MOST_ANSWERS: Final = 6
 MOST_SENTENCES: Final = 4  # of an answer: keeps the whole table under an hour on two cores

@@ -24,13 +24,13 @@ import torch
 from peft import PeftModel
 from report import write_results
 
-from recipes.staged.config import Lora, Recipe, StageOptions, Thresholds
-from recipes.staged.measures import load_model, pair_logps
-from recipes.staged.merging import merge
-from recipes.staged.run import StagedRun
-from recipes.staged_dpo import quiet
 from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
+from udasa_recipes.staged.config import Lora, Recipe, StageOptions, Thresholds
+from udasa_recipes.staged.measures import load_model, pair_logps
+from udasa_recipes.staged.merging import merge
+from udasa_recipes.staged.run import StagedRun
+from udasa_recipes.staged_dpo import quiet
 
 RATES: Final = (5e-6, 5e-5, 2e-4)
 HEADER: Final = ("learning rate", "|change| of log p", "merged", "kept", "rest, rms", "target")

@@ -35,10 +35,10 @@ def staged_dpo(
     Raises:
         UserError: something the user can put right.
     """
-    from recipes.staged.config import read_recipe
-    from recipes.staged.final import push
-    from recipes.staged.report import matrix
-    from recipes.staged.run import StagedRun
+    from .staged.config import read_recipe
+    from .staged.final import push
+    from .staged.report import matrix
+    from .staged.run import StagedRun
 
     recipe = read_recipe(config)
     dataset = place or recipe.dataset

@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from recipes.staged import guards
-from recipes.staged.config import Stop
-from recipes.staged.fresh import sample_fresh
-from recipes.staged.measures import Cell, Fresh, StageMeasures, cell, pair_logps
-from recipes.staged.prepared import Prepared
 from udasa_data.storage import write_atomically
+
+from . import guards
+from .config import Stop
+from .fresh import sample_fresh
+from .measures import Cell, Fresh, StageMeasures, cell, pair_logps
+from .prepared import Prepared
 
 
 class Pair(NamedTuple):

@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from recipes.staged import guards, policies
-from recipes.staged.config import PREVIOUS, SFT, StageOptions, options_of
-from recipes.staged.ledger import DatasetRecord, ReferenceRecord, StageRecord
-from recipes.staged.measures import load_model
-from recipes.staged.mixture import mix, render, stored
-from recipes.staged.trainer import Stage
 from udasa_data.errors import UserError
 
+from . import guards, policies
+from .config import PREVIOUS, SFT, StageOptions, options_of
+from .ledger import DatasetRecord, ReferenceRecord, StageRecord
+from .measures import load_model
+from .mixture import mix, render, stored
+from .trainer import Stage
+
 if TYPE_CHECKING:
-    from recipes.staged.run import StagedRun
+    from .run import StagedRun
 
 
 def begin(run: StagedRun, number: int) -> tuple[StageRecord, Stage]:

@@ -10,12 +10,13 @@ from typing import Final
 
 import polars as pl
 
-from recipes.staged.config import Recipe
-from recipes.staged.ledger import Ledger, Record, StageRecord
-from recipes.staged.mixture import prompts_table
-from recipes.staged.report import matrix_rows
 from udasa_data.errors import UserError
 from udasa_data.storage import write_atomically, write_text
+
+from .config import Recipe
+from .ledger import Ledger, Record, StageRecord
+from .mixture import prompts_table
+from .report import matrix_rows
 
 PROMPTS: Final = "training_prompts.parquet"
 # what makes a folder a model, written last: until it is there, no loader takes the folder for one

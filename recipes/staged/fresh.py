@@ -9,9 +9,6 @@ import numpy as np
 import polars as pl
 import torch
 
-from recipes.staged.config import Measures
-from recipes.staged.measures import Floats, Fresh, batches, padded
-from recipes.staged.rendering import Renderer
 from udasa_data.config import Sampling
 from udasa_data.engines import Completion, PolicyPrompt, SetAside
 from udasa_data.engines.transformers import TransformersEngine
@@ -23,6 +20,10 @@ from udasa_data.scorers.nli import NliScorer
 from udasa_data.scoring import Answers, between_answers, cubes, plan_pairs
 from udasa_data.storage import Located, locate
 from udasa_data.uncertainty import meaning, semantic
+
+from .config import Measures
+from .measures import Floats, Fresh, batches, padded
+from .rendering import Renderer
 
 
 class Sample(NamedTuple):

@@ -13,11 +13,12 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
-from recipes.staged.config import Loss, Thresholds
-from recipes.staged.data import Split
 from udasa_data.errors import UserError
 from udasa_data.prompts import text_sha256
 from udasa_data.runs import key_of
+
+from .config import Loss, Thresholds
+from .data import Split
 
 # A loss at a margin of 0, where it does not depend on the policy: β is the first argument.
 _AT_ZERO: Final[Mapping[str, Any]] = {

@@ -8,11 +8,12 @@ from typing import Any, Final
 
 import msgspec
 
-from recipes.staged.guards import Tokenised
-from recipes.staged.measures import StageMeasures
 from udasa_data.errors import UserError
 from udasa_data.runs import differing
 from udasa_data.storage import write_text
+
+from .guards import Tokenised
+from .measures import StageMeasures
 
 NAME: Final = "stages.json"
 SCHEMA_VERSION: Final = 1

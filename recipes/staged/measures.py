@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recipes.staged.mixture import Encoded
 from udasa_data.errors import UserError
+
+from .mixture import Encoded
 
 Floats: TypeAlias = NDArray[np.float64]
 BATCH_TOKENS: Final = 4096  # padded tokens that a forward reads

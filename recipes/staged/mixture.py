@@ -15,12 +15,13 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import polars as pl
 
-from recipes.staged.guards import Tokenised
-from recipes.staged.rendering import JOIN, Pair, Renderer
 from udasa_data.prompts import text_sha256
 from udasa_data.runs import key_of
 from udasa_data.schema import Mode
 from udasa_data.storage import replace_folder, user_cache
+
+from .guards import Tokenised
+from .rendering import JOIN, Pair, Renderer
 
 _REASONS: Final = ("completion", "too_long", "collapsed", "not_a_prefix", "unlike_build")
 

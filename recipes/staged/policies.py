@@ -8,13 +8,14 @@ from typing import Any, Final
 
 import torch
 
-from recipes.staged.config import Lora, Recipe
-from recipes.staged.guards import weights_sha256
-from recipes.staged.measures import load_model
-from recipes.staged.merging import merge
-from recipes.staged.trainer import compute_dtype
 from udasa_data.config import ModelRef
 from udasa_data.storage import Located, locate, replace_folder
+
+from .config import Lora, Recipe
+from .guards import weights_sha256
+from .measures import load_model
+from .merging import merge
+from .trainer import compute_dtype
 
 _PICKLES: Final = ("training_args.bin",)  # TRL's settings; ours are in stages.json
 

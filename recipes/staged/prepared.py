@@ -9,17 +9,18 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
-from recipes.staged import guards
-from recipes.staged.config import Recipe, options_of
-from recipes.staged.data import Source, Split, load_split, open_source
-from recipes.staged.launched import rounding
-from recipes.staged.ledger import Ledger, PolicyRecord, Record
-from recipes.staged.mixture import Rendered, render
-from recipes.staged.rendering import Renderer, end_ids, load_tokenizer, template_sha256
 from udasa_data.errors import UserError
 from udasa_data.runs import key_of
 from udasa_data.schema import Stage
 from udasa_data.storage import Located, locate
+
+from . import guards
+from .config import Recipe, options_of
+from .data import Source, Split, load_split, open_source
+from .launched import rounding
+from .ledger import Ledger, PolicyRecord, Record
+from .mixture import Rendered, render
+from .rendering import Renderer, end_ids, load_tokenizer, template_sha256
 
 _VERSIONS: Final = ("udasa", "torch", "transformers", "trl", "peft", "accelerate", "datasets")
 # how a run is carried out, not what comes of it: may change between two starts

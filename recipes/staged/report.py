@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from recipes.staged.ledger import Record
-from recipes.staged.measures import StageMeasures
+from .ledger import Record
+from .measures import StageMeasures
 
 
 def matrix_rows(record: Record) -> tuple[list[str], list[list[str]]]:

@@ -11,24 +11,25 @@ from typing import Any, Final
 import msgspec
 import torch
 
-from recipes.staged import guards, policies
-from recipes.staged.after import Measured, Pair, measure, why_to_abort
-from recipes.staged.beginning import begin
-from recipes.staged.carried import CarryMoments, save_moments
-from recipes.staged.config import Recipe, options_of
-from recipes.staged.launched import processes
-from recipes.staged.ledger import Record, ReferenceRecord, StageRecord
-from recipes.staged.measures import load_model
-from recipes.staged.mixture import default_cache
-from recipes.staged.prepared import Prepared
-from recipes.staged.trainer import (
+from udasa_data.errors import UserError
+
+from . import guards, policies
+from .after import Measured, Pair, measure, why_to_abort
+from .beginning import begin
+from .carried import CarryMoments, save_moments
+from .config import Recipe, options_of
+from .launched import processes
+from .ledger import Record, ReferenceRecord, StageRecord
+from .measures import load_model
+from .mixture import default_cache
+from .prepared import Prepared
+from .trainer import (
     Stage,
     compute_dtype,
     last_checkpoint,
     make_trainer,
     one_line_for_memory,
 )
-from udasa_data.errors import UserError
 
 START: Final = "start"
 _OPTIMIZER: Final = "optimizer.safetensors"
@@ -61,7 +62,7 @@ class StagedRun:
         Raises:
             UserError: a guard or an abort rule stops the run; what is finished stays.
         """
-        from recipes.staged.final import finish
+        from .final import finish
 
         known = self.ledger.record
         if known is not None and known.finished and (self.out / "config.json").is_file():

@@ -12,10 +12,11 @@ from typing import Any, Final, NamedTuple
 import torch
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 
-from recipes.staged.config import Recipe, StageOptions
-from recipes.staged.guards import check_first_step
-from recipes.staged.launched import by_deepspeed
 from udasa_data.errors import UserError
+
+from .config import Recipe, StageOptions
+from .guards import check_first_step
+from .launched import by_deepspeed
 
 COMPLETE: Final = "complete"  # a file that a checkpoint has once it is whole
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from recipes.tiny.sources import LICENCES
+from .sources import LICENCES
 
 
 class Metric(NamedTuple):

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recipes.tiny.checkpoint import EVERY, Checkpoint, half_precision
+from .checkpoint import EVERY, Checkpoint, half_precision
 
 
 class TwoTexts(Protocol):

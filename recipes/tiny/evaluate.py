@@ -14,8 +14,8 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # so that it runs as a file, too
 
-from recipes.tiny.cards import measured_in, write_card  # noqa: E402 (after the path)
-from recipes.tiny.measures import MEASURES  # noqa: E402
+from .cards import measured_in, write_card  # noqa: E402 (after the path)
+from .measures import MEASURES  # noqa: E402
 
 TOLERANCE: Final = 0.005  # what another processor's arithmetic may change
 

@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 
 import polars as pl
 
-from recipes.tiny.sources import place
+from .sources import place
 
 NLI_LABELS: Final = ["entailment", "neutral", "contradiction"]
 NLI_ROWS: Final = 60_000  # of SNLI and of MultiNLI each

@@ -14,7 +14,7 @@ from scipy.sparse import vstack
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from recipes.tiny.sources import (
+from .sources import (
     Chat,
     Labelled,
     Preferred,

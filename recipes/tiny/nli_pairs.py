@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import torch
 
-from recipes.tiny.sources import Labelled
+from .sources import Labelled
 
 NEIGHBOURS: Final = 12  # words that may stand for a word
 REWORDED: Final = (

@@ -26,11 +26,11 @@ from tokenizers import (
 )
 from transformers import PreTrainedTokenizerFast, RobertaConfig, RobertaForSequenceClassification
 
-from recipes.tiny.checkpoint import device
-from recipes.tiny.encoder import Plan
-from recipes.tiny.labelled import answers, broken, harm, taught_answers, taught_sentiment, windows
-from recipes.tiny.sources import chats, for_judges
-from recipes.tiny.train_classifiers import Start, train_reward, train_two_classes
+from .checkpoint import device
+from .encoder import Plan
+from .labelled import answers, broken, harm, taught_answers, taught_sentiment, windows
+from .sources import chats, for_judges
+from .train_classifiers import Start, train_reward, train_two_classes
 
 LABELS: Final = {
     "harmlessness": ["safe", "unsafe"],

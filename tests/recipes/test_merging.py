@@ -4,7 +4,7 @@ from peft import LoraConfig, get_peft_model
 from small_models import save_policy
 from transformers import AutoModelForCausalLM
 
-from recipes.staged.merging import merge, round_by_lot
+from udasa_recipes.staged.merging import merge, round_by_lot
 
 
 def test_rounding_is_right_on_average():

@@ -7,8 +7,8 @@ import torch
 from small_models import save_policy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from recipes.sft import fine_tune, read_chats
 from udasa_data.errors import UserError
+from udasa_recipes.supervised.tuning import fine_tune, read_chats
 
 CHAT = [
     {"role": "user", "content": "Where is the cat?"},

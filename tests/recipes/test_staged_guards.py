@@ -10,16 +10,16 @@ from small_dataset import pair, save_dataset
 from small_models import save_policy
 from trl import DPOConfig, DPOTrainer
 
-from recipes.staged import guards
-from recipes.staged.config import Recipe, StageOptions, Thresholds
-from recipes.staged.data import load_split, open_source
-from recipes.staged.guards import Tokenised, check_tokenised
-from recipes.staged.measures import load_model
-from recipes.staged.rendering import load_tokenizer
-from recipes.staged.trainer import FirstStep, Stage, one_line_for_memory
 from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
 from udasa_data.storage.model_files import locate
+from udasa_recipes.staged import guards
+from udasa_recipes.staged.config import Recipe, StageOptions, Thresholds
+from udasa_recipes.staged.data import load_split, open_source
+from udasa_recipes.staged.guards import Tokenised, check_tokenised
+from udasa_recipes.staged.measures import load_model
+from udasa_recipes.staged.rendering import load_tokenizer
+from udasa_recipes.staged.trainer import FirstStep, Stage, one_line_for_memory
 
 NOT_TRAINED = {"rewards/chosen": 0.0, "rewards/rejected": 0.0, "rewards/margins": 0.0}
 

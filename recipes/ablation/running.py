@@ -70,9 +70,10 @@ def ablate(config: Ablation, where: Path, run: Path, out: Path) -> list[Any]:
         run: directory of a finished build.
         out: cells, datasets of the controls, table and plot.
     """
-    from recipes.staged.ablation_cells import Cell, Controls, run_cell
-    from recipes.staged.config import read_recipe
     from udasa_data.storage import write_text
+
+    from ..staged.config import read_recipe
+    from .cells import Cell, Controls, run_cell
 
     found = [p for p in (where / config.recipe, Path(config.recipe)) if p.is_file()]
     if not found:
@@ -105,7 +106,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True, help="directory of a finished build")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
-    from recipes.staged_dpo import quiet
+    from ..staged_dpo import quiet
 
     quiet()
     try:
@@ -114,7 +115,7 @@ def main() -> None:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("stopped; the same command goes on with the next cell")
-    from recipes.staged.ablation_report import plot, summarise, table
+    from .report import plot, summarise, table
 
     rows = summarise(cells)
     text = table(rows)

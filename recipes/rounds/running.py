@@ -62,9 +62,10 @@ def run_rounds(config: Rounds, where: Path, out: Path) -> list[Round]:
     Raises:
         UserError: from a build or a training; what is done stays.
     """
-    from recipes.staged.config import read_recipe
     from udasa_data.config import read_presets
     from udasa_data.storage import write_text
+
+    from ..staged.config import read_recipe
 
     found = [p for p in (where / config.recipe, Path(config.recipe)) if p.is_file()]
     if not found:
@@ -87,9 +88,10 @@ def run_rounds(config: Rounds, where: Path, out: Path) -> list[Round]:
 
 
 def _round(number: int, policy: ModelRef, config: Rounds, recipe: object, out: Path) -> Round:
-    from recipes.staged.config import Recipe
-    from recipes.staged.run import StagedRun
     from udasa_data import build, resolve
+
+    from ..staged.config import Recipe
+    from ..staged.run import StagedRun
 
     assert isinstance(recipe, Recipe)
     folder = out / f"round-{number}"
@@ -162,7 +164,7 @@ def main() -> None:
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
-    from recipes.staged_dpo import quiet
+    from ..staged_dpo import quiet
 
     quiet()
     try:

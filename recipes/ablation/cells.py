@@ -12,9 +12,6 @@ import numpy as np
 import polars as pl
 from msgspec.structs import replace
 
-from recipes.staged.config import SFT, Recipe
-from recipes.staged.data import load_split, open_source
-from recipes.staged.run import StagedRun
 from udasa_data.errors import UserError
 from udasa_data.runs import key_of
 from udasa_data.schema import Mode, Stage
@@ -23,8 +20,12 @@ from udasa_data.scorers.models import Options
 from udasa_data.scorers.value import ValueScorer
 from udasa_data.storage import locate, replace_folder
 
+from ..staged.config import SFT, Recipe
+from ..staged.data import load_split, open_source
+from ..staged.run import StagedRun
+
 if TYPE_CHECKING:
-    from recipes.ablate import Ablation
+    from .running import Ablation
 
 STAGES: Final = tuple(stage.value for stage in Stage)
 ByPrompt: TypeAlias = dict[str, float]

@@ -66,12 +66,13 @@ def fine_tune(model: str, chats: Path, out: Path, options: dict[str, Any]) -> No
     import torch
     from trl import SFTConfig, SFTTrainer
 
-    from recipes.staged.launched import by_deepspeed, processes
-    from recipes.staged.measures import load_model
-    from recipes.staged.rendering import load_tokenizer
-    from recipes.staged.trainer import MarkComplete, last_checkpoint
     from udasa_data.config import ModelRef
     from udasa_data.storage import locate
+
+    from ..staged.launched import by_deepspeed, processes
+    from ..staged.measures import load_model
+    from ..staged.rendering import load_tokenizer
+    from ..staged.trainer import MarkComplete, last_checkpoint
 
     processes()
     rows = read_chats(chats)
@@ -115,7 +116,7 @@ def main() -> None:
     parser.add_argument("--save-every", type=int, default=100, help="steps between checkpoints")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    from recipes.staged_dpo import quiet
+    from ..staged_dpo import quiet
 
     quiet()
     options = {

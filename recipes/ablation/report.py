@@ -9,8 +9,8 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from recipes.staged.ablation_cells import Cell
-from recipes.staged.report import aligned
+from ..staged.report import aligned
+from .cells import Cell
 
 Floats: TypeAlias = NDArray[np.float64]
 REPLICATES: Final = 4000
