@@ -12,12 +12,18 @@ from udasa_data.config import ModelRef
 from udasa_data.storage import Located, locate, replace_folder
 
 from .config import Lora, Recipe
-from .guards import weights_sha256
+from .launched import compute_dtype
 from .measures import load_model
 from .merging import merge
-from .trainer import compute_dtype
+from .references import weights_sha256
 
+POLICY_SUFFIXES: Final = (".json", ".safetensors", ".jinja", ".model", ".txt")
 _PICKLES: Final = ("training_args.bin",)  # TRL's settings; ours are in stages.json
+
+
+def is_policy_file(path: str) -> bool:
+    """Return whether a path in a policy's folder is of a file that we save there."""
+    return "/" not in path and Path(path).suffix in POLICY_SUFFIXES
 
 
 def load_to_train(
@@ -105,5 +111,5 @@ def _merge(trainer: Any, folder: Path, base: tuple[str, dict[str, str]], recipe:
         merged.save_pretrained(path)
         trainer.processing_class.save_pretrained(path)
 
-    replace_folder(folder / "policy", write)
+    replace_folder(folder / "policy", write, is_policy_file)
     return digest

@@ -150,8 +150,8 @@ def _known(
 ) -> Metric:
     """Return the share of all words said that the training corpora hold; answers are resampled."""
     said = [_WORD.findall(answer.text) for _, got in sampled for answer in got]
-    words = np.array([len(one) for one in said])
-    found = np.array([sum(word.lower() in known for word in one) for one in said])
+    words = np.array([len(answer) for answer in said])
+    found = np.array([sum(word.lower() in known for word in answer) for answer in said])
     return resampled(name, lambda at: found[at].sum() / words[at].sum(), len(said), bar)
 
 

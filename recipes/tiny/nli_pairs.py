@@ -92,8 +92,8 @@ def neighbouring(texts: list[str], n: int, rng: np.random.Generator) -> list[Lab
     said = [sentences for sentences in said if len(sentences) > 1]
     found = []
     for number in rng.integers(len(said), size=n):
-        one, other = rng.choice(said[number], 2, replace=False)
-        found.append(Labelled(str(one), str(other), 0))
+        premise, hypothesis = rng.choice(said[number], 2, replace=False)
+        found.append(Labelled(str(premise), str(hypothesis), 0))
     return found
 
 

@@ -1,6 +1,6 @@
 """Train the embedded value and sentiment scorers: harm, preference, sentiment.
 
-python -m recipes.tiny.train_classifiers harm --data-dir DATA --out udasa_data/tiny/harm
+python -m udasa_recipes.tiny.train_classifiers harm --data-dir DATA --out udasa_data/tiny/harm
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Train the judges of udasa_eval: on rows no scorer of udasa_data learnt from, in another form.
 
-python -m recipes.tiny.train_judges harmlessness --data-dir DATA --out udasa_eval/tiny/harmlessness
+python -m udasa_recipes.tiny.train_judges sentiment --data-dir DATA --out udasa_eval/tiny/sentiment
 
 The scorers are BERT encoders over MiniLM's word pieces and embeddings; the judges are RoBERTa
 encoders over a byte-level BPE of their own, trained from scratch.

@@ -1,6 +1,6 @@
 """Train the embedded language model: a small Llama on film reviews and short chats.
 
-python -m recipes.tiny.train_lm --data-dir DATA --out udasa_data/tiny/lm
+python -m udasa_recipes.tiny.train_lm --data-dir DATA --out udasa_data/tiny/lm
 """
 
 from __future__ import annotations

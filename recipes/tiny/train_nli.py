@@ -1,6 +1,6 @@
 """Train the embedded NLI classifier: MiniLM with a pruned vocabulary, taught by a larger encoder.
 
-python -m recipes.tiny.train_nli --data-dir DATA --out udasa_data/tiny/nli
+python -m udasa_recipes.tiny.train_nli --data-dir DATA --out udasa_data/tiny/nli
 """
 
 from __future__ import annotations

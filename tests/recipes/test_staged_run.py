@@ -21,8 +21,8 @@ from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
 from udasa_data.storage.model_files import locate
 from udasa_recipes.staged.config import read_recipe
-from udasa_recipes.staged.guards import weights_sha256
 from udasa_recipes.staged.measures import load_model
+from udasa_recipes.staged.references import weights_sha256
 from udasa_recipes.staged.report import matrix
 from udasa_recipes.staged.run import StagedRun
 
