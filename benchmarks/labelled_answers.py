@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 import polars as pl
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # recipes/ is no installed package
 
 from udasa_data.scorers.texts import sentences
 from udasa_recipes.tiny.labelled import measured

@@ -17,8 +17,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 import msgspec
 import numpy as np
 import polars as pl
@@ -26,12 +24,12 @@ from report import write_results
 
 from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
+from udasa_recipes.cli import quiet
 from udasa_recipes.staged.beginning import begin
 from udasa_recipes.staged.config import Recipe, StageOptions, Thresholds
 from udasa_recipes.staged.data import COLUMNS
 from udasa_recipes.staged.run import StagedRun
 from udasa_recipes.staged.trainer import make_trainer
-from udasa_recipes.staged_dpo import quiet
 
 STEPS = 8
 ROUNDS = 3

@@ -11,10 +11,13 @@ from small_models import save_policy
 from udasa_data import build, resolve
 from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
-from udasa_recipes.ablation.cells import Cell, Controls, recipe_of
+from udasa_recipes.ablation import VARIANTS, read_ablation
+from udasa_recipes.ablation.cells import Cell, recipe_of
+from udasa_recipes.ablation.controls import Controls
 from udasa_recipes.ablation.report import crossed_interval, plot, summarise, table
-from udasa_recipes.ablation.running import VARIANTS, ablate, read_ablation
-from udasa_recipes.rounds.running import Rounds, run_rounds
+from udasa_recipes.ablation.running import ablate
+from udasa_recipes.rounds import Rounds
+from udasa_recipes.rounds.running import run_rounds
 from udasa_recipes.staged.config import Recipe, options_of
 from udasa_recipes.staged.data import load_split, open_source
 
