@@ -117,7 +117,7 @@ def run_accelerate(arguments: list[str]) -> int:
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    logging.disable(logging.ERROR)  # torch's, of processes that ended: they have said why
     signal.signal(signal.SIGTERM, _pass_on)
     signal.signal(signal.SIGINT, _ignore)
     try:
@@ -128,6 +128,8 @@ def run_accelerate(arguments: list[str]) -> int:
         return _status(error.get_first_failure()[1].exitcode)
     except SignalException as error:
         return 128 + error.sigval.value
+    finally:
+        logging.disable(logging.NOTSET)
     return 0
 
 

@@ -1,13 +1,15 @@
-"""How a training command runs and ends: one line for a mistake, from one process of several."""
+"""How a training command runs and ends: one line for a mistake, of however many processes."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-import time
+import sys
 import warnings
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Final
 
 import typer
@@ -22,7 +24,6 @@ SETTINGS: Final[dict[str, Any]] = {
     "context_settings": {"help_option_names": ["-h", "--help"]},
 }
 _NEEDED: Final = ("trl", "peft", "accelerate")
-_PATIENCE: Final = 3.0  # seconds
 
 
 def run_command(command: Callable[..., None]) -> None:
@@ -35,25 +36,40 @@ def run_command(command: Callable[..., None]) -> None:
 def run(app: Callable[[], object]) -> None:
     """Run a command line; a user's mistake ends with one line and status 1."""
     quiet()
-    terminal.run_app(partial(_first_process_speaks, app))
+    terminal.run_app(partial(_reported_once, app))
 
 
-def _first_process_speaks(app: Callable[[], object]) -> None:
-    """Let the first process report what all of them meet.
-
-    A launcher ends the others as soon as one has failed; what only this one met is still said.
-    """
-    first = os.environ.get("RANK", "0") == "0"
+def _reported_once(app: Callable[[], object]) -> None:
+    """Run a command line that may be one process of several: what all of them meet is said once."""
     try:
         app()
-    except UserError:
-        if not first:
-            time.sleep(_PATIENCE)
+    except UserError as error:
+        if not _is_first_to_say(str(error)):
+            sys.exit(1)
         raise
     except SystemExit as error:
-        if first and _by_keyboard(error):
+        if os.environ.get("RANK", "0") == "0" and _by_keyboard(error):
             raise KeyboardInterrupt from error  # which typer ends without a word
         raise
+
+
+def _is_first_to_say(message: str) -> bool:
+    """Return whether no other process of this launch has said the same.
+
+    torch's launcher gives each process a file for its error, in a folder of its own; what was said
+    is marked in the folder above, which all of them share.
+    """
+    error_file = os.environ.get("TORCHELASTIC_ERROR_FILE")
+    if error_file is None:
+        return True
+    digest = hashlib.sha256(message.encode()).hexdigest()
+    try:
+        (Path(error_file).parents[1] / f"said-{digest[:16]}").touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    except OSError:  # better twice than never
+        return True
+    return True
 
 
 def _by_keyboard(error: SystemExit) -> bool:
