@@ -1,8 +1,8 @@
 """The shards of a step: three files each, whole or not there, and checked before they are read.
 
-    NNNNN-KEY.parquet          the table
-    NNNNN-KEY.dropped.parquet  the rows it set aside
-    NNNNN-KEY.json             what making it took, and the hashes of the other two; written last
+NNNNN-KEY.parquet          the table
+NNNNN-KEY.dropped.parquet  the rows it set aside
+NNNNN-KEY.json             what making it took, and the hashes of the other two; written last
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 import polars as pl
@@ -42,9 +42,6 @@ class DamagedShardError(Exception):
         super().__init__(f"shard {number} of {step} is damaged")
         self.step = step
         self.number = number
-
-
-
 
 
 class Shards:
@@ -109,10 +106,7 @@ class Shards:
             DamagedShardError: what is written of a shard is damaged.
         """
         files = [self._place(number, "json") for number in range(self.count)]
-        return [
-            self._facts_of(number, text)[0]
-            for number, text in enumerate(read_files(files))
-        ]
+        return [self._facts_of(number, text)[0] for number, text in enumerate(read_files(files))]
 
     def remove(self, number: int) -> None:
         """Delete a shard, so that it is missing; its facts first."""

@@ -186,9 +186,7 @@ class Run:
 
         replace_folder(self.root / name, fill_and_hash, self._layout.folders[name])
         others = {
-            path: digest
-            for path, digest in self._hashes.items()
-            if not path.startswith(f"{name}/")
+            path: digest for path, digest in self._hashes.items() if not path.startswith(f"{name}/")
         }
         self.manifest["files"] = others | hashes
 
