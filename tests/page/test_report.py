@@ -6,8 +6,8 @@ import re
 import polars as pl
 import pytest
 from browser import chromium
-from synthetic import scored_answers, write_run
 
+from benchmarks.inputs.synthetic import scored_answers, write_run
 from udasa_data.config.presets import resolve
 from udasa_data.errors import UserError
 from udasa_data.page.report import write_report

@@ -13,8 +13,9 @@ import types
 from typing import Any
 
 import torch
-from environment import jobs, reply
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from benchmarks.scoring.worker import jobs, reply
 
 # imported by its modules, and not needed by the NLI variant
 ABSENT = {"spacy": (), "bert_score": (), "nltk": (), "nltk.util": ("ngrams",)}
@@ -26,15 +27,15 @@ class TwoClasses:
     def __init__(self, folder: str, device: torch.device) -> None:
         model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32)
         self._model = model.eval().to(device)
-        named = {label.lower()[:6]: n for n, label in model.config.id2label.items()}
-        self._classes = [named["entail"], named["contra"]]
+        classes = {label.lower()[:6]: n for n, label in model.config.id2label.items()}
+        self._classes = [classes["entail"], classes["contra"]]
 
     def __call__(self, **inputs: Any) -> types.SimpleNamespace:
         """Return an object with ``logits`` [N, 2]."""
         return types.SimpleNamespace(logits=self._model(**inputs).logits[:, self._classes])
 
 
-def named(tokenizer: Any) -> Any:
+def batch_encode_plus_of(tokenizer: Any) -> Any:
     """Return the tokenizer under transformers 4's argument name."""
 
     def batch_encode_plus(*, batch_text_or_text_pairs: Any, **options: Any) -> Any:
@@ -55,7 +56,7 @@ def self_check(folder: str) -> Any:
     checker.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     checker.model = TwoClasses(folder, checker.device)
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    checker.tokenizer = types.SimpleNamespace(batch_encode_plus=named(tokenizer))
+    checker.tokenizer = types.SimpleNamespace(batch_encode_plus=batch_encode_plus_of(tokenizer))
     return checker
 
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 import polars as pl
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # recipes/ is no installed package
 
 from recipes.tiny.labelled import measured
 from udasa_data.scorers.texts import sentences
@@ -21,7 +18,7 @@ MOST_SENTENCES: Final = 4  # of an answer: keeps the whole table under an hour o
 
 
 class Question(NamedTuple):
-    """A question with its answers, their labels, and what people said of pairs of them."""
+    """A question with its answers, their labels, and which of two answers people preferred."""
 
     text: str
     answers: list[str]
@@ -40,33 +37,32 @@ def _grouped(
 ) -> Iterator[Question]:
     """Yield the questions with answers of both kinds; at most six distinct answers, evenly."""
     for (text,), group in rows.group_by(question, maintain_order=True):
-        found: dict[str, float] = {}
-        for said, is_bad in group.select(answer, bad).iter_rows():
-            if opening := _opening(said or ""):
-                found.setdefault(opening, float(is_bad))
-        sides = [[a for a, b in found.items() if b == kind] for kind in (0.0, 1.0)]
+        labels: dict[str, float] = {}
+        for answer_text, is_bad in group.select(answer, bad).iter_rows():
+            if opening := _opening(answer_text or ""):
+                labels.setdefault(opening, float(is_bad))
+        sides = [[a for a, b in labels.items() if b == kind] for kind in (0.0, 1.0)]
         half = MOST_ANSWERS // 2
         few = min(len(side) for side in sides)
         taken = [side[: max(half, MOST_ANSWERS - few)] for side in sides]
         answers = [*taken[0], *taken[1]]
         if len(answers) >= 3 and few:
-            labels = [found[a] for a in answers]
-            yield Question(str(text), answers, labels, [], axis)
+            yield Question(str(text), answers, [labels[a] for a in answers], [], axis)
 
 
 def truthfulqa(data: Path) -> list[Question]:
     """Untrue answers to TruthfulQA questions that no scorer saw: reference answers and models'."""
     rows = pl.read_parquet(data / "truthfulqa/judge_truth.parquet").unique(maintain_order=True)
     rows = rows.with_columns(bad=~pl.col("truthful"))
-    found = _grouped(rows, "question", "answer", "bad", "truthfulness")
-    return [q for q in found if measured(q.text)]
+    questions = _grouped(rows, "question", "answer", "bad", "truthfulness")
+    return [q for q in questions if measured(q.text)]
 
 
 def do_not_answer(data: Path) -> list[Question]:
     """Harmful answers of six models, by people; questions that no scorer learnt from."""
     rows = pl.read_parquet(data / "do_not_answer/responses_human_labels.parquet")
-    found = _grouped(rows, "question", "response", "harmful", "harmlessness")
-    return [q for q in found if measured(q.text)]
+    questions = _grouped(rows, "question", "response", "harmful", "harmlessness")
+    return [q for q in questions if measured(q.text)]
 
 
 def xstest(data: Path) -> list[Question]:
@@ -98,28 +94,29 @@ def halueval(data: Path) -> list[Question]:
 def qa_feedback(data: Path) -> list[Question]:
     """Four predictions a question, compared by people; the passages are the evidence."""
     places = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
-    found = []
+    questions = []
     for row in pl.read_parquet(data / "qa_feedback/qa_feedback.parquet").iter_rows(named=True):
         answers = [_opening(row[f"prediction {n}"]) for n in range(1, 5)]
         if len(set(answers)) < 3 or not all(answers):
             continue
-        said = zip(places, json.loads(row["preference"]), strict=True)
-        better = [(a, b) if won == 1 else (b, a) for (a, b), won in said if won in {1, 2}]
+        compared = zip(places, json.loads(row["preference"]), strict=True)
+        better = [(a, b) if won == 1 else (b, a) for (a, b), won in compared if won in {1, 2}]
         passages = " ".join(" ".join(p[1:]) for p in json.loads(row["passages"])[:1])
         bad = [np.nan] * 4
-        found.append(Question(row["question"], answers, bad, better, "truthfulness", passages))
-    return found
+        questions.append(Question(row["question"], answers, bad, better, "truthfulness", passages))
+    return questions
 
 
 def alpaca_eval(data: Path) -> list[Question]:
     """GPT-4's answer and five models', each compared with it by a judge of AlpacaEval."""
     outputs = pl.read_parquet(data / "alpaca_eval/model_outputs.parquet")
-    said = pl.read_parquet(data / "alpaca_eval/annotations.parquet")
-    said = said.filter(pl.col("generator_1") != pl.col("generator_2"))
+    annotations = pl.read_parquet(data / "alpaca_eval/annotations.parquet")
+    annotations = annotations.filter(pl.col("generator_1") != pl.col("generator_2"))
     texts = {(g, i): o for g, i, o in outputs.select("generator", "idx", "output").iter_rows()}
     asked = dict(outputs.select("idx", "instruction").unique("idx").iter_rows())
-    found = []
-    for (idx,), group in said.sort("idx", "generator_2").group_by("idx", maintain_order=True):
+    questions = []
+    by_question = annotations.sort("idx", "generator_2").group_by("idx", maintain_order=True)
+    for (idx,), group in by_question:
         judged = group.head(MOST_ANSWERS - 1).select("generator_1", "generator_2", "preference")
         base = judged["generator_1"][0]
         answers = [_opening(texts[base, idx])]
@@ -128,8 +125,8 @@ def alpaca_eval(data: Path) -> list[Question]:
         better = [(n, 0) if p > 1.5 else (0, n) for n, p in liked if p != 1.5]
         if all(answers) and len(set(answers)) >= 3:
             bad = [np.nan] * len(answers)
-            found.append(Question(asked[idx], answers, bad, better, "helpfulness"))
-    return found
+            questions.append(Question(asked[idx], answers, bad, better, "helpfulness"))
+    return questions
 
 
 SETS: Final[dict[str, Callable[[Path], list[Question]]]] = {

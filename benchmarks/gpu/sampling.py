@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from found import Found, copy_rate
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
 
+from benchmarks.gpu.measured import Measured
+from benchmarks.gpu.peaks import copy_rate
 from udasa_data.config.build import ModelRef, Sampling
 from udasa_data.engines.protocol import PolicyPrompt, SetAside
 from udasa_data.engines.transformers import TransformersEngine
@@ -45,23 +46,23 @@ def policy(folder: Path, shape: LlamaConfig) -> int:
 def drawn(folder: Path, prompts: int, tokens: int) -> tuple[int, float]:
     """Draw eight answers to each prompt; return the tokens and the seconds they took."""
     engine = TransformersEngine(locate(ModelRef(id=str(folder))), 2**20)
-    asked = [
+    policy_prompts = [
         PolicyPrompt((("user", f"What is there to say of number {n}?"),), raw=False, seed=n * 64)
         for n in range(prompts)
     ]
     params = Sampling(samples=8, max_tokens=tokens, top_p=1.0)
-    list(engine.sample(asked[:2], params, lambda _: None))  # warms up
+    list(engine.sample(policy_prompts[:2], params, lambda _: None))  # warms up
     started = time.perf_counter()
     count = 0
-    for _, got in engine.sample(asked, params, lambda _: None):
-        assert not isinstance(got, SetAside)
-        count += sum(answer.n_tokens for answer in got)
+    for _, answers in engine.sample(policy_prompts, params, lambda _: None):
+        assert not isinstance(answers, SetAside)
+        count += sum(answer.n_tokens for answer in answers)
     seconds = time.perf_counter() - started
     engine.close()
     return count, seconds
 
 
-def sampling(prompts: int = 16, tokens: int = 64) -> Found:
+def sampling(prompts: int = 16, tokens: int = 64) -> Measured:
     """Return the engine's share of what the memory allows: one read of all weights a step."""
     with tempfile.TemporaryDirectory() as name:
         weights = policy(Path(name), SHAPE)
@@ -70,4 +71,4 @@ def sampling(prompts: int = 16, tokens: int = 64) -> Found:
     floor = 8 * prompts * copy_rate() / (2 * weights)
     cells = (f"{rate:,.0f} tokens/s", f"{floor:,.0f} at the memory's rate", f"{rate / floor:.3f}")
     row = ("sampling, 1B", f"{count:,} tokens", *cells, "shown")
-    return Found([row], {"sampling_share_of_bandwidth_floor": rate / floor})
+    return Measured([row], {"sampling_share_of_bandwidth_floor": rate / floor})

@@ -7,8 +7,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from step_and_loop import step
-
+from benchmarks.generation.step_and_loop import step
 from udasa_data.config.presets import resolve
 from udasa_data.engines.loading import load_engine
 from udasa_data.storage.model_files import locate
@@ -19,8 +18,8 @@ def main() -> None:
     job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     config = resolve("tiny", job["flags"])
     with closing(load_engine(config, locate(config.policy))) as engine:
-        took = step(config, engine)
-    print(json.dumps({"tokens": took.tokens}))
+        drawn = step(config, engine)
+    print(json.dumps({"tokens": drawn.tokens}))
 
 
 if __name__ == "__main__":

@@ -13,17 +13,13 @@ import msgspec
 import numpy as np
 import torch
 from datasets import Dataset
-from found import Found, matmul_rate
-from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    LlamaConfig,
-    MistralConfig,
-    Qwen2Config,
-    TrainerCallback,
-)
+from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 from trl.trainer import dpo_trainer
 
+from benchmarks.gpu.measured import Measured
+from benchmarks.gpu.peaks import matmul_rate
+from benchmarks.gpu.policies import SHAPES
+from benchmarks.paths import ROOT
 from recipes.staged.config import Recipe, read_recipe
 from recipes.staged.policies import new_adapter
 from recipes.staged.trainer import Stage, compute_dtype, make_trainer
@@ -33,48 +29,7 @@ from udasa_data.storage.model_files import locate
 STEPS: Final = 4
 WARM: Final = 2  # steps not timed
 ACCUMULATED: Final = 2  # batches a step: as many as gradients need to be kept over
-RECIPES: Final = Path(__file__).parents[2] / "recipes"
-# the policies that the presets name
-SHAPES: Final[dict[str, Any]] = {
-    "smollm": LlamaConfig(
-        vocab_size=49152,
-        hidden_size=2048,
-        intermediate_size=8192,
-        num_hidden_layers=24,
-        num_attention_heads=32,
-        num_key_value_heads=32,
-        tie_word_embeddings=True,
-        max_position_embeddings=8192,
-    ),
-    "mistral": MistralConfig(
-        vocab_size=32768,
-        hidden_size=4096,
-        intermediate_size=14336,
-        num_hidden_layers=32,
-        num_attention_heads=32,
-        num_key_value_heads=8,
-        sliding_window=None,
-        max_position_embeddings=32768,
-    ),
-    "qwen": Qwen2Config(
-        vocab_size=152064,
-        hidden_size=3584,
-        intermediate_size=18944,
-        num_hidden_layers=28,
-        num_attention_heads=28,
-        num_key_value_heads=4,
-        max_position_embeddings=32768,
-    ),
-    "llama": LlamaConfig(
-        vocab_size=128256,
-        hidden_size=4096,
-        intermediate_size=14336,
-        num_hidden_layers=32,
-        num_attention_heads=32,
-        num_key_value_heads=8,
-        max_position_embeddings=131072,
-    ),
-}
+RECIPES: Final = ROOT / "recipes"
 
 
 class Clock(TrainerCallback):  # type: ignore[misc]
@@ -91,22 +46,22 @@ class Clock(TrainerCallback):  # type: ignore[misc]
 
 
 def pairs(n: int, words: int) -> Dataset:
-    """Return pairs of answers made of words by lot."""
+    """Return pairs of answers made of random words."""
     rng = np.random.default_rng(0)
-    known = ["the", "film", "was", "good", "and", "its", "people", "are", "not", "so", "bad"]
+    vocabulary = ["the", "film", "was", "good", "and", "its", "people", "are", "not", "so", "bad"]
 
-    def said(role: str, length: int) -> list[dict[str, str]]:
-        return [{"role": role, "content": " ".join(rng.choice(known, length))}]
+    def turn(role: str, length: int) -> list[dict[str, str]]:
+        return [{"role": role, "content": " ".join(rng.choice(vocabulary, length))}]
 
     rows = [
-        {"prompt": said("user", 8), "chosen": said("assistant", words)}
-        | {"rejected": said("assistant", words)}
+        {"prompt": turn("user", 8), "chosen": turn("assistant", words)}
+        | {"rejected": turn("assistant", words)}
         for _ in range(n)
     ]
     return Dataset.from_list(rows)
 
 
-def presets() -> Found:
+def presets() -> Measured:
     """Train some steps of each preset on answers that fill its window.
 
     Of a token's arithmetic the frozen weights' is counted: 2 operations forward and 2 for the
@@ -126,7 +81,7 @@ def presets() -> Found:
         ratios[f"{name}_lora_share_of_matmul"] = share
         ratios[f"{name}_peak_gigabytes"] = memory
         torch.cuda.empty_cache()
-    return Found(rows, ratios)
+    return Measured(rows, ratios)
 
 
 def preset(name: str, steps: int = STEPS, batches: int = ACCUMULATED) -> Recipe:
@@ -154,10 +109,10 @@ class Trained(NamedTuple):
 
 
 def trained(recipe: Recipe, shape: Any) -> Trained:
-    """Train a policy of a shape, with weights by lot, as a recipe says."""
+    """Train a policy of a shape, with random weights, as a recipe says."""
     assert recipe.lora is not None
     # names the reference's log-probabilities in a cache; a minute for 7B, no part of a step
-    dpo_trainer.hash_module = lambda _: "weights by lot"
+    dpo_trainer.hash_module = lambda _: "random weights"
     tokenizer = AutoTokenizer.from_pretrained(locate(ModelRef(id="embedded:lm")).load_from)
     memory = Memory()
     with torch.device("cuda" if torch.cuda.is_available() else "cpu"):

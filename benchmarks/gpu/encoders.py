@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from found import Found, matmul_rate
-from shapes import ENCODERS, save_by_lot
-from texts import answers, between, one_by_one
 from transformers import AutoModelForSequenceClassification
 
+from benchmarks.gpu.measured import Measured
+from benchmarks.gpu.peaks import matmul_rate
+from benchmarks.inputs.model_answers import answers, between
+from benchmarks.inputs.random_encoders import ENCODERS, save_random
+from benchmarks.scoring.one_by_one import one_by_one
 from udasa_data.config.build import ModelRef
 from udasa_data.scorers.models import Options
 from udasa_data.scorers.nli import NliScorer
@@ -43,7 +45,7 @@ class Speed(NamedTuple):
     compiling: float
 
 
-def encoders(n_prompts: int = 40) -> Found:
+def encoders(n_prompts: int = 40) -> Measured:
     """Score all ordered pairs of ten answers to each of some prompts."""
     embedded = Path(locate(ModelRef(id="embedded:nli")).load_from)
     pairs = [pair for texts in answers(n_prompts) for pair in between(texts)]
@@ -52,43 +54,43 @@ def encoders(n_prompts: int = 40) -> Found:
     ratios: dict[str, float] = {}
     n = f"{len(pairs):,} pairs"
     for name, config in ENCODERS.items():
-        found = measure(config, embedded, pairs, "cuda")
-        times, share = found.pairs / found.loop, found.flop / peak
-        gain = found.compiled / found.pairs
+        speed = measure(config, embedded, pairs, "cuda")
+        times, share = speed.pairs / speed.loop, speed.flop / peak
+        gain = speed.compiled / speed.pairs
         ratios |= {f"{name}_bfloat16": times, f"{name}_share_of_matmul": share}
         ratios[f"{name}_compiled"] = gain
         cells = (
-            f"{found.pairs:,.0f} pairs/s",
-            f"{found.loop:,.0f} pairs/s",
+            f"{speed.pairs:,.0f} pairs/s",
+            f"{speed.loop:,.0f} pairs/s",
             f"{times:.1f}",
             "≥ 10",
         )
         rows.append((f"{name} bfloat16", n, *cells))
-        rates = (f"{found.flop / 1e12:.0f} TFLOP/s", f"{peak / 1e12:.0f} TFLOP/s")
+        rates = (f"{speed.flop / 1e12:.0f} TFLOP/s", f"{peak / 1e12:.0f} TFLOP/s")
         rows.append((f"{name} share of matmul", n, *rates, f"{share:.2f}", "≥ 0.35"))
-        after = f"{found.compiled:,.0f} pairs/s after {found.compiling:.0f} s"
+        after = f"{speed.compiled:,.0f} pairs/s after {speed.compiling:.0f} s"
         rows.append((f"{name}, layers compiled", n, after, cells[0], f"{gain:.2f}", "shown"))
-    return Found(rows, ratios)
+    return Measured(rows, ratios)
 
 
-def measure(config: Any, tokenizer: Path, pairs: list[TextPair], device: str) -> Speed:
+def measure(config: Any, donor: Path, pairs: list[TextPair], device: str) -> Speed:
     """Time an encoder with random weights, the loop on a part of the pairs."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        words = save_by_lot(config, tokenizer, folder)
+        tokenizer = save_random(config, donor, folder)
         with torch.device("meta"):
             model = AutoModelForSequenceClassification.from_config(config)
-        flop = sum(flop_of_pair(model, length) for length in lengths(words, pairs))
+        flop = sum(flop_of_pair(model, length) for length in lengths(tokenizer, pairs))
         nli = NliScorer(locate(ModelRef(id=str(folder))), Options(precision="bfloat16"))
         timed(nli, pairs)  # warms up: kernels are loaded shape by shape
         seconds = timed(nli, pairs)
         compile_layers(nli._loaded.model)  # noqa: SLF001 - no option of the product
         compiling, compiled = timed(nli, pairs), timed(nli, pairs)
         one_by_one(folder, pairs[:3], device)
-        some = pairs[:LOOP_PAIRS]
-        loop = one_by_one(folder, some, device).seconds
+        looped = pairs[:LOOP_PAIRS]
+        loop = one_by_one(folder, looped, device).seconds
     n = len(pairs)
-    return Speed(n / seconds, len(some) / loop, flop / seconds, n / compiled, compiling)
+    return Speed(n / seconds, len(looped) / loop, flop / seconds, n / compiled, compiling)
 
 
 def timed(nli: NliScorer, pairs: list[TextPair]) -> float:

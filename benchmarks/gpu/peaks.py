@@ -1,18 +1,10 @@
-"""What a part of the benchmark found, and what several parts measure."""
+"""What the card reaches at best: arithmetic and memory."""
 
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
 
 import torch
-
-
-class Found(NamedTuple):
-    """Lines of the table and ratios by name."""
-
-    rows: list[tuple[str, ...]]
-    ratios: dict[str, float]
 
 
 def matmul_rate(device: str, size: int = 8192, runs: int = 20) -> float:
@@ -30,12 +22,12 @@ def matmul_rate(device: str, size: int = 8192, runs: int = 20) -> float:
 
 def copy_rate(size: int = 2**30) -> float:
     """Return bytes a second of a copy within the GPU's memory, read and written ones counted."""
-    one = torch.empty(size, dtype=torch.uint8, device="cuda").random_()
-    other = torch.empty_like(one)
-    other.copy_(one)
+    source = torch.empty(size, dtype=torch.uint8, device="cuda").random_()
+    target = torch.empty_like(source)
+    target.copy_(source)
     torch.cuda.synchronize()
     started = time.perf_counter()
     for _ in range(10):
-        other.copy_(one)
+        target.copy_(source)
     torch.cuda.synchronize()
     return 20 * size / (time.perf_counter() - started)

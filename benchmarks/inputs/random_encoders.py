@@ -1,4 +1,4 @@
-"""Large encoders that cannot be had here: their shapes, with weights by lot."""
+"""Large encoders that cannot be had here: their shapes, with random weights."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ ENCODERS: dict[str, Any] = {
 }
 
 
-def save_by_lot(config: Any, tokenizer: Path, folder: Path) -> Any:
-    """Save a classifier of a shape with another's tokenizer, and return the tokenizer."""
-    words = AutoTokenizer.from_pretrained(tokenizer)
-    words.model_input_names = ["input_ids", "attention_mask"]
-    words.save_pretrained(folder)
-    config.pad_token_id = words.pad_token_id
+def save_random(config: Any, donor: Path, folder: Path) -> Any:
+    """Save a classifier of a shape with random weights; return its tokenizer, another model's."""
+    tokenizer = AutoTokenizer.from_pretrained(donor)
+    tokenizer.model_input_names = ["input_ids", "attention_mask"]
+    tokenizer.save_pretrained(folder)
+    config.pad_token_id = tokenizer.pad_token_id
     torch.manual_seed(0)
     AutoModelForSequenceClassification.from_config(config).save_pretrained(folder)
-    return words
+    return tokenizer

@@ -16,8 +16,9 @@ from importlib.metadata import distribution
 from typing import Any
 
 import torch
-from environment import jobs, reply
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from benchmarks.scoring.worker import jobs, reply
 
 
 def calculator_class() -> Any:
@@ -55,10 +56,10 @@ def main() -> None:
     calculator = calculator_class()(model)
     for prompts in waiting:
         started = time.perf_counter()
-        found = calculator({"sample_texts": prompts}, prompts, None)
+        matrices = calculator({"sample_texts": prompts}, prompts, None)
         seconds = time.perf_counter() - started
         names = ("semantic_matrix_entail", "semantic_matrix_contra")
-        reply(replies, seconds, [found[name].tolist() for name in names])
+        reply(replies, seconds, [matrices[name].tolist() for name in names])
 
 
 if __name__ == "__main__":

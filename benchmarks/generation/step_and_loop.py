@@ -27,8 +27,8 @@ from udasa_data.sampling.shard import policy_prompt, sample_shards
 from udasa_data.sampling.spending import Spending
 
 
-class Took(NamedTuple):
-    """Wall time of a side, and the tokens that it drew."""
+class Drawn(NamedTuple):
+    """The tokens that a side drew, and its wall time."""
 
     seconds: float
     tokens: int
@@ -40,7 +40,7 @@ def shards_of(prepared: Prepared) -> Iterator[tuple[int, pl.DataFrame]]:
     return ((number, prepared.shard_of_prompts(number)) for number in numbers)
 
 
-def step(config: BuildConfig, engine: Engine) -> Took:
+def step(config: BuildConfig, engine: Engine) -> Drawn:
     """Run the sampling step as a build does: rows made, shards written, manifest kept."""
     tokens = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -55,10 +55,10 @@ def step(config: BuildConfig, engine: Engine) -> Took:
                 prepared.run.save_manifest(shard=number)
                 tokens += int(sampled.samples["n_tokens"].sum())
             seconds = time.perf_counter() - started
-    return Took(seconds, tokens)
+    return Drawn(seconds, tokens)
 
 
-def loop(shards: list[list[PolicyPrompt]], params: Sampling, engine: Engine) -> Took:
+def loop(shards: list[list[PolicyPrompt]], params: Sampling, engine: Engine) -> Drawn:
     """Draw the same answers, and do nothing else; in one go, where the engine takes a stream."""
     started = time.perf_counter()
     tokens = 0
@@ -66,8 +66,8 @@ def loop(shards: list[list[PolicyPrompt]], params: Sampling, engine: Engine) -> 
     for prompts in calls:
         for _, answers in engine.sample(prompts, params, lambda _: None):
             if not isinstance(answers, SetAside):
-                tokens += sum(one.n_tokens for one in answers)
-    return Took(time.perf_counter() - started, tokens)
+                tokens += sum(answer.n_tokens for answer in answers)
+    return Drawn(time.perf_counter() - started, tokens)
 
 
 def main() -> None:
@@ -85,7 +85,8 @@ def main() -> None:
             (step(config, engine), loop(shards, config.sampling, engine))
             for _ in range(job["rounds"])
         ]
-    print(json.dumps({"step": [a for a, _ in turns], "loop": [b for _, b in turns]}))
+    by_step, by_loop = zip(*turns, strict=True)
+    print(json.dumps({"step": by_step, "loop": by_loop}))
 
 
 if __name__ == "__main__":

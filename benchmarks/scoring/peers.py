@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import sysconfig
 import venv
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
-ROOT = Path(__file__).parents[2]
+from benchmarks.paths import ROOT
+from benchmarks.subjects import environment
+
 QUIET = {
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
@@ -54,7 +54,7 @@ class Peer:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, **QUIET},
+            env=environment() | QUIET,
         )
 
     def ask(self, job: Any) -> Any:
@@ -82,16 +82,3 @@ class Peer:
             assert end is not None
             end.close()
         self._process.wait()
-
-
-def jobs() -> tuple[Any, IO[str]]:
-    """In a worker: return the jobs to come, and where replies go (prints go elsewhere)."""
-    replies = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    return map(json.loads, sys.stdin), replies
-
-
-def reply(replies: IO[str], seconds: float, scores: Any) -> None:
-    """In a worker: answer a job."""
-    replies.write(json.dumps({"seconds": seconds, "scores": scores}) + "\n")
-    replies.flush()
