@@ -101,7 +101,7 @@ def _correlations(columns: Mapping[str, pl.Series]) -> dict[tuple[str, str], flo
     return found
 
 
-def told(confounds: Confounds) -> list[tuple[str, str]]:
+def confound_rows(confounds: Confounds) -> list[tuple[str, str]]:
     """Return the figures as (what, how much), for a table; pairs are left out where none are."""
     unit = confounds.length_unit
     rows = [

@@ -13,7 +13,7 @@ import polars as pl
 import yaml
 
 from udasa_data.config import to_yaml
-from udasa_data.pairing import told
+from udasa_data.pairing import confound_rows
 from udasa_data.publish.card_tables import (
     dimensions,
     dropped,
@@ -75,7 +75,7 @@ def card(facts: CardFacts) -> str:
         scorers=scorers(manifest),
         dimensions=dimensions(manifest),
         examples=examples(facts.pairs),
-        confounds=table(("what", "figure"), told(manifest.confounds)),
+        confounds=table(("what", "figure"), confound_rows(manifest.confounds)),
         dropped=dropped(manifest),
         contamination=_contamination(facts.contamination, counts.prompts),
         notes="\n".join(f"- {inline(note)}" for note in manifest.notes),

@@ -13,9 +13,9 @@ from udasa_data.config import BuildConfig, ModelRef
 from udasa_data.errors import UserError
 from udasa_data.pairing import Confounds
 from udasa_data.prompts import Split
+from udasa_data.runs.summary import Counts
 from udasa_data.schema import Axis
 from udasa_data.storage import Located, chat_template_sha256
-from udasa_data.runs.summary import Counts
 
 MANIFEST: Final = "manifest.json"
 SCHEMA_VERSION: Final = 1

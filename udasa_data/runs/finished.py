@@ -13,13 +13,12 @@ from typing import Any
 
 import polars as pl
 
-from udasa_data.storage import read_parquet
 from udasa_data.errors import UserError
-from udasa_data.runs.local_copy import local_dataset
 from udasa_data.runs.dataset_manifest import MANIFEST, Manifest, read_manifest
-from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Stage, empty, require
-from udasa_data.storage import commit_of, dataset_files
+from udasa_data.runs.local_copy import local_dataset
 from udasa_data.runs.store import key_of
+from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Stage, empty, require
+from udasa_data.storage import commit_of, dataset_files, read_parquet
 
 
 @dataclass(frozen=True)

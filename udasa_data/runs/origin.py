@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 
 from udasa_data.errors import UserError
-from udasa_data.runs.finished import Finished
 from udasa_data.runs.dataset_manifest import Manifest
+from udasa_data.runs.finished import Finished
 from udasa_data.schema import CALIBRATED
 
 
