@@ -10,7 +10,7 @@ from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
 from udasa_data.engines.choices import Question
 from udasa_data.engines.protocol import Completion, PolicyPrompt, SetAside
-from udasa_data.errors import UserError
+from udasa_data.errors import UserError, first_line
 from udasa_data.schema import Why
 from udasa_data.storage import Located
 
@@ -140,8 +140,7 @@ class PolicyTokens:
 
 def unloadable(policy: Located, error: Exception) -> UserError:
     """Return what a failed load means to the user."""
-    problem = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return UserError(f"model '{policy.name}' cannot be loaded: {problem}")
+    return UserError(f"model '{policy.name}' cannot be loaded: {first_line(error)}")
 
 
 def _end_tokens(policy: Located, config: Any, tokenizer: Any) -> list[int]:

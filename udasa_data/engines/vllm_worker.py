@@ -26,6 +26,7 @@ from udasa_data.engines.vllm_messages import (
     receive_to_worker,
     send,
 )
+from udasa_data.errors import first_line
 
 _Handler = Callable[[Any], None]
 
@@ -183,14 +184,9 @@ def main() -> None:
         pass  # the parent is gone
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent tells the user
         traceback.print_exc()  # into the log, which a failure keeps
-        send(out, Failed(_one_line(error)))
+        send(out, Failed(first_line(error)[:300]))
         sys.exit(1)
     out.close()
-
-
-def _one_line(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return (lines[0].strip() if lines else type(error).__name__)[:300]
 
 
 if __name__ == "__main__":
