@@ -74,7 +74,7 @@ def resolve(
 
     Args:
         model: preset name, Hub id or local folder; None takes the file's ``model``.
-        overrides: what the flags say; nested like the configuration, absent keys unsaid.
+        overrides: the flags that were given, nested like the configuration.
         scorers: name of a scorer set, over the file's; None takes the file's, or the preset's.
         file: a YAML file in the shape of the configuration, any subset of its keys.
         default: the model where neither ``model`` nor the file names one.

@@ -123,7 +123,7 @@ class VllmEngine:
     def choice_logprobs(self, prompts: Sequence[PolicyPrompt], choices: Sequence[str]) -> Floats:
         """See :meth:`udasa_data.engines.protocol.Engine.choice_logprobs`."""
         result = np.full((len(prompts), len(choices)), np.nan)
-        asked = 0
+        n_sent = 0
         for number, prompt in enumerate(prompts):
             question = self._tokens.question(prompt, choices)
             window = self._tokens.window
@@ -134,8 +134,8 @@ class VllmEngine:
                 continue  # vLLM draws a token, though none is needed
             tokens = [list(choice) for choice in question.choices]
             self._send(Weigh(number, list(question.prompt), tokens))
-            asked += 1
-        for _ in range(asked):
+            n_sent += 1
+        for _ in range(n_sent):
             weighed = self._receive(Weighed)
             result[weighed.number] = weighed.logprobs
         return result

@@ -117,7 +117,7 @@ function verdict(row) {
     return `Chosen: the least uncertain answer that is fit to be chosen. Rejected: ${rules[rejected]}. Their gap of ${figure3(at("delta", row))} is ${place[stage]}: ${stage}.`;
   }
   const shown = (x) => (Number.isInteger(x) ? String(x) : figure3(x));
-  const figures = Number.isNaN(value) ? "" : ` (${shown(value)}${Number.isNaN(limit) ? "" : `, held against ${shown(limit)}`})`;
+  const figures = Number.isNaN(value) ? "" : ` (${shown(value)}${Number.isNaN(limit) ? "" : `, limit ${shown(limit)}`})`;
   return `Left out: ${facts.rules.why_words[nameAt("why", row)]}${figures}.`;
 }
 

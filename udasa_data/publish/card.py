@@ -33,7 +33,7 @@ from udasa_data.runs import Manifest
 
 @dataclass(frozen=True)
 class CardFacts:
-    """What a card tells.
+    """What a card shows.
 
     Attributes:
         manifest: of the dataset, with its files and figures.
@@ -109,8 +109,8 @@ def _contamination(found: Contamination, prompts: int) -> str:
 
 def _licence(licences: Licences) -> str:
     rows = [
-        (inline(one.what), inline(one.name or one.identifier), inline(one.stated))
-        for one in licences.sources
+        (inline(source.what), inline(source.name or source.identifier), inline(source.stated))
+        for source in licences.sources
     ]
     meaning = {
         True: "**Unknown**, since that of a source is: find out before you use this dataset.",
@@ -125,7 +125,7 @@ def _rebuild(manifest: Manifest, repo_id: str | None) -> str:
     lines = [f"pip install udasa=={version}"]
     origin = manifest.made_from.get("origin", {})
     if merged := origin.get("merged"):
-        runs = " ".join(_source(one) for one in merged)
+        runs = " ".join(_source(run) for run in merged)
         return "\n".join([*lines, f"udasa-data merge {runs} --out runs/again"])
     if repo_id:
         lines.append(f"hf download {repo_id} config.yaml --repo-type dataset --local-dir .")

@@ -56,7 +56,7 @@ def write_dataset(
         tables: the rows.
         manifest: without files and figures, which are added here; its configuration is
             written to config.yaml.
-        shard_bytes: bound of a file, held against the size of its rows in memory, which is
+        shard_bytes: bound of a file, compared with the size of its rows in memory, which is
             the larger.
     """
     pairs = require(tables.pairs, PAIRS, "pairs")

@@ -63,11 +63,11 @@ class ScoreCache:
         found: list[tuple[bytes, bytes, int]] = []
         with self._open() as database:
             for start in range(0, len(keys), _CHUNK):
-                some = keys[start : start + _CHUNK]
-                marks = ",".join("?" * len(some))
+                chunk = keys[start : start + _CHUNK]
+                marks = ",".join("?" * len(chunk))
                 found += database.execute(
                     f"SELECT key, logits, truncated FROM scores WHERE key IN ({marks})",  # noqa: S608 (question marks only)
-                    some,
+                    chunk,
                 )
         return Known(
             [row_of[key] for key, _, _ in found],

@@ -28,7 +28,8 @@ class Options(NamedTuple):
         max_length: tokens it reads at most, its own window permitting.
         precision: ``auto`` takes the fastest that keeps to the bounds of ``resolve_precision``.
         cache: where scores are kept between runs; None keeps none.
-        on_truncated: told a scorer's name and how many of a call's distinct texts were longer.
+        on_truncated: called with a scorer's name and how many of a call's distinct texts were
+            longer.
     """
 
     max_length: int = 512

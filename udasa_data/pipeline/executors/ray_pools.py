@@ -40,20 +40,20 @@ def size_pools(
         return Pools(samplers, each, scorers_for(samplers, 4 if each else 2), scorer_gpus)
 
     def fits(pools: Pools) -> bool:
-        asked = pools.samplers * pools.gpus + pools.scorers * pools.scorer_gpus
-        return pools.samplers + pools.scorers <= cpus and asked <= gpus
+        gpus_needed = pools.samplers * pools.gpus + pools.scorers * pools.scorer_gpus
+        return pools.samplers + pools.scorers <= cpus and gpus_needed <= gpus
 
     if workers is not None:
-        asked = pools_of(workers)
+        pools = pools_of(workers)
     else:
-        asked = pools_of(max((n for n in range(1, int(cpus) + 1) if fits(pools_of(n))), default=1))
-    if not fits(asked):
+        pools = pools_of(max((n for n in range(1, int(cpus) + 1) if fits(pools_of(n))), default=1))
+    if not fits(pools):
         raise UserError(
-            f"the cluster has {cpus:g} CPUs and {gpus:g} GPUs: no room for {asked.samplers} "
-            f"sampling workers (1 CPU, {each:g} GPU each) and {asked.scorers} scoring workers "
+            f"the cluster has {cpus:g} CPUs and {gpus:g} GPUs: no room for {pools.samplers} "
+            f"sampling workers (1 CPU, {each:g} GPU each) and {pools.scorers} scoring workers "
             f"(1 CPU, {scorer_gpus:g} GPU each); lower --workers or --gpus-per-worker"
         )
-    return asked
+    return pools
 
 
 def scorers_for(samplers: int, samplers_each: int) -> int:
