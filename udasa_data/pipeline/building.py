@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import msgspec
 import polars as pl
@@ -19,9 +21,11 @@ from udasa_data.pipeline.executors.protocol import Executor
 from udasa_data.pipeline.finishing import finish, summary_of
 from udasa_data.pipeline.preparation import Prepared
 from udasa_data.progress import Progress, Silent
-from udasa_data.runs import Origin, Run, StepCost, Summary, as_notes
+from udasa_data.runs import DamagedShardError, Origin, Run, StepCost, Summary, as_notes
 from udasa_data.schema import SCORES, require
 from udasa_data.storage import Place
+
+REPAIRS: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -98,13 +102,37 @@ def build(
     prepared.refuse_another_run()
     if prepared.is_finished():
         return _result(run, reused=True)
+    executor, progress = executor or LocalExecutor(), progress or Silent()
     with run.locked():
         prepared.record()
-        if not _has_scores(prepared):
-            (executor or LocalExecutor()).make_shards(prepared, progress or Silent())
-            _take_stock(prepared)
-        _pair(prepared)
+        repairing(prepared, progress, lambda: _make(prepared, executor, progress))
     return _result(run, reused=False)
+
+
+def _make(prepared: Prepared, executor: Executor, progress: Progress) -> None:
+    if not _has_scores(prepared):
+        executor.make_shards(prepared, progress)
+        _take_stock(prepared)
+    _pair(prepared)
+
+
+def repairing(prepared: Prepared, progress: Progress, make: Callable[[], None]) -> None:
+    """Do something with the shards of a run; again, where one was damaged and had to go.
+
+    Raises:
+        UserError: shards are damaged again as soon as they are written.
+    """
+    for _ in range(REPAIRS):
+        try:
+            make()
+        except DamagedShardError as damaged:
+            progress.tell(f"{damaged}, made again")
+            prepared.discard(damaged)
+        else:
+            return
+    raise UserError(
+        f"{prepared.run.root}: {REPAIRS:,} shards were not as they had been written; check the disk"
+    )
 
 
 def build_slice(
@@ -142,7 +170,8 @@ def build_slice(
             run.reread()
             prepared = Prepared(config, run)
             prepared.refuse_another_run()
-        LocalExecutor(rank, world_size).make_shards(prepared, progress or Silent())
+        progress, executor = progress or Silent(), LocalExecutor(rank, world_size)
+        repairing(prepared, progress, lambda: executor.make_shards(prepared, progress))
     count = prepared.shards["samples"].count
     return SliceResult(run.root, rank, world_size, len(range(rank, count, world_size)), count)
 

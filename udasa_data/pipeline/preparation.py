@@ -15,9 +15,14 @@ from udasa_data.engines import choose_engine
 from udasa_data.errors import UserError
 from udasa_data.pairing import curves_to_json, read_curves
 from udasa_data.prompts import LoadedPrompts, fingerprint, load_prompts, parse_source
-from udasa_data.runs import CODE, Run, Shards, code_hash, differing, key_of
+from udasa_data.runs import CODE, DamagedShardError, Run, Shards, code_hash, differing, key_of
 from udasa_data.storage import Located, locate, served
 
+# of a finished run; one that is not as it was written is made again
+_PARTS: Final = (
+    *("config.yaml", "calibration.json", "prompts.parquet", "pairs.parquet", "dropped.parquet"),
+    "dataset",
+)
 _VERSIONS: Final = ("udasa", "torch", "transformers", "datasets", "polars", "numpy")
 
 
@@ -139,7 +144,12 @@ class Prepared:
         return msgspec.structs.replace(self.config, engine=engine)
 
     def refuse_another_run(self) -> None:
-        """Raise a UserError when the directory holds samples made from something else."""
+        """Raise a UserError when the directory holds something else.
+
+        Raises:
+            UserError: samples made from something else, or files that are not ours.
+        """
+        self.run.claim()
         old = self.run.manifest.get("sampled_from")
         if old is None:
             return
@@ -152,9 +162,12 @@ class Prepared:
     def is_finished(self) -> bool:
         """Return whether the directory holds this very build, whole."""
         made = self.run.manifest.get("finished") == self.keys["dataset"]
-        return made and all(
-            self.run.has(n) for n in ("dataset", "pairs.parquet", "dropped.parquet")
-        )
+        return made and all(self.run.is_whole(name) for name in _PARTS)
+
+    def discard(self, damaged: DamagedShardError) -> None:
+        """Delete a damaged shard, and of samples the scores, too, which others may not fit."""
+        self.shards[damaged.step].remove(damaged.number)
+        self.shards["scores"].remove(damaged.number)
 
     def shard_of_prompts(self, number: int) -> pl.DataFrame:
         """Return the prompts of a shard."""
@@ -186,7 +199,7 @@ class Prepared:
 
     def _write_inputs(self) -> None:
         self.run.write_text("config.yaml", to_yaml(self.config))
-        if not self.run.has("prompts.parquet"):
+        if not self.run.is_whole("prompts.parquet"):
             self.run.write_table("prompts.parquet", self.loaded.prompts)
 
     def _facts(self) -> dict[str, Any]:

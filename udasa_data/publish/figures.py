@@ -127,7 +127,7 @@ def _gaps(canvas: Any, manifest: Manifest, pairs: pl.DataFrame) -> tuple[str, st
     )
     for threshold in (low, high):
         axes.axvline(threshold, color=_INK, linewidth=1.2, linestyle="--")
-    axes.legend(fontsize=8, frameon=False, labelcolor=_INK)
+    axes.legend(loc="upper right", fontsize=8, frameon=False, labelcolor=_INK)
     parts = ", ".join(f"{len(values):,} {name}" for name, values in gaps.items())
     least = float(pairs["delta_u"].to_numpy().min())
     alt = (
@@ -154,7 +154,7 @@ def _lengths(
             axes.scatter(
                 rejected[of_stage], chosen[of_stage], s=12, alpha=0.7, color=colour, label=stage
             )
-        axes.legend(fontsize=8, frameon=False, labelcolor=_INK)
+        axes.legend(loc="upper right", fontsize=8, frameon=False, labelcolor=_INK)
     axes.plot([0, top], [0, top], color=_INK, linewidth=1, linestyle="--")
     axes.set_xlim(0, top)
     axes.set_ylim(0, top)

@@ -12,6 +12,7 @@ from udasa_data.errors import UserError
 from udasa_data.publish.dataset import sha256_of
 from udasa_data.publish.repository import Patience, Remote, RemoteFile, Stale, Tell, quiet_hub
 from udasa_data.runs import MANIFEST, Manifest, parse_manifest, read_manifest
+from udasa_data.storage import plain_file
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
@@ -91,7 +92,7 @@ def content_of(folder: Path, card: str) -> Content:
     manifest = read_manifest(folder)
     files: dict[str, Path | bytes] = {}
     for path, record in manifest.files.items():
-        local = folder / path
+        local = plain_file(folder, path)
         if not local.is_file() or sha256_of(local) != record.sha256:
             raise UserError(
                 f"{local}: missing, or not what {MANIFEST} says; build again to write it anew"
@@ -100,7 +101,7 @@ def content_of(folder: Path, card: str) -> Content:
             raise UserError(f"{local}: larger than 500 MB; build again to write it in shards")
         files[path] = local
     for path in (*manifest.figures, MANIFEST, "config.yaml"):
-        files[path] = folder / path
+        files[path] = plain_file(folder, path)
     files["README.md"] = card.encode()
     if len(files) > MAX_FILES:
         raise UserError(f"{folder}: {len(files)} files; one commit takes {MAX_FILES}")

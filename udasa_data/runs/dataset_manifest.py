@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, TypeVar
@@ -15,10 +16,12 @@ from udasa_data.pairing import Confounds
 from udasa_data.prompts import Split
 from udasa_data.runs.summary import Counts
 from udasa_data.schema import Axis
-from udasa_data.storage import Located, chat_template_sha256
+from udasa_data.storage import Located, chat_template_sha256, parse_json
 
 MANIFEST: Final = "manifest.json"
 SCHEMA_VERSION: Final = 1
+_DATA: Final = re.compile(r"data(/[A-Za-z0-9_.-]+)+\.parquet")
+_FIGURE: Final = re.compile(r"figures(/[A-Za-z0-9_.-]+)+\.png")
 R = TypeVar("R", bound=ModelRef)
 Role: TypeAlias = Literal["nli", "value", "sentiment", "embedder", "judge"]
 
@@ -168,19 +171,28 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def parse_manifest(text: str, where: str) -> Manifest:
-    """Return the manifest in a JSON text.
+    """Return the manifest in a JSON text, which may be a stranger's.
 
     Raises:
-        UserError: damaged, or of a version that this one cannot read.
+        UserError: damaged, of a version that this one cannot read, or naming files elsewhere than
+            below ``data/`` and ``figures/``.
     """
     try:
-        plain = json.loads(text)
+        plain = parse_json(text)
         version = plain.get("schema_version")
         if version != SCHEMA_VERSION:
             raise UserError(f"{where}: version {version} of the manifest; this reads 1")
-        return msgspec.convert(plain, Manifest)
+        manifest = msgspec.convert(plain, Manifest)
     except (ValueError, AttributeError, msgspec.ValidationError) as error:
         raise UserError(f"{where}: not the manifest of a dataset ({error})") from error
+    for paths, pattern in ((manifest.files, _DATA), (manifest.figures, _FIGURE)):
+        for path in paths:
+            if not pattern.fullmatch(path) or ".." in path.split("/"):
+                raise UserError(
+                    f"{where}: names the file {path[:80]!r}; a dataset's files lie in data/ and "
+                    "figures/. Nothing was read or sent"
+                )
+    return manifest
 
 
 def _scorer(role: Role, ref: ModelRef, models: Mapping[str, Located]) -> ScorerRecord:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from udasa_data.errors import UserError
 from udasa_data.runs.dataset_manifest import MANIFEST
-from udasa_data.storage import Remote, reached
-from udasa_data.storage import place_of, replace_folder, user_cache
+from udasa_data.runs.layout import is_dataset_file
+from udasa_data.storage import Remote, place_of, reached, replace_folder, user_cache
 
 
 def local_dataset(place: str) -> Path:
@@ -37,7 +37,7 @@ def _copied(folder: Remote, manifest: bytes) -> Path:
     key = hashlib.sha256(folder.url.encode() + b"\0" + manifest).hexdigest()[:16]
     copy = user_cache() / "datasets" / key
     if not copy.is_dir():
-        replace_folder(copy, lambda target: _download(folder, target))
+        replace_folder(copy, lambda target: _download(folder, target), is_dataset_file)
     return copy
 
 

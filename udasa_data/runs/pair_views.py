@@ -8,8 +8,8 @@ from typing import NamedTuple
 import polars as pl
 
 from udasa_data.errors import UserError
+from udasa_data.runs.store import Run
 from udasa_data.schema import PAIRS, Dimension, require
-from udasa_data.storage import place_of, read_tables
 
 
 class PairView(NamedTuple):
@@ -32,10 +32,11 @@ def read_pairs(run: Path | str, stage: str | None, n: int) -> list[PairView]:
     Raises:
         UserError: ``run`` holds no finished run, or no such pairs.
     """
-    path = place_of(run) / "pairs.parquet"
-    if not path.exists():
+    opened = Run(run)
+    if not opened.has("pairs.parquet"):
         raise UserError(f"{run}: holds no finished run (no pairs.parquet)")
-    pairs = require(read_tables([path])[0], PAIRS, "pairs").sort("delta_u", descending=True)
+    table = require(opened.read_table("pairs.parquet"), PAIRS, "pairs")
+    pairs = table.sort("delta_u", descending=True)
     if stage is not None:
         pairs = pairs.filter(pl.col("stage") == stage)
     rank = pl.int_range(pl.len()).over("stage")

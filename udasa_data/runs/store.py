@@ -1,32 +1,46 @@
-"""The run directory: keys, shards written once and atomically, and the manifest.
+"""The run directory: what is agreed on, written once and atomically, and known by its hash.
 
-    config.yaml      everything resolved          prompts.parquet
-    manifest.json    keys, versions, counts       samples/NNNNN-KEY.parquet
-    calibration.json                              scores/NNNNN-KEY.parquet
-    pairs.parquet    dropped.parquet              dataset/
+    manifest.json    keys, versions, counts, hashes   manifest.copy.json  the same once more
+    config.yaml      everything resolved              prompts.parquet
+    calibration.json                                  samples/, scores/   see ``shards.py``
+    pairs.parquet    dropped.parquet                  dataset/
 
-A file is there whole or not at all (see :mod:`udasa_data.storage.places`). A shard's name carries the key
-of all that made it: a stale shard can never be taken for a fresh one, and two processes that make
-the same shard at once write the same rows.
+A file is there whole or not at all (see :mod:`udasa_data.storage.places`); what became of it since
+is seen by its hash. A shard's name carries the key of all that made it: a stale shard can never be
+taken for a fresh one, and two processes that make the same shard at once write the same rows.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import msgspec
 import polars as pl
 
 from udasa_data.errors import UserError
-from udasa_data.storage import Remote
-from udasa_data.storage import Place, locked, names_in, place_of, read_metadata, read_tables, remove, replace_folder, write_atomically, write_new, write_text
-
-_FACTS: Final = "udasa.shard"  # the key in a shard file's metadata
+from udasa_data.runs.layout import BUILD, COPY, MANIFEST, Layout
+from udasa_data.storage import (
+    LOCK,
+    Place,
+    Remote,
+    claim,
+    file_sha256,
+    locked,
+    names_in,
+    parse_json,
+    place_of,
+    read_files,
+    read_parquet,
+    replace_folder,
+    write_atomically,
+    write_new,
+    write_text,
+)
 
 
 def key_of(*parts: object) -> str:
@@ -36,10 +50,19 @@ def key_of(*parts: object) -> str:
 
 
 class Run:
-    """A run directory, on any file system."""
+    """A run directory, on any file system.
 
-    def __init__(self, root: str | Path | Remote) -> None:
+    Args:
+        root: a path, or an address that fsspec knows.
+        layout: what such a directory holds.
+
+    Raises:
+        UserError: it cannot be reached, or another version wrote it.
+    """
+
+    def __init__(self, root: str | Path | Remote, layout: Layout = BUILD) -> None:
         self.root: Place = place_of(root)
+        self._layout = layout
         self.manifest: dict[str, Any] = {}
         self.reread()
 
@@ -54,132 +77,162 @@ class Run:
             raise UserError(f"{self.root}: must be a folder on this machine here")
         return self.root
 
+    # -- the manifest ----------------------------------------------------------------------
+
     def reread(self) -> None:
-        """Take the manifest as it is now.
+        """Take the manifest as it is now; its copy where it is damaged, nothing where both are.
 
         Raises:
-            UserError: it is damaged, or the place cannot be reached.
+            UserError: an earlier version wrote it, or the place cannot be reached.
         """
-        path = self.root / "manifest.json"
-        try:
-            self.manifest = json.loads(path.read_bytes())
-        except (FileNotFoundError, NotADirectoryError):
-            self.manifest = {}
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path}: cannot be read; give another --out") from error
+        found = [self._manifest_in(name) for name in (MANIFEST, COPY)]
+        self.manifest = next((one for one in found if one), {})
 
-    def locked(self, *, shared: bool = False) -> AbstractContextManager[None]:
-        """Hold the directory for this process, see :func:`udasa_data.storage.places.locked`."""
-        return locked(self.root, shared=shared)
+    def _manifest_in(self, name: str) -> dict[str, Any]:
+        """Return a manifest that is as it was written; {} where there is none."""
+        path = self.root / name
+        try:
+            found = parse_json(path.read_bytes())
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return {}
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+        if not isinstance(found, dict):
+            return {}
+        if self._layout.marks & set(found) and "sha256" not in found:
+            raise UserError(
+                f"{self.root}: an earlier version made this {self._layout.holds}, and this one "
+                "cannot resume it; give another --out"
+            )
+        return found if found.pop("sha256", None) == key_of(found) else {}
 
     def save_manifest(self, **changes: Any) -> None:
-        """Lay ``changes`` over the manifest and write it."""
+        """Lay ``changes`` over the manifest and write it, and its copy after it."""
         self.manifest |= changes
-        self.write_text("manifest.json", _json(self.manifest))
+        for name in (MANIFEST, COPY):
+            write_text(self.root / name, _sealed(self.manifest))
 
     def start_manifest(self, **facts: Any) -> bool:
         """Write the manifest unless there is one; return whether it was this call that did."""
-        if not write_new(self.root / "manifest.json", _json(facts)):
+        if not write_new(self.root / MANIFEST, _sealed(facts)):
             return False
         self.manifest = facts
         return True
 
-    def agree(self, name: str, proposal: str) -> str:
-        """Return what the processes of a run agree on: the first proposal is everybody's."""
+    def agree(self, name: str, proposal: str, known: Collection[str]) -> str:
+        """Return what the processes of a run agree on: the first proposal is everybody's.
+
+        Args:
+            name: of the file that holds it.
+            proposal: this process's.
+            known: what it can be; a file that says anything else is damaged, and written again.
+        """
         if write_new(self.root / name, proposal):
             return proposal
-        return (self.root / name).read_bytes().decode()
+        (content,) = read_files([self.root / name])
+        agreed = (content or b"").decode(errors="replace")
+        if agreed not in known:
+            self.write_text(name, proposal)
+            return proposal
+        return agreed
 
-    def write_text(self, name: str, text: str) -> None:
-        """Write a UTF-8 file of the run."""
-        write_text(self.root / name, text)
+    # -- whose it is -----------------------------------------------------------------------
 
-    def write_table(
-        self, name: str, table: pl.DataFrame, metadata: dict[str, str] | None = None
-    ) -> None:
-        """Write a Parquet file of the run."""
-        write_atomically(
-            self.root / name, lambda path: table.write_parquet(path, metadata=metadata)
-        )
+    def claim(self) -> None:
+        """Refuse to write where somebody else's files are.
+
+        Raises:
+            UserError: the directory is not empty, and none of ours.
+        """
+        if isinstance(self.root, Path):
+            claim(self.root, self._layout.is_one, self._layout.holds)
+        elif (names := names_in(self.root)) and not names & {MANIFEST, COPY, LOCK}:
+            raise UserError(
+                f"{self.root}: is not empty and holds no {self._layout.holds}; nothing was written. "
+                "Give another --out"
+            )
+
+    @contextmanager
+    def locked(self, *, shared: bool = False) -> Iterator[None]:
+        """Hold the directory for this process, see :func:`udasa_data.storage.locked`.
+
+        Raises:
+            UserError: somebody else's files are there, or another process holds it.
+        """
+        self.claim()
+        write_new(self.root / LOCK, self._layout.mark)
+        with locked(self.root, shared=shared, tidy=self._layout.tidy):
+            yield
+
+    # -- its files -------------------------------------------------------------------------
+
+    def write_text(self, name: str, text: str) -> str:
+        """Write a UTF-8 file of the run; return the sha256 (hex) of its bytes."""
+        return self._noted(name, write_text(self.root / name, text))
+
+    def write_table(self, name: str, table: pl.DataFrame) -> str:
+        """Write a Parquet file of the run; return the sha256 (hex) of its bytes."""
+        return self._noted(name, write_atomically(self.root / name, table.write_parquet))
 
     def write_folder(self, name: str, fill: Callable[[Path], None]) -> None:
         """Have ``fill`` make a folder of the run, in the place of an older one."""
-        replace_folder(self.root / name, fill)
+        hashes: dict[str, str] = {}
+
+        def fill_and_hash(folder: Path) -> None:
+            fill(folder)
+            for path in sorted(folder.rglob("*")):
+                if path.is_file():
+                    hashes[f"{name}/{path.relative_to(folder).as_posix()}"] = file_sha256(path)
+
+        replace_folder(self.root / name, fill_and_hash, self._layout.folders[name])
+        others = {
+            path: digest for path, digest in self._hashes.items() if not path.startswith(f"{name}/")
+        }
+        self.manifest["files"] = others | hashes
 
     def read_table(self, name: str) -> pl.DataFrame:
-        """Read a Parquet file of the run."""
-        return read_tables([self.root / name])[0]
+        """Read a Parquet file of the run.
+
+        Raises:
+            UserError: it is not there, or not as it was written.
+        """
+        (content,) = read_files([self.root / name])
+        digest = hashlib.sha256(content or b"").hexdigest()
+        if content is None or self._hashes.get(name, digest) != digest:
+            raise UserError(
+                f"{self.root / name}: is {'missing' if content is None else 'damaged'}; the command "
+                "that made the run makes it again"
+            )
+        return read_parquet(io.BytesIO(content))
 
     def has(self, name: str) -> bool:
         """Return whether the run holds this file."""
         return (self.root / name).exists()
 
+    def is_whole(self, name: str) -> bool:
+        """Return whether a file of the run, or all of a folder of it, is as it was written.
 
-class ShardFacts(msgspec.Struct, frozen=True):
-    """What making a shard took and met; kept in the metadata of its file."""
+        In an object store, which keeps checksums of its own, whether it is there.
+        """
+        hashes = {
+            path: digest
+            for path, digest in self._hashes.items()
+            if path == name or path.startswith(f"{name}/")
+        }
+        if not hashes or isinstance(self.root, Remote):
+            return bool(hashes) and self.has(name)
+        return all(_has_hash(self.root / path, digest) for path, digest in hashes.items())
 
-    seconds: float = 0.0
-    loading: float = 0.0  # seconds before it in which its worker loaded models
-    tokens: int = 0
-    notes: tuple[str, ...] = ()
-    counted: dict[str, int] = {}  # a note with "{n}" in it → its number in this shard
+    @property
+    def _hashes(self) -> Mapping[str, str]:
+        hashes: dict[str, str] = self.manifest.get("files", {})
+        return hashes
 
-
-class Shards:
-    """The shards of one step: a table each, with the rows it set aside beside it."""
-
-    def __init__(self, run: Run, step: str, key: str, count: int) -> None:
-        self._run = run
-        self._step = step
-        self._key = key
-        self.count = count
-
-    def missing(self) -> list[int]:
-        """Return the numbers of the shards yet to be made."""
-        there = names_in(self._run.root / self._step)
-        return [n for n in range(self.count) if self._name(n).rpartition("/")[2] not in there]
-
-    def write(
-        self,
-        number: int,
-        table: pl.DataFrame,
-        dropped: pl.DataFrame,
-        facts: ShardFacts | None = None,
-    ) -> None:
-        """Write a shard; its table last, since that marks it done."""
-        self._run.write_table(self._name(number, "dropped."), dropped)
-        told = msgspec.json.encode(facts or ShardFacts()).decode()
-        self._run.write_table(self._name(number), table, {_FACTS: told})
-
-    def read(self, number: int) -> pl.DataFrame:
-        """Return the table of a shard."""
-        return self._run.read_table(self._name(number))
-
-    def read_all(self) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Return all rows, and all rows set aside, in the order of the shards."""
-        tables, dropped = (
-            read_tables([self._run.root / self._name(n, kind) for n in range(self.count)])
-            for kind in ("", "dropped.")
-        )
-        return pl.concat(tables), pl.concat(dropped)
-
-    def facts(self) -> list[ShardFacts]:
-        """Return what making each shard took, in the order of the shards."""
-        files = [self._run.root / self._name(n) for n in range(self.count)]
-        return [
-            msgspec.json.decode(metadata.get(_FACTS, "{}"), type=ShardFacts)
-            for metadata in read_metadata(files)
-        ]
-
-    def remove_others(self) -> None:
-        """Delete shards of this step that another key made."""
-        folder = self._run.root / self._step
-        for name in names_in(folder):
-            if self._key[:16] not in name:
-                remove(folder / name)
-
-    def _name(self, number: int, kind: str = "") -> str:
-        return f"{self._step}/{number:05d}-{self._key[:16]}.{kind}parquet"
+    def _noted(self, name: str, digest: str) -> str:
+        """Note the hash of a file that stands directly in the run, for the next manifest."""
+        if "/" not in name:
+            self.manifest["files"] = {**self._hashes, name: digest}
+        return digest
 
 
 def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -196,5 +249,15 @@ def _short(value: object) -> str:
     return text if len(text) <= 40 else f"{text[:37]}…"
 
 
-def _json(manifest: Mapping[str, Any]) -> str:
-    return json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+def _has_hash(path: Path, digest: str) -> bool:
+    try:
+        return file_sha256(path) == digest
+    except OSError:
+        return False
+
+
+def _sealed(manifest: Mapping[str, Any]) -> str:
+    """Return the manifest as text, with the hash of the rest in it."""
+    plain = json.loads(json.dumps(manifest, allow_nan=False))
+    sealed = {**plain, "sha256": key_of(plain)}
+    return json.dumps(sealed, indent=2, ensure_ascii=False) + "\n"

@@ -1,6 +1,7 @@
 """Where files are: local folders, object stores, the Hub, and models on any of them."""
 
 from udasa_data.storage.hub import RepoType, cached_folder, card_of, commit_of, dataset_files
+from udasa_data.storage.json_text import parse_json
 from udasa_data.storage.model_files import (
     SERVED,
     Located,
@@ -10,14 +11,24 @@ from udasa_data.storage.model_files import (
     served,
 )
 from udasa_data.storage.object_stores import Remote, reached
+from udasa_data.storage.ownership import (
+    IsOurs,
+    claim,
+    claim_file,
+    made_in,
+    plain_file,
+    remove_left_over,
+    remove_made,
+)
 from udasa_data.storage.parquet import parquet_metadata, parquet_schema, read_parquet, scan_parquet
 from udasa_data.storage.places import (
+    LOCK,
     Place,
+    file_sha256,
     locked,
     names_in,
     place_of,
-    read_metadata,
-    read_tables,
+    read_files,
     remove,
     replace_folder,
     user_cache,
@@ -27,7 +38,9 @@ from udasa_data.storage.places import (
 )
 
 __all__ = [
+    "LOCK",
     "SERVED",
+    "IsOurs",
     "Located",
     "Place",
     "Remote",
@@ -35,20 +48,27 @@ __all__ = [
     "cached_folder",
     "card_of",
     "chat_template_sha256",
+    "claim",
+    "claim_file",
     "commit_of",
     "dataset_files",
+    "file_sha256",
     "local_folder",
     "locate",
     "locked",
+    "made_in",
     "names_in",
     "parquet_metadata",
     "parquet_schema",
+    "parse_json",
     "place_of",
+    "plain_file",
     "reached",
-    "read_metadata",
+    "read_files",
     "read_parquet",
-    "read_tables",
     "remove",
+    "remove_left_over",
+    "remove_made",
     "replace_folder",
     "scan_parquet",
     "served",

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import io
+import hashlib
 import os
-import shutil
 import tempfile
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,9 +21,9 @@ import polars as pl
 
 from udasa_data.errors import UserError
 from udasa_data.storage.object_stores import Remote, file_system, reached
-from udasa_data.storage.parquet import parquet_metadata, read_parquet
+from udasa_data.storage.ownership import IsOurs, is_all_ours, made_in, remove_made, temporary_beside
 
-_TEMPORARY: Final = ".tmp-"
+LOCK: Final = ".lock"  # in a run directory
 _AT_ONCE: Final = 256  # files of an object store that are fetched together
 
 
@@ -69,33 +67,48 @@ def names_in(folder: Place) -> set[str]:
         return set()
 
 
-def read_tables(files: Sequence[Place]) -> list[pl.DataFrame]:
-    """Read Parquet files, those of an object store many at once, in the order given."""
-    tables = []
+def read_files(files: Sequence[Place]) -> Iterator[bytes | None]:
+    """Yield the contents of files in the order given, None for one that is not there.
+
+    Those of an object store are fetched many at once.
+
+    Raises:
+        UserError: a file that is there cannot be read.
+    """
     for start in range(0, len(files), _AT_ONCE):
         some = files[start : start + _AT_ONCE]
-        tables += [read_parquet(source) for source in _sources(some)]
-    return tables
+        if isinstance(some[0], Remote):
+            yield from _fetched(some[0], some)
+            continue
+        for file in some:
+            assert isinstance(file, Path)
+            try:
+                yield file.read_bytes()
+            except (FileNotFoundError, NotADirectoryError):
+                yield None
+            except OSError as error:
+                raise UserError(f"{file}: cannot be read ({error.strerror})") from error
 
 
-def read_metadata(files: Sequence[Place]) -> list[dict[str, str]]:
-    """Return the key-value metadata of Parquet files, in the order given."""
-    found = []
-    for start in range(0, len(files), _AT_ONCE):
-        some = files[start : start + _AT_ONCE]
-        found += [parquet_metadata(source) for source in _sources(some)]
-    return found
-
-
-def _sources(files: Sequence[Place]) -> list[Path | io.BytesIO]:
-    if not any(isinstance(file, Remote) for file in files):
-        return [file for file in files if isinstance(file, Path)]
-    first = files[0]
-    assert isinstance(first, Remote)
+def _fetched(first: Remote, files: Sequence[Place]) -> list[bytes | None]:
     with reached(first) as (fs, _):
         paths = [fs._strip_protocol(str(file)) for file in files]  # noqa: SLF001 (fsspec's own way)
-        contents: dict[str, bytes] = fs.cat(paths)
-        return [io.BytesIO(contents[path]) for path in paths]
+        contents: dict[str, bytes | Exception] = fs.cat(paths, on_error="return")
+        for path in paths:
+            found = contents[path]
+            if isinstance(found, Exception) and not isinstance(found, FileNotFoundError):
+                raise found
+    return [found if isinstance(found := contents[path], bytes) else None for path in paths]
+
+
+def file_sha256(file: Path) -> str:
+    """Return the sha256 (hex) of a file's content.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def remove(file: Place) -> None:
@@ -108,8 +121,11 @@ def remove(file: Place) -> None:
             fs.rm_file(path)
 
 
-def write_atomically(file: Place, write: Callable[[Path], None]) -> None:
+def write_atomically(file: Place, write: Callable[[Path], object]) -> str:
     """Have ``write`` fill a temporary file, then put it in the place of ``file`` as a whole.
+
+    Returns:
+        the sha256 (hex) of its content.
 
     Raises:
         UserError: no space left, or no permission to write.
@@ -120,22 +136,24 @@ def write_atomically(file: Place, write: Callable[[Path], None]) -> None:
             write(filled)
             with reached(file, writing=True) as (fs, path):
                 fs.put_file(str(filled), path)
-        return
-    temporary = _temporary(file)
+            return file_sha256(filled)
+    temporary = temporary_beside(file)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
         with temporary.open("rb") as filled_file:
             os.fsync(filled_file.fileno())
+        digest = file_sha256(temporary)
         temporary.replace(file)
     except (OSError, pl.exceptions.PolarsError) as error:  # polars wraps some of the system's
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise _unwritable(file, error) from error
+    return digest
 
 
-def write_text(file: Place, text: str) -> None:
-    """Write a UTF-8 file as a whole.
+def write_text(file: Place, text: str) -> str:
+    """Write a UTF-8 file as a whole; return the sha256 (hex) of its content.
 
     Raises:
         UserError: no space left, or no permission to write.
@@ -144,7 +162,7 @@ def write_text(file: Place, text: str) -> None:
     def fill(temporary: Path) -> None:
         temporary.write_text(text, encoding="utf-8")
 
-    write_atomically(file, fill)
+    return write_atomically(file, fill)
 
 
 def write_new(file: Place, text: str) -> bool:
@@ -165,7 +183,7 @@ def write_new(file: Place, text: str) -> bool:
         except FileExistsError:
             return False
         return True
-    temporary = _temporary(file)
+    temporary = temporary_beside(file)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_text(text, encoding="utf-8")
@@ -193,46 +211,80 @@ def _link(temporary: Path, file: Path) -> None:
             alone.write(temporary.read_text(encoding="utf-8"))
 
 
-def replace_folder(target: Place, fill: Callable[[Path], None]) -> None:
+def replace_folder(target: Place, fill: Callable[[Path], None], is_ours: IsOurs) -> None:
     """Have ``fill`` make a folder under a temporary name, then put it in ``target``'s place.
 
-    In an object store a folder cannot be exchanged at once: the new files are put first, the card
-    (README.md), which names those that count, after them, and what is left over is deleted last.
+    Where the old folder holds something that is not ours, or is an object store's, it is not
+    exchanged as a whole: the new files are put first, the card (README.md), which names those that
+    count, after them, and what of ours is left over is deleted last.
+
+    Args:
+        target: the folder.
+        fill: makes the new one, in an empty folder.
+        is_ours: whether a path in it is of a file that ``fill`` may make, now or earlier.
+
+    Raises:
+        UserError: no space left, no permission to write, or ``target`` is a link.
     """
     if isinstance(target, Remote):
         with tempfile.TemporaryDirectory() as folder:
             fill(Path(folder))
-            _put_folder(Path(folder), target)
+            _put_folder(Path(folder), target, is_ours)
         return
-    temporary = _temporary(target)
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        raise UserError(f"{target}: is a link or a file, where a folder of ours belongs; move it")
+    temporary = temporary_beside(target)
     try:
         temporary.mkdir(parents=True)
         fill(temporary)
-        if target.exists():
-            old = _temporary(target)
+        if not target.exists():
+            temporary.replace(target)
+        elif is_all_ours(target, is_ours):
+            old = temporary_beside(target)
             target.replace(old)
             temporary.replace(target)
-            shutil.rmtree(old)
+            remove_made(old, is_ours)
         else:
-            temporary.replace(target)
+            _lay_over(temporary, target, is_ours)
     except (OSError, pl.exceptions.PolarsError) as error:
-        shutil.rmtree(temporary, ignore_errors=True)
+        remove_made(temporary, is_ours)
         raise _unwritable(target, error) from error
 
 
-def _put_folder(folder: Path, target: Remote) -> None:
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    files.sort(key=lambda path: path.name == "README.md")
+def _lay_over(new: Path, target: Path, is_ours: IsOurs) -> None:
+    """Put the files of one folder into another, and delete what of ours is left over there."""
+    files = _card_last(new)
+    names = {path.relative_to(new).as_posix() for path in files}
+    for path in files:
+        place = target / path.relative_to(new)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(place)
+    for path in list(made_in(target, is_ours)):
+        if path.relative_to(target).as_posix() not in names:
+            path.unlink(missing_ok=True)
+    remove_made(new, is_ours)
+
+
+def _card_last(folder: Path) -> list[Path]:
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return sorted(files, key=lambda path: path.name == "README.md")
+
+
+def _put_folder(folder: Path, target: Remote, is_ours: IsOurs) -> None:
+    files = _card_last(folder)
     with reached(target, writing=True) as (fs, root):
         for path in files:
             fs.put_file(str(path), f"{root}/{path.relative_to(folder).as_posix()}")
         new = {f"{root}/{path.relative_to(folder).as_posix()}" for path in files}
         for left_over in set(fs.find(root)) - new:
-            fs.rm_file(left_over)
+            if is_ours(left_over.removeprefix(f"{root}/")):
+                fs.rm_file(left_over)
 
 
 @contextmanager
-def locked(folder: Place, *, shared: bool = False) -> Iterator[None]:
+def locked(
+    folder: Place, *, shared: bool = False, tidy: Callable[[Path], None] = lambda _folder: None
+) -> Iterator[None]:
     """Hold a run directory for this process; the lock ends with the process, however it ends.
 
     An object store has no locks, and needs none: a file there is whole, and a shard that two
@@ -241,6 +293,7 @@ def locked(folder: Place, *, shared: bool = False) -> Iterator[None]:
     Args:
         folder: made if missing.
         shared: beside others that share it; a lock that is not shared excludes them.
+        tidy: removes what killed processes left half-written, where the lock is not shared.
 
     Raises:
         UserError: another process holds it, or the directory cannot be made.
@@ -250,7 +303,7 @@ def locked(folder: Place, *, shared: bool = False) -> Iterator[None]:
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("a+")  # NFS wants it readable for a shared lock
+        lock = (folder / LOCK).open("a+")  # NFS wants it readable for a shared lock
     except OSError as error:
         raise UserError(f"{folder}: cannot be written ({error.strerror})") from error
     with lock:
@@ -260,14 +313,8 @@ def locked(folder: Place, *, shared: bool = False) -> Iterator[None]:
             if error.errno not in {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP}:
                 raise UserError(f"{folder}: another build is running there") from error
         if not shared:
-            for left_over in folder.rglob(f"{_TEMPORARY}*"):
-                shutil.rmtree(left_over) if left_over.is_dir() else left_over.unlink()
+            tidy(folder)
         yield
-
-
-def _temporary(target: Path) -> Path:
-    """Return a name beside ``target`` that no other process has, on this machine or another."""
-    return target.parent / f"{_TEMPORARY}{uuid.uuid4().hex[:12]}-{target.name}"
 
 
 def _unwritable(path: Path, error: Exception) -> UserError:

@@ -25,6 +25,7 @@ from udasa_data.pipeline.executors.ray_pools import scorers_for, size_pools
 from udasa_data.pipeline.executors.work import SampleMaker, ScoreMaker, Work, work_of
 from udasa_data.pipeline.preparation import Prepared
 from udasa_data.progress import Progress
+from udasa_data.runs import DamagedShardError, Shards
 
 # Ray Data starts a dead actor again and gives out its shard again, without end; a shard that kills
 # every actor (out of memory, say) must end the job at last.
@@ -166,15 +167,22 @@ class SamplingActor:
         """Return the row with its samples."""
         shards = self._work.shards("samples")
         number = int(row["number"])
-        if number in shards.missing():
+        samples = None if number in shards.missing() else _whole(shards, number)
+        if samples is None:
             _begin(self._attempts, "samples", number)
             # the engine is not loaded where only scores are missing
             self._maker = self._maker or SampleMaker(self._work)
             shard = (number, _unpacked(row["prompts"]))
             ((_, samples),) = self._maker.make([shard], lambda _prompts: None)
-        else:
-            samples = shards.read(number)
         return {**row, "samples": _packed(samples)}
+
+
+def _whole(shards: Shards, number: int) -> pl.DataFrame | None:
+    """Return a shard that is there; None where it is damaged, and has to be made again."""
+    try:
+        return shards.read(number)
+    except DamagedShardError:
+        return None
 
 
 class ScoringActor:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import msgspec
 import polars as pl
@@ -64,7 +64,8 @@ def work_of(
         cache: the file of the score cache.
     """
     proposal = resolve(prepared.config.scoring.precision)
-    agreed = prepared.run.agree(f"scores/{prepared.keys['scores'][:16]}.precision", proposal)
+    name = f"scores/{prepared.keys['scores'][:16]}.precision"
+    agreed = prepared.run.agree(name, proposal, get_args(Precision))
     return Work(
         out=str(prepared.run.root),
         config=msgspec.structs.replace(
