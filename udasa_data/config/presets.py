@@ -80,7 +80,7 @@ def resolve(
         default: the model where neither ``model`` nor the file names one.
 
     Raises:
-        UserError: unknown model, key or value, said in one line.
+        UserError: unknown model, key or value, in one line.
     """
     given = read_yaml(file) if file else {}
     name = model or given.get("model") or default
@@ -103,7 +103,7 @@ def change(
     """Lay file and flags over a resolved configuration, as :func:`resolve` does over a preset.
 
     Raises:
-        UserError: unknown key or value, said in one line.
+        UserError: unknown key or value, in one line.
     """
     layers = _merge(_builtins(base), read_yaml(file) if file else {})
     if scorers:

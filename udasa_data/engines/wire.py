@@ -60,7 +60,7 @@ class Wire:
         self._room = asyncio.Semaphore(server.in_flight)
         self._meter = meter
         self._settled = asyncio.Condition()
-        self._not_before = 0.0  # all requests wait when one was told to
+        self._not_before = 0.0  # all requests wait when one was asked to
 
     async def ask(
         self, path: str, body: Mapping[str, object], most: tuple[int, int]
@@ -133,7 +133,7 @@ class Wire:
         left = self._not_before - time.monotonic()
         if left > 0:
             await asyncio.sleep(left)
-            await self._pause()  # another request may have been told to wait longer since
+            await self._pause()  # another request may have been asked to wait longer since
 
     async def _back_off(self, found: _Again, tried: int) -> None:
         """Wait as the server asks, else twice as long each time, with full jitter."""

@@ -182,7 +182,7 @@ def _chat(cell: list[Any]) -> list[Message] | Why:
 
 
 def _axis(source: Source, row: Row) -> object:
-    """Return the axis: as said by the user, the row, HH's subset or the column, in this order."""
+    """Return the axis: as given by the user, the row, HH's subset or the column, in this order."""
     if source.axis or row.side.get("axis"):
         return source.axis or row.side["axis"]
     subset = str(row.side.get("subset") or "")

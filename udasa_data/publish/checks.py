@@ -13,13 +13,12 @@ from yaml import YAMLError
 
 from udasa_data.errors import UserError
 from udasa_data.prompts import split_of
-from udasa_data.publish.dataset import sha256_of
 from udasa_data.publish.front_matter import PARTS
 from udasa_data.publish.repository import explained
 from udasa_data.publish.tokenisation import MAX_ROWS, load_tokenizer, tokenise
 from udasa_data.runs import Manifest
 from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Stage
-from udasa_data.storage import parquet_schema, read_parquet, scan_parquet
+from udasa_data.storage import file_sha256, parquet_schema, read_parquet, scan_parquet
 
 _LOST: Final = 0.01  # share of the rows that may be lost to the length
 _STAGES: Final = tuple(str(stage) for stage in Stage)
@@ -77,7 +76,7 @@ def _files(copy: DatasetCopy) -> Check:
     rows = 0
     for path, local in copy.paths.items():
         record = copy.manifest.files[path]
-        if sha256_of(local) != record.sha256:
+        if file_sha256(local) != record.sha256:
             wrong.append(f"{path} is not what it was")
         elif (found := scan_parquet(local).select(pl.len()).collect().item()) != record.rows:
             wrong.append(f"{path} has {found} rows instead of {record.rows}")

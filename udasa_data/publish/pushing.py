@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from udasa_data.errors import UserError
-from udasa_data.publish.dataset import sha256_of
 from udasa_data.publish.repository import Patience, Remote, RemoteFile, Stale, Tell, quiet_hub
 from udasa_data.runs import MANIFEST, Manifest, parse_manifest, read_manifest
-from udasa_data.storage import plain_file
+from udasa_data.storage import file_sha256, plain_file
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
@@ -93,7 +92,7 @@ def content_of(folder: Path, card: str) -> Content:
     files: dict[str, Path | bytes] = {}
     for path, record in manifest.files.items():
         local = plain_file(folder, path)
-        if not local.is_file() or sha256_of(local) != record.sha256:
+        if not local.is_file() or file_sha256(local) != record.sha256:
             raise UserError(
                 f"{local}: missing, or not what {MANIFEST} says; build again to write it anew"
             )

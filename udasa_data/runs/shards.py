@@ -77,8 +77,8 @@ class Shards:
             kind: self._run.write_table(f"{self._step}/{self._name(number, kind)}", rows)
             for kind, rows in (("dropped.parquet", dropped), ("parquet", table))
         }
-        told = {"facts": msgspec.to_builtins(facts or ShardFacts()), "files": files}
-        text = json.dumps({**told, "sha256": key_of(told)})
+        record = {"facts": msgspec.to_builtins(facts or ShardFacts()), "files": files}
+        text = json.dumps({**record, "sha256": key_of(record)})
         self._run.write_text(f"{self._step}/{self._name(number, 'json')}", text)
 
     def read(self, number: int) -> pl.DataFrame:
@@ -137,10 +137,10 @@ class Shards:
 
     def _facts_of(self, number: int, text: bytes | None) -> tuple[ShardFacts, dict[str, str]]:
         try:
-            told: dict[str, Any] = json.loads(text or b"")
-            if told.pop("sha256") != key_of(told):
+            record: dict[str, Any] = json.loads(text or b"")
+            if record.pop("sha256") != key_of(record):
                 raise ValueError("another hash")
-            return msgspec.convert(told["facts"], ShardFacts), dict(told["files"])
+            return msgspec.convert(record["facts"], ShardFacts), dict(record["files"])
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DamagedShardError(self._step, number) from error
 

@@ -117,7 +117,8 @@ def count_dimensions(answers: pl.DataFrame) -> dict[str, DimensionSummary]:
     """
     claims = answers.filter((pl.col("axis") != Axis.SENTIMENT) & (pl.col("n_claims") > 0))
     return {
-        str(d): _dimension(claims if d is Dimension.FACTUAL else answers, f"u_{d}") for d in Dimension
+        str(d): _dimension(claims if d is Dimension.FACTUAL else answers, f"u_{d}")
+        for d in Dimension
     }
 
 

@@ -1,4 +1,4 @@
-"""The score cache: what a scorer said of a pair, kept between runs.
+"""The score cache: a scorer's logits of a pair, kept between runs.
 
 One SQLite file; a pair is known by the hash of its texts and of all that decides its score. Safe
 under concurrent runs: SQLite serialises the writers. It holds hashes and numbers, no text.

@@ -7,7 +7,6 @@ scored.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +33,14 @@ from udasa_data.runs import CODE, ScoreSummary, as_notes, code_hash, count_dimen
 from udasa_data.schema import ADDED, SCORES, Why
 from udasa_data.scoring.answer_files import GivenAnswers, read_answers
 from udasa_data.scoring.shard import score_shard
-from udasa_data.storage import Located, locate, parquet_metadata, write_atomically, write_text
+from udasa_data.storage import (
+    Located,
+    file_sha256,
+    locate,
+    parquet_metadata,
+    write_atomically,
+    write_text,
+)
 
 _METADATA: Final = "udasa"  # the key in the Parquet file's own metadata
 _CODE: Final = (
@@ -182,8 +188,7 @@ def _made_from(
 
 def _digest(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
 

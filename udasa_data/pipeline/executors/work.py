@@ -6,21 +6,19 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 import msgspec
 import polars as pl
 
 from udasa_data.config import BuildConfig, Precision, Principle
 from udasa_data.engines import Meter, load_engine
+from udasa_data.pipeline.preparation import Prepared
 from udasa_data.runs import Run, ShardFacts, Shards
 from udasa_data.sampling import sample_shards
 from udasa_data.schema import SAMPLES, require
 from udasa_data.scoring import score_shard
 from udasa_data.storage import Located
-
-if TYPE_CHECKING:
-    from udasa_data.pipeline.preparation import Prepared
 
 
 @dataclass(frozen=True)
