@@ -14,7 +14,7 @@ from udasa_data.pairing.confounds import measure
 from udasa_data.pairing.restaging import restage
 from udasa_data.publish.dataset import Tables, write_dataset
 from udasa_data.runs.dataset_manifest import Manifest, PolicyRecord, ScorerRecord, Thresholds
-from udasa_data.runs.store import key_of
+from udasa_data.runs.sealing import key_of
 from udasa_data.runs.summary import count
 from udasa_data.schema import ANSWERS, CALIBRATED, DROPPED
 

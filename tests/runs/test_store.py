@@ -6,8 +6,9 @@ import polars as pl
 import pytest
 
 from udasa_data.errors import UserError
+from udasa_data.runs.sealing import key_of
 from udasa_data.runs.shards import Shards
-from udasa_data.runs.store import Run, differing, key_of
+from udasa_data.runs.store import Run, differing
 from udasa_data.schema import SAMPLES, empty, require
 from udasa_data.storage.places import replace_folder, write_atomically
 

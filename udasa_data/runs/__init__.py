@@ -21,8 +21,9 @@ from udasa_data.runs.layout import BUILD, Layout
 from udasa_data.runs.local_copy import local_dataset
 from udasa_data.runs.origin import Origin, origin_of
 from udasa_data.runs.pair_views import PairView, read_pairs
+from udasa_data.runs.sealing import key_of
 from udasa_data.runs.shards import DamagedShardError, ShardFacts, Shards
-from udasa_data.runs.store import Run, differing, key_of
+from udasa_data.runs.store import Run, differing
 from udasa_data.runs.summary import (
     ScoreSummary,
     StepCost,

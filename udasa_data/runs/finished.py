@@ -18,7 +18,7 @@ import polars as pl
 from udasa_data.errors import UserError, first_line
 from udasa_data.runs.dataset_manifest import MANIFEST, Manifest, read_manifest
 from udasa_data.runs.local_copy import local_dataset
-from udasa_data.runs.store import key_of
+from udasa_data.runs.sealing import key_of
 from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Stage, empty, require
 from udasa_data.storage import commit_of, dataset_files, plain_file, read_parquet
 
@@ -91,16 +91,20 @@ class Finished:
             # the Hub's cache is made of links
             path = self.folder / name if self.commit else plain_file(self.folder, name)
             try:
-                content = path.read_bytes()
-                if hashlib.sha256(content).hexdigest() != self.manifest.files[name].sha256:
-                    raise ValueError("damaged: not what the manifest says")
-                tables.append(require(read_parquet(io.BytesIO(content)), schema, name))
+                tables.append(require(self._checked(path, name), schema, name))
             except (OSError, pl.exceptions.PolarsError, ValueError) as error:
                 raise UserError(
                     f"{path}: cannot be read ({first_line(error)}); a dataset of an earlier "
                     "version is made anew by its build command"
                 ) from error
         return pl.concat(tables)
+
+    def _checked(self, path: Path, name: str) -> pl.DataFrame:
+        """Read a file whose content is what the manifest says."""
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != self.manifest.files[name].sha256:
+            raise ValueError("damaged: not what the manifest says")
+        return read_parquet(io.BytesIO(content))
 
 
 def open_finished(place: str) -> Finished:

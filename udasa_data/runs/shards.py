@@ -12,13 +12,14 @@ import io
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 import polars as pl
 
-from udasa_data.runs.store import Run, key_of
-from udasa_data.storage import Place, names_in, read_files, read_parquet, remove
+from udasa_data.runs.sealing import sealed, unsealed
+from udasa_data.runs.store import Run
+from udasa_data.storage import Place, names_in, parse_json, read_files, read_parquet, remove
 
 _KINDS: Final = ("parquet", "dropped.parquet", "json")
 _OF_A_SHARD: Final = re.compile(r"\d{5,}-(?P<key>[0-9a-f]{16})\.(dropped\.parquet|parquet|json)")
@@ -77,8 +78,8 @@ class Shards:
             kind: self._run.write_table(f"{self._step}/{self._name(number, kind)}", rows)
             for kind, rows in (("dropped.parquet", dropped), ("parquet", table))
         }
-        record = {"facts": msgspec.to_builtins(facts or ShardFacts()), "files": files}
-        text = json.dumps({**record, "sha256": key_of(record)})
+        made = {"facts": msgspec.to_builtins(facts or ShardFacts()), "files": files}
+        text = json.dumps(sealed(made))
         self._run.write_text(f"{self._step}/{self._name(number, 'json')}", text)
 
     def read(self, number: int) -> pl.DataFrame:
@@ -137,12 +138,10 @@ class Shards:
 
     def _facts_of(self, number: int, text: bytes | None) -> tuple[ShardFacts, dict[str, str]]:
         try:
-            record: dict[str, Any] = json.loads(text or b"")
-            if record.pop("sha256") != key_of(record):
-                raise ValueError("another hash")
-            return msgspec.convert(record["facts"], ShardFacts), dict(record["files"])
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            found = unsealed(parse_json(text or b""))
+        except ValueError as error:
             raise DamagedShardError(self._step, number) from error
+        return msgspec.convert(found["facts"], ShardFacts), dict(found["files"])
 
     def _place(self, number: int, kind: str) -> Place:
         return self._run.root / self._step / self._name(number, kind)
