@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from udasa_data.errors import UserError
+from udasa_data.errors import UserError, first_line
 from udasa_data.runs.dataset_manifest import MANIFEST, Manifest, read_manifest
 from udasa_data.runs.local_copy import local_dataset
 from udasa_data.runs.sealing import key_of
@@ -94,7 +94,7 @@ class Finished:
                 tables.append(require(self._checked(path, name), schema, name))
             except (OSError, pl.exceptions.PolarsError, ValueError) as error:
                 raise UserError(
-                    f"{path}: cannot be read ({_first_line(error)}); a dataset of an earlier "
+                    f"{path}: cannot be read ({first_line(error)}); a dataset of an earlier "
                     "version is made anew by its build command"
                 ) from error
         return pl.concat(tables)
@@ -125,7 +125,3 @@ def open_finished(place: str) -> Finished:
     commit = commit_of(repo_id, revision or "main", "dataset")
     folder = dataset_files(repo_id, commit, [MANIFEST, "data/*"])
     return Finished(place, folder, commit, read_manifest(folder))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -80,8 +80,8 @@ class Run:
         Raises:
             UserError: an earlier version wrote it, or the place cannot be reached.
         """
-        found = [self._manifest_in(name) for name in (MANIFEST, COPY)]
-        self.manifest = next((one for one in found if one), {})
+        manifests = [self._manifest_in(name) for name in (MANIFEST, COPY)]
+        self.manifest = next(filter(None, manifests), {})
 
     def _manifest_in(self, name: str) -> dict[str, Any]:
         """Return a manifest that is as it was written; {} where there is none."""

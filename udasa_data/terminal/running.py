@@ -18,7 +18,7 @@ def run_app(app: Callable[[], object]) -> None:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(1)
     except KeyboardInterrupt:
-        sys.stderr.write("stopped; the same command goes on from here\n")
+        sys.stderr.write("stopped; the same command resumes from here\n")
         sys.exit(130)
 
 

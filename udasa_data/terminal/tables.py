@@ -17,7 +17,7 @@ def print_table(
 
     Args:
         header: of the columns.
-        rows: cells, as text and never as markup.
+        rows: cells; they and the header are text, never markup.
         right: numbers of the columns that are aligned to the right.
     """
     console = Console()
@@ -26,7 +26,7 @@ def print_table(
     style = box.SIMPLE_HEAD if console.is_terminal else None
     table = Table(box=style, pad_edge=False)
     for number, head in enumerate(header):
-        table.add_column(head, justify="right" if number in right else "left", no_wrap=False)
+        table.add_column(Text(head), justify="right" if number in right else "left")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     console.print(table)

@@ -16,11 +16,11 @@ from udasa_data.runs.finished import open_finished
 from udasa_data.runs.local_copy import local_dataset
 from udasa_data.runs.pair_views import read_pairs
 from udasa_data.storage.object_stores import Remote
+from udasa_data.storage.parquet import read_parquet
 from udasa_data.storage.places import (
     names_in,
     place_of,
     read_files,
-    read_parquet,
     remove,
     replace_folder,
     write_new,
