@@ -41,7 +41,7 @@ def mean_interval(
     steady scale. All else gets the studentised bootstrap, (mean* − mean)/se* in place of Student's
     t. Nominal 95% lies within 94–96% from 50 prompts on for normal, uniform and exponential scores,
     and from 100 on for rates with ties and scores heaped at both ends; log-normal scores of σ = 1
-    are covered to 93% at 100 (percentile: 91%). ``tests/eval/test_coverage.py`` checks it.
+    are covered to 93% at 100 (percentile: 91%). ``tests/eval/stats/test_coverage.py`` checks it.
 
     Args:
         scores: [N]; NaN is unscored: counted, and left out.
