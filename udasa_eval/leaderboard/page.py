@@ -67,7 +67,7 @@ def document(title: str, body: str, *, script: str = "") -> str:
 
 
 def _asset(name: str) -> str:
-    return files("udasa_eval.leaderboard.building").joinpath(name).read_text(encoding="utf-8")
+    return files("udasa_eval.leaderboard").joinpath(name).read_text(encoding="utf-8")
 
 
 def _head(columns: Sequence[Column]) -> str:
