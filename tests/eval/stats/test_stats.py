@@ -180,9 +180,9 @@ def test_intervals_hold_their_mean(scores):
     arrays(np.float64, 20, elements=st.floats(-3, 3)),
 )
 def test_comparison_is_antisymmetric_in_its_counts(a, b):
-    one, other = compare(a, b, replicates=200), compare(b, a, replicates=200)
-    assert (one.wins, one.losses, one.ties) == (other.losses, other.wins, other.ties)
-    assert one.difference.mean == pytest.approx(-other.difference.mean)
+    forth, back = compare(a, b, replicates=200), compare(b, a, replicates=200)
+    assert (forth.wins, forth.losses, forth.ties) == (back.losses, back.wins, back.ties)
+    assert forth.difference.mean == pytest.approx(-back.difference.mean)
 
 
 def test_binary_scores_are_tested_by_mcnemar():
