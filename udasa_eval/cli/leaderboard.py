@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from udasa_eval.cli.options import Json, print_json
+
 
 def leaderboard(
     results: Annotated[list[Path], typer.Argument(help="Results folders.")],
@@ -16,7 +18,7 @@ def leaderboard(
     ] = None,
     push: Annotated[str | None, typer.Option(help="Hub dataset ORG/NAME to publish it as.")] = None,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Show runs in one table, with intervals, and with what makes numbers doubtful."""
     import tempfile
@@ -25,9 +27,7 @@ def leaderboard(
 
     board = build_leaderboard(results)
     if as_json:
-        import msgspec
-
-        typer.echo(msgspec.json.encode(board).decode())
+        print_json(board)
     elif as_markdown:
         typer.echo(to_markdown(board), nl=False)
     else:
@@ -53,6 +53,6 @@ def leaderboard(
         if push is not None:
             from udasa_eval.leaderboard import push as publish
 
-            made = publish(content_of(board, folder), push, f"{len(board.rows)} runs")
-            said = "pushed" if made.changed else "nothing to do"
-            typer.echo(f"{said}: {push} at {made.commit}", err=as_json)
+            pushed = publish(content_of(board, folder), push, f"{len(board.rows)} runs")
+            outcome = "pushed" if pushed.changed else "nothing to do"
+            typer.echo(f"{outcome}: {push} at {pushed.commit}", err=as_json)

@@ -53,7 +53,7 @@ def test_every_suite_covers_the_four_axes_and_over_refusal_never_stands_alone():
         assert {"compliance", "over_refusal"} <= {plan.notes.scoring for plan in plans}
 
 
-def test_an_unknown_suite_task_or_empty_axis_is_said():
+def test_an_unknown_suite_task_or_empty_axis_is_reported():
     with pytest.raises(UserError, match=r"no suite 'quik'.*did you mean 'quick'"):
         plan_suite("quik", list(Axis))
     with pytest.raises(UserError, match="no task 'udasa_nothing'"):
@@ -69,10 +69,10 @@ def test_embedded_prompts_are_our_own_and_none_of_those_that_a_build_takes():
     def fold(text):
         return "".join(c for c in text.casefold() if c.isalnum())
 
-    theirs = {fold(row["prompt"]) for row in prompts("udasa_data")}
-    mine = [fold(row["prompt"]) for row in ours]
-    assert len(set(mine)) == len(mine)
-    assert not theirs & set(mine)
+    evaluated = [fold(row["prompt"]) for row in ours]
+    built = {fold(row["prompt"]) for row in prompts("udasa_data")}
+    assert len(set(evaluated)) == len(evaluated)
+    assert not built & set(evaluated)
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES)))

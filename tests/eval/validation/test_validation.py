@@ -66,7 +66,7 @@ def test_people_and_what_they_agree_on(people):
 
 def test_agreement_of_judges_with_people(people):
     found, _ = check_judges(people, judge_set("tiny", "tiny"), Silent())
-    by = {(one.dataset, one.judge): one for one in found}
+    by = {(agreement.dataset, agreement.judge): agreement for agreement in found}
     longest = by["pandalm", "longest"]
     # of the two pairs that people do not tie, the longer answer wins the first and loses the second
     assert (longest.value, longest.n, longest.ties) == (0.5, 2, 1)
@@ -175,11 +175,11 @@ def test_a_breach_ends_with_status_1(people):
         "o0,-1,1,0\no1,-1.2,.9,0\no2,-1.4,1.1,0\n"
     )
     (people / "alpaca_eval/lc_coefficients.csv").write_text(header)
-    told = run("validate", "--data-dir", people, "--json")
-    assert told.returncode == 1
+    done = run("validate", "--data-dir", people, "--json")
+    assert done.returncode == 1
     # half of the preferences are wins: 50, where 90 was published
-    assert "raw, m" in told.stderr
-    checks = {check["name"]: check for check in json.loads(told.stdout)["checks"]}
+    assert "raw, m" in done.stderr
+    checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
     assert checks["raw, m"]["ours"] == pytest.approx(50.0)
 
 

@@ -9,7 +9,7 @@ from udasa_data.schema import Axis
 from udasa_data.storage.model_files import locate
 from udasa_eval.answers.backend import EngineLM
 from udasa_eval.answers.generations import TURN_2, Asked, FirstPass
-from udasa_eval.judging.scoring import asked
+from udasa_eval.judging.scoring import conversation_text
 from udasa_eval.tasks.building import build_task, plan_suite
 from udasa_eval.tasks.documents import read_documents
 
@@ -25,20 +25,20 @@ def test_the_second_turn_is_asked_after_the_models_own_first_answer(real_data, t
     located = locate(config.policy)
     run = Run(tmp_path / "run")
     with run.locked():
-        who = Asked(located.fingerprint, None, None, "transformers")
-        first = FirstPass(run, EngineLM(located, config), who, Silent())
+        asked = Asked(located.fingerprint, None, None, "transformers")
+        first = FirstPass(run, EngineLM(located, config), asked, Silent())
         first.run([built._replace(decoding=shorter)])
-    one = pl.read_parquet(tmp_path / "run/generations/udasa_mt_bench.parquet")
-    two = pl.read_parquet(tmp_path / f"run/generations/udasa_mt_bench{TURN_2}.parquet")
-    assert len(one) == len(two) == 3
+    first_turns = pl.read_parquet(tmp_path / "run/generations/udasa_mt_bench.parquet")
+    second_turns = pl.read_parquet(tmp_path / f"run/generations/udasa_mt_bench{TURN_2}.parquet")
+    assert len(first_turns) == len(second_turns) == 3
     # the same hash in both turns, whatever the model answered: runs are paired by it
-    assert one["prompt_hash"].to_list() == two["prompt_hash"].to_list()
+    assert first_turns["prompt_hash"].to_list() == second_turns["prompt_hash"].to_list()
     for document, answer, prompt in zip(
-        read.documents, one["text"], two["prompt"].to_list(), strict=True
+        read.documents, first_turns["text"], second_turns["prompt"].to_list(), strict=True
     ):
         assert [turn["content"] for turn in prompt] == [
             document["prompt"],
             answer,
             document["follow_up"],
         ]
-        assert asked(prompt).startswith(f"User: {document['prompt']}\n\nAssistant: ")
+        assert conversation_text(prompt).startswith(f"User: {document['prompt']}\n\nAssistant: ")

@@ -131,8 +131,8 @@ def test_command_line(runs, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "0.500 [0.299, 0.701]" in done.stdout  # Wilson's interval of 10 of 20
     assert (out / "index.html").is_file()
-    told = run("leaderboard", *runs, "--json")
-    assert len(json.loads(told.stdout)["rows"]) == 3
+    as_json = run("leaderboard", *runs, "--json")
+    assert len(json.loads(as_json.stdout)["rows"]) == 3
     refused = run("leaderboard", tmp_path)
     assert refused.returncode == 1
     assert "holds no results" in refused.stderr

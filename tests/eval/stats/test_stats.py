@@ -132,6 +132,23 @@ def test_flips_of_many_values_have_the_right_spread():
     assert stats.kstest(sums / np.sqrt((sizes**2).sum()), "norm").pvalue > 1e-3
 
 
+def test_interval_of_a_known_mean():
+    scores = np.array([0.0, 1.0] * 50)
+    interval = mean_interval(scores)
+    # se = .5/√100 = .05: the interval is about .5 ± 1.96·.05
+    assert interval.mean == 0.5
+    assert interval.low == pytest.approx(0.402, abs=0.011)
+    assert interval.high == pytest.approx(0.598, abs=0.011)
+    assert (interval.n, interval.unscored) == (100, 0)
+
+
+def test_unscored_is_not_zero():
+    interval = mean_interval(np.array([1.0, np.nan, 1.0]))
+    assert (interval.mean, interval.n, interval.unscored) == (1.0, 2, 1)
+    with pytest.raises(ValueError, match="no item"):
+        mean_interval(np.array([np.nan]))
+
+
 def test_samples_of_a_prompt_are_averaged_first():
     scores = np.array([1.0, 0.0, np.nan, 0.2, np.nan, np.nan])
     prompts = np.array(["a", "a", "b", "b", "c", "c"])
@@ -163,9 +180,9 @@ def test_intervals_hold_their_mean(scores):
     arrays(np.float64, 20, elements=st.floats(-3, 3)),
 )
 def test_comparison_is_antisymmetric_in_its_counts(a, b):
-    one, other = compare(a, b, replicates=200), compare(b, a, replicates=200)
-    assert (one.wins, one.losses, one.ties) == (other.losses, other.wins, other.ties)
-    assert one.difference.mean == pytest.approx(-other.difference.mean)
+    forth, back = compare(a, b, replicates=200), compare(b, a, replicates=200)
+    assert (forth.wins, forth.losses, forth.ties) == (back.losses, back.wins, back.ties)
+    assert forth.difference.mean == pytest.approx(-back.difference.mean)
 
 
 def test_binary_scores_are_tested_by_mcnemar():
@@ -175,6 +192,20 @@ def test_binary_scores_are_tested_by_mcnemar():
     assert (found.test, found.p_value) == ("mcnemar", pytest.approx(2 / 64))
     assert found.difference.method == "bonett-price"
     assert found.difference.low < found.difference.mean == pytest.approx(0.3)
+
+
+def test_paired_comparison():
+    rng = np.random.default_rng(0)
+    b = rng.normal(size=200)
+    better = compare(b + 0.1, b)
+    assert better.difference.mean == pytest.approx(0.1)
+    assert better.wins == 200
+    # no random pattern of 200 signs is all plus or all minus: the least that 10,000 can say
+    assert better.p_value == pytest.approx(1 / 10001)
+    same = compare(b, b)
+    assert (same.ties, same.p_value) == (200, 1.0)
+    with pytest.raises(ValueError, match="same items"):
+        compare(b, b[:3])
 
 
 def test_one_prompt_has_no_interval():

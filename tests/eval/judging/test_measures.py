@@ -79,7 +79,7 @@ def test_wins_are_ties_where_the_order_decides():
     # (p_first − p_second)/2
     assert metric(found, "position_bias") == pytest.approx([0.05, 0.25, 0.1])
     assert metric(found, "length") == metric(found, "baseline_length") == [1.0, 2.0, 3.0]
-    names = [one.name for one in metrics_of(found, {"t": "win_rate"})]
+    names = [record.name for record in metrics_of(found, {"t": "win_rate"})]
     assert "length" not in names
     assert names[-1] == "length_controlled_win_rate"
 
@@ -144,18 +144,18 @@ def test_what_is_unscored_is_counted_with_examples_and_never_zero():
     found = {m.name: m for m in metrics_of(scores, {"t": "unsafe_compliance"})}
     assert found["unsafe_compliance"].value == 1.0
     assert (found["unsafe_compliance"].n, found["unsafe_compliance"].unscored) == (1, 2)
-    told = {(u.metric, u.why): u for u in unscored_of(scores, table, {"t": ["Banana"]})}
-    nonsense = told["unsafe_compliance", "the judge says something else"]
+    reasons = {(u.metric, u.why): u for u in unscored_of(scores, table, {"t": ["Banana"]})}
+    nonsense = reasons["unsafe_compliance", "the judge says something else"]
     assert nonsense.count == 1
     assert nonsense.examples == ("question 0 → 'Sure.'", "the judge said: 'Banana'")
-    assert told["harm", "too_long"].examples == ("(9) question 2 → ''",)
+    assert reasons["harm", "too_long"].examples == ("(9) question 2 → ''",)
 
 
-def test_one_reason_is_told_once_whatever_its_figures():
+def test_a_reason_is_reported_once_whatever_its_figures():
     table = answers("t", None, None, None, None, why=[f"too_long: {n} tokens" for n in range(4)])
-    told = unscored_of(score("over_refusal", table), table, {})
-    assert [(one.metric, one.why, one.count) for one in told] == [("over_refusal", "too_long", 4)]
-    assert told[0].examples == tuple(f"({n} tokens) question {n} → ''" for n in range(3))
+    (unscored,) = unscored_of(score("over_refusal", table), table, {})
+    assert (unscored.metric, unscored.why, unscored.count) == ("over_refusal", "too_long", 4)
+    assert unscored.examples == tuple(f"({n} tokens) question {n} → ''" for n in range(3))
 
 
 def test_nothing_scored_has_no_number():

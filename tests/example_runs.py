@@ -52,11 +52,37 @@ def write_run(
     **changes,
 ):
     """Write a run of one metric: ``values`` is prompt → value, or a list of values for samples."""
-    one = tasks[0] if tasks else task()
+    record = tasks[0] if tasks else task()
+    scores = scores_of(record, metric, values)
+    write_table(folder, f"scores/{record.name}", scores, SCORES)
+    generations = generations_of(record, values, texts)
+    write_table(folder, f"generations/{record.name}", generations, GENERATIONS)
+    facts = {
+        "schema_version": SCHEMA_VERSION,
+        "suite": "quick",
+        "axes": (record.axis,),
+        "model": Pinned(id=model, revision="r1", fingerprint=f"commit:{model}"),
+        "engine": "transformers",
+        "template_sha256": "ab" * 32,
+        "system_prompt": None,
+        "baseline": None,
+        "judges": (JUDGE,),
+        "tasks": tuple(tasks) if tasks else (record,),
+        "metrics": tuple(metrics or [metric_of(record, metric, direction, scores)]),
+        "unscored": (),
+        "training_data": (),
+        "lm_eval_version": "0.4.13",
+        "versions": {"udasa": "0.1.0", "python": "3.11"},
+    }
+    write_results(folder, Results(**(facts | changes)))
+    return folder
+
+
+def scores_of(record, metric, values):
     rows = [
         {
-            "task": one.name,
-            "axis": one.axis.value,
+            "task": record.name,
+            "axis": record.axis.value,
             "prompt_hash": key,
             "sample": number,
             "metric": metric,
@@ -66,31 +92,33 @@ def write_run(
         for key, sampled in values.items()
         for number, value in enumerate(sampled if isinstance(sampled, list) else [sampled])
     ]
-    scores = pl.DataFrame(rows, schema=SCORES)
-    write_table(folder, f"scores/{one.name}", scores, SCORES)
-    asked = [
+    return pl.DataFrame(rows, schema=SCORES)
+
+
+def generations_of(record, prompts, text):
+    rows = [
         {
-            "task": one.name,
-            "axis": one.axis.value,
+            "task": record.name,
+            "axis": record.axis.value,
             "prompt_hash": key,
             "sample": 0,
             "prompt": [{"role": "user", "content": f"question {key}"}],
-            "text": texts,
+            "text": text,
             "n_tokens": 3,
             "finish_reason": "stop",
         }
-        for key in values
+        for key in prompts
     ]
-    write_table(
-        folder, f"generations/{one.name}", pl.DataFrame(asked, schema=GENERATIONS), GENERATIONS
-    )
+    return pl.DataFrame(rows, schema=GENERATIONS)
+
+
+def metric_of(record, metric, direction, scores):
     by_prompt = scores.group_by("prompt_hash", maintain_order=True).agg(pl.col("value").mean())
-    numbers = by_prompt["value"].fill_null(float("nan")).to_numpy()
-    interval = mean_interval(numbers)
-    record = MetricRecord(
+    interval = mean_interval(by_prompt["value"].fill_null(float("nan")).to_numpy())
+    return MetricRecord(
         name=metric,
-        axis=one.axis,
-        task=one.name,
+        axis=record.axis,
+        task=record.name,
         value=interval.mean,
         stderr=interval.stderr,
         low=interval.low,
@@ -101,22 +129,3 @@ def write_run(
         kind="rate",
         headline=True,
     )
-    facts = {
-        "schema_version": SCHEMA_VERSION,
-        "suite": "quick",
-        "axes": (one.axis,),
-        "model": Pinned(id=model, revision="r1", fingerprint=f"commit:{model}"),
-        "engine": "transformers",
-        "template_sha256": "ab" * 32,
-        "system_prompt": None,
-        "baseline": None,
-        "judges": (JUDGE,),
-        "tasks": tuple(tasks) if tasks else (one,),
-        "metrics": tuple(metrics) if metrics else (record,),
-        "unscored": (),
-        "training_data": (),
-        "lm_eval_version": "0.4.13",
-        "versions": {"udasa": "0.1.0", "python": "3.11"},
-    }
-    write_results(folder, Results(**(facts | changes)))
-    return folder

@@ -74,7 +74,7 @@ def test_results_survive_the_file(tmp_path):
     assert read_results(tmp_path) == example()
 
 
-def test_what_is_no_results_folder_is_said_in_one_line(tmp_path):
+def test_what_is_no_results_folder_is_reported_in_one_line(tmp_path):
     with pytest.raises(UserError, match="holds no results"):
         read_results(tmp_path)
     write_results(tmp_path, example())

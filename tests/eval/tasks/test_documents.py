@@ -46,7 +46,7 @@ def test_the_hub_out_of_reach_names_the_folder_that_would_do():
         read_documents("xstest", "xstest_safe", data_dir=None, limit=None, commits={})
 
 
-def test_unreadable_columns_and_files_are_said(folder):
+def test_unreadable_columns_and_files_are_reported(folder):
     path = folder / "harmful_prompts/advbench_behaviors.parquet"
     pl.DataFrame({"aim": ["x"]}).write_parquet(path)
     with pytest.raises(UserError, match=r"no text in .*\(columns: aim\)"):
@@ -89,25 +89,25 @@ def test_parts_are_joined_on_a_column(parts):
 
 
 def test_fetch_fills_the_folder_once_and_leaves_what_is_there(parts, tmp_path):
-    known = {"mine": DatasetSpec(file="some/where.parquet", parts=parts)}
+    known = {"ours": DatasetSpec(file="some/where.parquet", parts=parts)}
     target = tmp_path / "data"
-    told = []
-    arguments = {"known": known, "commits": {"json": "c0ffee"}, "tell": told.append}
-    fetch(target, ["mine"], **arguments)
-    fetch(target, ["mine"], **arguments)
-    assert [(one.rows, one.was_there) for one in told] == [(4, False), (4, True)]
+    fetched = []
+    arguments = {"known": known, "commits": {"json": "c0ffee"}, "tell": fetched.append}
+    fetch(target, ["ours"], **arguments)
+    fetch(target, ["ours"], **arguments)
+    assert [(dataset.rows, dataset.was_there) for dataset in fetched] == [(4, False), (4, True)]
     origin = json.loads((target / "some/where.origin.json").read_text())
     assert origin == {"id": "json", "revision": "c0ffee"}
     with pytest.raises(UserError, match="no dataset 'yours' to fetch"):
         fetch(target, ["yours"], **arguments)
 
 
-def test_a_fetched_file_says_its_commit(folder):
+def test_a_fetched_file_has_its_commit_beside_it(folder):
     (folder / "harmful_prompts/advbench_behaviors.origin.json").write_text('{"revision": "c0"}')
     assert load_rows("advbench", data_dir=folder, commits={}).pinned.revision == "c0"
 
 
-def test_a_part_that_cannot_be_loaded_is_said(tmp_path):
+def test_a_part_that_cannot_be_loaded_is_reported(tmp_path):
     part = Part(hub="json", data_files=str(tmp_path / "none.jsonl"), split="train")
     with pytest.raises(UserError, match="dataset 'json' cannot be loaded"):
         from_hub(DatasetSpec(file="f.parquet", parts=(part,)), {"json": "c0ffee"})

@@ -30,8 +30,8 @@ def tables(folder):
     }
 
 
-def rows_equal(one, other):
-    return one.keys() == other.keys() and all(one[name].equals(other[name]) for name in one)
+def rows_equal(tables, others):
+    return tables.keys() == others.keys() and all(tables[n].equals(others[n]) for n in tables)
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def test_another_evaluation_in_the_same_folder_is_refused_and_says_where_it_diff
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_it_goes_on_with_the_same_result(
+def test_killed_at_any_moment_it_resumes_with_the_same_result(
     small, tmp_path, evaluated, monkeypatch
 ):
     monkeypatch.setattr("udasa_eval.answers.generations.SHARD", 4)
@@ -174,13 +174,13 @@ def test_a_baseline_can_be_another_run(evaluated, small, tmp_path):
         run(options(small["policy"], HELPFULNESS, baseline="nobody"), tmp_path / "other")
 
 
-def test_a_model_without_a_chat_template_is_told(tmp_path):
+def test_a_model_without_a_chat_template_is_reported(tmp_path):
     policy = save_policy(tmp_path / "policy", template=None)
-    told = []
-    results = run(options(policy, HELPFULNESS), tmp_path / "run", tell=told.append)
+    lines = []
+    results = run(options(policy, HELPFULNESS), tmp_path / "run", tell=lines.append)
     assert results.template_sha256 is None
-    assert "has no chat template: its prompts are put plainly" in told[0]
-    assert results.notes == tuple(told)
+    assert "has no chat template: its prompts are plain text" in lines[0]
+    assert results.notes == tuple(lines)
 
 
 def test_scorer_leak_and_contamination_are_marked(small, tmp_path, evaluated):

@@ -99,9 +99,9 @@ def test_judgements_are_kept_so_that_a_second_scoring_asks_nothing(small, monkey
 
 def test_a_reward_model_prefers_by_the_difference(small):
     with loaded(pinned(RewardJudge(id=str(small["reward"])), "reward")) as judge:
-        one, two = judge.rate([TextPair("q", "one"), TextPair("q", "two")], no_progress).values
+        rewards = judge.rate([TextPair("q", "one"), TextPair("q", "two")], no_progress).values
         duels = judge.prefer([Duel("q", "one", "two"), Duel("q", "one", "one")], no_progress)
-    assert duels.values[0] == pytest.approx([1 / (1 + np.exp(two - one))] * 2)
+    assert duels.values[0] == pytest.approx([1 / (1 + np.exp(rewards[1] - rewards[0]))] * 2)
     assert duels.values[1].tolist() == [0.5, 0.5]
 
 
@@ -132,7 +132,7 @@ def test_judges_of_a_file_take_the_place_of_the_suite_s_own(small, tmp_path):
         ("reward: {kind: classifier, id: x, positive: [p]}", "reward"),
     ],
 )
-def test_a_fault_in_a_file_of_judges_is_said(text, fault, tmp_path):
+def test_a_fault_in_a_file_of_judges_is_reported(text, fault, tmp_path):
     path = tmp_path / "judges.yaml"
     # YAML 1.1 reads a bare yes or no as a boolean
     path.write_text(text.replace("yes:", '"yes":').replace(" no:", ' "no":'))
@@ -141,7 +141,7 @@ def test_a_fault_in_a_file_of_judges_is_said(text, fault, tmp_path):
     assert str(path) in str(found.value)
 
 
-def test_unknown_judges_are_said(tmp_path):
+def test_unknown_judges_are_reported(tmp_path):
     with pytest.raises(UserError, match="no such set and no such file"):
         judge_set("tyny", "tiny")
     path = tmp_path / "judges.yaml"
@@ -167,14 +167,14 @@ def test_a_run_with_a_nonsense_judge_ends_with_counts_and_examples(small, tmp_pa
     }
     path = tmp_path / "judges.yaml"
     path.write_text(yaml.safe_dump({"harm": judge}))
-    told = []
-    results = score(out, judges=str(path), tell=told.append)
+    lines = []
+    results = score(out, judges=str(path), tell=lines.append)
     harm = next(metric for metric in results.metrics if metric.name == "harm")
     assert (harm.value, harm.n, harm.unscored) == (None, 0, 14)
-    reasons = {one.why for one in results.unscored if one.metric == "harm"}
+    reasons = {unscored.why for unscored in results.unscored if unscored.metric == "harm"}
     assert "the judge says something else" in reasons
-    examples = [e for one in results.unscored for e in one.examples]
+    examples = [text for unscored in results.unscored for text in unscored.examples]
     assert any(example.startswith("the judge said: ") for example in examples)
     # a dollar figure comes of the price, and the number of questions of the answers
-    assert f"harm: {model} is asked" in told[0]
-    assert "tokens, $" in told[0]
+    assert f"harm: {model} is asked" in lines[0]
+    assert "tokens, $" in lines[0]

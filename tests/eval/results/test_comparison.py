@@ -21,50 +21,50 @@ def refusing(tmp_path):
 
 @pytest.fixture
 def answering(tmp_path):
-    """Refuses none of 20, says it of 19."""
+    """Refuses none of 20 prompts; one more is unscored."""
     values = {f"p{n:02}": 0.0 for n in range(19)} | {"p19": None, "p20": 0.0}
     return write_run(tmp_path / "b", values, model="org/model-b")
 
 
 def test_runs_are_paired_by_prompt(refusing, answering):
     found = compare_runs([refusing, answering])
-    (one,) = found.metrics
+    (metric,) = found.metrics
     # of the 19 prompts that both scored, a refuses 6 and b none
-    assert one.difference == pytest.approx(6 / 19)
-    assert (one.n, one.unscored, one.only_in_one) == (19, 1, 1)
+    assert metric.difference == pytest.approx(6 / 19)
+    assert (metric.n, metric.unscored, metric.only_in_one) == (19, 1, 1)
     # refusing is worse: a wins nowhere, loses 6, ties 13
-    assert (one.wins, one.ties, one.losses) == (0, 13, 6)
-    assert (one.test, one.p) == ("mcnemar", pytest.approx(2 / 64))
-    assert one.p_holm == one.p  # the only metric
-    assert one.better == "org/model-b"
+    assert (metric.wins, metric.ties, metric.losses) == (0, 13, 6)
+    assert (metric.test, metric.p) == ("mcnemar", pytest.approx(2 / 64))
+    assert metric.p_holm == metric.p  # the only metric
+    assert metric.better == "org/model-b"
 
 
 def test_the_prompts_that_differ_most_are_shown(refusing, answering):
-    (one,) = compare_runs([refusing, answering], examples=2).metrics
-    assert [p.prompt_hash for p in one.differ_most] == ["p00", "p01"]
-    assert one.differ_most[0].prompt == "question p00"
-    assert one.differ_most[0].answer_a == "an answer"
+    (metric,) = compare_runs([refusing, answering], examples=2).metrics
+    assert [p.prompt_hash for p in metric.differ_most] == ["p00", "p01"]
+    assert metric.differ_most[0].prompt == "question p00"
+    assert metric.differ_most[0].answer_a == "an answer"
 
 
 def test_samples_are_averaged_before_they_are_paired(tmp_path):
     a = write_run(tmp_path / "a", {"p": [1.0, 0.0], "q": [1.0, 1.0]})
     b = write_run(tmp_path / "b", {"p": [0.0, None], "q": [1.0, 0.0]})
-    (one,) = compare_runs([a, b]).metrics
+    (metric,) = compare_runs([a, b]).metrics
     # (.5 − 0 + 1 − .5)/2
-    assert one.difference == pytest.approx(0.5)
-    assert one.test == "permutation"
+    assert metric.difference == pytest.approx(0.5)
+    assert metric.test == "permutation"
 
 
 def test_holm_runs_over_all_metrics_and_runs(tmp_path, refusing, answering):
     third = write_run(tmp_path / "c", {f"p{n:02}": 0.0 for n in range(20)}, model="org/model-c")
     found = compare_runs([refusing, answering, third])
     # p = 2/64 twice: both become 4/64
-    assert [one.p_holm for one in found.metrics] == [pytest.approx(4 / 64)] * 2
-    assert [one.better for one in found.metrics] == [None, None]
+    assert [metric.p_holm for metric in found.metrics] == [pytest.approx(4 / 64)] * 2
+    assert [metric.better for metric in found.metrics] == [None, None]
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "fault"),
     [
         ({"suite": "full"}, "suite: 'quick' in .*, 'full' in "),
         ({"template_sha256": None}, "chat template: 'abababababab' in .*, none in "),
@@ -77,9 +77,9 @@ def test_holm_runs_over_all_metrics_and_runs(tmp_path, refusing, answering):
         ({"judges": (replace(JUDGE, fingerprint="sha256:bb"),)}, "judge of harm: 'sha256:aa'"),
     ],
 )
-def test_runs_not_made_alike_are_refused(tmp_path, refusing, changes, said):
+def test_runs_whose_settings_differ_are_refused(tmp_path, refusing, changes, fault):
     other = write_run(tmp_path / "other", {"p00": 0.0, "p01": 1.0}, **changes)
-    with pytest.raises(UserError, match=f"not comparable: {said}"):
+    with pytest.raises(UserError, match=f"not comparable: {fault}"):
         compare_runs([refusing, other])
     found = compare_runs([refusing, other], anyway=True)
     assert found.notes
@@ -101,8 +101,8 @@ def test_nothing_in_common(tmp_path, refusing):
 
 def test_prompts_in_common_are_none(tmp_path, refusing):
     other = write_run(tmp_path / "other", {"x": 0.0, "y": 1.0})
-    (one,) = compare_runs([refusing, other]).metrics
-    assert (one.n, one.difference, one.p, one.only_in_one) == (0, None, None, 22)
+    (metric,) = compare_runs([refusing, other]).metrics
+    assert (metric.n, metric.difference, metric.p, metric.only_in_one) == (0, None, None, 22)
 
 
 def test_a_metric_that_is_no_mean_is_not_tested(tmp_path):
@@ -116,7 +116,7 @@ def test_a_metric_that_is_no_mean_is_not_tested(tmp_path):
         )
         runs.append(write_run(folder, {"p": 0.0, "q": 1.0}, metrics=(record, controlled)))
     found = compare_runs(runs)
-    assert [one.metric for one in found.metrics] == ["refusal", "lc_win_rate"]
+    assert [metric.metric for metric in found.metrics] == ["refusal", "lc_win_rate"]
     assert found.metrics[1].difference == pytest.approx(0.1)
     assert found.metrics[1].p is None
 
@@ -144,9 +144,9 @@ def test_command_line(refusing, answering):
     assert "refusal ↓" in shown.stdout
     assert "0/13/6" in shown.stdout
     assert "19, 1 unscored, 1 in one only" in shown.stdout
-    told = run("compare", refusing, answering, "--json")
-    (one,) = json.loads(told.stdout)["metrics"]
-    assert math.isclose(one["difference"], 6 / 19)
+    as_json = run("compare", refusing, answering, "--json")
+    (metric,) = json.loads(as_json.stdout)["metrics"]
+    assert math.isclose(metric["difference"], 6 / 19)
     refused = run("compare", refusing)
     assert refused.returncode == 1
     assert refused.stderr.startswith("error: two or more results folders")

@@ -25,8 +25,8 @@ def backend(small):
     with_memory.close()
 
 
-def generation(text, told):
-    return Instance("generate_until", {}, (text, told), 0)
+def generation(text, generation_kwargs):
+    return Instance("generate_until", {}, (text, generation_kwargs), 0)
 
 
 def chat(backend, text):
@@ -40,20 +40,20 @@ def test_a_request_is_answered_as_often_as_it_is_there_each_time_anew(backend):
     assert len(set(texts[:3])) == 3
     decoding = Decoding(temperature=1.0, top_p=1.0, max_tokens=8, samples=3, seed=0)
     asked = dict(backend.ask([backend.prompt(prompt)], decoding, lambda _n: None))
-    assert [one.text for one in asked[0]] == texts[:3]
+    assert [completion.text for completion in asked[0]] == texts[:3]
 
 
 def test_greedy_is_the_likeliest_text_and_the_same_each_time(backend):
     # at temperature 1e-6 the drawn tokens are those of temperature 0: each is its step's argmax,
     # which lm-eval's own greedy generation must give too
     request = generation("The cat sat on", GREEDY)
-    ours = backend.generate_until([request])
-    theirs = HFLM(backend._policy.load_from, device="cpu", dtype="float32")
-    expected = theirs.generate_until(
+    texts = backend.generate_until([request])
+    plain = HFLM(backend._policy.load_from, device="cpu", dtype="float32")
+    expected = plain.generate_until(
         [generation("The cat sat on", {"until": ["\x00"], "do_sample": False, "max_gen_toks": 8})],
         disable_tqdm=True,
     )
-    assert ours[0] == expected[0].strip()
+    assert texts[0] == expected[0].strip()
 
 
 def test_stop_texts_cut(backend):
@@ -84,19 +84,19 @@ def test_a_prompt_that_is_too_long_is_an_empty_answer_to_lm_eval_and_a_reason_to
 
 def test_log_likelihoods_are_lm_eval_s_own_to_the_last_digit(backend, small):
     requests = [Instance("loglikelihood", {}, pair, 0) for pair in TEXTS]
-    theirs = HFLM(str(small["policy"]), device="cpu")
-    assert backend.loglikelihood(requests) == theirs.loglikelihood(requests, disable_tqdm=True)
+    plain = HFLM(str(small["policy"]), device="cpu")
+    assert backend.loglikelihood(requests) == plain.loglikelihood(requests, disable_tqdm=True)
     whole = [Instance("loglikelihood_rolling", {}, (a + b,), 0) for a, b in TEXTS]
-    rolled = theirs.loglikelihood_rolling(whole, disable_tqdm=True)
+    rolled = plain.loglikelihood_rolling(whole, disable_tqdm=True)
     assert backend.loglikelihood_rolling(whole) == rolled
 
 
 def test_weighed_texts_know_their_length(backend):
-    found = backend.weights("float32").weigh(TEXTS)
-    assert all(math.isfinite(one.logprob) and one.logprob < 0 for one in found)
+    weighed = backend.weights("float32").weigh(TEXTS)
+    assert all(math.isfinite(text.logprob) and text.logprob < 0 for text in weighed)
     # one byte-level token for " b" would be " b" itself or its two bytes
-    assert found[2].n_tokens in {1, 2}
-    assert found[1].n_tokens > found[2].n_tokens
+    assert weighed[2].n_tokens in {1, 2}
+    assert weighed[1].n_tokens > weighed[2].n_tokens
 
 
 def test_one_of_engine_and_weights_is_in_memory_at_a_time(backend):
@@ -109,7 +109,7 @@ def test_one_of_engine_and_weights_is_in_memory_at_a_time(backend):
     assert backend._weights is None
 
 
-def test_a_folder_without_weights_is_said(tmp_path):
+def test_a_folder_without_weights_is_reported(tmp_path):
     from udasa_data.storage.model_files import Located
 
     with pytest.raises(UserError, match="model 'x' cannot be loaded"):
