@@ -20,13 +20,13 @@ from peft import PeftModel
 
 from benchmarks.report import write_results
 from benchmarks.subjects import parser
-from recipes.staged.config import Lora, Recipe, StageOptions, Thresholds
-from recipes.staged.measures import load_model, pair_logps
-from recipes.staged.merging import merge
-from recipes.staged.run import StagedRun
-from recipes.staged_dpo import quiet
 from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
+from udasa_recipes.cli import quiet
+from udasa_recipes.staged.config import Lora, Recipe, StageOptions, Thresholds
+from udasa_recipes.staged.measures import load_model, pair_logps
+from udasa_recipes.staged.merging import merge
+from udasa_recipes.staged.run import StagedRun
 
 RATES: Final = (5e-6, 5e-5, 2e-4)
 HEADER: Final = ("learning rate", "|change| of log p", "rounded", "kept", "rest, rms", "target")
@@ -58,7 +58,8 @@ def at_rate(dataset: str, rate: float, out: Path) -> tuple[list[tuple[str, ...]]
         return PeftModel.from_pretrained(below, str(run.folder(1) / "adapter"))
 
     def log_p(model: Any) -> np.ndarray[Any, Any]:
-        return pair_logps(model.float().eval(), encoded, pad).ravel()
+        found: np.ndarray[Any, Any] = pair_logps(model.float().eval(), encoded, pad).ravel()
+        return found
 
     before = log_p(load_model(run.policy_at(0), torch.bfloat16))
     truth = log_p(adapted(torch.float32).merge_and_unload()) - before

@@ -20,14 +20,14 @@ import polars as pl
 
 from benchmarks.report import write_results
 from benchmarks.subjects import parser
-from recipes.staged.beginning import begin
-from recipes.staged.config import Recipe, StageOptions, Thresholds
-from recipes.staged.data import COLUMNS
-from recipes.staged.run import StagedRun
-from recipes.staged.trainer import make_trainer
-from recipes.staged_dpo import quiet
 from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
+from udasa_recipes.cli import quiet
+from udasa_recipes.staged.beginning import begin
+from udasa_recipes.staged.config import Recipe, StageOptions, Thresholds
+from udasa_recipes.staged.data import COLUMNS
+from udasa_recipes.staged.run import StagedRun
+from udasa_recipes.staged.trainer import make_trainer
 
 STEPS = 8
 ROUNDS = 3

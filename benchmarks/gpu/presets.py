@@ -20,11 +20,13 @@ from benchmarks.gpu.measured import Measured
 from benchmarks.gpu.peaks import matmul_rate
 from benchmarks.gpu.policies import SHAPES
 from benchmarks.paths import ROOT
-from recipes.staged.config import Recipe, read_recipe
-from recipes.staged.policies import new_adapter
-from recipes.staged.trainer import Stage, compute_dtype, make_trainer
 from udasa_data.config.build import ModelRef
 from udasa_data.storage.model_files import locate
+from udasa_recipes.staged.config import Recipe, read_recipe
+from udasa_recipes.staged.launched import compute_dtype
+from udasa_recipes.staged.policies import new_adapter
+from udasa_recipes.staged.stage import Stage
+from udasa_recipes.staged.trainer import make_trainer
 
 STEPS: Final = 4
 WARM: Final = 2  # steps not timed

@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import polars as pl
 
-from recipes.tiny.labelled import measured
 from udasa_data.scorers.texts import sentences
+from udasa_recipes.tiny.labelled import measured
 
 MOST_ANSWERS: Final = 6
 MOST_SENTENCES: Final = 4  # of an answer: keeps the whole table under an hour on two cores

@@ -1,4 +1,4 @@
-"""After a stage: its policy on every stage's held-out pairs, and afresh; and whether to go on."""
+"""After a stage: its policy on every stage's held-out pairs, and afresh; and whether to abort."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from recipes.staged import guards
-from recipes.staged.config import Stop
-from recipes.staged.fresh import sample_fresh
-from recipes.staged.measures import Cell, Fresh, StageMeasures, cell, pair_logps
-from recipes.staged.prepared import Prepared
 from udasa_data.storage import write_atomically
+
+from .config import Stop
+from .fresh import sample_fresh
+from .measures import Cell, Fresh, StageMeasures, cell, pair_logps
+from .prepared import Prepared
+from .references import weights_sha256
 
 
 class Pair(NamedTuple):
@@ -37,23 +38,23 @@ def measure(
 
     Args:
         prepared: the run's held-out pairs and prompts.
-        pair: the policy and what it is held against.
+        pair: the policy, and the one it is compared with.
         beta: of the margins.
         folder: where each pair's log-probabilities and the fresh samples go; None keeps none.
         label: of the files.
     """
-    sha256 = guards.weights_sha256(pair.policy)
+    sha256 = weights_sha256(pair.policy)
     pad = prepared.tokenizer.pad_token_id
     cells: dict[str, Cell] = {}
     tables = []
-    for name, one in prepared.tests.items():
-        ours, theirs = (pair_logps(model, one.encoded, pad) for model in (pair.policy, pair.sft))
-        cells[name] = cell(ours, theirs, beta)
-        columns = {"chosen": ours[:, 0], "rejected": ours[:, 1]}
-        columns |= {"sft_chosen": theirs[:, 0], "sft_rejected": theirs[:, 1]}
+    for name, test in prepared.tests.items():
+        policy, sft = (pair_logps(model, test.encoded, pad) for model in (pair.policy, pair.sft))
+        cells[name] = cell(policy, sft, beta)
+        columns = {"chosen": policy[:, 0], "rejected": policy[:, 1]}
+        columns |= {"sft_chosen": sft[:, 0], "sft_rejected": sft[:, 1]}
         series = {key: pl.Series(values, dtype=pl.Float64) for key, values in columns.items()}
         split = pl.lit(name).alias("split")
-        tables.append(one.rows.select("prompt_id", split).with_columns(**series))
+        tables.append(test.rows.select("prompt_id", split).with_columns(**series))
     recipe = prepared.recipe
     prompts = prepared.fresh_prompts()
     sampled = sample_fresh(*pair, prompts, prepared.renderer, recipe.measures, recipe.seed)
@@ -66,7 +67,7 @@ def measure(
 
 
 def why_to_abort(stop: Stop, fresh: Fresh | None) -> str | None:
-    """Say which limit a policy has passed, with its figure; None where it may go on."""
+    """Say which limit a policy has passed, with its figure; None where it has passed none."""
     if fresh is None:
         return None
     if stop.max_kl is not None and fresh.kl > stop.max_kl:

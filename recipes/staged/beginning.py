@@ -1,24 +1,25 @@
-"""What a stage begins with: its rows, its policy, and the reference that it is held against."""
+"""What a stage begins with: its rows, its policy, and the reference of its loss."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from recipes.staged import guards, policies
-from recipes.staged.config import PREVIOUS, SFT, StageOptions, options_of
-from recipes.staged.ledger import DatasetRecord, ReferenceRecord, StageRecord
-from recipes.staged.measures import load_model
-from recipes.staged.mixture import mix, render, stored
-from recipes.staged.trainer import Stage
 from udasa_data.errors import UserError
 
-if TYPE_CHECKING:
-    from recipes.staged.run import StagedRun
+from . import policies
+from .config import PREVIOUS, SFT, StageOptions, options_of
+from .guards import check_unseen
+from .ledger import DatasetRecord, ReferenceRecord, StageRecord
+from .measures import load_model
+from .mixture import mix, render, stored
+from .references import stacked_sha256
+from .stage import Stage
+from .state import RunState
 
 
-def begin(run: StagedRun, number: int) -> tuple[StageRecord, Stage]:
+def begin(run: RunState, number: int) -> tuple[StageRecord, Stage]:
     """Return what is known of a stage before it is trained, and the stage."""
     name = run.recipe.order[number - 1]
     options = options_of(run.recipe, name)
@@ -40,9 +41,9 @@ def begin(run: StagedRun, number: int) -> tuple[StageRecord, Stage]:
         trained_rows=len(rows),
     )
     lora = run.recipe.lora
-    goes_on = lora is not None and lora.adapter == "continue" and number > 1
-    where = run.policy_at(0 if goes_on else number - 1)
-    adapter = run.folder(number - 1) / "adapter" if goes_on else None
+    continues = lora is not None and lora.adapter == "continue" and number > 1
+    where = run.policy_at(0 if continues else number - 1)
+    adapter = run.folder(number - 1) / "adapter" if continues else None
     stage = Stage(
         name=name,
         number=number,
@@ -50,7 +51,7 @@ def begin(run: StagedRun, number: int) -> tuple[StageRecord, Stage]:
         folder=run.folder(number),
         model=policies.load_to_train(where, run.dtype, adapter),
         reference=_reference(run, number, wanted, at_zero=at_zero),
-        peft_config=policies.new_adapter(lora) if lora and not goes_on else None,
+        peft_config=policies.new_adapter(lora) if lora and not continues else None,
         rows=rows,
         held_out=_watched(run, name),
         at_zero=at_zero,
@@ -58,12 +59,12 @@ def begin(run: StagedRun, number: int) -> tuple[StageRecord, Stage]:
     return entry, stage
 
 
-def _rows(run: StagedRun, number: int, name: str, options: StageOptions) -> tuple[Any, int]:
+def _rows(run: RunState, number: int, name: str, options: StageOptions) -> tuple[Any, int]:
     """Return a stage's rows with those replayed, as TRL takes them, and how many those are."""
     own = run.prepared.rendered[name]
-    before = [run.prepared.rendered[one].rows for one in run.recipe.order[: number - 1]]
+    before = [run.prepared.rendered[stage].rows for stage in run.recipe.order[: number - 1]]
     table = mix(own.rows, before, options.replay, run.recipe.seed + number)
-    guards.check_unseen(table, run.prepared.held_out(), name)
+    check_unseen(table, run.prepared.held_out(), name)
     replayed = len(table) - len(own.rows)
     if replayed:
         own = render(table, run.prepared.renderer, options.max_length, completion=True)
@@ -72,7 +73,7 @@ def _rows(run: StagedRun, number: int, name: str, options: StageOptions) -> tupl
         return stored(own, key, run.cache), replayed
 
 
-def _watched(run: StagedRun, name: str) -> Any | None:
+def _watched(run: RunState, name: str) -> Any | None:
     if run.recipe.stop.patience is None:
         return None
     if name not in run.prepared.tests:
@@ -82,7 +83,7 @@ def _watched(run: StagedRun, name: str) -> Any | None:
         return stored(run.prepared.tests[name], key, run.cache)
 
 
-def _reference(run: StagedRun, number: int, wanted: str, *, at_zero: bool) -> Any | None:
+def _reference(run: RunState, number: int, wanted: str, *, at_zero: bool) -> Any | None:
     """Return the reference as a model; None where it is the policy as the stage begins.
 
     With adapters, TRL keeps that one as the weights below them; precomputed, not at all.
@@ -96,12 +97,12 @@ def _reference(run: StagedRun, number: int, wanted: str, *, at_zero: bool) -> An
     return policies.load_reference(wanted, run.dtype)
 
 
-def _expected(run: StagedRun, number: int, wanted: str, *, at_zero: bool) -> str:
+def _expected(run: RunState, number: int, wanted: str, *, at_zero: bool) -> str:
     """Return the hash that the reference in use must have; "" for a folder of the user's."""
     before = run.ledger.stage(number - 1)
     lora = run.recipe.lora
     if at_zero and lora and lora.adapter == "continue" and before and before.adapter_sha256:
-        return guards.stacked_sha256(run.sha256(0), before.adapter_sha256)
+        return stacked_sha256(run.sha256(0), before.adapter_sha256)
     if at_zero or wanted == SFT:
         return run.sha256(number - 1 if at_zero else 0)
     return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias
 
@@ -17,10 +18,11 @@ from udasa_data.config import (
     Strict,
     Unit,
     convert,
-    read_yaml,
 )
 from udasa_data.errors import UserError, nearest
 from udasa_data.schema import Stage
+
+from .settings import read_with_settings
 
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
 # The losses of TRL 1.16 that need no more than a pair and its reference (docs of DPOConfig).
@@ -130,18 +132,31 @@ class Recipe(Strict, frozen=True):
             raise ValueError("optimizer: carry has nothing to carry to a new adapter (merge_new)")
 
 
-def read_recipe(path: Path) -> Recipe:
+def read_recipe(path: Path, settings: Mapping[str, object] | None = None) -> Recipe:
     """Read a recipe from a YAML file.
+
+    Args:
+        path: of the file.
+        settings: keys in the place of the file's, nested as they are there.
 
     Raises:
         UserError: unreadable, an unknown key or stage (the nearest is named), or a wrong value.
     """
-    recipe = convert(read_yaml(path), Recipe, where=str(path))
+    return read_with_settings(path, settings, parse_recipe)
+
+
+def parse_recipe(plain: Mapping[str, object], where: str) -> Recipe:
+    """Check the keys and values of a recipe.
+
+    Raises:
+        UserError: an unknown key or stage, or a wrong value; ``where`` comes first.
+    """
+    recipe = convert(plain, Recipe, where=where)
     for name in (*recipe.order, *recipe.stages):
         if name not in CONFIGS:
-            raise UserError(f"{path}: unknown stage '{name}'{nearest(name, CONFIGS)}")
+            raise UserError(f"{where}: unknown stage '{name}'{nearest(name, CONFIGS)}")
     for name in recipe.stages:
-        options_of(recipe, name, where=str(path))
+        options_of(recipe, name, where=where)
     return recipe
 
 

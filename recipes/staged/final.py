@@ -10,17 +10,18 @@ from typing import Final
 
 import polars as pl
 
-from recipes.staged.config import Recipe
-from recipes.staged.ledger import Ledger, Record, StageRecord
-from recipes.staged.mixture import prompts_table
-from recipes.staged.report import matrix_rows
 from udasa_data.errors import UserError
 from udasa_data.storage import write_atomically, write_text
+
+from .config import Recipe
+from .ledger import Ledger, Record, StageRecord
+from .mixture import prompts_table
+from .policies import POLICY_SUFFIXES, is_policy_file
+from .report import matrix_rows
 
 PROMPTS: Final = "training_prompts.parquet"
 # what makes a folder a model, written last: until it is there, no loader takes the folder for one
 _LAST: Final = "config.json"
-_KINDS: Final = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt")
 
 
 def finish(ledger: Ledger, policy: Path, trained: list[pl.DataFrame], recipe: Recipe) -> None:
@@ -39,8 +40,8 @@ def finish(ledger: Ledger, policy: Path, trained: list[pl.DataFrame], recipe: Re
     ledger.save()
     text = card(record, out.name)
     write_text(out / "README.md", text)
-    files = [path for path in sorted(policy.iterdir()) if path.suffix in {p[1:] for p in _KINDS}]
-    for path in sorted(files, key=lambda one: one.name == _LAST):
+    files = [path for path in sorted(policy.iterdir()) if is_policy_file(path.name)]
+    for path in sorted(files, key=lambda path: path.name == _LAST):
         write_atomically(out / path.name, partial(shutil.copyfile, path))
     if not recipe.keep_stages:
         shutil.rmtree(out / "stages")
@@ -61,7 +62,7 @@ def card(record: Record, name: str) -> str:
         name=name,
         base=_at(base.id, base.revision),
         data=_at(data["repo"], data["revision"]),
-        stages="\n".join(_told(one) for one in record.stages),
+        stages="\n".join(_stage_line(stage) for stage in record.stages),
         table="\n".join(f"| {' | '.join(line)} |" for line in lines),
         notes="".join(f"Note: {note}\n\n" for note in record.notes),
     )
@@ -71,14 +72,15 @@ def _at(place: str, revision: str | None) -> str:
     return f"{place}@{revision}" if revision else place
 
 
-def _told(one: StageRecord) -> str:
+def _stage_line(stage: StageRecord) -> str:
     """Return a stage in one line of the card."""
-    config = one.config
+    config = stage.config
     return (
-        f"- **{one.name}**: {one.steps} steps on {one.trained_rows:,} pairs ({one.replayed:,} "
-        f"replayed), β {config['beta']:g}, learning rate {config['learning_rate']:g}, "
-        f"{' + '.join(config['loss'])}, reference {one.reference.wanted}, loss of the first step "
-        f"{one.first_step['loss']:.4f}"
+        f"- **{stage.name}**: {stage.steps} steps on {stage.trained_rows:,} pairs "
+        f"({stage.replayed:,} replayed), β {config['beta']:g}, "
+        f"learning rate {config['learning_rate']:g}, {' + '.join(config['loss'])}, "
+        f"reference {stage.reference.wanted}, "
+        f"loss of the first step {stage.first_step['loss']:.4f}"
     )
 
 
@@ -97,7 +99,7 @@ def push(out: Path, repo_id: str) -> str:
         made = api.upload_folder(
             repo_id=repo_id,
             folder_path=str(out),
-            allow_patterns=[*_KINDS, "README.md", PROMPTS],
+            allow_patterns=[*(f"*{suffix}" for suffix in POLICY_SUFFIXES), "README.md", PROMPTS],
             ignore_patterns=["stages/*", "measures/*"],
             commit_message="Staged DPO policy, its record and its card",
         )

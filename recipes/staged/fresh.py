@@ -9,9 +9,6 @@ import numpy as np
 import polars as pl
 import torch
 
-from recipes.staged.config import Measures
-from recipes.staged.measures import Floats, Fresh, batches, padded
-from recipes.staged.rendering import Renderer
 from udasa_data.config import Sampling
 from udasa_data.engines import Completion, PolicyPrompt, SetAside
 from udasa_data.engines.transformers import TransformersEngine
@@ -23,6 +20,10 @@ from udasa_data.scorers.nli import NliScorer
 from udasa_data.scoring import Answers, between_answers, cubes, plan_pairs
 from udasa_data.storage import Located, locate
 from udasa_data.uncertainty import meaning, semantic
+
+from .config import Measures
+from .measures import Floats, Fresh, batches, padded
+from .rendering import Renderer
 
 
 class Sample(NamedTuple):
@@ -74,31 +75,31 @@ def sample_fresh(
     params = Sampling(samples=options.samples, max_tokens=options.max_tokens)
     answers = dict(engine.sample(asked, params, lambda _: None))
     del engine
-    told = []
+    samples = []
     for place, row in enumerate(rows):
         drawn = answers[place]
         if not isinstance(drawn, SetAside):
-            told += [_fresh(row, n, one, renderer) for n, one in enumerate(drawn)]
-    if not told:
+            samples += [_sample(row, n, answer, renderer) for n, answer in enumerate(drawn)]
+    if not samples:
         return None
-    divergences = _divergences(policy, sft, told, renderer)
-    table = pl.DataFrame(told, orient="row").drop("context")
+    divergences = _divergences(policy, sft, samples, renderer)
+    table = pl.DataFrame(samples, orient="row").drop("context")
     table = table.with_columns(pl.Series("kl", divergences))
-    distinct = _distinct(told, options)
+    distinct = _distinct(samples, options)
     table = table.with_columns(pl.col("prompt_id").replace_strict(distinct).alias("distinct"))
     return Sampled(_figures(table, options), table)
 
 
-def _fresh(row: dict[str, Any], number: int, one: Completion, renderer: Renderer) -> Sample:
+def _sample(row: dict[str, Any], number: int, answer: Completion, renderer: Renderer) -> Sample:
     return Sample(
         prompt_id=row["prompt_id"],
         sample_id=number,
         question=row["prompt"][-1]["content"],
         mode=row["mode"],
         context=renderer.prompt_text(row),
-        text=one.text,
-        n_tokens=one.n_tokens,
-        ended=one.finish_reason == "stop",
+        text=answer.text,
+        n_tokens=answer.n_tokens,
+        ended=answer.finish_reason == "stop",
     )
 
 
@@ -109,63 +110,65 @@ def _asked(row: dict[str, Any], renderer: Renderer, seed: int) -> PolicyPrompt:
 
 
 @torch.inference_mode()
-def _divergences(model: Any, sft: Any, told: Sequence[Sample], renderer: Renderer) -> Floats:
+def _divergences(policy: Any, sft: Any, samples: Sequence[Sample], renderer: Renderer) -> Floats:
     """Return Σ_t KL(π(·|x, y_<t) ‖ π_sft(·|x, y_<t)) over each answer's tokens, [N], nats."""
     rows = []
-    for one in told:
-        prompt = renderer.ids(one.context)
-        answer = renderer.joined(one.mode, one.text)
-        end = renderer.tokenizer.eos_token if one.ended else ""
-        rows.append((prompt, renderer.ids(one.context + answer + end)[len(prompt) :]))
+    for sample in samples:
+        prompt = renderer.ids(sample.context)
+        answer = renderer.joined(sample.mode, sample.text)
+        end = renderer.tokenizer.eos_token if sample.ended else ""
+        rows.append((prompt, renderer.ids(sample.context + answer + end)[len(prompt) :]))
     total = np.zeros(len(rows))
     for batch in batches(rows):
         ids, mask, of_answer = padded(
-            [rows[n] for n in batch], renderer.tokenizer.pad_token_id, model.device
+            [rows[n] for n in batch], renderer.tokenizer.pad_token_id, policy.device
         )
-        ours, theirs = (
-            torch.log_softmax(one(input_ids=ids, attention_mask=mask).logits[:, :-1].float(), -1)
-            for one in (model, sft)
+        logp, sft_logp = (
+            torch.log_softmax(model(input_ids=ids, attention_mask=mask).logits[:, :-1].float(), -1)
+            for model in (policy, sft)
         )
-        by_token = (ours.exp() * (ours - theirs)).sum(-1)
+        by_token = (logp.exp() * (logp - sft_logp)).sum(-1)
         total[batch] = (by_token * of_answer[:, 1:]).sum(1).double().cpu().numpy()
     return total
 
 
-def _distinct(told: Sequence[Sample], options: Measures) -> dict[str, float]:
+def _distinct(samples: Sequence[Sample], options: Measures) -> dict[str, float]:
     """Return each prompt's distinct meanings over its samples; an empty answer is one meaning."""
     by_prompt: dict[str, list[Sample]] = {}
-    for one in told:
-        by_prompt.setdefault(one.prompt_id, []).append(one)
+    for sample in samples:
+        by_prompt.setdefault(sample.prompt_id, []).append(sample)
     if options.nli is None:
         return {
-            key: len({" ".join(one.text.lower().split()) for one in rows}) / len(rows)
+            key: len({" ".join(sample.text.lower().split()) for sample in rows}) / len(rows)
             for key, rows in by_prompt.items()
         }
     answers = [_answers(key, rows) for key, rows in by_prompt.items()]
-    speaking = [one for one in answers if len(one.texts) > 1]
+    speaking = [answered for answered in answers if len(answered.texts) > 1]
     pairs = plan_pairs(speaking)
     scorer = NliScorer(locate(options.nli), Options(), options.nli.labels)
     entailment = scorer(pairs, no_progress)
-    found = {one.row["prompt_id"]: float(len(one.texts)) for one in answers}
+    found = {answered.row["prompt_id"]: float(len(answered.texts)) for answered in answers}
     for spoken in speaking:
         entail, contradict = cubes(spoken, entailment)
         clusters = meaning.meaning_clusters(
             between_answers(spoken, entail), between_answers(spoken, contradict)
         )
         found[spoken.row["prompt_id"]] = float(meaning.number_of_clusters(clusters))
-    empty = {one.row["prompt_id"]: one.n_samples > len(one.texts) for one in answers}
+    empty = {
+        answered.row["prompt_id"]: answered.n_samples > len(answered.texts) for answered in answers
+    }
     return {key: (n + empty[key]) / len(by_prompt[key]) for key, n in found.items()}
 
 
 def _answers(prompt_id: str, rows: Sequence[Sample]) -> Answers:
     """Return a prompt's non-empty answers in the form that scoring takes."""
     first = rows[0]
-    said = [one.text for one in rows if one.text]
+    texts = [sample.text for sample in rows if sample.text]
     axis = "sentiment" if first.mode == Mode.COMPLETION else "helpfulness"  # no claims, or some
     messages = [{"role": "user", "content": first.question}]
     row = {"prompt_id": prompt_id, "messages": messages, "context": None, "axis": axis}
-    unknown = [float("nan")] * len(said)
-    return Answers(row, list(range(len(said))), said, unknown, unknown, len(rows))
+    unknown = [float("nan")] * len(texts)
+    return Answers(row, list(range(len(texts))), texts, unknown, unknown, len(rows))
 
 
 def _figures(table: pl.DataFrame, options: Measures) -> Fresh:
@@ -179,6 +182,6 @@ def _figures(table: pl.DataFrame, options: Measures) -> Fresh:
         kl_per_token=float(table["kl"].sum()) / tokens,
         length=tokens / len(table),
         ended=float(table["ended"].to_numpy().mean()),
-        distinct=float(np.mean([one[0] for one in by_prompt["distinct"]])),
+        distinct=float(np.mean([shares[0] for shares in by_prompt["distinct"]])),
         self_similarity=float(np.mean(alike)),
     )

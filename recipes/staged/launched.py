@@ -1,4 +1,4 @@
-"""What a run's launch asks of it: the processes that accelerate made, and their precision."""
+"""How a run was launched: the processes that accelerate made, and what they round to."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 import torch
 
 from udasa_data.errors import UserError
+
+from .config import Recipe
 
 
 def by_deepspeed() -> bool:
@@ -35,22 +37,41 @@ def processes(optimizer: str = "reset") -> Any:
     if optimizer == "carry":
         raise UserError(
             "optimizer: DeepSpeed keeps its own, which cannot be carried to another stage; set "
-            "optimizer: reset, or launch with FSDP (recipes/accelerate/fsdp2_8gpu.yaml)"
+            "optimizer: reset, or --launch fsdp2"
         )
     if (mixed := mixed_precision()) != "no":
         raise UserError(
             f"mixed_precision: DeepSpeed's {mixed} saves weights in which most of a stage's small "
             "steps are rounded away; leave it out and set torch_autocast in DeepSpeed's own file, "
-            "as recipes/accelerate/deepspeed_zero3.yaml does"
+            "as --launch zero3 does"
         )
     return state
 
 
 def mixed_precision() -> str:
-    """Return what ``accelerate launch`` was told: no, bf16 or fp16."""
+    """Return the mixed precision of the launch: no, bf16 or fp16."""
     return os.environ.get("ACCELERATE_MIXED_PRECISION", "no").lower()
 
 
 def rounding() -> str:
     """Return what arithmetic is done in on this machine, beside the type of the weights."""
     return "cuda bf16" if torch.cuda.is_available() else f"cpu {mixed_precision()}"
+
+
+def compute_dtype(recipe: Recipe) -> torch.dtype:
+    """Return the type that weights are held in.
+
+    ``auto``: float32, except under adapters on a GPU, where the frozen weights are bfloat16. On a
+    GPU float32 weights are multiplied in bfloat16 (autocast): updates of 1e-7 would be lost in
+    bfloat16 weights.
+    """
+    if recipe.weights != "auto":
+        found: torch.dtype = getattr(torch, recipe.weights)
+        return found
+    return torch.bfloat16 if recipe.lora and torch.cuda.is_available() else torch.float32
+
+
+def tolerance(recipe: Recipe, mixed: str) -> float:
+    """Return how far from its exact value the first loss may be: rounding, no more."""
+    exact = compute_dtype(recipe) == torch.float32 and mixed == "no"
+    return 1e-3 if exact and not torch.cuda.is_available() else 5e-2

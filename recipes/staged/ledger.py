@@ -8,11 +8,12 @@ from typing import Any, Final
 
 import msgspec
 
-from recipes.staged.guards import Tokenised
-from recipes.staged.measures import StageMeasures
 from udasa_data.errors import UserError
 from udasa_data.runs import differing
 from udasa_data.storage import write_text
+
+from .guards import Tokenised
+from .measures import StageMeasures
 
 NAME: Final = "stages.json"
 SCHEMA_VERSION: Final = 1
@@ -94,7 +95,7 @@ class Ledger:
         self.record: Record | None = read(self.path) if self.path.is_file() else None
 
     def open(self, fresh: Record, *, write: bool = True) -> Record:
-        """Go on with the record that is there, or begin one.
+        """Resume the record that is there, or begin one.
 
         Raises:
             UserError: the folder holds a run of other inputs.
@@ -113,15 +114,15 @@ class Ledger:
     def put(self, stage: StageRecord, *, write: bool = True) -> None:
         """Record a stage, in place of what was recorded of it."""
         assert self.record is not None
-        others = [one for one in self.record.stages if one.number != stage.number]
-        self.record.stages = sorted([*others, stage], key=lambda one: one.number)
+        others = [known for known in self.record.stages if known.number != stage.number]
+        self.record.stages = sorted([*others, stage], key=lambda known: known.number)
         if write:
             self.save()
 
     def stage(self, number: int) -> StageRecord | None:
         """Return what is recorded of a stage."""
         assert self.record is not None
-        return next((one for one in self.record.stages if one.number == number), None)
+        return next((stage for stage in self.record.stages if stage.number == number), None)
 
     def save(self) -> None:
         """Write the file, whole or not at all."""

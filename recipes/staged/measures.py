@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recipes.staged.mixture import Encoded
 from udasa_data.errors import UserError
+
+from .mixture import Encoded
 
 Floats: TypeAlias = NDArray[np.float64]
 BATCH_TOKENS: Final = 4096  # padded tokens that a forward reads
@@ -105,7 +106,7 @@ def pair_logps(model: Any, encoded: Sequence[Encoded], pad: int) -> Floats:
         encoded: N pairs of token ids.
         pad: a token id; where it stands, nothing is read.
     """
-    rows = [(one.prompt, side) for one in encoded for side in (one.chosen, one.rejected)]
+    rows = [(pair.prompt, side) for pair in encoded for side in (pair.chosen, pair.rejected)]
     total = np.zeros(len(rows))
     for batch in batches(rows):
         ids, mask, answer = padded([rows[n] for n in batch], pad, model.device)

@@ -3,7 +3,7 @@
 The weights below lie on bfloat16's grid. What an adapter adds is mostly less than half a step of
 that grid, and rounding to the nearest would take all of it back, weight by weight: of a policy that
 was trained at a learning rate of 5e-6 a twentieth of the change is left (benchmarks/merging.py).
-Rounded up or down by lot, as likely as the value is near, each weight is right on average
+Rounded up or down at random, as likely as the value is near, each weight is right on average
 (stochastic rounding; Gupta et al. 2015, arXiv 1502.02551, section 4), and the sums over thousands
 of weights that a layer computes are right but for noise of the size that bfloat16 has anyway.
 """
@@ -33,11 +33,11 @@ def merge(model: Any, adapter: str, seed: int) -> Any:
             if isinstance(module, LoraLayer) and adapter in module.scaling:
                 weight = module.get_base_layer().weight
                 whole = weight.float() + module.get_delta_weight(adapter).float()
-                weight.copy_(round_by_lot(whole, weight.dtype, generator))
+                weight.copy_(round_stochastically(whole, weight.dtype, generator))
     return model.unload()
 
 
-def round_by_lot(
+def round_stochastically(
     values: torch.Tensor, dtype: torch.dtype, generator: torch.Generator
 ) -> torch.Tensor:
     """Round float32 to bfloat16 so that the mean over draws is the value; finite values alone.

@@ -15,12 +15,13 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import polars as pl
 
-from recipes.staged.guards import Tokenised
-from recipes.staged.rendering import JOIN, Pair, Renderer
 from udasa_data.prompts import text_sha256
 from udasa_data.runs import key_of
 from udasa_data.schema import Mode
 from udasa_data.storage import replace_folder, user_cache
+
+from .guards import Tokenised
+from .rendering import JOIN, Pair, Renderer
 
 _REASONS: Final = ("completion", "too_long", "collapsed", "not_a_prefix", "unlike_build")
 
@@ -89,8 +90,8 @@ def render(
         kept.append(number)
         pairs.append(pair)
         encoded.append(Encoded(ids.prompt, ids.chosen[:room], ids.rejected[:room]))
-    told = Tokenised(rows=len(table), truncated=truncated, **counts)
-    return Rendered(table[kept], pairs, encoded, told)
+    counted = Tokenised(rows=len(table), truncated=truncated, **counts)
+    return Rendered(table[kept], pairs, encoded, counted)
 
 
 def _encode(pair: Pair, renderer: Renderer) -> Encoded | None:
@@ -133,16 +134,21 @@ def stored(rendered: Rendered, rows_key: str, cache: Path) -> Any:
     if not (folder / "state.json").is_file():
         made = Dataset.from_dict(
             {
-                "prompt": [[_turn("user", one.prompt)] for one in rendered.pairs],
-                "chosen": [[_turn("assistant", one.chosen)] for one in rendered.pairs],
-                "rejected": [[_turn("assistant", one.rejected)] for one in rendered.pairs],
+                "prompt": [[_turn("user", pair.prompt)] for pair in rendered.pairs],
+                "chosen": [[_turn("assistant", pair.chosen)] for pair in rendered.pairs],
+                "rejected": [[_turn("assistant", pair.rejected)] for pair in rendered.pairs],
                 "chat_template_kwargs": [{"chat_template": JOIN}] * len(rendered.pairs),
             }
         )
         shutil.rmtree(folder, ignore_errors=True)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        replace_folder(folder, lambda path: made.save_to_disk(str(path)))
+        replace_folder(folder, lambda path: made.save_to_disk(str(path)), _is_cached)
     return load_from_disk(str(folder))
+
+
+def _is_cached(_: str) -> bool:
+    """Return True: what lies in a folder that is named by its content is the cache's."""
+    return True
 
 
 def default_cache() -> Path:

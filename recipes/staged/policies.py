@@ -8,15 +8,22 @@ from typing import Any, Final
 
 import torch
 
-from recipes.staged.config import Lora, Recipe
-from recipes.staged.guards import weights_sha256
-from recipes.staged.measures import load_model
-from recipes.staged.merging import merge
-from recipes.staged.trainer import compute_dtype
 from udasa_data.config import ModelRef
 from udasa_data.storage import Located, locate, replace_folder
 
+from .config import Lora, Recipe
+from .launched import compute_dtype
+from .measures import load_model
+from .merging import merge
+from .references import weights_sha256
+
+POLICY_SUFFIXES: Final = (".json", ".safetensors", ".jinja", ".model", ".txt")
 _PICKLES: Final = ("training_args.bin",)  # TRL's settings; ours are in stages.json
+
+
+def is_policy_file(path: str) -> bool:
+    """Return whether a path in a policy's folder is of a file that we save there."""
+    return "/" not in path and Path(path).suffix in POLICY_SUFFIXES
 
 
 def load_to_train(
@@ -104,5 +111,5 @@ def _merge(trainer: Any, folder: Path, base: tuple[str, dict[str, str]], recipe:
         merged.save_pretrained(path)
         trainer.processing_class.save_pretrained(path)
 
-    replace_folder(folder / "policy", write)
+    replace_folder(folder / "policy", write, is_policy_file)
     return digest

@@ -9,17 +9,18 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
-from recipes.staged import guards
-from recipes.staged.config import Recipe, options_of
-from recipes.staged.data import Source, Split, load_split, open_source
-from recipes.staged.launched import rounding
-from recipes.staged.ledger import Ledger, PolicyRecord, Record
-from recipes.staged.mixture import Rendered, render
-from recipes.staged.rendering import Renderer, end_ids, load_tokenizer, template_sha256
 from udasa_data.errors import UserError
 from udasa_data.runs import key_of
 from udasa_data.schema import Stage
 from udasa_data.storage import Located, locate
+
+from . import guards
+from .config import Recipe, options_of
+from .data import Source, Split, load_split, open_source
+from .launched import rounding
+from .ledger import Ledger, PolicyRecord, Record
+from .mixture import Rendered, render
+from .rendering import Renderer, end_ids, load_tokenizer, template_sha256
 
 _VERSIONS: Final = ("udasa", "torch", "transformers", "trl", "peft", "accelerate", "datasets")
 # how a run is carried out, not what comes of it: may change between two starts
@@ -73,10 +74,10 @@ class Prepared:
             for name in _STAGES
             if name in self.splits and len(self.splits[name].test)
         }
-        self.tests = {name: one for name, one in self.tests.items() if one.encoded}
+        self.tests = {name: test for name, test in self.tests.items() if test.encoded}
         self.rendered = {name: self._render(name, self.splits[name].train) for name in recipe.order}
-        for name, one in self.rendered.items():  # all are looked at before the first is trained
-            guards.check_tokenised(one.counts, recipe.thresholds, f"{place}, {name}")
+        for name, stage in self.rendered.items():  # all are checked before the first is trained
+            guards.check_tokenised(stage.counts, recipe.thresholds, f"{place}, {name}")
 
     def _load(self) -> dict[str, Split]:
         found: dict[str, Split] = {}
@@ -95,7 +96,7 @@ class Prepared:
         return render(table, self.renderer, limit, completion=completion)
 
     def _compare(self) -> list[str]:
-        """Hold the policy against the one that the dataset was sampled from."""
+        """Compare the policy with the one that the dataset was sampled from."""
         place, manifest = self.source.place, self.source.manifest
         if manifest is None or not manifest.policy.fingerprint:
             return [f"{place} has no manifest: whether it is this policy's own is not known"]
@@ -107,8 +108,8 @@ class Prepared:
         """Return the key of every held-out prompt → the configuration that holds it out."""
         return {
             key: name
-            for name, one in self.splits.items()
-            for row in one.test.iter_rows(named=True)
+            for name, split in self.splits.items()
+            for row in split.test.iter_rows(named=True)
             for key in guards.keys(row)
         }
 
@@ -116,7 +117,7 @@ class Prepared:
         """Return the held-out rows to sample from: each prompt once, in the order of their ids."""
         if not self.tests:
             return pl.DataFrame()
-        rows = pl.concat([one.rows for one in self.tests.values()])
+        rows = pl.concat([test.rows for test in self.tests.values()])
         return rows.unique("prompt_id").sort("prompt_id").head(self.recipe.measures.prompts)
 
     def rows_key(self, max_length: int) -> str:
@@ -134,7 +135,7 @@ class Prepared:
         plain: dict[str, Any] = msgspec.to_builtins(self.recipe)
         for name in ("dataset", "revision", "policy", *_OPERATIONAL):
             plain.pop(name)
-        prints = {name: one.fingerprint for name, one in self.splits.items()}
+        prints = {name: split.fingerprint for name, split in self.splits.items()}
         return {
             "policy": self.recipe.policy.id,
             "policy weights": self.policy.fingerprint,

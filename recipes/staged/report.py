@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from recipes.staged.ledger import Record
-from recipes.staged.measures import StageMeasures
+from .ledger import Record
+from .measures import StageMeasures
 
 
 def matrix_rows(record: Record) -> tuple[list[str], list[list[str]]]:
@@ -20,11 +20,11 @@ def matrix_rows(record: Record) -> tuple[list[str], list[list[str]]]:
     header = ["policy after", *(f"{name} (n={start.cells[name].n})" for name in names)]
     header += ["KL", "length", "distinct", "self-similar"]
     rows = [["SFT", *("0 / –" for _ in names), *_fresh(start)]]
-    for one in record.stages:
-        if one.measures is not None:
-            cells = [one.measures.cells[name] for name in names]
-            told = [f"{cell.margin:+.3f} / {cell.accuracy:.2f}" for cell in cells]
-            rows.append([f"{one.number} {one.name}", *told, *_fresh(one.measures)])
+    for stage in record.stages:
+        if stage.measures is not None:
+            cells = [stage.measures.cells[name] for name in names]
+            figures = [f"{cell.margin:+.3f} / {cell.accuracy:.2f}" for cell in cells]
+            rows.append([f"{stage.number} {stage.name}", *figures, *_fresh(stage.measures)])
     return header, rows
 
 

@@ -11,49 +11,27 @@ from typing import Any, Final
 import msgspec
 import torch
 
-from recipes.staged import guards, policies
-from recipes.staged.after import Measured, Pair, measure, why_to_abort
-from recipes.staged.beginning import begin
-from recipes.staged.carried import CarryMoments, save_moments
-from recipes.staged.config import Recipe, options_of
-from recipes.staged.launched import processes
-from recipes.staged.ledger import Record, ReferenceRecord, StageRecord
-from recipes.staged.measures import load_model
-from recipes.staged.mixture import default_cache
-from recipes.staged.prepared import Prepared
-from recipes.staged.trainer import (
-    Stage,
-    compute_dtype,
-    last_checkpoint,
-    make_trainer,
-    one_line_for_memory,
-)
 from udasa_data.errors import UserError
+
+from . import policies, references
+from .after import Measured, Pair, measure, why_to_abort
+from .beginning import begin
+from .callbacks import last_checkpoint
+from .carried import CarryMoments, save_moments
+from .config import options_of
+from .final import finish
+from .ledger import Record, ReferenceRecord, StageRecord
+from .measures import load_model
+from .stage import Stage
+from .state import RunState
+from .trainer import make_trainer, one_line_for_memory
 
 START: Final = "start"
 _OPTIMIZER: Final = "optimizer.safetensors"
 
 
-class StagedRun:
-    """A run of the stages of a recipe.
-
-    Args:
-        recipe: the configuration.
-        place: the dataset: a folder, or a Hub id.
-        out: the folder of the run.
-        cache: of rows and reference log-probabilities; None takes the user's.
-
-    Raises:
-        UserError: a guard does not hold, or something cannot be loaded; nothing was trained.
-    """
-
-    def __init__(self, recipe: Recipe, place: str, out: Path, cache: Path | None = None) -> None:
-        self.state = processes(recipe.optimizer)
-        self.recipe, self.out = recipe, out
-        self.cache = cache or default_cache()
-        self.prepared = Prepared(recipe, place, out)
-        self.ledger = self.prepared.ledger
-        self.dtype = compute_dtype(recipe)
+class StagedRun(RunState):
+    """A run of the stages of a recipe; see :class:`RunState` for what it is made from."""
 
     def train_and_save(self) -> Record:
         """Train every stage, then put the final policy into the run's folder; again: do nothing.
@@ -61,8 +39,6 @@ class StagedRun:
         Raises:
             UserError: a guard or an abort rule stops the run; what is finished stays.
         """
-        from recipes.staged.final import finish
-
         known = self.ledger.record
         if known is not None and known.finished and (self.out / "config.json").is_file():
             return self.ledger.open(
@@ -71,7 +47,7 @@ class StagedRun:
         record = self.train()
         if self.state.is_main_process:
             last = Path(self.policy_at(len(self.recipe.order))[0])
-            trained = [one.rows for one in self.prepared.rendered.values()]
+            trained = [rendered.rows for rendered in self.prepared.rendered.values()]
             finish(self.ledger, last, trained, self.recipe)
         self.state.wait_for_everyone()
         return record
@@ -91,19 +67,9 @@ class StagedRun:
             self._abort_if_asked(number)
         return record
 
-    def folder(self, number: int) -> Path:
-        """Return the working folder of a stage."""
-        return self.out / "stages" / f"{number}-{self.recipe.order[number - 1]}"
-
-    def policy_at(self, number: int) -> tuple[str, dict[str, str]]:
-        """Return where the policy after a stage lies, and its revision; 0 is the SFT policy."""
-        if number == 0:
-            return self.prepared.policy.load_from, self.prepared.policy.load_kwargs
-        return str(self.folder(number) / "policy"), {}
-
     def _open(self) -> Record:
         known = self.ledger.record
-        sha256 = known.policy.weights_sha256 if known else guards.weights_sha256(self._load(0))
+        sha256 = known.policy.weights_sha256 if known else references.weights_sha256(self._load(0))
         record = self.ledger.open(self.prepared.record(sha256), write=self.state.is_main_process)
         for note in record.notes:
             self._say(f"note: {note}")
@@ -123,13 +89,6 @@ class StagedRun:
 
     def _load(self, number: int) -> Any:
         return load_model(self.policy_at(number), self.dtype)
-
-    def sha256(self, number: int) -> str:
-        """Return the hash of the weights after a stage, as recorded."""
-        record, done = self.ledger.record, self.ledger.stage(number)
-        found = done.policy_sha256 if done else record.policy.weights_sha256 if record else None
-        assert found is not None
-        return found
 
     # -- one stage -------------------------------------------------------------------------
 
@@ -163,17 +122,17 @@ class StagedRun:
             shutil.rmtree(self.folder(number) / "checkpoints", ignore_errors=True)
 
     def _check_reference(self, entry: StageRecord, trainer: Any, stage: Stage) -> StageRecord:
-        """Hold the trainer's reference against the configured one, or an earlier start's."""
-        if guards.is_sharded(trainer):
+        """Compare the trainer's reference with the configured one, or an earlier start's."""
+        if references.is_sharded(trainer):
             self._say(
                 f"{stage.name}: weights are sharded: the first step alone checks the reference"
             )
             in_use = entry.reference.sha256
         else:
-            in_use = guards.reference_in_use(trainer)
+            in_use = references.reference_in_use(trainer)
         recorded = self.ledger.stage(entry.number)
         expected = entry.reference.sha256 or (recorded.reference.sha256 if recorded else in_use)
-        guards.check_reference(expected, in_use, entry.reference.wanted)
+        references.check_reference(expected, in_use, entry.reference.wanted)
         return msgspec.structs.replace(
             entry,
             reference=ReferenceRecord(entry.reference.wanted, in_use),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from recipes.tiny.sources import LICENCES
+from .sources import LICENCES
 
 
 class Metric(NamedTuple):
@@ -149,7 +149,7 @@ def write_card(folder: Path, metrics: Sequence[Metric]) -> None:
     place = "/".join(folder.parts[-3:])
     about = CARDS[place]
     size = (folder / "model.safetensors").stat().st_size / 1e6
-    command = f"`python -m recipes.tiny.{about.command} --data-dir DATA --out {place}`"
+    command = f"`python -m udasa_recipes.tiny.{about.command} --data-dir DATA --out {place}`"
     facts = json.loads((folder / "training.json").read_text(encoding="utf-8"))
     rows = "\n".join(
         f"| {m.name} | {m.mean:.3f} | [{m.low:.3f}, {m.high:.3f}] | {m.n:,} | {m.bar or '–'} |"

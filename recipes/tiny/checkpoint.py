@@ -1,6 +1,6 @@
 """Checkpoints of a training: written whole or not at all, removed when the model is saved.
 
-A training that was killed goes on at its last checkpoint when the same command is given again.
+A training that was killed resumes from its last checkpoint when the same command is given again.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Checkpoint:
         self.saved = time.monotonic()
 
     def finish(self, out: Path, facts: dict[str, Any]) -> None:
-        """Write what the card tells of the training, and remove the checkpoint."""
+        """Write what the card reports of the training, and remove the checkpoint."""
         curve = [(step, round(loss, 4)) for step, loss in facts["loss"]]
         text = json.dumps({**facts, "loss": curve}, indent=1) + "\n"
         (out / "training.json").write_text(text, encoding="utf-8")

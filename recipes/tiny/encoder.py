@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recipes.tiny.checkpoint import EVERY, Checkpoint, half_precision
+from .checkpoint import EVERY, Checkpoint, half_precision
 
 
 class TwoTexts(Protocol):
@@ -56,7 +56,7 @@ def fit(
 ) -> Training:
     """Train in place with AdamW, warm-up and linear decay, on batches of like size.
 
-    Goes on at the checkpoint beside ``out`` when there is one of the same plan.
+    Resumes from the checkpoint beside ``out`` when there is one of the same plan.
     """
     batches = _batches(rows, plan, size)
     torch.manual_seed(plan.seed)
@@ -110,7 +110,7 @@ def _batches(
 
 
 class Training(NamedTuple):
-    """A training that has ended but is not saved yet, and what its card tells of it."""
+    """A training that has ended but is not saved yet, and what its card reports of it."""
 
     checkpoint: Checkpoint
     facts: dict[str, Any]

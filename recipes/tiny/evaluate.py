@@ -1,7 +1,7 @@
 """Measure the embedded models on held-out data and print one table.
 
-python recipes/tiny/evaluate.py --data-dir DATA           fails when a card says something else
-python recipes/tiny/evaluate.py --data-dir DATA --write   writes the cards
+python -m udasa_recipes.tiny.evaluate --data-dir DATA           fails when a card says otherwise
+python -m udasa_recipes.tiny.evaluate --data-dir DATA --write   writes the cards
 """
 
 from __future__ import annotations
@@ -11,12 +11,10 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from .cards import measured_in, write_card
+from .measures import MEASURES
+
 ROOT: Final = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))  # so that it runs as a file, too
-
-from recipes.tiny.cards import measured_in, write_card  # noqa: E402 (after the path)
-from recipes.tiny.measures import MEASURES  # noqa: E402
-
 TOLERANCE: Final = 0.005  # what another processor's arithmetic may change
 
 
@@ -34,9 +32,9 @@ def main() -> None:
         if args.only and args.only not in place:
             continue
         metrics = measure(args.root / place, args.data_dir)
-        told = {} if args.write else measured_in(args.root / place)
+        recorded = {} if args.write else measured_in(args.root / place)
         for m in metrics:
-            agrees = args.write or abs(told.get(m.name, float("inf")) - m.mean) <= TOLERANCE
+            agrees = args.write or abs(recorded.get(m.name, float("inf")) - m.mean) <= TOLERANCE
             differing += not agrees
             interval = f"[{m.low:.3f}, {m.high:.3f}]"
             card = "written" if args.write else "same" if agrees else "DIFFERS"

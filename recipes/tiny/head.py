@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import torch
 
-from recipes.tiny.encoder import encode
-from recipes.tiny.sources import Labelled
+from .encoder import encode
+from .sources import Labelled
 
 CERTAIN: Final = 0.3  # weight of rows beyond doubt; the sureness of hard ones suffers with more
 

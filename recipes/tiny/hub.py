@@ -1,8 +1,8 @@
 """Bring the corpora of the embedded models from the Hub into the files that ``--data-dir`` holds.
 
-python -m recipes.tiny.hub --out build/corpora
+python -m udasa_recipes.tiny.hub --out build/corpora
 
-Written once each; the same command goes on where it was cut short. The large corpora are cut. Not
+Written once each; the same command resumes where it was cut short. The large corpora are cut. Not
 on the Hub, and left to whoever has them: JOCI, MED and Breaking-NLI, without which the NLI
 classifier is trained on the others (github.com/felipessalvatore/NLI_datasets), and TruthfulQA's
 informativeness labels (github.com/sylinrl/TruthfulQA), without which that judge is not trained.
@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 
 import polars as pl
 
-from recipes.tiny.sources import place
+from .sources import place
 
 NLI_LABELS: Final = ["entailment", "neutral", "contradiction"]
 NLI_ROWS: Final = 60_000  # of SNLI and of MultiNLI each
@@ -99,11 +99,11 @@ def nli() -> pl.DataFrame:
     found = []
     for source, rows in numbered.items():
         known = rows.rename(dict(zip(rows.columns, pair, strict=True))).filter(pl.col("label") >= 0)
-        # by lot of the premise: its hypotheses stay together, and other ones than are held out
-        lot = pl.col("premise").map_elements(lambda text: place(text, "hub"), pl.Float64)
-        by_lot = known.sort(lot).head(NLI_ROWS)
+        # by the premise's hash: its hypotheses stay together, and other ones than are held out
+        draw = pl.col("premise").map_elements(lambda text: place(text, "hub"), pl.Float64)
+        drawn = known.sort(draw).head(NLI_ROWS)
         names = pl.col("label").replace_strict(dict(enumerate(NLI_LABELS)))
-        found.append(by_lot.with_columns(names, pl.lit(source).alias("source")))
+        found.append(drawn.with_columns(names, pl.lit(source).alias("source")))
     scitail = load(Table("allenai/scitail", "train", pair, config="tsv_format"))
     meaning = {"entails": "entailment", "neutral": "not_entailment"}
     names = pl.col("label").replace_strict(meaning)

@@ -14,7 +14,7 @@ from scipy.sparse import vstack
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from recipes.tiny.sources import (
+from .sources import (
     Chat,
     Labelled,
     Preferred,
@@ -152,7 +152,7 @@ def taught_preferences(pairs: list[Preferred], n: int, rng: np.random.Generator)
 
     The teacher is a Bradley-Terry model over words, fitted on ``pairs``: of a few hundred human
     preferences a small encoder learns by heart more than it learns from them, and from the
-    teacher's order of many pairs what the words tell.
+    teacher's order of many pairs what the words say.
     """
     answers = [text for pair in pairs for text in (pair.chosen, pair.rejected)]
     vectors = TfidfVectorizer(min_df=2, sublinear_tf=True).fit(answers)

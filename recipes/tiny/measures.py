@@ -16,10 +16,16 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
-from recipes.tiny.cards import Metric
-from recipes.tiny.encoder import logits
-from recipes.tiny.labelled import answers, dialogues, judged_answers, phrases, sentiment
-from recipes.tiny.sources import (
+from udasa_data.config import ModelRef, Sampling
+from udasa_data.engines import Completion, PolicyPrompt, SetAside
+from udasa_data.engines.transformers import TransformersEngine
+from udasa_data.storage import locate
+from udasa_eval.stats import mean_interval
+
+from .cards import Metric
+from .encoder import logits
+from .labelled import answers, dialogues, judged_answers, phrases, sentiment
+from .sources import (
     Labelled,
     Preferred,
     entailment,
@@ -28,12 +34,7 @@ from recipes.tiny.sources import (
     reviews,
     table,
 )
-from recipes.tiny.train_lm import documents
-from udasa_data.config import ModelRef, Sampling
-from udasa_data.engines import Completion, PolicyPrompt, SetAside
-from udasa_data.engines.transformers import TransformersEngine
-from udasa_data.storage import locate
-from udasa_eval.stats import mean_interval
+from .train_lm import documents
 
 Floats = NDArray[np.float64]
 _WORD: Final = re.compile(r"[A-Za-z]+(?:['’][a-z]+)?")
@@ -149,8 +150,8 @@ def _known(
 ) -> Metric:
     """Return the share of all words said that the training corpora hold; answers are resampled."""
     said = [_WORD.findall(answer.text) for _, got in sampled for answer in got]
-    words = np.array([len(one) for one in said])
-    found = np.array([sum(word.lower() in known for word in one) for one in said])
+    words = np.array([len(answer) for answer in said])
+    found = np.array([sum(word.lower() in known for word in answer) for answer in said])
     return resampled(name, lambda at: found[at].sum() / words[at].sum(), len(said), bar)
 
 

@@ -22,7 +22,7 @@ from transformers import (
     BertTokenizerFast,
 )
 
-from recipes.tiny.checkpoint import device
+from .checkpoint import device
 
 VOCABULARY: Final = 7000
 

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import torch
 
-from recipes.tiny.sources import Labelled
+from .sources import Labelled
 
 NEIGHBOURS: Final = 12  # words that may stand for a word
 REWORDED: Final = (
@@ -92,8 +92,8 @@ def neighbouring(texts: list[str], n: int, rng: np.random.Generator) -> list[Lab
     said = [sentences for sentences in said if len(sentences) > 1]
     found = []
     for number in rng.integers(len(said), size=n):
-        one, other = rng.choice(said[number], 2, replace=False)
-        found.append(Labelled(str(one), str(other), 0))
+        premise, hypothesis = rng.choice(said[number], 2, replace=False)
+        found.append(Labelled(str(premise), str(hypothesis), 0))
     return found
 
 

@@ -18,11 +18,12 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from recipes.tiny.checkpoint import device, half_precision
-from recipes.tiny.encoder import Plan, encode, fit, logits
-from recipes.tiny.nli_pairs import Taught
-from recipes.tiny.sources import NOT_ENTAILED, Labelled
 from udasa_data.storage import write_atomically
+
+from .checkpoint import device, half_precision
+from .encoder import Plan, encode, fit, logits
+from .nli_pairs import Taught
+from .sources import NOT_ENTAILED, Labelled
 
 MAX_LENGTH: Final = 128
 PLAN: Final = Plan(epochs=3, rate=4e-5, seed=0, batch=64, head_rate=5.0)

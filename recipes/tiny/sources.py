@@ -1,7 +1,7 @@
 """The corpora of the embedded models: where they lie, their licences, and what is held out.
 
 Nothing non-commercial is used. ``--data-dir`` holds one folder a corpus with Parquet files;
-``recipes.tiny.hub`` makes such a folder from the Hub.
+``udasa_recipes.tiny.hub`` makes such a folder from the Hub.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import polars as pl
+
+from udasa_data.storage import read_parquet
 
 LICENCES: Final = {
     "imdb": "Large Movie Review Dataset (Maas et al. 2011); no licence stated",
@@ -79,8 +81,8 @@ def table(data_dir: Path, name: str) -> pl.DataFrame:
     """Read ``<data_dir>/<name>.parquet``, or end with one line that says what is missing."""
     path = data_dir / f"{name}.parquet"
     if not path.is_file():
-        sys.exit(f"error: {path} is missing; python -m recipes.tiny.hub brings what the Hub has")
-    return pl.read_parquet(path)
+        sys.exit(f"error: {path} is missing; udasa_recipes.tiny.hub brings what the Hub has")
+    return read_parquet(path)
 
 
 def reviews(data_dir: Path, part: str) -> list[str]:

@@ -1,6 +1,6 @@
 """Train the embedded value and sentiment scorers: harm, preference, sentiment.
 
-python -m recipes.tiny.train_classifiers harm --data-dir DATA --out udasa_data/tiny/harm
+python -m udasa_recipes.tiny.train_classifiers harm --data-dir DATA --out udasa_data/tiny/harm
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import torch
 
-from recipes.tiny.encoder import Plan, encode, fit, logits, save
-from recipes.tiny.head import fold_temperature, last_layer
-from recipes.tiny.labelled import harm, liked, phrases, taught_sentiment, windows
-from recipes.tiny.minilm import prune_vocabulary, small
-from recipes.tiny.sources import (
+from .encoder import Plan, encode, fit, logits, save
+from .head import fold_temperature, last_layer
+from .labelled import harm, liked, phrases, taught_sentiment, windows
+from .minilm import prune_vocabulary, small
+from .sources import (
     Labelled,
     Preferred,
     place,

@@ -1,6 +1,6 @@
 """Train the judges of udasa_eval: on rows no scorer of udasa_data learnt from, in another form.
 
-python -m recipes.tiny.train_judges harmlessness --data-dir DATA --out udasa_eval/tiny/harmlessness
+python -m udasa_recipes.tiny.train_judges sentiment --data-dir DATA --out udasa_eval/tiny/sentiment
 
 The scorers are BERT encoders over MiniLM's word pieces and embeddings; the judges are RoBERTa
 encoders over a byte-level BPE of their own, trained from scratch.
@@ -26,11 +26,11 @@ from tokenizers import (
 )
 from transformers import PreTrainedTokenizerFast, RobertaConfig, RobertaForSequenceClassification
 
-from recipes.tiny.checkpoint import device
-from recipes.tiny.encoder import Plan
-from recipes.tiny.labelled import answers, broken, harm, taught_answers, taught_sentiment, windows
-from recipes.tiny.sources import chats, for_judges
-from recipes.tiny.train_classifiers import Start, train_reward, train_two_classes
+from .checkpoint import device
+from .encoder import Plan
+from .labelled import answers, broken, harm, taught_answers, taught_sentiment, windows
+from .sources import chats, for_judges
+from .train_classifiers import Start, train_reward, train_two_classes
 
 LABELS: Final = {
     "harmlessness": ["safe", "unsafe"],

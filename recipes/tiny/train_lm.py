@@ -1,6 +1,6 @@
 """Train the embedded language model: a small Llama on film reviews and short chats.
 
-python -m recipes.tiny.train_lm --data-dir DATA --out udasa_data/tiny/lm
+python -m udasa_recipes.tiny.train_lm --data-dir DATA --out udasa_data/tiny/lm
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from torch.nn import functional
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from recipes.tiny.checkpoint import EVERY, Checkpoint, device, half_precision
-from recipes.tiny.muon import Muon
-from recipes.tiny.sources import Chat, chats, reviews, table
+from .checkpoint import EVERY, Checkpoint, device, half_precision
+from .muon import Muon
+from .sources import Chat, chats, reviews, table
 
 SPECIAL = ["<|bos|>", "<|eos|>", "<|system|>", "<|user|>", "<|assistant|>"]
 BOS, EOS = 0, 1

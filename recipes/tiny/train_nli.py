@@ -1,6 +1,6 @@
 """Train the embedded NLI classifier: MiniLM with a pruned vocabulary, taught by a larger encoder.
 
-python -m recipes.tiny.train_nli --data-dir DATA --out udasa_data/tiny/nli
+python -m udasa_recipes.tiny.train_nli --data-dir DATA --out udasa_data/tiny/nli
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Final
 import numpy as np
 import torch
 
-from recipes.tiny.checkpoint import device
-from recipes.tiny.encoder import Plan, encode, fit, logits, save
-from recipes.tiny.head import fold_temperature, refit_head
-from recipes.tiny.minilm import from_minilm, prune_vocabulary
-from recipes.tiny.nli_pairs import (
+from .checkpoint import device
+from .encoder import Plan, encode, fit, logits, save
+from .head import fold_temperature, refit_head
+from .minilm import from_minilm, prune_vocabulary
+from .nli_pairs import (
     Taught,
     Thesaurus,
     as_answers,
@@ -25,8 +25,8 @@ from recipes.tiny.nli_pairs import (
     related,
     reworded,
 )
-from recipes.tiny.nli_teacher import forget, taught
-from recipes.tiny.sources import Labelled, chats, entailment, more_entailment, reviews
+from .nli_teacher import forget, taught
+from .sources import Labelled, chats, entailment, more_entailment, reviews
 
 LABELS: Final = ["entailment", "neutral", "contradiction"]
 LAYERS: Final = (0, 1, 2, 3, 4, 5)

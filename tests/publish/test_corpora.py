@@ -11,14 +11,14 @@ import pytest
 import yaml
 from datasets import ClassLabel, Dataset
 
-from recipes.tiny import labelled, sources
-from recipes.tiny.hub import TABLES
+from udasa_recipes.tiny import labelled, sources
+from udasa_recipes.tiny.hub import TABLES
 
 ROOT = Path(__file__).parents[2]
 FETCH = """
 import sys
 from pathlib import Path
-from recipes.tiny.hub import TABLES, fetch
+from udasa_recipes.tiny.hub import TABLES, fetch
 fetch(Path(sys.argv[1]), sys.argv[2:] or TABLES)
 """
 NLI = ["entailment", "neutral", "contradiction"]

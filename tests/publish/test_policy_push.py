@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 PUSH = """
 import sys
 from pathlib import Path
-from recipes.staged.final import push
+from udasa_recipes.staged.final import push
 from udasa_data.errors import UserError
 try:
     print(push(Path(sys.argv[1]), sys.argv[2]))

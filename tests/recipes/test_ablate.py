@@ -8,15 +8,18 @@ import polars as pl
 import pytest
 from small_models import save_policy
 
-from recipes.ablate import VARIANTS, ablate, read_ablation
-from recipes.rounds import Rounds, run_rounds
-from recipes.staged.ablation_cells import Cell, Controls, recipe_of
-from recipes.staged.ablation_report import crossed_interval, plot, summarise, table
-from recipes.staged.config import Recipe, options_of
-from recipes.staged.data import load_split, open_source
 from udasa_data import build, resolve
 from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
+from udasa_recipes.ablation import VARIANTS, read_ablation
+from udasa_recipes.ablation.cells import Cell, recipe_of
+from udasa_recipes.ablation.controls import Controls
+from udasa_recipes.ablation.report import crossed_interval, plot, summarise, table
+from udasa_recipes.ablation.running import ablate
+from udasa_recipes.rounds import Rounds
+from udasa_recipes.rounds.running import run_rounds
+from udasa_recipes.staged.config import Recipe, options_of
+from udasa_recipes.staged.data import load_split, open_source
 
 WORDS = ["cat", "mat", "moon", "film", "rice", "Paris", "actors", "France"]
 

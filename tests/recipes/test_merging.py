@@ -4,12 +4,12 @@ from peft import LoraConfig, get_peft_model
 from small_models import save_policy
 from transformers import AutoModelForCausalLM
 
-from recipes.staged.merging import merge, round_by_lot
+from udasa_recipes.staged.merging import merge, round_stochastically
 
 
 def test_rounding_is_right_on_average():
     values = torch.tensor([0.0, 1.0, -1.0, 1.001, -1.001, 3.3e-5, -7.7, 1e20]).repeat(20000, 1)
-    rounded = round_by_lot(values, torch.bfloat16, torch.Generator().manual_seed(0))
+    rounded = round_stochastically(values, torch.bfloat16, torch.Generator().manual_seed(0))
     assert rounded.dtype == torch.bfloat16
     found = rounded.float()
     exact = values.bfloat16().float() == values
@@ -28,7 +28,7 @@ def test_rounding_is_right_on_average():
 
 def test_float32_is_left_as_it_is():
     values = torch.randn(5)
-    assert round_by_lot(values, torch.float32, torch.Generator()) is values
+    assert round_stochastically(values, torch.float32, torch.Generator()) is values
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from recipes.tiny.muon import Muon, orthogonalised
+from udasa_recipes.tiny.muon import Muon, orthogonalised
 
 
 def test_singular_values_end_near_one():

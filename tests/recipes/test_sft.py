@@ -7,8 +7,10 @@ import torch
 from small_models import save_policy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from recipes.sft import fine_tune, read_chats
 from udasa_data.errors import UserError
+from udasa_recipes.supervised import Tuning
+from udasa_recipes.supervised.chats import read_chats
+from udasa_recipes.supervised.tuning import fine_tune
 
 CHAT = [
     {"role": "user", "content": "Where is the cat?"},
@@ -20,8 +22,15 @@ def test_a_base_model_learns_to_answer_and_to_end(tmp_path):
     base = save_policy(tmp_path / "base", template=None)
     chats = tmp_path / "chats.jsonl"
     chats.write_text("\n".join(json.dumps({"messages": CHAT}) for _ in range(8)))
-    options = {"max_steps": 60, "learning_rate": 1e-2, "per_device_train_batch_size": 4}
-    fine_tune(str(base), chats, tmp_path / "out", options)
+    tuning = Tuning(
+        model=str(base),
+        data=str(chats),
+        steps=60,
+        learning_rate=1e-2,
+        device_batch=4,
+        accumulate=1,
+    )
+    fine_tune(tuning, tmp_path / "out")
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "out")
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "out", dtype=torch.float32)
     ids = tokenizer.apply_chat_template(

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from recipes.staged.config import options_of, read_recipe
 from udasa_data.errors import UserError
+from udasa_recipes.staged.config import options_of, read_recipe
 
 ROOT = Path(__file__).parents[2] / "recipes"
 RECIPES = sorted(ROOT.glob("*/staged_dpo.yaml"))

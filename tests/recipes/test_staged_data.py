@@ -3,8 +3,8 @@
 import pytest
 from small_dataset import save_dataset
 
-from recipes.staged.data import load_split, open_source
 from udasa_data.errors import UserError
+from udasa_recipes.staged.data import load_split, open_source
 
 
 def test_rows_are_all_there(tmp_path):

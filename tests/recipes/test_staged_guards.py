@@ -10,16 +10,18 @@ from small_dataset import pair, save_dataset
 from small_models import save_policy
 from trl import DPOConfig, DPOTrainer
 
-from recipes.staged import guards
-from recipes.staged.config import Recipe, StageOptions, Thresholds
-from recipes.staged.data import load_split, open_source
-from recipes.staged.guards import Tokenised, check_tokenised
-from recipes.staged.measures import load_model
-from recipes.staged.rendering import load_tokenizer
-from recipes.staged.trainer import FirstStep, Stage, one_line_for_memory
 from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
 from udasa_data.storage.model_files import locate
+from udasa_recipes.staged import guards, references
+from udasa_recipes.staged.callbacks import FirstStep
+from udasa_recipes.staged.config import Recipe, StageOptions, Thresholds
+from udasa_recipes.staged.data import load_split, open_source
+from udasa_recipes.staged.guards import Tokenised, check_tokenised
+from udasa_recipes.staged.measures import load_model
+from udasa_recipes.staged.rendering import load_tokenizer
+from udasa_recipes.staged.stage import Stage
+from udasa_recipes.staged.trainer import one_line_for_memory
 
 NOT_TRAINED = {"rewards/chosen": 0.0, "rewards/rejected": 0.0, "rewards/margins": 0.0}
 
@@ -99,10 +101,10 @@ def test_off_policy_is_told():
 def test_the_first_loss(losses, beta, loss):
     weights = [1.0, 0.5][: len(losses)]
     logs = {**NOT_TRAINED, "loss": loss}
-    guards.check_first_step(losses, weights, beta, logs, 1e-3)
+    references.check_first_step(losses, weights, beta, logs, 1e-3)
     moved = {**logs, "rewards/chosen": 0.01}
     with pytest.raises(UserError, match="reference is not the policy"):
-        guards.check_first_step(losses, weights, beta, moved, 1e-3)
+        references.check_first_step(losses, weights, beta, moved, 1e-3)
 
 
 def test_trls_silent_trap_is_caught(small, tmp_path):
@@ -114,7 +116,7 @@ def test_trls_silent_trap_is_caught(small, tmp_path):
             weight.data += 0.05 * torch.randn(
                 weight.shape, generator=torch.Generator().manual_seed(0)
             )
-    expected = guards.weights_sha256(model)
+    expected = references.weights_sha256(model)
     options = StageOptions(batch=4, steps=2)
     recipe = Recipe(policy=ModelRef(id=sft[0]))
     stage = Stage("moderate", 2, options, tmp_path, model, None, None, None, None, at_zero=True)
@@ -138,7 +140,7 @@ def test_trls_silent_trap_is_caught(small, tmp_path):
         callbacks=[FirstStep(stage, recipe, lambda _: None)],
     )
     with pytest.raises(UserError, match="but the trainer holds"):
-        guards.check_reference(expected, guards.reference_in_use(trainer), "previous")
+        references.check_reference(expected, references.reference_in_use(trainer), "previous")
     with pytest.raises(UserError, match=r"instead of 0\.6931"):
         trainer.train()
 
@@ -147,14 +149,16 @@ def test_hashes_tell_weights_and_adapters_apart(small):
     from peft import LoraConfig, get_peft_model
 
     plain = load_model((str(small["policy"]), {}), torch.float32)
-    sha256 = guards.weights_sha256(plain)
-    assert sha256 == guards.weights_sha256(load_model((str(small["policy"]), {}), torch.float32))
+    sha256 = references.weights_sha256(plain)
+    assert sha256 == references.weights_sha256(
+        load_model((str(small["policy"]), {}), torch.float32)
+    )
     model = get_peft_model(plain, LoraConfig(r=2, target_modules="all-linear"))
-    assert guards.weights_sha256(model) == sha256  # what lies below the adapter
-    before = guards.weights_sha256(model, "default")
+    assert references.weights_sha256(model) == sha256  # what lies below the adapter
+    before = references.weights_sha256(model, "default")
     next(p for n, p in model.named_parameters() if "lora_B" in n).data += 1.0
-    assert guards.weights_sha256(model, "default") != before
-    assert guards.weights_sha256(model) == sha256
+    assert references.weights_sha256(model, "default") != before
+    assert references.weights_sha256(model) == sha256
 
 
 def test_out_of_memory_is_one_line():

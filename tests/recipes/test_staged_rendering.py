@@ -9,14 +9,14 @@ from tokenizers import processors
 from transformers import AutoTokenizer
 from trl import DPOConfig, DPOTrainer
 
-from recipes.staged.measures import load_model
-from recipes.staged.mixture import render, stored
-from recipes.staged.rendering import Renderer, end_ids, load_tokenizer
 from udasa_data.config.build import ModelRef
 from udasa_data.engines.policy_tokens import PolicyTokens
 from udasa_data.engines.protocol import PolicyPrompt
 from udasa_data.schema import PAIRS
 from udasa_data.storage.model_files import locate
+from udasa_recipes.staged.measures import load_model
+from udasa_recipes.staged.mixture import render, stored
+from udasa_recipes.staged.rendering import Renderer, end_ids, load_tokenizer
 
 
 def table(rows):

@@ -17,14 +17,14 @@ from safetensors.torch import load_file
 from small_dataset import save_dataset
 from small_models import save_policy
 
-from recipes.staged.config import read_recipe
-from recipes.staged.guards import weights_sha256
-from recipes.staged.measures import load_model
-from recipes.staged.report import matrix
-from recipes.staged.run import StagedRun
 from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
 from udasa_data.storage.model_files import locate
+from udasa_recipes.staged.config import read_recipe
+from udasa_recipes.staged.measures import load_model
+from udasa_recipes.staged.references import weights_sha256
+from udasa_recipes.staged.report import matrix
+from udasa_recipes.staged.run import StagedRun
 
 ROOT = Path(__file__).parents[2]
 RECIPE = """

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from corpora import DATA
 
-from recipes.tiny import labelled, sources
+from udasa_recipes.tiny import labelled, sources
 
 pytestmark = pytest.mark.skipif(
     not DATA.is_dir(), reason=f"no corpora in {DATA}; set UDASA_DATA_DIR to a folder that has them"

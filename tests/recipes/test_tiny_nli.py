@@ -8,9 +8,9 @@ import torch
 from small_models import save_classifier
 from transformers import AutoTokenizer
 
-from recipes.tiny import nli_teacher
-from recipes.tiny.encoder import Plan
-from recipes.tiny.nli_pairs import (
+from udasa_recipes.tiny import nli_teacher
+from udasa_recipes.tiny.encoder import Plan
+from udasa_recipes.tiny.nli_pairs import (
     Taught,
     Thesaurus,
     as_answers,
@@ -19,8 +19,8 @@ from recipes.tiny.nli_pairs import (
     related,
     reworded,
 )
-from recipes.tiny.nli_teacher import forget, loss_of_labels, taught
-from recipes.tiny.sources import NOT_ENTAILED, Labelled
+from udasa_recipes.tiny.nli_teacher import forget, loss_of_labels, taught
+from udasa_recipes.tiny.sources import NOT_ENTAILED, Labelled
 
 LABELS = ["entailment", "neutral", "contradiction"]
 
@@ -52,7 +52,7 @@ class Words:
 
 
 def test_words_are_replaced_by_their_neighbours(monkeypatch, rng):
-    monkeypatch.setattr("recipes.tiny.nli_pairs.NEIGHBOURS", 1)
+    monkeypatch.setattr("udasa_recipes.tiny.nli_pairs.NEIGHBOURS", 1)
     embeddings = torch.tensor([[0, 0], [5, 0.1], [5, 0], [0.1, 5], [0, 5], [9, 9]])
     thesaurus = Thesaurus(Words(), embeddings)
     assert thesaurus.reword("A man, in red.", 1.0, rng) == "A woman in blue"

@@ -9,11 +9,11 @@ import torch
 from small_models import save_classifier, save_policy
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
-from recipes.tiny import encoder, train_lm
-from recipes.tiny.cards import Metric, measured_in, write_card
-from recipes.tiny.checkpoint import Checkpoint
-from recipes.tiny.encoder import Plan, encode, fit
-from recipes.tiny.sources import Labelled
+from udasa_recipes.tiny import encoder, train_lm
+from udasa_recipes.tiny.cards import Metric, measured_in, write_card
+from udasa_recipes.tiny.checkpoint import Checkpoint
+from udasa_recipes.tiny.encoder import Plan, encode, fit
+from udasa_recipes.tiny.sources import Labelled
 
 ROWS = [Labelled(f"text number {n} " * (1 + n % 3), f"answer {n}", n % 2) for n in range(40)]
 

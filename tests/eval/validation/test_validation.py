@@ -6,7 +6,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from recipes.tiny.labelled import measured
 from udasa_data.errors import UserError
 from udasa_data.progress import Silent
 from udasa_eval.judging.judges import judge_set
@@ -24,6 +23,7 @@ from udasa_eval.validation.outcome import Check
 from udasa_eval.validation.people import pair_sets, unseen
 from udasa_eval.validation.published import FIGURES, check_published
 from udasa_eval.validation.validating import validate
+from udasa_recipes.tiny.labelled import measured
 
 
 def write(folder, name, rows):

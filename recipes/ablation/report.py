@@ -9,8 +9,8 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from recipes.staged.ablation_cells import Cell
-from recipes.staged.report import aligned
+from ..staged.report import aligned
+from .cells import Cell
 
 Floats: TypeAlias = NDArray[np.float64]
 REPLICATES: Final = 4000
@@ -31,7 +31,7 @@ class Row(NamedTuple):
 
 def summarise(cells: Sequence[Cell]) -> list[Row]:
     """Return a row for each metric and variant, in the order of the cells."""
-    variants = list(dict.fromkeys(one.variant for one in cells))
+    variants = list(dict.fromkeys(cell.variant for cell in cells))
     rows = []
     for metric in cells[0].figures:
         base = _matrix(cells, "staged", metric)
@@ -45,9 +45,9 @@ def summarise(cells: Sequence[Cell]) -> list[Row]:
 
 def _matrix(cells: Sequence[Cell], variant: str, metric: str) -> Floats:
     """Return [seeds, prompts] of a metric."""
-    of_variant = sorted((one for one in cells if one.variant == variant), key=lambda c: c.seed)
+    of_variant = sorted((cell for cell in cells if cell.variant == variant), key=lambda c: c.seed)
     prompts = sorted(of_variant[0].figures[metric])
-    return np.array([[one.figures[metric][p] for p in prompts] for one in of_variant])
+    return np.array([[cell.figures[metric][p] for p in prompts] for cell in of_variant])
 
 
 def crossed_interval(differences: Floats, seed: int = 0) -> tuple[float, float]:
@@ -75,7 +75,7 @@ def table(rows: Sequence[Row]) -> str:
     """Return the figures as one aligned table a metric."""
     parts = []
     for metric in dict.fromkeys(row.metric for row in rows):
-        mine = [row for row in rows if row.metric == metric]
+        of_metric = [row for row in rows if row.metric == metric]
         lines = [
             [
                 row.variant,
@@ -83,9 +83,9 @@ def table(rows: Sequence[Row]) -> str:
                 f"{row.difference:+.3f}" if row.variant != "staged" else "",
                 f"[{row.low:+.3f}, {row.high:+.3f}]" if row.variant != "staged" else "",
             ]
-            for row in mine
+            for row in of_metric
         ]
-        n = f"{mine[0].seeds} seeds x {mine[0].prompts} prompts"
+        n = f"{of_metric[0].seeds} seeds x {of_metric[0].prompts} prompts"
         parts.append(aligned([f"{metric} ({n})", "mean", "minus staged", "95% interval"], lines))
     return "\n\n".join(parts)
 
@@ -98,14 +98,16 @@ def plot(rows: Sequence[Row], path: Path) -> None:
     figure = Figure(figsize=(3.2 * len(metrics), 4.2), layout="constrained")
     panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
     for panel, metric in zip(panels, metrics, strict=True):
-        mine = [row for row in rows if row.metric == metric and row.variant != "staged"][::-1]
-        places = range(len(mine))
+        controls = [row for row in rows if row.metric == metric and row.variant != "staged"][::-1]
+        places = range(len(controls))
         spread = [
-            [row.difference - row.low for row in mine],
-            [row.high - row.difference for row in mine],
+            [row.difference - row.low for row in controls],
+            [row.high - row.difference for row in controls],
         ]
-        panel.errorbar([row.difference for row in mine], places, xerr=spread, fmt="o", capsize=3)
+        panel.errorbar(
+            [row.difference for row in controls], places, xerr=spread, fmt="o", capsize=3
+        )
         panel.axvline(0.0, color="black", linewidth=0.8)
-        panel.set_yticks(list(places), [row.variant for row in mine])
+        panel.set_yticks(list(places), [row.variant for row in controls])
         panel.set_title(f"{metric}, minus staged", fontsize=9)
     figure.savefig(path, dpi=150)

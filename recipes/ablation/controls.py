@@ -1,0 +1,122 @@
+"""The datasets of an ablation's controls: other training rows, the same held-out pairs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from udasa_data import build, resolve
+from udasa_data.errors import UserError
+from udasa_data.runs import key_of
+from udasa_data.schema import Stage
+from udasa_data.storage import read_parquet, replace_folder
+
+from ..staged.data import load_split, open_source
+
+STAGES: Final = tuple(stage.value for stage in Stage)
+
+
+class Controls:
+    """The datasets of the controls: other training rows, the same held-out pairs.
+
+    Args:
+        run: directory of a finished build.
+        folder: where the datasets go.
+    """
+
+    def __init__(self, run: Path, folder: Path) -> None:
+        self.run, self.folder = run, folder
+        if not (run / "dataset").is_dir():
+            raise UserError(f"{run}: holds no finished build (no dataset/); build first")
+        source = open_source(str(run / "dataset"))
+        self.splits = {name: load_split(source, name) for name in STAGES}
+        self.train = pl.concat([split.train for split in self.splits.values()])
+        self.key = key_of({name: split.fingerprint for name, split in self.splits.items()})
+
+    def dataset(self, variant: str, seed: int) -> Path:
+        """Return the folder of a variant's dataset, made if it is not there."""
+        if variant in {"random_pairs", "random_stages"}:
+            target = self.folder / f"{variant}-{seed}-{self.key[:12]}"
+            make = self._random_pairs if variant == "random_pairs" else self._random_stages
+            if not target.is_dir():
+                self._write(target, make(seed))
+            return target
+        if variant.startswith("without_"):
+            target = self.folder / f"{variant}-{self.key[:12]}"
+            if not target.is_dir():
+                self._write(target, self._without(variant.removeprefix("without_")))
+            return target
+        return self.run / "dataset"
+
+    def _random_stages(self, seed: int) -> pl.DataFrame:
+        """Return the training pairs, each in a random stage; the stages keep their sizes."""
+        order = np.random.default_rng(seed).permutation(len(self.train))
+        return self.train.with_columns(self.train["stage"][order].alias("stage"))
+
+    def _random_pairs(self, seed: int) -> pl.DataFrame:
+        """Return pairs of two random answers, to the same prompts in the same stages."""
+        rng = np.random.default_rng(seed)
+        texts = {
+            key[0]: sorted(set(rows["text"].to_list()) - {""})
+            for key, rows in self._samples.group_by("prompt_id")
+        }
+        rows = []
+        for row in self.train.iter_rows(named=True):
+            drawn = rng.permutation(texts[row["prompt_id"]])[:2].tolist()
+            answers = [[{"role": "assistant", "content": text}] for text in drawn]
+            rows.append(row | {"chosen": answers[0], "rejected": answers[1]})
+        return pl.DataFrame(rows, schema=self.train.schema)
+
+    @cached_property
+    def _samples(self) -> pl.DataFrame:
+        files = sorted((self.run / "dataset" / "data" / "samples").glob("train-*.parquet"))
+        return pl.concat([read_parquet(file, columns=["prompt_id", "text"]) for file in files])
+
+    def _without(self, dimension: str) -> pl.DataFrame:
+        """Return the training pairs of a build that leaves a dimension out: paired anew."""
+        config = resolve(None, {"weights": {dimension: 0.0}}, file=self.run / "config.yaml")
+        copy = self.folder / f"build-without-{dimension}"
+        if not copy.is_dir():
+            kept = ("manifest.json", "config.yaml", "prompts.parquet", "samples", "scores")
+            replace_folder(copy, lambda path: _copy(self.run, path, kept), _is_new)
+        place = open_source(str(build(config, copy).dataset))
+        return pl.concat([load_split(place, name).train for name in STAGES])
+
+    def _write(self, target: Path, train: pl.DataFrame) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        replace_folder(target, lambda folder: self._fill(folder, train), _is_new)
+
+    def _fill(self, folder: Path, train: pl.DataFrame) -> None:
+        lines = ["---", "configs:"]
+        for name in STAGES:
+            lines += [f"- config_name: {name}", "  data_files:"]
+            own = train.filter(pl.col("stage") == name)
+            for split, rows in (("train", own), ("test", self.splits[name].test)):
+                if rows.is_empty():
+                    continue
+                path = folder / f"{name}-{split}-{key_of(rows.rows())[:12]}.parquet"
+                rows.write_parquet(path)
+                lines += [f"  - split: {split}", f"    path: {json.dumps(path.name)}"]
+        (folder / "README.md").write_text("\n".join([*lines, "---", ""]), encoding="utf-8")
+        manifest = (self.run / "dataset" / "manifest.json").read_text(encoding="utf-8")
+        (folder / "manifest.json").write_text(manifest, encoding="utf-8")
+
+
+def _is_new(_: str) -> bool:
+    """Return True: these folders are made where none was, so that all in them is ours."""
+    return True
+
+
+def _copy(source: Path, target: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        path = source / name
+        if path.is_dir():
+            shutil.copytree(path, target / name)
+        else:
+            shutil.copyfile(path, target / name)

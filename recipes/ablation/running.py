@@ -1,0 +1,49 @@
+"""Is it the staging? The controls, at equal numbers of steps, over several seeds.
+
+One cell is one training; killed, the same call resumes with the next cell.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import msgspec
+
+from udasa_data.runs import key_of
+from udasa_data.storage import write_text
+
+from ..staged import find_recipe, read_recipe
+from .cells import Cell, run_cell
+from .config import Ablation
+from .controls import Controls
+
+
+def ablate(config: Ablation, where: Path, run: Path, out: Path) -> list[Cell]:
+    """Train and measure every cell that is not there yet; return all cells.
+
+    Args:
+        config: see :func:`read_ablation`.
+        where: folder that ``config.recipe`` may be relative to.
+        run: directory of a finished build.
+        out: cells, datasets of the controls, table and plot.
+    """
+    recipe = read_recipe(find_recipe(config.recipe, where))
+    controls = Controls(run, out / "datasets")
+    cells = []
+    planned = [(seed, name) for seed in config.seeds for name in config.variants]
+    for number, (seed, name) in enumerate(planned, start=1):
+        key = key_of(msgspec.to_builtins(recipe), config.steps, msgspec.to_builtins(config.judges))
+        path = out / "cells" / f"{name}-{seed}-{key[:12]}-{controls.key[:12]}.json"
+        if not path.is_file():
+            started = time.monotonic()
+            cell = run_cell(name, seed, config, recipe, controls, out / "work")
+            text = json.dumps(msgspec.to_builtins(cell)) + "\n"
+            write_text(path, text)
+            shutil.rmtree(out / "work")
+            spent = time.monotonic() - started
+            print(f"cell {number}/{len(planned)}: {name}, seed {seed}, {spent:.0f} s", flush=True)
+        cells.append(msgspec.json.decode(path.read_bytes(), type=Cell))
+    return cells

@@ -1,0 +1,87 @@
+"""`udasa-train dpo`: staged DPO on a dataset of `udasa-data build`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from udasa_data.errors import UserError
+
+from .launching import Launch, launched
+from .options import (
+    ConfigOption,
+    DryRunOption,
+    LaunchOption,
+    OutOption,
+    PresetOption,
+    ProcessesOption,
+    SetOption,
+    chosen_file,
+    needed,
+)
+from .running import check_packages
+
+if TYPE_CHECKING:
+    from ..staged import Recipe
+
+
+def dpo(
+    model: PresetOption = None,
+    config: ConfigOption = None,
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="FOLDER|ORG/NAME", help="Dataset of a build, over the recipe's own."),
+    ] = None,
+    out: OutOption = None,
+    settings: SetOption = None,
+    push: Annotated[
+        str | None, typer.Option(metavar="ORG/NAME", help="Upload the final policy there.")
+    ] = None,
+    launch: LaunchOption = None,
+    processes: ProcessesOption = None,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Train a policy by DPO, stage after stage. Killed? The same command resumes."""
+    from ..staged import to_yaml
+
+    path = chosen_file(model, config, "staged_dpo")
+    recipe = _recipe(path, settings or [], data)
+    if dry_run:
+        typer.echo(to_yaml(recipe), nl=False)
+        return
+    folder = needed(out, "--out", "the folder of the trained policy")
+    if recipe.dataset is None:
+        raise UserError(f"{path}: names no dataset; give --data FOLDER|ORG/NAME")
+    check_packages()
+    given = {"config": path, "data": data, "out": folder, "set": settings, "push": push}
+    if not launched(Launch(launch, processes), "staged_dpo.py", given):
+        _train(recipe, recipe.dataset, folder, push)
+
+
+def _recipe(path: Path, settings: list[str], data: str | None) -> Recipe:
+    from msgspec.structs import replace
+
+    from ..staged import parse_settings, read_recipe
+
+    recipe = read_recipe(path, parse_settings(settings))
+    return recipe if data is None else replace(recipe, dataset=data)
+
+
+def _train(recipe: Recipe, dataset: str, out: Path, push_to: str | None) -> None:
+    """Train what is not trained yet, print the matrix, push where asked."""
+    from ..staged.final import push
+    from ..staged.report import matrix
+    from ..staged.run import StagedRun
+
+    started = time.monotonic()
+    run = StagedRun(recipe, dataset, out)
+    record = run.train_and_save()
+    if not run.state.is_main_process:
+        return
+    typer.echo(matrix(record))
+    typer.echo(f"policy: {out} ({time.monotonic() - started:.0f} s)")
+    if push_to:
+        typer.echo(f"pushed: {push(out, push_to)}")

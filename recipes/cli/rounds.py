@@ -1,0 +1,41 @@
+"""`udasa-train rounds`: build, train, and build again with the policy that came of it."""
+
+from __future__ import annotations
+
+import typer
+
+from .options import (
+    ConfigOption,
+    DryRunOption,
+    OutOption,
+    PresetOption,
+    SetOption,
+    chosen_file,
+    needed,
+)
+from .running import check_packages
+
+
+def rounds(
+    model: PresetOption = None,
+    config: ConfigOption = None,
+    out: OutOption = None,
+    settings: SetOption = None,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Build, train, and build again with the new policy. Killed? The same command resumes."""
+    from ..rounds import read_rounds
+    from ..staged import parse_settings, to_yaml
+
+    path = chosen_file(model, config, "rounds")
+    resolved = read_rounds(path, parse_settings(settings or []))
+    if dry_run:
+        typer.echo(to_yaml(resolved), nl=False)
+        return
+    folder = needed(out, "--out", "the folder of every round's build and policy")
+    check_packages()
+    from ..rounds.figure import plot
+    from ..rounds.running import run_rounds
+
+    plot(run_rounds(resolved, path.parent, folder), folder / "rounds.png")
+    typer.echo(f"plot: {folder / 'rounds.png'}")

@@ -1,0 +1,74 @@
+"""`udasa-train sft`: supervised fine-tuning of a base model."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .launching import Launch, launched
+from .options import (
+    ConfigOption,
+    DryRunOption,
+    LaunchOption,
+    OutOption,
+    ProcessesOption,
+    needed,
+)
+from .running import check_packages
+
+
+def sft(
+    model: Annotated[str | None, typer.Option(help="Hub id or local folder.")] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="A .jsonl or .parquet file, one conversation a row: messages, a list of "
+            "{role, content} that ends with the assistant's. Its last answer alone is learnt.",
+        ),
+    ] = None,
+    out: OutOption = None,
+    config: ConfigOption = None,
+    epochs: Annotated[float | None, typer.Option(help="[1]")] = None,
+    steps: Annotated[int | None, typer.Option(help="In place of epochs.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="[2e-5]")] = None,
+    device_batch: Annotated[
+        int | None, typer.Option(help="Conversations a device reads at a time. [4]")
+    ] = None,
+    accumulate: Annotated[int | None, typer.Option(help="Forwards an optimizer step. [8]")] = None,
+    max_length: Annotated[int | None, typer.Option(help="Tokens of a conversation. [1024]")] = None,
+    save_every: Annotated[int | None, typer.Option(help="Steps between checkpoints. [100]")] = None,
+    seed: Annotated[int | None, typer.Option(help="[0]")] = None,
+    launch: LaunchOption = None,
+    processes: ProcessesOption = None,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Fine-tune a base model on conversations. Killed? The same command resumes."""
+    from ..staged import to_yaml
+    from ..supervised import read_tuning
+
+    options = {
+        "model": model,
+        "data": data,
+        "epochs": epochs,
+        "steps": steps,
+        "learning_rate": learning_rate,
+        "device_batch": device_batch,
+        "accumulate": accumulate,
+        "max_length": max_length,
+        "save_every": save_every,
+        "seed": seed,
+    }
+    flags = {name: value for name, value in options.items() if value is not None}
+    tuning = read_tuning(config, flags)
+    if dry_run:
+        typer.echo(to_yaml(tuning), nl=False)
+        return
+    folder = needed(out, "--out", "the folder of the trained policy")
+    check_packages()
+    if launched(Launch(launch, processes), "sft.py", {"config": config, **flags, "out": folder}):
+        return
+    from ..supervised.tuning import fine_tune
+
+    fine_tune(tuning, folder)

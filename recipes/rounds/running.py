@@ -1,0 +1,103 @@
+"""Rounds: build a dataset, train on it, build again with the policy that came of it.
+
+It stops by itself when the policy answers most prompts with one meaning: then there is nothing
+left that sets answers apart. Killed, the same call resumes.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from udasa_data import build, resolve
+from udasa_data.config import ModelRef
+from udasa_data.storage import write_text
+
+from ..staged import Recipe, find_recipe, read_recipe
+from ..staged.run import StagedRun
+from .config import Rounds
+
+NAME: Final = "rounds.json"
+
+
+class Round(msgspec.Struct, frozen=True):
+    """One round; ``trained`` is None where it stopped before training."""
+
+    number: int
+    policy: str  # that answered
+    run: str  # directory of the build
+    pairs: int
+    homogeneous: float  # share of the scored prompts
+    uncertainty: dict[str, float | None]  # dimension → mean over answers, raw
+    trained: str | None = None
+    distinct: float | None = None  # of fresh samples, before training
+    kl: float | None = None  # of the trained policy to the round's first
+    stopped: str | None = None
+
+
+def run_rounds(config: Rounds, where: Path, out: Path) -> list[Round]:
+    """Run the rounds that are not done yet; return all.
+
+    Args:
+        config: of the rounds.
+        where: folder that ``config.recipe`` may be relative to.
+        out: every round's build and policy, and ``rounds.json``, which links them.
+
+    Raises:
+        UserError: from a build or a training; what is done stays.
+    """
+    recipe = read_recipe(find_recipe(config.recipe, where))
+    policy = recipe.policy
+    done: list[Round] = []
+    for number in range(1, config.rounds + 1):
+        result = _round(number, policy, config, recipe, out)
+        done.append(result)
+        text = json.dumps(msgspec.to_builtins(done), indent=2) + "\n"
+        write_text(out / NAME, text)
+        print(_line(result), flush=True)
+        if result.stopped or result.trained is None:
+            break
+        policy = ModelRef(id=result.trained)
+    return done
+
+
+def _round(number: int, policy: ModelRef, config: Rounds, recipe: Recipe, out: Path) -> Round:
+    folder = out / f"round-{number}"
+    overrides = {**config.build, "policy": msgspec.to_builtins(policy)}
+    built = build(resolve(config.model, overrides), folder / "build")
+    counts = built.summary.counts
+    measured = built.summary.confounds.homogeneous_share
+    share = 1.0 if measured is None else measured  # no prompt could be scored: no signal either
+    result = Round(
+        number=number,
+        policy=policy.id,
+        run=str(folder / "build"),
+        pairs=counts.pairs,
+        homogeneous=share,
+        uncertainty={name: d.mean for name, d in counts.dimensions.items()},
+    )
+    if share > config.max_homogeneous:
+        why = f"{share:.0%} of the prompts are homogeneous, above {config.max_homogeneous:.0%}"
+        return msgspec.structs.replace(result, stopped=why)
+    own = msgspec.structs.replace(recipe, policy=policy)
+    record = StagedRun(own, str(built.dataset), folder / "policy").train_and_save()
+    start = record.start.fresh if record.start else None
+    last = record.stages[-1].measures
+    return msgspec.structs.replace(
+        result,
+        trained=str(folder / "policy"),
+        distinct=start.distinct if start else None,
+        kl=last.fresh.kl if last and last.fresh else None,
+    )
+
+
+def _line(result: Round) -> str:
+    spread = ", ".join(f"u_{k} {v:.3f}" for k, v in result.uncertainty.items() if v is not None)
+    end = f"; stopped: {result.stopped}" if result.stopped else f" → {result.trained}"
+    return (
+        f"round {result.number}: {result.pairs} pairs, {result.homogeneous:.0%} homogeneous, "
+        f"{spread}{end}"
+    )

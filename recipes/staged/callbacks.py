@@ -1,0 +1,78 @@
+"""What runs beside a stage's training: the check of its first step, and marks on checkpoints."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from transformers import TrainerCallback
+
+from .config import Recipe
+from .launched import tolerance
+from .references import check_first_step
+from .stage import Stage
+
+COMPLETE: Final = "complete"  # a file that a checkpoint has once it is whole
+
+
+class FirstStep(TrainerCallback):  # type: ignore[misc]
+    """Reads the first step's loss, and stops a stage that does not begin at its reference.
+
+    TRL logs a step's loss as it was before the step's update.
+    """
+
+    def __init__(
+        self, stage: Stage, recipe: Recipe, note: Callable[[dict[str, float]], None]
+    ) -> None:
+        self.stage = stage
+        self.recipe = recipe
+        self.note = note  # at once: a run that is killed later must not lose it
+
+    def on_log(self, args: Any, state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
+        """Check the first step; print every one that is logged."""
+        if not logs or "loss" not in logs:
+            return
+        if state.global_step == 1:
+            wanted = ("loss", "rewards/chosen", "rewards/rejected", "rewards/margins")
+            seen = {key: float(logs[key]) for key in wanted}
+            if self.stage.at_zero:
+                options = self.stage.options
+                weights = options.loss_weights or [1.0] * len(options.loss)
+                allowed = tolerance(self.recipe, args.mixed_precision)
+                check_first_step(options.loss, weights, options.beta, seen, allowed)
+            self.note(seen)
+        if state.is_world_process_zero:
+            print(
+                f"{self.stage.name}: step {state.global_step}/{state.max_steps}, "
+                f"loss {logs['loss']:.4f}, margin {logs['rewards/margins']:+.4f}",
+                flush=True,
+            )
+
+
+class MarkComplete(TrainerCallback):  # type: ignore[misc]
+    """Marks a checkpoint once all of it is written: a killed run resumes from marked ones alone.
+
+    TRL's frozen ``ref`` adapter is taken out first: where a checkpoint holds a second adapter,
+    transformers 5.19 loads that one alone, and the trained adapter would silently begin again. What
+    ``ref`` holds is known without it: the policy as the stage began.
+    """
+
+    def on_save(self, args: Any, state: Any, _control: Any, **_: Any) -> None:
+        """Mark the checkpoint of this step."""
+        if state.is_world_process_zero:
+            checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            shutil.rmtree(checkpoint / "ref", ignore_errors=True)
+            (checkpoint / COMPLETE).touch()
+
+
+def last_checkpoint(folder: Path, *, main: bool) -> str | None:
+    """Return the latest whole checkpoint of a stage; those cut short are removed."""
+    whole: dict[int, Path] = {}
+    for path in (folder / "checkpoints").glob("checkpoint-*"):
+        if (path / COMPLETE).is_file():
+            whole[int(path.name.removeprefix("checkpoint-"))] = path
+        elif main:
+            shutil.rmtree(path)
+    return str(whole[max(whole)]) if whole else None

@@ -1,0 +1,140 @@
+"""The reference of a stage: known by the hash of its weights, and by the loss of the first step.
+
+Each check is a function that raises a UserError saying what is wrong and what to do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from udasa_data.errors import UserError
+from udasa_data.runs import key_of
+
+from .config import Loss
+
+# A loss at a margin of 0, where it does not depend on the policy: β is the first argument.
+_AT_ZERO: Final[Mapping[str, Any]] = {
+    "sigmoid": lambda _: math.log(2),
+    "sigmoid_norm": lambda _: math.log(2),
+    "robust": lambda _: math.log(2),
+    "aot": lambda _: math.log(2),
+    "aot_unpaired": lambda _: math.log(2),
+    "hinge": lambda _: 1.0,
+    "ipo": lambda beta: 1 / (4 * beta**2),
+    "nca_pair": lambda _: 2 * math.log(2),
+    "bco_pair": lambda _: 2 * math.log(2),
+    "sppo_hard": lambda beta: 1 / (2 * beta**2),
+    "apo_zero": lambda _: 1.0,
+    "apo_down": lambda _: 1.0,
+}
+
+
+def check_first_step(
+    losses: Sequence[Loss], weights: Sequence[float], beta: float, logs: Mapping[str, float],
+    tolerance: float,
+) -> None:  # fmt: skip
+    """Stop when a policy that equals its reference does not begin at a margin of 0.
+
+    At π = π_ref every log-ratio is 0, so the DPO loss is −ln σ(0) = ln 2 (Rafailov et al. 2023,
+    arXiv 2305.18290, eq. 7) and the implicit rewards are 0.
+
+    Args:
+        losses: of the stage.
+        weights: of each loss.
+        beta: of the stage.
+        logs: of TRL's first step: ``loss`` and ``rewards/*``.
+        tolerance: of the loss, and of the rewards in nats.
+
+    Raises:
+        UserError: the reference is not the policy that the stage began with.
+    """
+    reward = max(abs(logs[f"rewards/{side}"]) for side in ("chosen", "rejected"))
+    known = [_AT_ZERO.get(name) for name in losses]
+    if all(known):
+        expected = sum(
+            w * at_zero(beta) for at_zero, w in zip(known, weights, strict=True) if at_zero
+        )
+        wrong = abs(logs["loss"] - expected) > tolerance * max(1.0, expected)
+        said = f"the loss of the first step is {logs['loss']:.4f} instead of {expected:.4f}"
+    else:
+        wrong, said = False, "the first step's rewards are not 0"
+    if wrong or reward > tolerance:
+        raise UserError(
+            f"{said} (largest mean reward {reward:.4f}): the reference is not the policy that this "
+            "stage began with, so the stage would be pulled elsewhere; delete the stage's folder "
+            "and the reference cache, and start again"
+        )
+
+
+def check_reference(expected: str, in_use: str, wanted: str) -> None:
+    """Stop when the trainer's reference is not the configured one.
+
+    Raises:
+        UserError: the hashes of the weights differ.
+    """
+    if expected != in_use:
+        raise UserError(
+            f"reference: {wanted} has weights {expected[:12]}, but the trainer holds "
+            f"{in_use[:12]} as its reference; nothing was trained"
+        )
+
+
+def reference_in_use(trainer: Any) -> str:
+    """Return the hash of the weights that a DPOTrainer takes for its reference, before it trains.
+
+    That is its ``ref_model``; else, for adapters, the base weights and the frozen ``ref`` adapter
+    (none: the base alone); else the policy itself, whose log-probabilities are precomputed.
+    """
+    if trainer.ref_model is not None:
+        return weights_sha256(trainer.ref_model)
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    if not hasattr(model, "peft_config"):
+        return weights_sha256(model)
+    base = weights_sha256(model)
+    if "ref" not in model.peft_config:
+        return base
+    return stacked_sha256(base, weights_sha256(model, "ref"))
+
+
+def is_sharded(trainer: Any) -> bool:
+    """Return whether no single process holds the reference's weights whole."""
+    fsdp = bool(trainer.is_fsdp_enabled) and trainer.ref_model is not None
+    return bool(trainer.is_deepspeed_enabled) or fsdp
+
+
+def stacked_sha256(base: str, adapter: str) -> str:
+    """Return the hash of a policy that is an adapter on base weights."""
+    return key_of(base, adapter)
+
+
+def weights_sha256(model: Any, adapter: str | None = None) -> str:
+    """Return the sha256 (hex) of a model's weights: names, types and values.
+
+    Args:
+        model: a plain model, or one with adapters.
+        adapter: of this adapter alone; None takes the weights below all adapters.
+    """
+    digest = hashlib.sha256()
+    for name, tensor in sorted(_named(model, adapter)):
+        digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
+        digest.update(tensor.detach().cpu().contiguous().view(-1).view(_bytes()).numpy().data)
+    return digest.hexdigest()
+
+
+def _named(model: Any, adapter: str | None) -> Iterable[tuple[str, Any]]:
+    for name, tensor in model.state_dict().items():
+        parts = name.removeprefix("base_model.model.").split(".")
+        of_adapter = any(part.startswith("lora_") for part in parts)
+        if adapter is None and not of_adapter:
+            yield ".".join(part for part in parts if part != "base_layer"), tensor
+        elif of_adapter and adapter in parts:
+            yield ".".join(part for part in parts if part != adapter), tensor
+
+
+def _bytes() -> Any:
+    import torch
+
+    return torch.uint8

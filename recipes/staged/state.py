@@ -1,0 +1,55 @@
+"""A staged run at any moment: what it is made from, what is recorded, where its policies lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .config import Recipe
+from .launched import compute_dtype, processes
+from .mixture import default_cache
+from .prepared import Prepared
+
+
+class RunState:
+    """What the stages of a run share.
+
+    Args:
+        recipe: the configuration.
+        place: the dataset: a folder, or a Hub id.
+        out: the folder of the run.
+        cache: of rows and reference log-probabilities; None takes the user's.
+
+    Attributes:
+        state: accelerate's, of this process.
+        prepared: model and data, pinned and checked.
+        ledger: the record of the run.
+        dtype: of the weights.
+
+    Raises:
+        UserError: a guard does not hold, or something cannot be loaded; nothing was trained.
+    """
+
+    def __init__(self, recipe: Recipe, place: str, out: Path, cache: Path | None = None) -> None:
+        self.state = processes(recipe.optimizer)
+        self.recipe, self.out = recipe, out
+        self.cache = cache or default_cache()
+        self.prepared = Prepared(recipe, place, out)
+        self.ledger = self.prepared.ledger
+        self.dtype = compute_dtype(recipe)
+
+    def folder(self, number: int) -> Path:
+        """Return the working folder of a stage."""
+        return self.out / "stages" / f"{number}-{self.recipe.order[number - 1]}"
+
+    def policy_at(self, number: int) -> tuple[str, dict[str, str]]:
+        """Return where the policy after a stage lies, and its revision; 0 is the SFT policy."""
+        if number == 0:
+            return self.prepared.policy.load_from, self.prepared.policy.load_kwargs
+        return str(self.folder(number) / "policy"), {}
+
+    def sha256(self, number: int) -> str:
+        """Return the hash of the weights after a stage, as recorded."""
+        record, done = self.ledger.record, self.ledger.stage(number)
+        found = done.policy_sha256 if done else record.policy.weights_sha256 if record else None
+        assert found is not None
+        return found

@@ -1,0 +1,74 @@
+"""A base model, fine-tuned on conversations with TRL's trainer."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from udasa_data.config import ModelRef
+from udasa_data.storage import locate
+
+from ..staged.callbacks import MarkComplete, last_checkpoint
+from ..staged.launched import by_deepspeed, processes
+from ..staged.measures import load_model
+from ..staged.rendering import load_tokenizer
+from .chats import TEMPLATE, read_chats
+from .config import Tuning
+
+
+def fine_tune(tuning: Tuning, out: Path) -> None:
+    """Fine-tune a model on conversations; resumes from its last checkpoint.
+
+    Args:
+        tuning: the configuration.
+        out: the folder of the trained policy.
+
+    Raises:
+        UserError: the file or the model cannot be read.
+    """
+    from trl import SFTTrainer
+
+    processes()
+    rows = read_chats(Path(tuning.data))
+    located = locate(ModelRef(id=tuning.model))
+    tokenizer = load_tokenizer(located)
+    tokenizer.chat_template = tokenizer.chat_template or TEMPLATE
+    trainer = SFTTrainer(
+        load_model((located.load_from, located.load_kwargs), torch.float32, place=False),
+        args=_arguments(tuning, out),
+        train_dataset=rows,
+        processing_class=tokenizer,
+        callbacks=[MarkComplete()],
+    )
+    main = bool(trainer.accelerator.is_main_process)
+    trainer.train(resume_from_checkpoint=last_checkpoint(out, main=main))
+    trainer.save_model(str(out))
+    trainer.accelerator.wait_for_everyone()
+    if main:
+        (out / "training_args.bin").unlink(missing_ok=True)
+        shutil.rmtree(out / "checkpoints", ignore_errors=True)
+
+
+def _arguments(tuning: Tuning, out: Path) -> Any:
+    from trl import SFTConfig
+
+    gpu = torch.cuda.is_available()
+    return SFTConfig(
+        output_dir=str(out / "checkpoints"),
+        num_train_epochs=tuning.epochs,
+        max_steps=-1 if tuning.steps is None else tuning.steps,
+        learning_rate=tuning.learning_rate,
+        per_device_train_batch_size=tuning.device_batch,
+        gradient_accumulation_steps=tuning.accumulate,
+        max_length=tuning.max_length,
+        save_steps=tuning.save_every,
+        save_total_limit=2,
+        seed=tuning.seed,
+        use_cpu=not gpu,
+        bf16=gpu and not by_deepspeed(),
+        disable_tqdm=True,
+        report_to="none",
+    )
