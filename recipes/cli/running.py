@@ -50,15 +50,10 @@ def _first_process_speaks(app: Callable[[], object]) -> None:
         if not first:
             time.sleep(_PATIENCE)
         raise
-    except SystemExit as error:
-        if first and _by_keyboard(error):
-            raise KeyboardInterrupt from error  # which typer ends without a word
+    except terminal.Interrupted as interrupted:
+        if not first:
+            raise SystemExit(interrupted.status) from interrupted
         raise
-
-
-def _by_keyboard(error: SystemExit) -> bool:
-    typers_own = error.__context__
-    return typers_own is not None and isinstance(typers_own.__cause__, KeyboardInterrupt)
 
 
 def quiet() -> None:

@@ -17,7 +17,7 @@ from udasa_data.cli.push import push
 from udasa_data.cli.report import report
 from udasa_data.cli.score import score
 from udasa_data.cli.verify import verify
-from udasa_data.terminal import run_app
+from udasa_data.terminal import echo, run_app
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -39,7 +39,7 @@ def _version(value: bool) -> None:
     if value:
         from udasa_data import __version__
 
-        typer.echo(f"udasa-data {__version__}")
+        echo(f"udasa-data {__version__}")
         raise typer.Exit
 
 

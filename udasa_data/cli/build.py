@@ -22,6 +22,7 @@ from udasa_data.cli.options import (
     print_json,
 )
 from udasa_data.cli.push import push_dataset
+from udasa_data.terminal import echo
 
 if TYPE_CHECKING:
     from udasa_data.config import BuildConfig
@@ -129,10 +130,10 @@ def _show_preview(config: BuildConfig, out: str, origin: Origin | None, *, as_js
         facts = {"prompts": seen.prompts, "left_out": seen.left_out, "shards": shards}
         print_json({"out": out, **facts})
         return
-    typer.echo(to_yaml(config))
-    typer.echo(f"{seen.prompts:,} prompts ({seen.left_out:,} rows left out) → {out}")
+    echo(to_yaml(config))
+    echo(f"{seen.prompts:,} prompts ({seen.left_out:,} rows left out) → {out}")
     for step, (done, n) in seen.shards.items():
-        typer.echo(f"{step}: {done} of {n} shards are there already")
+        echo(f"{step}: {done} of {n} shards are there already")
 
 
 def _run(

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from rich.console import Console
 from rich.text import Text
 
 from udasa_data.publish import Verified
-from udasa_data.terminal import print_table
+from udasa_data.terminal import Screen, print_table
 
 _OUTCOMES: Final = {True: "ok", False: "FAILED", None: "not checked"}
 
@@ -17,7 +16,7 @@ _OUTCOMES: Final = {True: "ok", False: "FAILED", None: "not checked"}
 def checks_table(verified: Verified) -> None:
     """Print what was checked and what came of it."""
     rows = [(check.name, _OUTCOMES[check.passed], check.detail) for check in verified.checks]
-    Console().print(Text(verified.where), soft_wrap=True)
+    Screen().print(Text(verified.where), soft_wrap=True)
     print_table(("check", "", "found"), rows)
 
 

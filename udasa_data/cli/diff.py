@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from udasa_data.cli.options import JsonOption, print_json
+from udasa_data.terminal import Screen
 
 if TYPE_CHECKING:
     from udasa_data.runs import Difference, Example
@@ -31,7 +32,7 @@ def diff(
 
 
 def _print(difference: Difference) -> None:
-    from rich.console import Console
+
     from rich.text import Text
 
     from udasa_data.terminal import print_table
@@ -50,7 +51,7 @@ def _print(difference: Difference) -> None:
     header = ("stage before ↓ after →", *difference.stages)
     moves = [(x, *(f"{n:,}" for n in to.values())) for x, to in difference.stages.items()]
     print_table(header, moves, right={1, 2, 3})
-    console = Console()
+    console = Screen()
     for kind, examples in difference.examples.items():
         for example in examples:
             for line in _lines(kind, example):

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from udasa_data.terminal import echo
+
 DEFAULT_MODEL = "tiny"
 
 ModelOption = Annotated[
@@ -46,4 +48,4 @@ def print_json(facts: object) -> None:
 
     import msgspec
 
-    typer.echo(json.dumps(msgspec.to_builtins(facts)))
+    echo(json.dumps(msgspec.to_builtins(facts)))

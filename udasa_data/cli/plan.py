@@ -18,6 +18,7 @@ from udasa_data.cli.options import (
     given,
     print_json,
 )
+from udasa_data.terminal import echo
 
 if TYPE_CHECKING:
     from udasa_data.pipeline import Interval, Plan
@@ -74,11 +75,11 @@ def _show(plan: Plan) -> None:
         rows.append(("GPU memory", f"{computed}; {peak:.3g} GB measured" if peak else computed))
     if plan.money:
         rows.append(("money", "{:,.2f} ({:,.2f} to {:,.2f})".format(*plan.money)))
-    typer.echo(f"{plan.prompts:,} prompts; {plan.pilot} tried in {plan.pilot_seconds:.0f} s")
+    echo(f"{plan.prompts:,} prompts; {plan.pilot} tried in {plan.pilot_seconds:.0f} s")
     for name, amount in rows:
-        typer.echo(f"{name:15} {amount}")
+        echo(f"{name:15} {amount}")
     for note in plan.notes:
-        typer.echo(f"note: {note}")
+        echo(f"note: {note}")
 
 
 def _count(amount: Interval) -> str:

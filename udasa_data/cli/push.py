@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from udasa_data.cli.options import JsonOption, print_json
+from udasa_data.terminal import echo
 
 if TYPE_CHECKING:
     from udasa_data.publish import Target
@@ -57,12 +58,12 @@ def push_dataset(
 
     prepared = prepare(run, target.repo_id, against, look_up=not dry_run)
     for warning in prepared.warnings():
-        typer.echo(f"note: {warning}", err=True)
+        echo(f"note: {warning}", err=True)
     if dry_run:
         sizes = prepared.content.sizes()
         print_json({"files": sizes}) if as_json else files_table(sizes, target.repo_id)
         return
-    released = release(prepared, target, lambda message: typer.echo(message, err=True))
+    released = release(prepared, target, lambda message: echo(message, err=True))
     pushed, verified = released.pushed, released.verified
     if as_json:
         facts = {
@@ -74,12 +75,12 @@ def push_dataset(
         }
         print_json(facts if built is None else {**built, "push": facts})
     else:
-        typer.echo(
+        echo(
             f"Nothing to do: {pushed.repo_id} holds this dataset already."
             if pushed.is_no_op
             else f"pushed: {len(pushed.changed)} files, {len(pushed.removed)} old ones removed"
         )
-        typer.echo(pushed.url)
+        echo(pushed.url)
         checks_table(verified)
     if not verified.passed:
         raise typer.Exit(1)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from udasa_data.terminal import echo
+
 
 def report(
     run: Annotated[
@@ -20,6 +22,4 @@ def report(
     from udasa_data.page import write_report
 
     page = write_report(run, out)
-    typer.echo(
-        f"{page.path}: {page.rows:,} prompts, {page.size / 2**20:.1f} MB; open it in a browser"
-    )
+    echo(f"{page.path}: {page.rows:,} prompts, {page.size / 2**20:.1f} MB; open it in a browser")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from udasa_data.cli.options import print_json
+from udasa_data.terminal import echo
 
 if TYPE_CHECKING:
     from udasa_data.pipeline import Executor
@@ -81,5 +82,5 @@ def run_slice(config: Any, out: str, rank: int, world_size: int, *, as_json: boo
         shards = {"shards": done.shards, "all_shards": done.all_shards}
         print_json({"out": str(done.out), **facts, **shards})
         return
-    typer.echo(f"rank {done.rank} of {done.world_size}: {done.shards} of {done.all_shards} shards")
-    typer.echo("when all ranks have ended, the same command without --rank pairs and stages")
+    echo(f"rank {done.rank} of {done.world_size}: {done.shards} of {done.all_shards} shards")
+    echo("when all ranks have ended, the same command without --rank pairs and stages")

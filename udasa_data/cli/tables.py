@@ -17,7 +17,7 @@ from udasa_data.pairing import Confounds, confound_rows
 from udasa_data.pipeline import BuildResult
 from udasa_data.runs import PairView, Summary
 from udasa_data.scoring import ScoreResult
-from udasa_data.terminal import print_table
+from udasa_data.terminal import Screen, print_table
 
 
 def show_result(result: BuildResult, *, as_json: bool) -> None:
@@ -36,7 +36,7 @@ def result_facts(result: BuildResult) -> dict[str, Any]:
 
 def summary_tables(result: BuildResult) -> None:
     """Print what a build came to, and the Python line that loads it."""
-    console = Console()
+    console = Screen()
     summary = result.summary
     if result.reused:
         console.print(f"Nothing to do: {result.out} holds this build already.")
@@ -54,7 +54,7 @@ def summary_tables(result: BuildResult) -> None:
 
 def score_tables(result: ScoreResult) -> None:
     """Print what scoring a file came to, and where the scores are."""
-    console = Console()
+    console = Screen()
     summary = result.summary
     if result.reused:
         console.print(f"Nothing to do: {result.out} holds these scores already.")
@@ -86,7 +86,7 @@ def models_table(presets: Presets) -> None:
 
 def show_pairs(pairs: Iterable[PairView]) -> None:
     """Print pairs, chosen beside rejected."""
-    console = Console()
+    console = Screen()
     for pair in pairs:
         title = f"{pair.stage} · Δu {pair.delta_u:.3f} ± {pair.se_delta:.3f} · {pair.axis}"
         sides = Table.grid(padding=(0, 2), expand=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from udasa_data.cli.options import JsonOption, print_json
+from udasa_data.terminal import echo
 
 
 def verify(
@@ -22,7 +23,7 @@ def verify(
     from udasa_data.cli.checks import checks_table
     from udasa_data.publish import verify as verify_dataset
 
-    verified = verify_dataset(source, lambda message: typer.echo(message, err=True), max_length)
+    verified = verify_dataset(source, lambda message: echo(message, err=True), max_length)
     if as_json:
         checks = [check._asdict() for check in verified.checks]
         print_json({"where": verified.where, "checks": checks})

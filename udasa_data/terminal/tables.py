@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from udasa_data.terminal.screen import Screen
 
 
 def print_table(
@@ -20,9 +21,7 @@ def print_table(
         rows: cells; they and the header are text, never markup.
         right: numbers of the columns that are aligned to the right.
     """
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=10_000)
+    console = Screen()
     style = box.SIMPLE_HEAD if console.is_terminal else None
     table = Table(box=style, pad_edge=False)
     for number, head in enumerate(header):

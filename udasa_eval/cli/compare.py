@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from udasa_data.errors import UserError
+from udasa_data.terminal import echo
 from udasa_eval.cli.options import Json, print_json
 
 if TYPE_CHECKING:
@@ -56,20 +57,20 @@ def _print(comparison: RunComparison) -> None:
     columns = "task|metric|a|b|a − b|95% interval|p (Holm)|better|win/tie/loss|n|detectable"
     pairs = dict.fromkeys((metric.a, metric.b) for metric in comparison.metrics)
     for a, b in pairs:
-        typer.echo(f"a: {a} ({comparison.runs[a]})\nb: {b} ({comparison.runs[b]})")
+        echo(f"a: {a} ({comparison.runs[a]})\nb: {b} ({comparison.runs[b]})")
         rows = [_row(metric) for metric in comparison.metrics if (metric.a, metric.b) == (a, b)]
         print_table(columns.split("|"), rows, right={2, 3, 4, 6, 8, 9, 10})
     for metric in comparison.metrics:
         for prompt in metric.differ_most if metric.headline else ():
-            typer.echo(
+            echo(
                 f"{metric.task} {metric.metric}, differs most: {prompt.value_a:g} against "
                 f"{prompt.value_b:g} on {_line(prompt.prompt) or prompt.prompt_hash}"
             )
             for side, text in (("a", prompt.answer_a), ("b", prompt.answer_b)):
                 if text is not None:
-                    typer.echo(f"  {side}: {_line(text)}")
+                    echo(f"  {side}: {_line(text)}")
     for note in comparison.notes:
-        typer.echo(f"note: {note}")
+        echo(f"note: {note}")
 
 
 def _row(metric: MetricComparison) -> tuple[str, ...]:
@@ -129,11 +130,11 @@ def _compare_files(a: Path, b: Path, key: str, score: str, seed: int, *, as_json
         print_json(result._asdict() | {"difference": difference._asdict(), "only_in_one": left_out})
         return
     interval = f"[{difference.low:+.4f}, {difference.high:+.4f}]"
-    typer.echo(f"difference  {difference.mean:+.4f}  {interval}  n = {difference.n}")
-    typer.echo(f"p           {result.p_value:.4f}  ({result.test})")
-    typer.echo(f"a wins      {result.wins}, loses {result.losses}, ties {result.ties}")
-    typer.echo(f"detectable  {result.detectable:.4f}")
-    typer.echo(f"left out    {left_out} in one file only, {difference.unscored} unscored")
+    echo(f"difference  {difference.mean:+.4f}  {interval}  n = {difference.n}")
+    echo(f"p           {result.p_value:.4f}  ({result.test})")
+    echo(f"a wins      {result.wins}, loses {result.losses}, ties {result.ties}")
+    echo(f"detectable  {result.detectable:.4f}")
+    echo(f"left out    {left_out} in one file only, {difference.unscored} unscored")
 
 
 def _read(path: Path, key: str, score: str) -> dict[str, float]:

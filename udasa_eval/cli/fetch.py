@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from udasa_data.terminal import echo
+
 
 def fetch(
     data_dir: Annotated[Path, typer.Option(help="The folder to fill.", file_okay=False)],
@@ -20,6 +22,6 @@ def fetch(
 
     def report(fetched: Fetched) -> None:
         state = "already there" if fetched.was_there else f"at {fetched.revision}"
-        typer.echo(f"{fetched.name}: {fetched.rows:,} rows, {state} → {fetched.path}")
+        echo(f"{fetched.name}: {fetched.rows:,} rows, {state} → {fetched.path}")
 
     fetch_datasets(data_dir, dataset, tell=report)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from udasa_data.terminal import echo
 from udasa_eval.cli.options import Json, print_json
 
 
@@ -29,7 +30,7 @@ def leaderboard(
     if as_json:
         print_json(board)
     elif as_markdown:
-        typer.echo(to_markdown(board), nl=False)
+        echo(to_markdown(board), end="")
     else:
         from udasa_data.terminal import print_table
         from udasa_eval.leaderboard import cells, header, notes
@@ -40,7 +41,7 @@ def leaderboard(
         shown = [(head, *row) for head, row in zip(heads, rows, strict=True)]
         print_table([first, *names], shown)
         for note in notes(board):
-            typer.echo(note)
+            echo(note)
     if out is None and push is None:
         return
     from udasa_eval.leaderboard import PAGE, content_of, write_folder
@@ -49,10 +50,10 @@ def leaderboard(
         folder = out or Path(scratch)
         write_folder(board, folder)
         if out is not None:
-            typer.echo(f"page: {out / PAGE}", err=as_json)
+            echo(f"page: {out / PAGE}", err=as_json)
         if push is not None:
             from udasa_eval.leaderboard import push as publish
 
             pushed = publish(content_of(board, folder), push, f"{len(board.rows)} runs")
             outcome = "pushed" if pushed.changed else "nothing to do"
-            typer.echo(f"{outcome}: {push} at {pushed.commit}", err=as_json)
+            echo(f"{outcome}: {push} at {pushed.commit}", err=as_json)

@@ -7,6 +7,8 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
+from udasa_data.terminal import echo
+
 Engine: TypeAlias = Literal["auto", "transformers", "vllm", "openai"]
 Suite: TypeAlias = Literal["quick", "full", "tiny"]
 DataDir: TypeAlias = Annotated[
@@ -25,4 +27,4 @@ def print_json(value: object) -> None:
     """Print a value as one JSON object on one line."""
     import msgspec
 
-    typer.echo(msgspec.json.encode(value).decode())
+    echo(msgspec.json.encode(value).decode())

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
+from udasa_data.terminal import Screen
 from udasa_eval.cli.options import print_json
 from udasa_eval.frontier import Frontier
 from udasa_eval.results import ARROWS, MetricRecord, Results
@@ -19,7 +19,7 @@ def show_results(results: Results, folder: Path, *, as_json: bool) -> None:
     if as_json:
         print_json(results)
         return
-    console = Console()
+    console = Screen()
     console.print(f"{results.model.id} · {results.suite}", markup=False, highlight=False)
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("")
@@ -55,7 +55,7 @@ def _unscored(results: Results) -> Iterator[str]:
 
 def show_frontier(frontier: Frontier, out: Path) -> None:
     """Print the checkpoints by their KL."""
-    console = Console()
+    console = Screen()
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("checkpoint")
     for column in ("KL, nats", "95% interval", "P(positive)", "95% interval"):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from udasa_data.errors import UserError
+from udasa_data.terminal import echo
 from udasa_eval.cli.options import Json, print_json
 
 if TYPE_CHECKING:
@@ -77,9 +78,7 @@ def _print(validation: Validation) -> None:
     ]
     columns = "against|what|ours|theirs|difference|allowed|n||note"
     print_table(columns.split("|"), rows, right={2, 3, 4, 5, 6})
-    typer.echo(
-        "\nAgreement of judges with people (½ is chance; nothing published to compare it with)"
-    )
+    echo("\nAgreement of judges with people (½ is chance; nothing published to compare it with)")
     agreements = [
         (
             agreement.dataset,
@@ -98,4 +97,4 @@ def _print(validation: Validation) -> None:
     columns = "dataset|judge|measure|ours|95% interval|swapped|n|people tie|unscored|note"
     print_table(columns.split("|"), agreements, right={3, 5, 6, 7, 8})
     for line in validation.not_run:
-        typer.echo(f"not run: {line}")
+        echo(f"not run: {line}")
