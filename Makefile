@@ -13,9 +13,8 @@ VLLM_READY := $(VLLM_VENV)/.ready
 DEEPSPEED := build/deepspeed
 DEMO ?= runs/demo
 DEMO_OPTIONS ?=
-# beside these preset_memory, which takes an hour
-SUBJECTS ?= cli_startup estimators scoring pairing restage uncertainty_quality generation training \
-	compare evaluation ray_workers merging gpu
+# all of them but preset_memory, which takes an hour
+SUBJECTS ?= all
 
 .PHONY: setup setup-browser setup-vllm demo test test-deepspeed test-vllm lint bench clean
 .DEFAULT_GOAL := demo
@@ -71,7 +70,7 @@ test-deepspeed: setup $(DEEPSPEED)
 	$(BIN)/python -m pytest -m deepspeed tests/recipes/test_processes.py
 
 test-vllm: setup-vllm
-	$(VLLM_VENV)/bin/python -m pytest -m vllm tests/test_vllm_engine.py
+	$(VLLM_VENV)/bin/python -m pytest -m vllm tests/engines/test_vllm_engine.py
 
 lint: setup
 	$(BIN)/ruff check
@@ -79,7 +78,7 @@ lint: setup
 	$(BIN)/mypy
 
 bench: setup
-	for subject in $(SUBJECTS); do $(BIN)/python benchmarks/$$subject.py || exit 1; done
+	for subject in $(SUBJECTS); do $(BIN)/python -m benchmarks $$subject || exit 1; done
 
 clean:
 	rm -rf $(VENV) $(VLLM_VENV) runs build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

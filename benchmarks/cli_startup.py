@@ -12,7 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from report import write_results
+from benchmarks.report import write_results
+from benchmarks.subjects import parser
 
 BARE = """import typer
 app = typer.Typer()
@@ -47,6 +48,7 @@ def heavy_imports(arguments: list[str]) -> list[str]:
 
 def main() -> None:
     """Print the medians and the ratios."""
+    parser("cli_startup").parse_args()
     with tempfile.TemporaryDirectory() as folder:
         bare = Path(folder) / "bare.py"
         bare.write_text(BARE)

@@ -7,11 +7,8 @@ a process of its own, which reports its peak of memory.
 
 from __future__ import annotations
 
-import argparse
 import json
 import resource
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,8 +16,9 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from report import write_results
 
+from benchmarks.report import write_results
+from benchmarks.subjects import in_own_process, parser
 from udasa_data.schema import Axis
 from udasa_eval.results.comparison import compare_runs
 from udasa_eval.results.folder import (
@@ -131,32 +129,30 @@ def measure(folders: list[Path]) -> dict[str, float]:
 
 def main() -> None:
     """Measure both forms, print and record them."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--measure", nargs=2, type=Path, help="two runs: print JSON, no more")
-    chosen = parser.parse_args().measure
-    if chosen:
-        print(json.dumps(measure(chosen)))
+    options = parser("compare")
+    options.add_argument("--measure", nargs=2, type=Path, help="two runs: print JSON, no more")
+    folders = options.parse_args().measure
+    if folders:
+        print(json.dumps(measure(folders)))
         return
-    found: dict[str, dict[str, float]] = {}
+    measured: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for form, tasks in FORMS.items():
             runs = [Path(folder, form.replace(" ", "_"), side) for side in "ab"]
             for seed, run in enumerate(runs):
                 write_made_up(run, tasks, seed)
-            command = [sys.executable, __file__, "--measure", *map(str, runs)]
-            done = subprocess.run(command, check=True, capture_output=True, text=True)
-            found[form] = json.loads(done.stdout)
+            measured[form] = json.loads(in_own_process("compare", "--measure", *map(str, runs)))
     rows = [
         (
             form,
             f"{ROWS:,}",
-            f"{one['seconds']:.2f} s",
-            f"{one['cpu_seconds']:.2f} s",
-            f"{one['peak_gb']:.2f} GB",
+            f"{result['seconds']:.2f} s",
+            f"{result['cpu_seconds']:.2f} s",
+            f"{result['peak_gb']:.2f} GB",
         )
-        for form, one in found.items()
+        for form, result in measured.items()
     ]
-    slowest = max(one["seconds"] for one in found.values())
+    slowest = max(result["seconds"] for result in measured.values())
     header = ("form", "rows", "compare", "of the CPU", "peak memory")
     write_results("compare", header, rows, {"compare_seconds_over_10": slowest / LIMIT})
 

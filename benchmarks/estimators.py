@@ -7,18 +7,17 @@ first sentences of real answers of a few prompts and scaled up. Needs the corpor
 from __future__ import annotations
 
 import itertools
-import os
 import statistics
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
-from report import write_results
 
+from benchmarks.paths import require_data
+from benchmarks.report import write_results
+from benchmarks.subjects import parser
 from udasa_data.config.build import ModelRef
 from udasa_data.scorers.models import Options
 from udasa_data.scorers.nli import NliScorer
@@ -31,7 +30,6 @@ PROMPTS: Final = 10_000
 K: Final = 8
 MEASURED: Final = 30  # prompts whose matrix is timed
 ROUNDS: Final = 3
-DATA: Final = Path(os.environ.get("UDASA_DATA_DIR", Path(__file__).parents[2] / "shared" / "data"))
 
 
 def seconds(call: Callable[[], Any]) -> float:
@@ -46,11 +44,12 @@ def seconds(call: Callable[[], Any]) -> float:
 
 def matrix_seconds() -> float:
     """Return how long the entailment matrix of one prompt takes, from real answers."""
-    outputs = pl.read_parquet(DATA / "alpaca_eval/model_outputs.parquet").sort("idx", "generator")
+    path = require_data("alpaca_eval/model_outputs.parquet")
+    outputs = pl.read_parquet(path).sort("idx", "generator")
     answers = [group["output"].to_list() for _, group in outputs.group_by("idx")][:MEASURED]
     pairs = []
-    for said in answers:
-        firsts = [(sentences(text) or [""])[0] for text in said[:K]]
+    for texts in answers:
+        firsts = [(sentences(text) or [""])[0] for text in texts[:K]]
         pairs += [TextPair(a, b) for a, b in itertools.permutations(firsts, 2)]
     scorer = NliScorer(locate(ModelRef(id="embedded:nli")), Options())
     scorer(pairs[:64], no_progress)
@@ -82,8 +81,8 @@ def estimators() -> dict[str, Callable[[], Any]]:
 
 def main() -> None:
     """Print the table and the share."""
-    if not DATA.is_dir():
-        sys.exit(f"skipped: no corpora in {DATA}; set UDASA_DATA_DIR to a folder that has them")
+    parser("estimators").parse_args()
+    require_data()
     times = {name: seconds(call) for name, call in estimators().items()}
     matrix = matrix_seconds() * PROMPTS
     everything = sum(times.values())

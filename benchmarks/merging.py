@@ -1,6 +1,4 @@
-"""How much of what an adapter learnt is left in bfloat16 weights, merged by lot or to the nearest.
-
-python benchmarks/merging.py [RUN]   (a finished build, by default runs/demo)
+"""How much of what an adapter learnt is left in bfloat16 weights, rounded stochastically or not.
 
 Adapters of the embedded policy are trained at several rates, on its weights in bfloat16. What they
 change is the log-probabilities of both answers of each held-out pair; "kept" is the slope of that
@@ -10,7 +8,6 @@ but the weights is rounded.
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,8 +17,9 @@ import msgspec
 import numpy as np
 import torch
 from peft import PeftModel
-from report import write_results
 
+from benchmarks.report import write_results
+from benchmarks.subjects import parser
 from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
 from udasa_recipes.cli import quiet
@@ -31,7 +29,7 @@ from udasa_recipes.staged.merging import merge
 from udasa_recipes.staged.run import StagedRun
 
 RATES: Final = (5e-6, 5e-5, 2e-4)
-HEADER: Final = ("learning rate", "|change| of log p", "merged", "kept", "rest, rms", "target")
+HEADER: Final = ("learning rate", "|change| of log p", "rounded", "kept", "rest, rms", "target")
 
 
 def recipe(rate: float) -> Recipe:
@@ -48,11 +46,11 @@ def recipe(rate: float) -> Recipe:
     )
 
 
-def at_rate(place: str, rate: float, out: Path) -> tuple[list[tuple[str, ...]], dict[str, float]]:
-    """Train at a rate, merge in three ways, and return the lines of the table."""
-    run = StagedRun(recipe(rate), place, out)
+def at_rate(dataset: str, rate: float, out: Path) -> tuple[list[tuple[str, ...]], dict[str, float]]:
+    """Train at a rate, merge in both ways, and return the lines of the table."""
+    run = StagedRun(recipe(rate), dataset, out)
     run.train_and_save()
-    encoded = [one for split in run.prepared.tests.values() for one in split.encoded]
+    encoded = [pair for split in run.prepared.tests.values() for pair in split.encoded]
     pad = run.prepared.tokenizer.pad_token_id
 
     def adapted(dtype: torch.dtype) -> Any:
@@ -67,15 +65,15 @@ def at_rate(place: str, rate: float, out: Path) -> tuple[list[tuple[str, ...]], 
     truth = log_p(adapted(torch.float32).merge_and_unload()) - before
     ways: dict[str, Callable[[], Any]] = {
         "to the nearest": lambda: adapted(torch.bfloat16).merge_and_unload(),
-        "by lot": lambda: merge(adapted(torch.bfloat16), "default", 0),
+        "stochastically": lambda: merge(adapted(torch.bfloat16), "default", 0),
     }
     rows: list[tuple[str, ...]] = []
     ratios = {}
     for way, merged in ways.items():
-        found = log_p(merged()) - before
-        kept = float(found @ truth / (truth @ truth))
-        rest = float(np.sqrt(np.mean((found - truth) ** 2)))
-        target = "≥ 0.8" if way == "by lot" else "shown"
+        change = log_p(merged()) - before
+        kept = float(change @ truth / (truth @ truth))
+        rest = float(np.sqrt(np.mean((change - truth) ** 2)))
+        target = "≥ 0.8" if way == "stochastically" else "shown"
         size = f"{np.abs(truth).mean():.3f}"
         rows.append((f"{rate:g}", size, way, f"{kept:.2f}", f"{rest:.3f}", target))
         ratios[f"kept_{way.replace(' ', '_')}_at_{rate:g}"] = kept
@@ -84,20 +82,22 @@ def at_rate(place: str, rate: float, out: Path) -> tuple[list[tuple[str, ...]], 
 
 def main() -> None:
     """Print the table and the ratios."""
-    place = Path(sys.argv[1] if len(sys.argv) > 1 else "runs/demo") / "dataset"
-    if not place.is_dir():
-        raise SystemExit(f"not run: no {place}; make demo")
+    options = parser("merging")
+    options.add_argument("run", nargs="?", type=Path, default="runs/demo", help="a finished build")
+    dataset = options.parse_args().run / "dataset"
+    if not dataset.is_dir():
+        raise SystemExit(f"not run: no {dataset}; make demo")
     quiet()
     rows: list[tuple[str, ...]] = []
     ratios: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         for rate in RATES:
             try:
-                lines, found = at_rate(str(place), rate, Path(folder) / f"{rate:g}")
+                lines, kept = at_rate(str(dataset), rate, Path(folder) / f"{rate:g}")
             except UserError as error:
                 raise SystemExit(f"not run: {error}") from error
             rows += lines
-            ratios |= found
+            ratios |= kept
     write_results("merging", HEADER, rows, ratios)
 
 

@@ -1,29 +1,22 @@
-"""Peak memory of the presets' adapters, on a CPU: their own configurations, weights by lot.
-
-python benchmarks/preset_memory.py [smollm] [mistral] [qwen] [llama]   (by default all four)
+"""Peak memory of the presets' adapters, on a CPU: their own configurations, random weights.
 
 Two optimizer steps of full windows (the second has the optimizer's moments beside it), in bfloat16,
 in a process of its own. A policy is trained with 2 and with 6 of its layers: what a layer adds is
 the same for each, so that two measurements give the whole; and whole, if it fits this machine. A
-GPU takes the same tensors, but its kernels' working memory is another: `benchmarks/gpu.py presets`
-measures there.
+GPU takes the same tensors, but its kernels' working memory is another: `python -m
+benchmarks gpu presets` measures there.
 """
 
 from __future__ import annotations
 
-import argparse
 import copy
 import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Final
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-sys.path.insert(0, str(Path(__file__).parent / "gpu_parts"))
-
-from presets import SHAPES, Trained, preset, trained
-from report import write_results
+from benchmarks.gpu.policies import SHAPES
+from benchmarks.gpu.presets import Trained, preset, trained
+from benchmarks.report import write_results
+from benchmarks.subjects import in_own_process, parser
 
 FEW: Final = (2, 6)  # layers
 HEADER: Final = ("policy", "weights", "2 layers", "6 layers", "a layer", "all by these", "all")
@@ -32,16 +25,23 @@ FILLED: Final = 0.8  # of this machine's memory, at most
 
 def main() -> None:
     """Measure each preset and print the table; a preset and layers given: measure these here."""
-    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    options.add_argument("presets", nargs="*", choices=[*SHAPES, []], default=[])
+    options = parser("preset_memory")
+    options.add_argument(
+        "presets",
+        nargs="*",
+        choices=[*SHAPES, []],
+        default=[],
+        metavar="PRESET",
+        help=f"{', '.join(SHAPES)}; by default all",
+    )
     options.add_argument("--layers", type=int, help="train this many layers in this process")
-    given = options.parse_args()
-    if given.layers:
-        print(*here(given.presets[0], given.layers))
+    arguments = options.parse_args()
+    if arguments.layers:
+        print(*here(arguments.presets[0], arguments.layers))
         return
     rows: list[tuple[str, ...]] = []
     ratios: dict[str, float] = {}
-    for name in given.presets or SHAPES:
+    for name in arguments.presets or SHAPES:
         cells, gigabytes = measure(name)
         rows.append(cells)
         ratios[f"{name}_peak_gigabytes"] = gigabytes
@@ -59,9 +59,9 @@ def measure(name: str) -> tuple[tuple[str, ...], float]:
     fits = 1e9 * extended < FILLED * available()
     whole = apart(name, FEW[1] + left).gigabytes if fits else None
     sizes = [f"{size:.2f} GB" for size in (few.gigabytes, more.gigabytes, each, extended)]
-    said = "does not fit here" if whole is None else f"{whole:.1f} GB"
+    measured = "does not fit here" if whole is None else f"{whole:.1f} GB"
     weights = f"{(more.weights + left * in_each) / 1e9:.2f}B"
-    return (name, weights, *sizes, said), extended
+    return (name, weights, *sizes, measured), extended
 
 
 def here(name: str, layers: int) -> Trained:
@@ -73,10 +73,9 @@ def here(name: str, layers: int) -> Trained:
 
 def apart(name: str, layers: int) -> Trained:
     """Do so in a process of its own, with the precision that the recipe has on a GPU."""
-    command = [sys.executable, __file__, name, "--layers", str(layers)]
-    env = {**os.environ, "ACCELERATE_MIXED_PRECISION": "bf16"}
-    done = subprocess.run(command, env=env, check=True, text=True, stdout=subprocess.PIPE)
-    weights, rate, gigabytes = done.stdout.splitlines()[-1].split()
+    options = (name, "--layers", str(layers))
+    printed = in_own_process("preset_memory", *options, ACCELERATE_MIXED_PRECISION="bf16")
+    weights, rate, gigabytes = printed.splitlines()[-1].split()
     return Trained(int(weights), float(rate), float(gigabytes))
 
 

@@ -8,15 +8,14 @@ them in the score cache. For an otherwise idle machine with a core for each work
 
 from __future__ import annotations
 
-import argparse
 import os
 import tempfile
 import time
 from pathlib import Path
 from typing import Final
 
-from report import write_results
-
+from benchmarks.report import write_results
+from benchmarks.subjects import parser
 from udasa_data.config.build import BuildConfig
 from udasa_data.config.presets import resolve
 from udasa_data.pipeline.executors.local import LocalExecutor
@@ -54,15 +53,15 @@ def prompts_a_second(config: BuildConfig, workers: int, folder: Path) -> tuple[f
 
 def main() -> None:
     """Measure both, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--prompts", type=int, default=160, help="of the embedded ones, up to 160")
-    parser.add_argument("--samples", type=int, default=8)
-    parser.add_argument("--max-tokens", type=int, default=64)
-    parser.add_argument("--shard-size", type=int, default=8)
-    args = parser.parse_args()
-    sampling = {"samples": args.samples, "max_tokens": args.max_tokens}
-    options = {"limit": args.prompts, "shard_size": args.shard_size, "sampling": sampling}
-    config = resolve("tiny", options)
+    options = parser("ray_workers")
+    options.add_argument("--prompts", type=int, default=160, help="of the embedded ones, up to 160")
+    options.add_argument("--samples", type=int, default=8)
+    options.add_argument("--max-tokens", type=int, default=64)
+    options.add_argument("--shard-size", type=int, default=8)
+    arguments = options.parse_args()
+    sampling = {"samples": arguments.samples, "max_tokens": arguments.max_tokens}
+    build = {"limit": arguments.prompts, "shard_size": arguments.shard_size}
+    config = resolve("tiny", {**build, "sampling": sampling})
     rows, rates = [], {}
     with tempfile.TemporaryDirectory() as folder:
         os.environ["UDASA_CACHE"] = folder

@@ -16,8 +16,9 @@ import time
 from pathlib import Path
 from typing import Final
 
-from report import write_results
-from synthetic import scored_answers, write_run
+from benchmarks.inputs.synthetic import scored_answers, write_run
+from benchmarks.report import write_results
+from benchmarks.subjects import parser
 
 SIZES: Final = (10_000, 100_000)  # prompts, of 8 answers each
 OPTIONS: Final = ("--rejected", "median", "--z", "2", "--cutoffs", "0.2,0.5", "--json")
@@ -52,6 +53,7 @@ def measure(prompts: int) -> tuple[float, float, float]:
 
 def main() -> None:
     """Measure every size, print the table."""
+    parser("restage").parse_args()
     found = {prompts: measure(prompts) for prompts in SIZES}
     rows = [
         (f"{n:,}", f"{wall:.2f} s", f"{busy:.2f} s", f"{memory:.2f} GB")

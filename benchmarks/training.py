@@ -1,17 +1,14 @@
 """Staged DPO against a plain TRL script: steps a second, and how soon a second run trains.
 
-python benchmarks/training.py [RUN]   (a finished build, by default runs/demo)
-
 The plain script is what TRL's documentation shows: DPOTrainer on the published rows, with the
 same settings. Both train the same pairs, in turn, so that a change in the machine's speed meets
 both. How soon a run trains is the time from the recipe's start, imports aside, to the first step,
-on pairs of two answers by lot from the same build: with an empty cache, then with a full one.
+on pairs of two random answers of the same build: with an empty cache, then with a full one.
 """
 
 from __future__ import annotations
 
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,8 +17,9 @@ from typing import Any
 import msgspec
 import numpy as np
 import polars as pl
-from report import write_results
 
+from benchmarks.report import write_results
+from benchmarks.subjects import parser
 from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
 from udasa_recipes.cli import quiet
@@ -95,22 +93,22 @@ def plain(place: Path, out: Path) -> Any:
 
 
 def chat_only(run: Path, folder: Path, n: int | None) -> Path:
-    """Write a dataset of chat rows: the build's pairs, or ``n`` pairs of answers by lot."""
+    """Write a dataset of chat rows: the build's pairs, or ``n`` pairs of random answers."""
     dataset = run / "dataset" / "data"
     rows = [pl.read_parquet(f) for f in sorted(dataset.glob("[cem]*/train-*.parquet"))]
     table = pl.concat(rows).filter(pl.col("mode") == "chat").select(list(COLUMNS))
     if n is not None:
         files = sorted((dataset / "samples").glob("train-*.parquet"))
         samples = pl.concat([pl.read_parquet(f, columns=["prompt_id", "text"]) for f in files])
-        said = dict(samples.group_by("prompt_id").agg("text").iter_rows())
+        answers = dict(samples.group_by("prompt_id").agg("text").iter_rows())
         rng = np.random.default_rng(0)
         drawn: list[dict[str, Any]] = []
         while len(drawn) < n:
             row = table.row(int(rng.integers(len(table))), named=True)
-            two = rng.choice(said[row["prompt_id"]], 2, replace=False).tolist()
-            if "" in two or two[0] == two[1]:
+            texts = rng.choice(answers[row["prompt_id"]], 2, replace=False).tolist()
+            if "" in texts or texts[0] == texts[1]:
                 continue
-            sides = [[{"role": "assistant", "content": text}] for text in two]
+            sides = [[{"role": "assistant", "content": text}] for text in texts]
             drawn.append(row | {"chosen": sides[0], "rejected": sides[1]})
         table = pl.DataFrame(drawn, schema=table.schema)
     folder.mkdir()
@@ -131,10 +129,12 @@ def steps_per_second(trainer: Any) -> float:
 
 def main() -> None:
     """Print the table and the ratios."""
-    quiet()
-    run = Path(sys.argv[1] if len(sys.argv) > 1 else "runs/demo")
+    options = parser("training")
+    options.add_argument("run", nargs="?", type=Path, default="runs/demo", help="a finished build")
+    run = options.parse_args().run
     if not (run / "dataset").is_dir():
-        sys.exit(f"error: {run} holds no finished build; make demo")
+        raise SystemExit(f"not run: no {run / 'dataset'}; make demo")
+    quiet()
     speeds: dict[str, list[float]] = {"plain TRL": [], "recipe": []}
     starts: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as name:
@@ -146,19 +146,18 @@ def main() -> None:
                     "plain TRL": lambda k=k: plain(pairs, folder / f"plain-{k}"),
                     "recipe": lambda k=k: ours(pairs, folder / f"ours-{k}", folder / "cache"),
                 }
-                names = list(trainers)[:: 1 if k % 2 else -1]
-                for one in names:
-                    speeds[one].append(steps_per_second(trainers[one]()))
+                for side in list(trainers)[:: 1 if k % 2 else -1]:
+                    speeds[side].append(steps_per_second(trainers[side]()))
             many = chat_only(run, folder / "many", PAIRS)
             for what in ("first run", "second run"):
                 started = time.perf_counter()
                 ours(many, folder / what, folder / "second-cache")
                 starts[what] = time.perf_counter() - started
         except UserError as error:
-            sys.exit(f"error: {error}")
+            raise SystemExit(f"not run: {error}") from error
     rows = [
-        (one, f"{statistics.median(runs[1:]):.3f} steps/s", f"{STEPS} steps, median of {ROUNDS}")
-        for one, runs in speeds.items()
+        (side, f"{statistics.median(runs[1:]):.3f} steps/s", f"{STEPS} steps, median of {ROUNDS}")
+        for side, runs in speeds.items()
     ]
     rows += [
         (f"recipe, {what}", f"{seconds:.1f} s", f"to the first step, {PAIRS} pairs")

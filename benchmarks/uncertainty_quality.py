@@ -2,7 +2,7 @@
 
 One row a corpus and estimator: AUROC and PRR against the labels, accuracy on the comparisons, with
 95% intervals over questions; length, a random score and a prompt's semantic entropy beside them.
-Answers are cut to their first sentences, six to a question (labelled_answers.py). Needs the
+Answers are cut to their first sentences, six to a question (inputs/labelled_answers.py). Needs the
 corpora: set UDASA_DATA_DIR. Other scorers: --nli ID, --value ID:CLASS,… (may be given again);
 --embedder ID adds the cosine of sentence embeddings.
 """
@@ -10,7 +10,6 @@ corpora: set UDASA_DATA_DIR. Other scorers: --nli ID, --value ID:CLASS,… (may 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -18,10 +17,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
-from labelled_answers import SETS, Question
 from numpy.typing import NDArray
-from report import write_results
 
+from benchmarks.inputs.labelled_answers import SETS, Question
+from benchmarks.paths import require_data
+from benchmarks.report import write_results
+from benchmarks.subjects import parser
 from udasa_data.config.build import ModelRef, Scoring, SemanticEstimator, ValueRef
 from udasa_data.config.presets import resolve
 from udasa_data.scorers.cache import ScoreCache
@@ -39,7 +40,6 @@ from udasa_data.uncertainty import factual, meaning, value
 from udasa_eval.stats.ranking import Estimate, auroc, clustered, prediction_rejection_ratio
 
 Floats = NDArray[np.float64]
-DATA: Final = Path(os.environ.get("UDASA_DATA_DIR", Path(__file__).parents[2] / "shared" / "data"))
 QUESTIONS: Final = 40  # of each corpus
 SEMANTIC: Final[tuple[SemanticEstimator, ...]] = (
     "degree",
@@ -62,7 +62,7 @@ def load(arguments: argparse.Namespace, cache: Path) -> Models:
     """Return the embedded scorers, or those named on the command line."""
     config = resolve("tiny", {})
     nli = ModelRef(id=arguments.nli) if arguments.nli else config.nli
-    named = [said.partition(":") for said in arguments.value]
+    named = [ref.partition(":") for ref in arguments.value]
     values = [ValueRef(id=i, violation=tuple(filter(None, c.split(",")))) for i, _, c in named]
     options, encoder = Options(cache=ScoreCache(cache)), arguments.embedder
     return Models(
@@ -81,19 +81,19 @@ def score(question: Question, models: Models) -> dict[str, Floats]:
         "messages": [{"role": "user", "content": question.text}],
     }
     unknown = [float("nan")] * k
-    one = Answers(row, list(range(k)), question.answers, unknown, unknown, k)
-    found = models.nli(plan_pairs([one]), no_progress)
-    entail, contradict = cubes(one, found)
-    u = {"factual": _factual(one, entail, contradict, found.entail)}
+    answers = Answers(row, list(range(k)), question.answers, unknown, unknown, k)
+    scores = models.nli(plan_pairs([answers]), no_progress)
+    entail, contradict = cubes(answers, scores)
+    u = {"factual": _factual(answers, entail, contradict, scores.entail)}
     asked = [TextPair(question.text, answer) for answer in question.answers]
     p_violation = np.stack([scorer(asked, no_progress) for scorer in models.value], axis=-1)
     u["value"] = value.risk_and_disagreement(p_violation)
     u |= {f"value: {s.name}": p_violation[:, n] for n, s in enumerate(models.value)}
     if k < 3:  # two answers are as far from one another: nothing semantic to tell
         return u
-    said = Evidence(
-        between_answers(one, entail),
-        between_answers(one, contradict),
+    evidence = Evidence(
+        between_answers(answers, entail),
+        between_answers(answers, contradict),
         entail,
         contradict,
         np.array(unknown),
@@ -101,20 +101,20 @@ def score(question: Question, models: Models) -> dict[str, Floats]:
         models.embedder(question.answers, no_progress) if models.embedder else np.empty((k, 0)),
     )
     names: tuple[SemanticEstimator, ...] = (*SEMANTIC, "cosine") if models.embedder else SEMANTIC
-    u |= {f"semantic: {name}": ESTIMATORS[name](said) for name in names}
-    clusters = meaning.meaning_clusters(said.entail, said.contradict)
+    u |= {f"semantic: {name}": ESTIMATORS[name](evidence) for name in names}
+    clusters = meaning.meaning_clusters(evidence.entail, evidence.contradict)
     u["semantic entropy"] = np.full(k, meaning.semantic_entropy(clusters))
     return u
 
 
-def _factual(one: Answers, entail: Floats, contradict: Floats, scored: Floats) -> Floats:
+def _factual(answers: Answers, entail: Floats, contradict: Floats, scored: Floats) -> Floats:
     """Return u_factual [K]: by the evidence where there is some, else by the other answers."""
-    u = np.full(len(one.texts), np.nan)
-    for i, claims in enumerate(one.claims):
-        if one.evidence and claims:
-            rows = [r for r, (a, _, _) in enumerate(one.evidence_rows) if a == i]
-            mine = scored[one.first_evidence + np.array(rows)]
-            v = factual.support(mine.reshape(len(claims), len(one.evidence)))
+    u = np.full(len(answers.texts), np.nan)
+    for i, claims in enumerate(answers.claims):
+        if answers.evidence and claims:
+            rows = [r for r, (a, _, _) in enumerate(answers.evidence_rows) if a == i]
+            supported = scored[answers.first_evidence + np.array(rows)]
+            v = factual.support(supported.reshape(len(claims), len(answers.evidence)))
         else:
             v = factual.consistency(factual.agreement(entail[i, claims], contradict[i, claims]))
         u[i] = factual.shrunk_uncertainty(v, Scoring().claim_prior)
@@ -137,9 +137,10 @@ def rows_of(
 ) -> Iterator[tuple[str, ...]]:
     """Yield a table row for each estimator of a corpus."""
     for estimator in scored[0]:
-        of = [u[estimator] for u in scored]
-        flat, bad = np.concatenate(of), np.concatenate([np.array(q.bad) for q in questions])
-        number = np.repeat(np.arange(len(of)), [len(u) for u in of])
+        of_questions = [u[estimator] for u in scored]
+        flat = np.concatenate(of_questions)
+        bad = np.concatenate([np.array(q.bad) for q in questions])
+        number = np.repeat(np.arange(len(of_questions)), [len(u) for u in of_questions])
         usable = np.isfinite(flat) & np.isfinite(bad)
         u, b, c = flat[usable], bad[usable], number[usable]
         labelled = [
@@ -148,17 +149,17 @@ def rows_of(
         ]
         pairs = [
             (n, float(x[i] < x[j]) + 0.5 * float(x[i] == x[j]))
-            for n, (q, x) in enumerate(zip(questions, of, strict=True))
+            for n, (q, x) in enumerate(zip(questions, of_questions, strict=True))
             for i, j in q.better
             if np.isfinite(x[[i, j]]).all()
         ]
         hits = np.array([hit for _, hit in pairs])
         of_question = np.array([n for n, _ in pairs], dtype=np.int64)
         ranked = clustered(lambda at, h=hits: float(h[at].mean()), of_question)  # type: ignore[misc]
-        yield (name, estimator, *map(_told, (*labelled, ranked)), f"{len(u):,}", f"{len(hits):,}")
+        yield (name, estimator, *map(_cell, (*labelled, ranked)), f"{len(u):,}", f"{len(hits):,}")
 
 
-def _told(estimate: Estimate) -> str:
+def _cell(estimate: Estimate) -> str:
     if not np.isfinite(estimate.value):
         return "–"
     return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
@@ -166,23 +167,22 @@ def _told(estimate: Estimate) -> str:
 
 def main() -> None:
     """Score the corpora, print and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--nli", help="NLI model: Hub id or folder")
-    parser.add_argument("--value", action="append", default=[], help="value scorer, ID:CLASS,…")
-    parser.add_argument("--embedder", help="sentence encoder: Hub id or folder; adds cosine")
-    parser.add_argument("--questions", type=int, default=QUESTIONS, help="of each corpus")
-    arguments = parser.parse_args()
-    if not DATA.is_dir():
-        sys.exit(f"skipped: no corpora in {DATA}; set UDASA_DATA_DIR to a folder that has them")
+    options = parser("uncertainty_quality")
+    options.add_argument("--nli", help="NLI model: Hub id or folder")
+    options.add_argument("--value", action="append", default=[], help="value scorer, ID:CLASS,…")
+    options.add_argument("--embedder", help="sentence encoder: Hub id or folder; adds cosine")
+    options.add_argument("--questions", type=int, default=QUESTIONS, help="of each corpus")
+    arguments = options.parse_args()
+    data = require_data()
     table: list[tuple[str, ...]] = []
     headline: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         models = load(arguments, Path(folder) / "scores.sqlite")
         for name, loader in SETS.items():
             rng = np.random.default_rng(0)
-            known = loader(DATA)
-            drawn = rng.permutation(len(known))[: arguments.questions]
-            questions = [known[n] for n in drawn]
+            corpus = loader(data)
+            drawn = rng.permutation(len(corpus))[: arguments.questions]
+            questions = [corpus[n] for n in drawn]
             scored = [{**score(q, models), **baselines(q, rng)} for q in questions]
             rows = list(rows_of(name, questions, scored))
             table += rows

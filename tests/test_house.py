@@ -324,3 +324,17 @@ def test_the_cli_knows_the_stages():
     from udasa_data.schema import Stage
 
     assert list(get_args(StageName)) == [stage.value for stage in Stage]
+
+
+def test_one_way_to_the_terminal():
+    """Texts of models and files are printed by what makes them visible, nothing else."""
+    for module, path in FILES.items():
+        if module.startswith(("udasa_data.terminal", "udasa_data.engines.vllm_worker")):
+            continue  # the way itself, and a process whose output is a message
+        if module.startswith("recipes.tiny"):
+            continue  # prints figures of its own making
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                assert called not in {"print", "typer.echo", "Console", "sys.stdout.write"}, module
+                assert called != "sys.stderr.write", module

@@ -1,4 +1,4 @@
-"""How a long step tells that it goes on; the CLI draws it, library users may ignore it."""
+"""How a long step reports its progress; the CLI draws it, library users may ignore it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Told about steps as they run."""
+    """Receives reports of steps as they run."""
 
     def start(self, step: str, total: int, done: int) -> None:
         """Begin a step of ``total`` prompts, ``done`` of which an earlier run had finished."""
@@ -26,7 +26,7 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Tells nobody."""
+    """Reports to nobody."""
 
     def start(self, step: str, total: int, done: int) -> None:
         """Ignore the start of a step."""

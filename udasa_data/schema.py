@@ -190,7 +190,7 @@ DROPPED: Final = pl.Schema(
         "what": pl.String(),  # row | prompt | sample | pair
         "why": pl.String(),
         "value": _F,  # the figure behind the reason
-        "limit": _F,  # what it was held against
+        "limit": _F,  # what it was compared with
         "detail": pl.String(),
         "run": pl.Int32(),  # as in ANSWERS
     }

@@ -17,7 +17,7 @@ from udasa_data.config import Strict
 from udasa_data.errors import UserError
 from udasa_data.progress import Progress
 from udasa_data.schema import Axis
-from udasa_data.storage import write_atomically
+from udasa_data.storage import write_atomically, write_text
 from udasa_eval.results import MetricRecord, Pinned, Results
 from udasa_eval.running import RunOptions, run
 
@@ -26,7 +26,7 @@ FIGURE: Final = "frontier.svg"
 
 
 class Estimate(Strict, frozen=True):
-    """A mean with its 95% interval; null ends where one prompt tells nothing of its spread."""
+    """A mean with its 95% interval; null ends for one prompt alone, which has no spread."""
 
     value: float
     low: float | None
@@ -62,14 +62,14 @@ def frontier(
 ) -> Frontier:
     """Evaluate checkpoints on the sentiment axis, and put them on one frontier.
 
-    Each has a results folder of its own under ``out``; killed, the same call goes on.
+    Each has a results folder of its own under ``out``; killed, the same call resumes.
 
     Args:
         options: of every run; its model is replaced, its axis is sentiment.
         models: the checkpoints, at least one.
         out: folder of the runs, of ``frontier.json`` and of the figure.
-        progress: told how the long steps go.
-        tell: told what a user should know.
+        progress: where long steps report how far they are.
+        tell: called with each line that a user should know.
 
     Raises:
         UserError: no reference, a server as engine (it gives no log-probabilities of texts), or
@@ -79,19 +79,19 @@ def frontier(
     points = []
     task, reference = "", ""
     for model, name in zip(models, names, strict=True):
-        one = msgspec.structs.replace(options, model=model, axes=(Axis.SENTIMENT,))
-        if one.reference is None and one.suite != "tiny":
+        sentiment = msgspec.structs.replace(options, model=model, axes=(Axis.SENTIMENT,))
+        if sentiment.reference is None and sentiment.suite != "tiny":
             raise UserError("a frontier needs a reference policy: give --reference MODEL")
-        results = run(one, out / name, progress, tell)
+        results = run(sentiment, out / name, progress, tell)
         points.append(_point(results, name))
         task = results.tasks[0].name
         reference = options.reference or "tiny"
     points.sort(key=lambda point: point.kl.value)
-    found = Frontier(reference=reference, suite=options.suite, task=task, points=tuple(points))
-    text = msgspec.json.format(msgspec.json.encode(found), indent=2)
-    write_atomically(out / FILE, lambda path: _write(path, text))
-    write_atomically(out / FIGURE, lambda path: _draw(found, path))
-    return found
+    curve = Frontier(reference=reference, suite=options.suite, task=task, points=tuple(points))
+    text = msgspec.json.format(msgspec.json.encode(curve), indent=2)
+    write_text(out / FILE, f"{text.decode()}\n")
+    write_atomically(out / FIGURE, lambda path: _draw(curve, path))
+    return curve
 
 
 def _names(models: Sequence[str]) -> list[str]:
@@ -129,7 +129,7 @@ def _estimate(metric: MetricRecord, name: str) -> Estimate:
     return Estimate(value=metric.value, low=metric.low, high=metric.high)
 
 
-def _draw(found: Frontier, path: Path) -> None:
+def _draw(curve: Frontier, path: Path) -> None:
     """Draw the frontier as SVG; the same points give the same bytes."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -137,19 +137,19 @@ def _draw(found: Frontier, path: Path) -> None:
     with mpl.rc_context({"svg.hashsalt": "udasa", "svg.fonttype": "none"}):
         figure = Figure(figsize=(6, 4), layout="constrained")
         axes = figure.add_subplot()
-        x = [point.kl.value for point in found.points]
-        y = [point.positive.value for point in found.points]
+        x = [point.kl.value for point in curve.points]
+        y = [point.positive.value for point in curve.points]
         axes.plot(x, y, color="#888888", linewidth=1, zorder=1)
         axes.errorbar(
             x,
             y,
-            xerr=_bars([point.kl for point in found.points]),
-            yerr=_bars([point.positive for point in found.points]),
+            xerr=_bars([point.kl for point in curve.points]),
+            yerr=_bars([point.positive for point in curve.points]),
             fmt="o",
             capsize=3,
             color="#1f6f8b",
         )
-        for point in found.points:
+        for point in curve.points:
             at = (point.kl.value, point.positive.value)
             axes.annotate(point.results, at, textcoords="offset points", xytext=(6, 6))
         axes.set_xlabel("KL to the reference, nats a sequence")
@@ -159,10 +159,6 @@ def _draw(found: Frontier, path: Path) -> None:
 
 def _bars(estimates: Sequence[Estimate]) -> list[list[float]]:
     """Return matplotlib's lengths below and above; 0 where there is no interval."""
-    below = [one.value - (one.value if one.low is None else one.low) for one in estimates]
-    above = [(one.value if one.high is None else one.high) - one.value for one in estimates]
-    return [[max(b, 0.0) for b in below], [max(a, 0.0) for a in above]]
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content + b"\n")
+    below = [0.0 if e.low is None else max(e.value - e.low, 0.0) for e in estimates]
+    above = [0.0 if e.high is None else max(e.high - e.value, 0.0) for e in estimates]
+    return [below, above]

@@ -14,6 +14,7 @@ import msgspec
 
 from udasa_data.runs import key_of
 from udasa_data.storage import write_text
+from udasa_data.terminal import echo
 
 from ..staged import find_recipe, read_recipe
 from .cells import Cell, run_cell
@@ -44,6 +45,6 @@ def ablate(config: Ablation, where: Path, run: Path, out: Path) -> list[Cell]:
             write_text(path, text)
             shutil.rmtree(out / "work")
             spent = time.monotonic() - started
-            print(f"cell {number}/{len(planned)}: {name}, seed {seed}, {spent:.0f} s", flush=True)
+            echo(f"cell {number}/{len(planned)}: {name}, seed {seed}, {spent:.0f} s")
         cells.append(msgspec.json.decode(path.read_bytes(), type=Cell))
     return cells

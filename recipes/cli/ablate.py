@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from udasa_data.terminal import echo
+
 from .options import (
     ConfigOption,
     DryRunOption,
@@ -36,7 +38,7 @@ def ablate(
     path = chosen_file(model, config, "ablate")
     ablation = read_ablation(path, parse_settings(settings or []))
     if dry_run:
-        typer.echo(to_yaml(ablation), nl=False)
+        echo(to_yaml(ablation), end="")
         return
     build = needed(run, "--run", "the directory of a finished build")
     folder = needed(out, "--out", "the folder of cells, table and plot")
@@ -46,7 +48,7 @@ def ablate(
 
     rows = summarise(train_cells(ablation, path.parent, build, folder))
     text = table(rows)
-    typer.echo(text)
+    echo(text)
     (folder / "ablation.txt").write_text(text + "\n", encoding="utf-8")
     plot(rows, folder / "ablation.png")
-    typer.echo(f"plot: {folder / 'ablation.png'}")
+    echo(f"plot: {folder / 'ablation.png'}")

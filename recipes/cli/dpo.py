@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from udasa_data.errors import UserError
+from udasa_data.terminal import echo
 
 from .launching import Launch, launched
 from .options import (
@@ -50,7 +51,7 @@ def dpo(
     path = chosen_file(model, config, "staged_dpo")
     recipe = _recipe(path, settings or [], data)
     if dry_run:
-        typer.echo(to_yaml(recipe), nl=False)
+        echo(to_yaml(recipe), end="")
         return
     folder = needed(out, "--out", "the folder of the trained policy")
     if recipe.dataset is None:
@@ -81,7 +82,7 @@ def _train(recipe: Recipe, dataset: str, out: Path, push_to: str | None) -> None
     record = run.train_and_save()
     if not run.state.is_main_process:
         return
-    typer.echo(matrix(record))
-    typer.echo(f"policy: {out} ({time.monotonic() - started:.0f} s)")
+    echo(matrix(record))
+    echo(f"policy: {out} ({time.monotonic() - started:.0f} s)")
     if push_to:
-        typer.echo(f"pushed: {push(out, push_to)}")
+        echo(f"pushed: {push(out, push_to)}")

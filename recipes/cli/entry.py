@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from udasa_data.terminal import echo
+
 from .ablate import ablate
 from .dpo import dpo
 from .rounds import rounds
@@ -24,7 +26,7 @@ def _version(value: bool) -> None:
     if value:
         from udasa_data import __version__
 
-        typer.echo(f"udasa-train {__version__}")
+        echo(f"udasa-train {__version__}")
         raise typer.Exit
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import typer
+from udasa_data.terminal import echo
 
 from .options import (
     ConfigOption,
@@ -30,7 +30,7 @@ def rounds(
     path = chosen_file(model, config, "rounds")
     resolved = read_rounds(path, parse_settings(settings or []))
     if dry_run:
-        typer.echo(to_yaml(resolved), nl=False)
+        echo(to_yaml(resolved), end="")
         return
     folder = needed(out, "--out", "the folder of every round's build and policy")
     check_packages()
@@ -38,4 +38,4 @@ def rounds(
     from ..rounds.running import run_rounds
 
     plot(run_rounds(resolved, path.parent, folder), folder / "rounds.png")
-    typer.echo(f"plot: {folder / 'rounds.png'}")
+    echo(f"plot: {folder / 'rounds.png'}")

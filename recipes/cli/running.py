@@ -44,37 +44,39 @@ def _reported_once(app: Callable[[], object]) -> None:
     try:
         app()
     except UserError as error:
-        if not _is_first_to_say(str(error)):
+        if not _is_first_to_say(hashlib.sha256(str(error).encode()).hexdigest()):
             sys.exit(1)
         raise
-    except SystemExit as error:
-        if os.environ.get("RANK", "0") == "0" and _by_keyboard(error):
-            raise KeyboardInterrupt from error  # which typer ends without a word
+    except terminal.Interrupted as interrupted:
+        # also by the launcher, which ends the others when one has failed
+        if not _is_first_to_say("interrupted", after_others=False):
+            sys.exit(interrupted.status)
         raise
 
 
-def _is_first_to_say(message: str) -> bool:
+def _is_first_to_say(what: str, *, after_others: bool = True) -> bool:
     """Return whether no other process of this launch has said the same.
 
     torch's launcher gives each process a file for its error, in a folder of its own; what was said
     is marked in the folder above, which all of them share.
+
+    Args:
+        what: is to be said, as a part of a file's name.
+        after_others: whether it is still to be said when others have said something else.
     """
     error_file = os.environ.get("TORCHELASTIC_ERROR_FILE")
     if error_file is None:
         return True
-    digest = hashlib.sha256(message.encode()).hexdigest()
+    shared = Path(error_file).parents[1]
     try:
-        (Path(error_file).parents[1] / f"said-{digest[:16]}").touch(exist_ok=False)
+        if not after_others and any(shared.glob("said-*")):
+            return False
+        (shared / f"said-{what}").touch(exist_ok=False)
     except FileExistsError:
         return False
     except OSError:  # better twice than never
         return True
     return True
-
-
-def _by_keyboard(error: SystemExit) -> bool:
-    typers_own = error.__context__
-    return typers_own is not None and isinstance(typers_own.__cause__, KeyboardInterrupt)
 
 
 def quiet() -> None:

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from udasa_data.terminal import echo
+
 from .launching import Launch, launched
 from .options import (
     ConfigOption,
@@ -63,7 +65,7 @@ def sft(
     flags = {name: value for name, value in options.items() if value is not None}
     tuning = read_tuning(config, flags)
     if dry_run:
-        typer.echo(to_yaml(tuning), nl=False)
+        echo(to_yaml(tuning), end="")
         return
     folder = needed(out, "--out", "the folder of the trained policy")
     check_packages()

@@ -15,6 +15,7 @@ import msgspec
 from udasa_data import build, resolve
 from udasa_data.config import ModelRef
 from udasa_data.storage import write_text
+from udasa_data.terminal import echo
 
 from ..staged import Recipe, find_recipe, read_recipe
 from ..staged.run import StagedRun
@@ -57,7 +58,7 @@ def run_rounds(config: Rounds, where: Path, out: Path) -> list[Round]:
         done.append(result)
         text = json.dumps(msgspec.to_builtins(done), indent=2) + "\n"
         write_text(out / NAME, text)
-        print(_line(result), flush=True)
+        echo(_line(result))
         if result.stopped or result.trained is None:
             break
         policy = ModelRef(id=result.trained)

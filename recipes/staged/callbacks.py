@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from transformers import TrainerCallback
 
+from udasa_data.terminal import echo
+
 from .config import Recipe
 from .launched import tolerance
 from .references import check_first_step
@@ -44,10 +46,9 @@ class FirstStep(TrainerCallback):  # type: ignore[misc]
                 check_first_step(options.loss, weights, options.beta, seen, allowed)
             self.note(seen)
         if state.is_world_process_zero:
-            print(
+            echo(
                 f"{self.stage.name}: step {state.global_step}/{state.max_steps}, "
-                f"loss {logs['loss']:.4f}, margin {logs['rewards/margins']:+.4f}",
-                flush=True,
+                f"loss {logs['loss']:.4f}, margin {logs['rewards/margins']:+.4f}"
             )
 
 

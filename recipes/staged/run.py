@@ -12,6 +12,7 @@ import msgspec
 import torch
 
 from udasa_data.errors import UserError
+from udasa_data.terminal import echo
 
 from . import policies, references
 from .after import Measured, Pair, measure, why_to_abort
@@ -81,7 +82,7 @@ class StagedRun(RunState):
 
     def _say(self, text: str) -> None:
         if self.state.is_main_process:
-            print(text, flush=True)
+            echo(text)
 
     def _save(self) -> None:
         if self.state.is_main_process:

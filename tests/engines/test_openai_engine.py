@@ -129,7 +129,7 @@ def test_retry_after_as_a_date_and_one_that_is_too_far():
 def test_a_server_that_never_answers_ends_in_one_line():
     with (
         MisbehavingServer(broken=1.0) as server,
-        pytest.raises(UserError, match="HTTP 500, 3 times; the same command goes on"),
+        pytest.raises(UserError, match="HTTP 500, 3 times; the same command resumes"),
     ):
         answers(engine_of(server, retries=2))
     # nobody listens there any more
@@ -229,11 +229,11 @@ def test_greedy_answers_are_asked_for_once():
 def test_choices_need_logprobs():
     with MisbehavingServer(logprobs=False) as server:
         engine = engine_of(server)
-        with pytest.raises(UserError, match="tells no log-probabilities of given words"):
+        with pytest.raises(UserError, match="returns no log-probabilities of given words"):
             engine.choice_logprobs(PROMPTS[1:2], ["Yes", "No"])
         engine.close()
         # known before anything is paid for
-        with pytest.raises(UserError, match="tells no log-probabilities of given words"):
+        with pytest.raises(UserError, match="returns no log-probabilities of given words"):
             OpenAIEngine("m", Server(base_url=server.url), Meter(), asks_choices=True)
 
 
@@ -271,7 +271,7 @@ def test_a_meter_by_hand():
     # 0.5 · 1 + 0.25 · 2 = 1 for one prompt; three more at that price make 4
     meter.answered(1)
     assert (meter.spent, meter.reserved) == (1.0, 0.0)
-    assert meter.told(3) == "cost 1 of ~4"
+    assert meter.summary(3) == "cost 1 of ~4"
     # of the 9 that are left, 3 are kept for the costliest request
     assert meter.affords(6)
     assert not meter.affords(7)

@@ -5,7 +5,7 @@ import math
 import polars as pl
 import pytest
 
-from udasa_data.pairing.confounds import measure, spearman, told
+from udasa_data.pairing.confounds import confound_rows, measure, spearman
 
 NAN = math.nan
 
@@ -87,10 +87,10 @@ def test_nothing_is_none_and_not_zero(answers):
         *found.between.values(),
     ]
     assert figures == [None] * len(figures)
-    assert {figure for _, figure in told(found)} == {"–"}
+    assert {figure for _, figure in confound_rows(found)} == {"–"}
 
 
 def test_without_pairs_nothing_is_told_of_them(answers):
     found = measure(answers.rename({"n_tokens": "n_words"}), None, "n_words")
     assert found.length_unit == "words"
-    assert not any("chosen" in what for what, _ in told(found))
+    assert not any("chosen" in what for what, _ in confound_rows(found))

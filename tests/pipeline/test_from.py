@@ -9,8 +9,8 @@ import msgspec
 import polars as pl
 import pytest
 from small_models import save_classifier
-from synthetic import scored_answers, write_run
 
+from benchmarks.inputs.synthetic import scored_answers, write_run
 from udasa_data import build, resolve
 from udasa_data.config.presets import change
 from udasa_data.errors import UserError

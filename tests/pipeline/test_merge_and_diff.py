@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import msgspec
 import polars as pl
 import pytest
-from synthetic import scored_answers, write_run
 
+from benchmarks.inputs.synthetic import scored_answers, write_run
 from udasa_data.config.presets import change, resolve
 from udasa_data.errors import UserError
 from udasa_data.page.report import write_report

@@ -66,9 +66,9 @@ def older(run, tmp_path):
             continue
         place = folder / path
         pl.read_parquet(place).drop("context").write_parquet(place)
-        from udasa_data.publish.dataset import sha256_of
+        from udasa_data.storage import file_sha256
 
-        digest = sha256_of(place)
+        digest = file_sha256(place)
         new = f"{path.rpartition('-')[0]}-{digest[:12]}.parquet"
         place.rename(folder / new)
         del manifest["files"][path]

@@ -10,10 +10,10 @@ from small_models import save_policy
 
 from udasa_data.errors import UserError
 from udasa_data.prompts.splits import split_of
-from udasa_data.publish.dataset import sha256_of
 from udasa_data.publish.tokenisation import load_tokenizer, tokenise
 from udasa_data.publish.verification import verify
 from udasa_data.runs.dataset_manifest import read_manifest
+from udasa_data.storage import file_sha256
 
 SILENT = []
 
@@ -39,7 +39,7 @@ class Damaged:
         self.manifest["files"][path] = {
             **record,
             "rows": len(table),
-            "sha256": sha256_of(self.folder / path),
+            "sha256": file_sha256(self.folder / path),
         }
         self.seal()
 

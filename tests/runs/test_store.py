@@ -6,9 +6,11 @@ import polars as pl
 import pytest
 
 from udasa_data.errors import UserError
+from udasa_data.runs.sealing import key_of
+from udasa_data.runs.shards import Shards
+from udasa_data.runs.store import Run, differing
 from udasa_data.schema import SAMPLES, empty, require
 from udasa_data.storage.places import replace_folder, write_atomically
-from udasa_data.runs.store import Run, Shards, differing, key_of
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
@@ -66,16 +68,28 @@ def test_two_builds_in_one_directory(tmp_path):
         Run(tmp_path).locked().__enter__()
 
 
-def test_a_damaged_manifest(tmp_path):
+def test_a_damaged_manifest_is_read_from_its_copy(tmp_path):
+    run = Run(tmp_path)
+    run.save_manifest(seed=1)
     (tmp_path / "manifest.json").write_text("{")
-    with pytest.raises(UserError, match="cannot be read"):
+    assert Run(tmp_path).manifest == {"seed": 1}
+    flipped = (tmp_path / "manifest.copy.json").read_text().replace('"seed": 1', '"seed": 2')
+    (tmp_path / "manifest.json").write_text(flipped)  # another value under the old hash
+    assert Run(tmp_path).manifest == {"seed": 1}
+    (tmp_path / "manifest.copy.json").write_text("[1, 2]")
+    assert Run(tmp_path).manifest == {}
+
+
+def test_a_run_of_an_earlier_version_is_refused(tmp_path):
+    (tmp_path / "manifest.json").write_text('{"sampled_from": {}}')
+    with pytest.raises(UserError, match="an earlier version made this run of udasa-data"):
         Run(tmp_path)
 
 
 def test_a_folder_is_replaced_whole(tmp_path):
     target = tmp_path / "dataset"
-    replace_folder(target, lambda folder: (folder / "a").write_text("1"))
-    replace_folder(target, lambda folder: (folder / "b").write_text("2"))
+    replace_folder(target, lambda folder: (folder / "a").write_text("1"), "ab".__contains__)
+    replace_folder(target, lambda folder: (folder / "b").write_text("2"), "ab".__contains__)
     assert [p.name for p in target.iterdir()] == ["b"]
     assert [p.name for p in tmp_path.iterdir()] == ["dataset"]
 
@@ -87,7 +101,7 @@ def test_an_unwritable_place(tmp_path):
     with pytest.raises(UserError, match="cannot be written"):
         write_atomically(tmp_path / "file" / "x", lambda p: None)
     with pytest.raises(UserError, match="cannot be written"):
-        replace_folder(tmp_path / "file" / "x", lambda p: None)
+        replace_folder(tmp_path / "file" / "x", lambda p: None, bool)
 
 
 def test_differences_in_words():

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from udasa_data.cli.options import JsonOption
+
 
 def merge(
     runs: Annotated[
@@ -13,7 +15,7 @@ def merge(
         typer.Argument(help="Two or more: run directories, dataset folders, ORG/NAME[@REVISION]."),
     ],
     out: Annotated[str, typer.Option(help="The new run's directory.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Join runs of different prompts or rounds: calibrated, paired and staged together."""
     from udasa_data.cli.tables import show_result

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from udasa_data.cli.options import (
+    DEFAULT_MODEL,
+    ConfigOption,
+    JsonOption,
+    LimitOption,
+    MaxTokensOption,
+    ModelOption,
+    PromptsOption,
+    SamplesOption,
+    given,
+    print_json,
+)
+from udasa_data.terminal import echo
 
 if TYPE_CHECKING:
     from udasa_data.pipeline import Interval, Plan
 
 
 def plan(
-    model: Annotated[
-        str | None, typer.Option(help="Preset, Hub id or local folder, as for build. [tiny]")
-    ] = None,
-    prompts: Annotated[
-        list[str] | None, typer.Option(help="As for build. May be given again.")
-    ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="As for build.")] = None,
-    samples: Annotated[int | None, typer.Option(min=3, max=1024, help="As for build.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=1, help="As for build.")] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="A YAML file, as for build.", dir_okay=False)
-    ] = None,
+    model: ModelOption = None,
+    prompts: PromptsOption = None,
+    limit: LimitOption = None,
+    samples: SamplesOption = None,
+    max_tokens: MaxTokensOption = None,
+    config: ConfigOption = None,
     pilot: Annotated[int, typer.Option(min=4, help="How many prompts are tried.")] = 16,
     price_hour: Annotated[
         float | None, typer.Option(min=0, help="Of an hour of this machine.")
@@ -35,51 +41,45 @@ def plan(
     price_output: Annotated[
         float | None, typer.Option(min=0, help="Of a million tokens written by it.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Try a few prompts, and tell what the build would take: tokens, time, disk, memory, money."""
+    """Try a few prompts; report what the build would take: tokens, time, disk, memory, money."""
     from udasa_data.config import resolve
     from udasa_data.pipeline import Prices
-    from udasa_data.pipeline import plan as make_plan
+    from udasa_data.pipeline import plan as project
     from udasa_data.terminal import Bars
 
     if model is None and config is None:
-        model = "tiny"
-    sampling = {"samples": samples, "max_tokens": max_tokens}
-    flags: dict[str, object] = {
-        name: value for name, value in (("prompts", prompts), ("limit", limit)) if value is not None
-    }
-    if said := {name: value for name, value in sampling.items() if value is not None}:
-        flags["sampling"] = said
-    resolved = resolve(model, flags, file=config)
+        model = DEFAULT_MODEL
+    sampling = given(samples=samples, max_tokens=max_tokens)
+    flags = given(prompts=prompts, limit=limit, sampling=sampling or None)
+    prices = Prices(price_hour, price_input, price_output)
     with Bars() as bars:
-        made = make_plan(resolved, pilot, Prices(price_hour, price_input, price_output), bars)
+        plan = project(resolve(model, flags, file=config), pilot, prices, bars)
     if as_json:
-        import msgspec
-
-        typer.echo(json.dumps(msgspec.to_builtins(made)))
-        return
-    _show(made)
+        print_json(plan)
+    else:
+        _show(plan)
 
 
-def _show(made: Plan) -> None:
+def _show(plan: Plan) -> None:
     rows = [
-        ("output tokens", _count(made.output_tokens)),
-        ("input tokens", _count(made.input_tokens)),
-        *((f"time: {step}", _time(seconds)) for step, seconds in made.seconds.items()),
-        ("disk", _bytes(made.disk)),
+        ("output tokens", _count(plan.output_tokens)),
+        ("input tokens", _count(plan.input_tokens)),
+        *((f"time: {step}", _time(seconds)) for step, seconds in plan.seconds.items()),
+        ("disk", _bytes(plan.disk)),
     ]
-    if made.gpu:
-        weights, cache, seen = made.gpu
-        told = f"{weights:.3g} GB weights + up to {cache:.3g} GB cache (bfloat16, computed)"
-        rows.append(("GPU memory", f"{told}; {seen:.3g} GB seen" if seen else told))
-    if made.money:
-        rows.append(("money", "{:,.2f} ({:,.2f} to {:,.2f})".format(*made.money)))
-    typer.echo(f"{made.prompts:,} prompts; {made.pilot} tried in {made.pilot_seconds:.0f} s")
-    for name, told in rows:
-        typer.echo(f"{name:15} {told}")
-    for note in made.notes:
-        typer.echo(f"note: {note}")
+    if plan.gpu:
+        weights, cache, peak = plan.gpu
+        computed = f"{weights:.3g} GB weights + up to {cache:.3g} GB cache (bfloat16, computed)"
+        rows.append(("GPU memory", f"{computed}; {peak:.3g} GB measured" if peak else computed))
+    if plan.money:
+        rows.append(("money", "{:,.2f} ({:,.2f} to {:,.2f})".format(*plan.money)))
+    echo(f"{plan.prompts:,} prompts; {plan.pilot} tried in {plan.pilot_seconds:.0f} s")
+    for name, amount in rows:
+        echo(f"{name:15} {amount}")
+    for note in plan.notes:
+        echo(f"note: {note}")
 
 
 def _count(amount: Interval) -> str:
@@ -89,9 +89,9 @@ def _count(amount: Interval) -> str:
 def _time(seconds: Interval) -> str:
     large = seconds.value >= 7200
     unit, size = ("h", 3600) if large else ("s", 1)
-    return "{:,.1f} {u} ({:,.1f} to {:,.1f})".format(*(one / size for one in seconds), u=unit)
+    return "{:,.1f} {u} ({:,.1f} to {:,.1f})".format(*(bound / size for bound in seconds), u=unit)
 
 
 def _bytes(amount: Interval) -> str:
     unit, size = ("GB", 1e9) if amount.value >= 1e9 else ("MB", 1e6)
-    return "{:,.1f} {u} ({:,.1f} to {:,.1f})".format(*(one / size for one in amount), u=unit)
+    return "{:,.1f} {u} ({:,.1f} to {:,.1f})".format(*(bound / size for bound in amount), u=unit)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from udasa_data.cli.options import JsonOption, print_json
+from udasa_data.terminal import echo
 
 if TYPE_CHECKING:
     from udasa_data.publish import Target
@@ -27,7 +29,7 @@ def push(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List the files and their sizes; push nothing.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Push a dataset to the Hub in one commit, and verify it. The same push again does nothing."""
     from udasa_data.publish import Target
@@ -48,45 +50,37 @@ def push_dataset(
 ) -> None:
     """Push, verify, and print what came of it; exits with 1 when a check fails.
 
-    Where the build is a part of the same command, ``built`` is what the JSON object tells of it;
-    what is told of the push is then under ``push``.
+    Where the build is a part of the same command, ``built`` is what the JSON object holds of it;
+    what it holds of the push is then under ``push``.
     """
     from udasa_data.cli.checks import checks_table, files_table
     from udasa_data.publish import prepare, release
 
     prepared = prepare(run, target.repo_id, against, look_up=not dry_run)
     for warning in prepared.warnings():
-        typer.echo(f"note: {warning}", err=True)
+        echo(f"note: {warning}", err=True)
     if dry_run:
         sizes = prepared.content.sizes()
-        _print_json({"files": sizes}) if as_json else files_table(sizes, target.repo_id)
+        print_json({"files": sizes}) if as_json else files_table(sizes, target.repo_id)
         return
-    done = release(prepared, target, _tell)
-    pushed, verified = done.pushed, done.verified
+    released = release(prepared, target, lambda message: echo(message, err=True))
+    pushed, verified = released.pushed, released.verified
     if as_json:
-        told = {
+        facts = {
             "repo_id": pushed.repo_id,
             "commit": pushed.commit,
             "url": pushed.url,
             "changed": not pushed.is_no_op,
             "checks": [check._asdict() for check in verified.checks],
         }
-        _print_json(told if built is None else {**built, "push": told})
+        print_json(facts if built is None else {**built, "push": facts})
     else:
-        typer.echo(
+        echo(
             f"Nothing to do: {pushed.repo_id} holds this dataset already."
             if pushed.is_no_op
             else f"pushed: {len(pushed.changed)} files, {len(pushed.removed)} old ones removed"
         )
-        typer.echo(pushed.url)
+        echo(pushed.url)
         checks_table(verified)
     if not verified.passed:
         raise typer.Exit(1)
-
-
-def _tell(message: str) -> None:
-    typer.echo(message, err=True)
-
-
-def _print_json(told: dict[str, Any]) -> None:
-    typer.echo(json.dumps(told))

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from udasa_data.terminal import echo
+
 
 def report(
     run: Annotated[
@@ -19,7 +21,5 @@ def report(
     """Write the page of a run: its figures, and every pair with all its answers, in one file."""
     from udasa_data.page import write_report
 
-    made = write_report(run, out)
-    typer.echo(
-        f"{made.path}: {made.rows:,} prompts, {made.size / 2**20:.1f} MB; open it in a browser"
-    )
+    page = write_report(run, out)
+    echo(f"{page.path}: {page.rows:,} prompts, {page.size / 2**20:.1f} MB; open it in a browser")

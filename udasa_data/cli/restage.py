@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from udasa_data.cli.options import given
+
 if TYPE_CHECKING:
     from udasa_data.config import BuildConfig
     from udasa_data.runs import Origin
@@ -36,20 +38,18 @@ CutoffsOption = Annotated[
 def overrides(
     nli: str | None, rejected: str | None, z: float | None, cutoffs: str | None
 ) -> dict[str, Any]:
-    """Return what the flags say, nested like the configuration.
+    """Return the flags that were given, nested like the configuration.
 
     Raises:
         UserError: cut-offs that are no two numbers.
     """
-    said: dict[str, Any] = {}
-    pairing = {"rejected": rejected, "noise_z": z}
-    if given := {name: value for name, value in pairing.items() if value is not None}:
-        said["pairing"] = given
+    pairing = given(rejected=rejected, noise_z=z)
+    flags: dict[str, Any] = given(pairing=pairing or None)
     if cutoffs is not None:
-        said["stages"] = {"cutoffs": None if cutoffs == "tertiles" else _two_numbers(cutoffs)}
+        flags["stages"] = {"cutoffs": None if cutoffs == "tertiles" else _two_numbers(cutoffs)}
     if nli is not None:
-        said["nli"] = {"id": nli, "revision": "main", "labels": []}
-    return said
+        flags["nli"] = {"id": nli, "revision": "main", "labels": []}
+    return flags
 
 
 def start_from(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+
+from udasa_data.cli.options import print_json
+from udasa_data.terminal import echo
 
 if TYPE_CHECKING:
     from udasa_data.pipeline import Executor
@@ -46,22 +48,22 @@ def check(
     from udasa_data.errors import UserError
 
     if (rank is None) != (world_size is None):
-        given, other = (
+        flag, missing = (
             ("--rank", "--world-size") if world_size is None else ("--world-size", "--rank")
         )
         raise UserError(
-            f"{given} needs {other}: which slice of how many, as --rank 0 --world-size 4"
+            f"{flag} needs {missing}: which slice of how many, as --rank 0 --world-size 4"
         )
     if rank is not None and world_size is not None and rank >= world_size:
         raise UserError(
             f"--rank {rank} --world-size {world_size}: ranks count from 0 to {world_size - 1}"
         )
     if rank is not None and executor == "ray":
-        raise UserError("--rank and --executor ray exclude each other: Ray shares out the shards")
+        raise UserError("--rank and --executor ray exclude each other: Ray distributes the shards")
     if executor == "local":
         flags = {"--address": address, "--workers": workers, "--gpus-per-worker": gpus_per_worker}
-        if said := [flag for flag, value in flags.items() if value is not None]:
-            raise UserError(f"{', '.join(said)}: only with --executor ray")
+        if set_flags := [flag for flag, value in flags.items() if value is not None]:
+            raise UserError(f"{', '.join(set_flags)}: only with --executor ray")
         return None
     from udasa_data.pipeline import RayExecutor
 
@@ -69,16 +71,16 @@ def check(
 
 
 def run_slice(config: Any, out: str, rank: int, world_size: int, *, as_json: bool) -> None:
-    """Make one slice of a build and say what is there now."""
+    """Make one slice of a build and print what is there now."""
     from udasa_data.pipeline import build_slice
     from udasa_data.terminal import Bars
 
     with Bars() as bars:
-        made = build_slice(config, out, rank, world_size, bars)
+        done = build_slice(config, out, rank, world_size, bars)
     if as_json:
-        facts = {"rank": made.rank, "world_size": made.world_size}
-        shards = {"shards": made.shards, "all_shards": made.all_shards}
-        typer.echo(json.dumps({"out": str(made.out), **facts, **shards}))
+        facts = {"rank": done.rank, "world_size": done.world_size}
+        shards = {"shards": done.shards, "all_shards": done.all_shards}
+        print_json({"out": str(done.out), **facts, **shards})
         return
-    typer.echo(f"rank {made.rank} of {made.world_size}: {made.shards} of {made.all_shards} shards")
-    typer.echo("when all ranks have ended, the same command without --rank pairs and stages")
+    echo(f"rank {done.rank} of {done.world_size}: {done.shards} of {done.all_shards} shards")
+    echo("when all ranks have ended, the same command without --rank pairs and stages")

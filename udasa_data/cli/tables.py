@@ -1,30 +1,29 @@
-"""What a terminal shows: short aligned tables, plain when it is no terminal."""
+"""What the commands print of runs, scores, presets and pairs."""
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
-from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from udasa_data.cli.options import print_json
 from udasa_data.config import Presets
-from udasa_data.pairing import Confounds, told
+from udasa_data.pairing import Confounds, confound_rows
 from udasa_data.pipeline import BuildResult
 from udasa_data.runs import PairView, Summary
 from udasa_data.scoring import ScoreResult
+from udasa_data.terminal import Screen, print_table
 
 
 def show_result(result: BuildResult, *, as_json: bool) -> None:
     """Print what a build or a merge came to: tables, or one JSON object."""
     if as_json:
-        sys.stdout.write(json.dumps(result_facts(result)) + "\n")
+        print_json(result_facts(result))
     else:
         summary_tables(result)
 
@@ -37,13 +36,14 @@ def result_facts(result: BuildResult) -> dict[str, Any]:
 
 def summary_tables(result: BuildResult) -> None:
     """Print what a build came to, and the Python line that loads it."""
-    console = Console()
+    console = Screen()
     summary = result.summary
     if result.reused:
         console.print(f"Nothing to do: {result.out} holds this build already.")
-    tables = (_counts(summary), _stages(summary), _confounds(summary.confounds), _steps(summary))
-    for table in tables:
-        console.print(table)
+    _print_counts(summary)
+    _print_stages(summary)
+    _print_confounds(summary.confounds)
+    _print_steps(summary)
     for note in summary.notes:
         console.print(Text(f"note: {note}"))
     console.print(Text(f"dataset: {result.dataset}"))
@@ -54,13 +54,13 @@ def summary_tables(result: BuildResult) -> None:
 
 def score_tables(result: ScoreResult) -> None:
     """Print what scoring a file came to, and where the scores are."""
-    console = Console()
+    console = Screen()
     summary = result.summary
     if result.reused:
         console.print(f"Nothing to do: {result.out} holds these scores already.")
     rows = [("rows", f"{summary.rows:,}", ""), ("prompts", f"{summary.prompts:,}", "")]
     rows += _left_out(summary.set_aside)
-    console.print(_table(("", "count", ""), rows, right={1}))
+    print_table(("", "count", ""), rows, right={1})
     shares = [
         (
             name,
@@ -70,8 +70,8 @@ def score_tables(result: ScoreResult) -> None:
         )
         for name, d in summary.dimensions.items()
     ]
-    console.print(_table(("dimension", "scored", "", "mean u"), shares, right={1, 3}))
-    console.print(_confounds(summary.confounds))
+    print_table(("dimension", "scored", "", "mean u"), shares, right={1, 3})
+    _print_confounds(summary.confounds)
     for note in summary.notes:
         console.print(Text(f"note: {note}"))
     console.print(Text(f"scores: {result.out}"))
@@ -81,12 +81,12 @@ def score_tables(result: ScoreResult) -> None:
 def models_table(presets: Presets) -> None:
     """Print the model presets."""
     rows = [(name, preset.policy.id, preset.about) for name, preset in presets.models.items()]
-    Console().print(_table(("name", "policy", "about"), rows))
+    print_table(("name", "policy", "about"), rows)
 
 
 def show_pairs(pairs: Iterable[PairView]) -> None:
     """Print pairs, chosen beside rejected."""
-    console = Console()
+    console = Screen()
     for pair in pairs:
         title = f"{pair.stage} · Δu {pair.delta_u:.3f} ± {pair.se_delta:.3f} · {pair.axis}"
         sides = Table.grid(padding=(0, 2), expand=True)
@@ -109,7 +109,7 @@ def _framed(console: Console, title: str, body: RenderableType) -> RenderableTyp
     return Group(Text(f"--- {title}"), body, Text())
 
 
-def _counts(summary: Summary) -> Table:
+def _print_counts(summary: Summary) -> None:
     counts = summary.counts
     rows = [
         ("prompts", f"{counts.prompts:,}", ""),
@@ -125,7 +125,7 @@ def _counts(summary: Summary) -> Table:
         )
         for name, d in counts.dimensions.items()
     ]
-    return _table(("", "count", ""), rows, right={1})
+    print_table(("", "count", ""), rows, right={1})
 
 
 def _left_out(dropped: Mapping[str, Mapping[str, int]]) -> list[tuple[str, str, str]]:
@@ -136,7 +136,7 @@ def _left_out(dropped: Mapping[str, Mapping[str, int]]) -> list[tuple[str, str, 
     ]
 
 
-def _stages(summary: Summary) -> Table:
+def _print_stages(summary: Summary) -> None:
     rows = [
         (
             name,
@@ -147,14 +147,14 @@ def _stages(summary: Summary) -> Table:
         )
         for name, s in summary.counts.stages.items()
     ]
-    return _table(("stage", "pairs", "mean Δu", "from", "to"), rows, right={1, 2, 3, 4})
+    print_table(("stage", "pairs", "mean Δu", "from", "to"), rows, right={1, 2, 3, 4})
 
 
-def _confounds(confounds: Confounds) -> Table:
-    return _table(("confounds", ""), told(confounds), right={1})
+def _print_confounds(confounds: Confounds) -> None:
+    print_table(("confounds", ""), confound_rows(confounds), right={1})
 
 
-def _steps(summary: Summary) -> Table:
+def _print_steps(summary: Summary) -> None:
     rows = []
     for name, cost in summary.steps.items():
         rate = f"{cost.tokens / cost.seconds:,.0f}" if cost.tokens and cost.seconds else ""
@@ -162,7 +162,7 @@ def _steps(summary: Summary) -> Table:
         rows.append((name, f"{cost.seconds:,.1f}", tokens, rate))
     total = sum(cost.seconds for cost in summary.steps.values())
     rows.append(("all", f"{total:,.1f}", "", ""))
-    return _table(("step", "seconds", "tokens", "tokens/s"), rows, right={1, 2, 3})
+    print_table(("step", "seconds", "tokens", "tokens/s"), rows, right={1, 2, 3})
 
 
 def _share(part: int, whole: int) -> str:
@@ -171,21 +171,3 @@ def _share(part: int, whole: int) -> str:
 
 def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
-
-
-def _table(
-    header: tuple[str, ...],
-    rows: Iterable[tuple[str, ...]],
-    right: frozenset[int] | set[int] = frozenset(),
-) -> Table:
-    """Return a short aligned table; ``right`` are the columns of figures."""
-    plain = not Console().is_terminal
-    table = Table(box=None if plain else box.SIMPLE_HEAD, pad_edge=False)
-    for number, head in enumerate(header):
-        table.add_column(head, justify="right" if number in right else "left")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    return table
-
-
-plain_table = _table  # for the tables of other modules

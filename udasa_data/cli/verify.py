@@ -1,11 +1,13 @@
-"""``udasa-data verify``: a published dataset, held against its manifest."""
+"""``udasa-data verify``: a published dataset, checked against its manifest."""
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
+
+from udasa_data.cli.options import JsonOption, print_json
+from udasa_data.terminal import echo
 
 
 def verify(
@@ -15,16 +17,16 @@ def verify(
     max_length: Annotated[
         int, typer.Option(min=1, help="Tokens at which training would cut a pair.")
     ] = 1024,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Load a dataset back and check it: hashes, schema, splits, stages, TRL's tokenisation."""
     from udasa_data.cli.checks import checks_table
     from udasa_data.publish import verify as verify_dataset
 
-    verified = verify_dataset(source, lambda message: typer.echo(message, err=True), max_length)
+    verified = verify_dataset(source, lambda message: echo(message, err=True), max_length)
     if as_json:
         checks = [check._asdict() for check in verified.checks]
-        typer.echo(json.dumps({"where": verified.where, "checks": checks}))
+        print_json({"where": verified.where, "checks": checks})
     else:
         checks_table(verified)
     if not verified.passed:

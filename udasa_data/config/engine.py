@@ -1,4 +1,4 @@
-"""What an engine can be told, beyond what to sample."""
+"""The options of engines, beyond those of sampling."""
 
 from __future__ import annotations
 

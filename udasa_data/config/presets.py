@@ -74,13 +74,13 @@ def resolve(
 
     Args:
         model: preset name, Hub id or local folder; None takes the file's ``model``.
-        overrides: what the flags say; nested like the configuration, absent keys unsaid.
+        overrides: the flags that were given, nested like the configuration.
         scorers: name of a scorer set, over the file's; None takes the file's, or the preset's.
         file: a YAML file in the shape of the configuration, any subset of its keys.
         default: the model where neither ``model`` nor the file names one.
 
     Raises:
-        UserError: unknown model, key or value, said in one line.
+        UserError: unknown model, key or value, in one line.
     """
     given = read_yaml(file) if file else {}
     name = model or given.get("model") or default
@@ -103,7 +103,7 @@ def change(
     """Lay file and flags over a resolved configuration, as :func:`resolve` does over a preset.
 
     Raises:
-        UserError: unknown key or value, said in one line.
+        UserError: unknown key or value, in one line.
     """
     layers = _merge(_builtins(base), read_yaml(file) if file else {})
     if scorers:

@@ -62,8 +62,8 @@ def _explain(message: str, kind: type[Strict]) -> str:
     path = path.rstrip("`").lstrip(".")
     unknown = re.search(r"unknown field `(.+)`", text)
     if unknown is None:
-        said = text[0].lower() + text[1:]
-        return f"key '{path}': {said}" if path else said
+        problem = text[0].lower() + text[1:]
+        return f"key '{path}': {problem}" if path else problem
     section = _section(path, kind)
     key = unknown.group(1)
     full = f"{path}.{key}" if path else key

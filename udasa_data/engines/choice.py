@@ -21,8 +21,8 @@ def choose_engine(config: BuildConfig, recorded: tuple[str, str] | None = None) 
 
     Args:
         config: of the build.
-        recorded: what ``auto`` came to when the run began, and why: it goes on so on any machine,
-            since another engine would draw other answers.
+        recorded: what ``auto`` came to when the run began, and why: a resumed run keeps it on any
+            machine, since another engine would draw other answers.
 
     Raises:
         UserError: the engine asked for cannot be had here, or lacks its server.

@@ -70,7 +70,7 @@ class Meter:
         """Return what a reached bound means to the user."""
         return UserError(
             f"--max-cost {self.max_cost or 0:g}: {self.spent:.4g} are spent, and the next answers "
-            "could cost more than is left; the same command with a higher --max-cost goes on from "
+            "could cost more than is left; the same command with a higher --max-cost resumes from "
             "here"
         )
 
@@ -119,7 +119,7 @@ class Meter:
         expected = prompts * (self._mean() or 0.0)
         return self.spent + expected + self._largest <= self.max_cost
 
-    def told(self, prompts_left: int) -> str:
+    def summary(self, prompts_left: int) -> str:
         """Return cost so far and projected, in a few words; nothing without prices."""
         if self._usage.cost is None:
             return ""

@@ -1,6 +1,6 @@
 """The openai engine: any server that speaks OpenAI's protocol.
 
-What a server can do is learnt from what it refuses (:class:`Dialect`), and told in the notes.
+What a server can do is learnt from what it refuses (:class:`Dialect`), and reported in the notes.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class OpenAIEngine:
         self._in_flight = server.in_flight
         self._meter = meter
         self._dialects: dict[str, Dialect] = {}
-        self._told: dict[str, None] = {}  # notes, in the order in which they came up
+        self._notes: dict[str, None] = {}  # in the order in which they came up
         self._answered = self._refused = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -87,7 +87,7 @@ class OpenAIEngine:
     @property
     def notes(self) -> tuple[str, ...]:
         """See :class:`udasa_data.engines.protocol.Engine`."""
-        return (*self._told, *self._choices.notes)
+        return (*self._notes, *self._choices.notes)
 
     def close(self) -> None:
         """Close the connections and end the thread."""
@@ -134,7 +134,7 @@ class OpenAIEngine:
         """See :meth:`udasa_data.engines.protocol.Engine.choice_logprobs`.
 
         Raises:
-            UserError: the server tells no log-probabilities of given texts.
+            UserError: the server returns no log-probabilities of given texts.
         """
         return self._submit(self._choices.logprobs(prompts, choices)).result()
 
@@ -161,7 +161,7 @@ class OpenAIEngine:
         singles = await asyncio.gather(
             *(self._ask(prompt, params, prompt.seed + sample, 1) for sample in range(k))
         )
-        answers = [one for found in singles if isinstance(found, list) for one in found]
+        answers = [answer for found in singles if isinstance(found, list) for answer in found]
         if len(answers) == k:
             return answers
         return next(found for found in singles if not isinstance(found, list))
@@ -198,7 +198,7 @@ class OpenAIEngine:
             return None  # another prompt's refusal has taught us since
         if (left := asked.without(refusal)) is not None:
             self._dialects[path] = left
-            self._note(asked, left)
+            self._note_lost(asked, left)
             return None
         self._refused += 1
         if not self._answered and self._refused >= _REFUSALS:
@@ -211,16 +211,16 @@ class OpenAIEngine:
             if n == 1:
                 raise UserError(f"{self._wire.base_url}{path} answers with no choices")
             self._dialects[path] = self._dialect(path)._replace(many=False)
-            self._tell("the server does not give n answers a request: it is asked one by one")
+            self._note("the server does not give n answers a request: it is asked one by one")
             return []
         self._answered += 1
-        logprobs = [one.logprobs.of_tokens() if one.logprobs else None for one in choices]
+        logprobs = [choice.logprobs.of_tokens() if choice.logprobs else None for choice in choices]
         if any(found is None for found in logprobs):
-            self._tell_no_logprobs()
+            self._note_no_logprobs()
         lengths = self._lengths(reply, choices, logprobs)
         return [
             Completion(
-                choice.said().strip(),
+                choice.answer_text().strip(),
                 length,
                 None if found is None else float(sum(found)),
                 # cut off by a filter is cut off: such an answer is never chosen
@@ -239,37 +239,37 @@ class OpenAIEngine:
         """Return each answer's tokens: counted, else its share of the request's by length."""
         if all(found is not None for found in logprobs):
             return [len(found or ()) for found in logprobs]
-        sizes = [len(choice.said().encode()) for choice in choices]
+        sizes = [len(choice.answer_text().encode()) for choice in choices]
         if reply.usage is not None and len(reply.choices) == len(choices):
             if len(choices) > 1:
-                self._tell(
+                self._note(
                     "the server counts the tokens of a prompt's answers together: n_tokens is each "
                     "one's share by length"
                 )
             return share_out(reply.usage.completion_tokens, sizes)
-        self._tell("the server counts no tokens: n_tokens is a quarter of an answer's bytes")
+        self._note("the server counts no tokens: n_tokens is a quarter of an answer's bytes")
         return [-(-size // 4) for size in sizes]
 
     def _dialect(self, path: str) -> Dialect:
         return self._dialects.get(path, Dialect())
 
-    def _note(self, asked: Dialect, left: Dialect) -> None:
+    def _note_lost(self, asked: Dialect, left: Dialect) -> None:
         if asked.logprobs and not left.logprobs:
-            self._tell_no_logprobs()
+            self._note_no_logprobs()
         if asked.many and not left.many:
-            self._tell("the server does not give n answers a request: it is asked one by one")
+            self._note("the server does not give n answers a request: it is asked one by one")
         if asked.seed and not left.seed:
-            self._tell("the server takes no seed: a prompt asked again gets other answers")
+            self._note("the server takes no seed: a prompt asked again gets other answers")
 
-    def _tell_no_logprobs(self) -> None:
-        self._tell(
-            "the server tells no log-probabilities: sum_logprob is null, and what needs them falls "
-            "away (scoring.semantic cocoa, the Rao-Blackwellised entropy, scoring.factual p_true, "
-            "the judge)"
+    def _note_no_logprobs(self) -> None:
+        self._note(
+            "the server returns no log-probabilities: sum_logprob is null, and what needs them "
+            "falls away (scoring.semantic cocoa, the Rao-Blackwellised entropy, scoring.factual "
+            "p_true, the judge)"
         )
 
-    def _tell(self, note: str) -> None:
-        self._told.setdefault(note)
+    def _note(self, note: str) -> None:
+        self._notes.setdefault(note)
 
 
 def _body(
@@ -284,8 +284,7 @@ def _body(
     if prompt.raw:
         body |= {"prompt": prompt.turns[-1][1], "max_tokens": params.max_tokens}
     else:
-        messages = [{"role": role, "content": content} for role, content in prompt.turns]
-        body |= {"messages": messages, dialect.limit: params.max_tokens}
+        body |= {"messages": prompt.messages, dialect.limit: params.max_tokens}
     if n > 1:
         body["n"] = n
     if dialect.seed:

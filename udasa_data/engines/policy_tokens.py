@@ -10,7 +10,7 @@ from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
 from udasa_data.engines.choices import Question
 from udasa_data.engines.protocol import Completion, PolicyPrompt, SetAside
-from udasa_data.errors import UserError
+from udasa_data.errors import UserError, first_line
 from udasa_data.schema import Why
 from udasa_data.storage import Located
 
@@ -113,19 +113,25 @@ class PolicyTokens:
 
     def read(self, drawn: Sequence[Drawn]) -> list[Completion]:
         """Return drawn tokens as answers, stripped of the white space around them."""
-        texts = self._tokenizer.batch_decode([one.ids for one in drawn], skip_special_tokens=True)
+        ids = [answer.ids for answer in drawn]
+        texts = self._tokenizer.batch_decode(ids, skip_special_tokens=True)
         return [
-            Completion(text.strip(), one.n_tokens, one.sum_logprob, one.finish_reason, one.seed)
-            for text, one in zip(texts, drawn, strict=True)
+            Completion(
+                text.strip(),
+                answer.n_tokens,
+                answer.sum_logprob,
+                answer.finish_reason,
+                answer.seed,
+            )
+            for text, answer in zip(texts, drawn, strict=True)
         ]
 
     def _text(self, prompt: PolicyPrompt) -> tuple[str, bool]:
-        """Return the text that the policy is to go on from, and whether it wants special tokens."""
+        """Return the text that the policy is to continue, and whether it wants special tokens."""
         if prompt.raw:
             return prompt.turns[-1][1], True
-        messages = [{"role": role, "content": content} for role, content in prompt.turns]
         text: str = self._tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, tokenize=False
+            prompt.messages, add_generation_prompt=True, tokenize=False
         )
         # a template that writes its own BOS must not get a second one
         bos = self._tokenizer.bos_token
@@ -140,8 +146,7 @@ class PolicyTokens:
 
 def unloadable(policy: Located, error: Exception) -> UserError:
     """Return what a failed load means to the user."""
-    problem = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return UserError(f"model '{policy.name}' cannot be loaded: {problem}")
+    return UserError(f"model '{policy.name}' cannot be loaded: {first_line(error)}")
 
 
 def _end_tokens(policy: Located, config: Any, tokenizer: Any) -> list[int]:

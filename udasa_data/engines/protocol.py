@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from udasa_data.config import Sampling
 from udasa_data.schema import Why
-
-if TYPE_CHECKING:
-    from udasa_data.config import Sampling
-
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -35,13 +32,18 @@ class PolicyPrompt:
     raw: bool
     seed: int
 
+    @property
+    def messages(self) -> list[dict[str, str]]:
+        """The turns as chat templates and servers take them."""
+        return [{"role": role, "content": content} for role, content in self.turns]
+
 
 class Completion(NamedTuple):
     """One answer."""
 
     text: str
     n_tokens: int  # the end-of-text token included
-    # nats, under the policy at temperature 1, the end-of-text token included; None: not told
+    # nats, under the policy at temperature 1, the end-of-text token included; None: not known
     sum_logprob: float | None
     finish_reason: str  # stop | length
     seed: int
@@ -83,7 +85,7 @@ class Engine(Protocol):
             prompts: what to answer, numbered from 0.
             params: how many answers for each, how drawn, how long. At temperature 0 the likeliest
                 answer is drawn once and given K times.
-            on_prompts: told how many prompts were just finished.
+            on_prompts: called with how many prompts were just finished.
         """
         ...
 

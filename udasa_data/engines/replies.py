@@ -26,14 +26,14 @@ class Logprobs(msgspec.Struct, frozen=True):
     def of_tokens(self) -> list[float] | None:
         """Return each generated token's log-probability; None where one is missing."""
         if self.content is not None:
-            return [one.logprob for one in self.content]
+            return [token.logprob for token in self.content]
         known = [p for p in self.token_logprobs or () if p is not None]
         complete = self.token_logprobs is not None and len(known) == len(self.token_logprobs)
         return known if complete else None
 
 
 class Message(msgspec.Struct, frozen=True):
-    """What the assistant says; null where it says nothing."""
+    """The assistant's text; null where there is none."""
 
     content: str | None = None
 
@@ -48,8 +48,8 @@ class Choice(msgspec.Struct, frozen=True):
     logprobs: Logprobs | None = None
     prompt_logprobs: tuple[dict[str, RankedLogprob] | None, ...] | None = None  # vLLM
 
-    def said(self) -> str:
-        """Return its text."""
+    def answer_text(self) -> str:
+        """Return its text, from whichever of the two forms."""
         return (self.message.content if self.message else self.text) or ""
 
 
@@ -127,10 +127,10 @@ def read_refusal(body: bytes, status: int) -> Refusal:
     error = value.get("error", value) if isinstance(value, dict) else value
     if not isinstance(error, dict):
         return Refusal(_one_line(str(error)), status)
-    said = error.get("message") or error.get("detail") or error
+    message = error.get("message") or error.get("detail") or error
     param, code = (error.get(name) for name in ("param", "code"))
     return Refusal(
-        _one_line(str(said)),
+        _one_line(str(message)),
         status,
         param if isinstance(param, str) else None,
         None if code is None else str(code),

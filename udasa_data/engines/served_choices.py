@@ -20,7 +20,7 @@ from udasa_data.engines.replies import (
 from udasa_data.engines.wire import Wire
 from udasa_data.errors import UserError
 
-_TOP: Final = 20  # as many as OpenAI's own server tells; 5 for completions
+_TOP: Final = 20  # as many as OpenAI's own server returns; 5 for completions
 _TOP_COMPLETION: Final = 5
 _TEMPLATE_TOKENS: Final = 64  # that a chat template may add to a message
 
@@ -50,33 +50,35 @@ class ServedChoices:
         """Return [N, C], nats; see :meth:`udasa_data.engines.protocol.Engine.choice_logprobs`.
 
         Raises:
-            UserError: the server tells neither, or the cost's bound is reached.
+            UserError: the server returns neither, or the cost's bound is reached.
         """
         if self._exact is None:
             self._exact = isinstance(await self._tokens({"prompt": "Yes"}), Tokenized)
             if not self._exact:
-                told = f"the {_TOP} likeliest first tokens tell the judge and p_true what they ask"
-                self.notes = (f"the server weighs no given texts: {told}",)
-        one = self._exactly if self._exact else self._from_the_likeliest
-        rows = await asyncio.gather(*(one(prompt, choices) for prompt in prompts))
+                source = f"the judge and p_true read its {_TOP} likeliest first tokens instead"
+                self.notes = (f"the server returns no log-probabilities of given texts: {source}",)
+        weigh = self._exactly if self._exact else self._from_the_likeliest
+        rows = await asyncio.gather(*(weigh(prompt, choices) for prompt in prompts))
         return np.array(rows, dtype=np.float64).reshape(len(prompts), len(choices))
 
     async def _exactly(self, prompt: PolicyPrompt, choices: Sequence[str]) -> list[float]:
         """Return the log-probability of each choice, by its own tokens after the prompt's."""
-        unasked = [float("nan")] * len(choices)
-        asked: dict[str, object] = (
+        unknown = [float("nan")] * len(choices)
+        request: dict[str, object] = (
             {"prompt": prompt.turns[-1][1]}
             if prompt.raw
-            else {"messages": _messages(prompt), "add_generation_prompt": True}
+            else {"messages": prompt.messages, "add_generation_prompt": True}
         )
-        read = await self._tokens(asked)
+        read = await self._tokens(request)
         if isinstance(read, Refusal) or not read.tokens:
-            return unasked
+            return unknown
         text = await self._text(read.tokens)
-        tokens = await asyncio.gather(*(self._choice(read.tokens, text, one) for one in choices))
+        tokens = await asyncio.gather(
+            *(self._choice(read.tokens, text, choice) for choice in choices)
+        )
         longest = len(read.tokens) + max(map(len, tokens))
         if read.max_model_len is not None and longest >= read.max_model_len:
-            return unasked
+            return unknown
         body = {
             "model": self._model,
             "prompt": [[*read.tokens, *choice] for choice in tokens],
@@ -91,11 +93,11 @@ class ServedChoices:
             raise _cannot(self._wire.base_url)
         ordered = sorted(reply.choices, key=lambda choice: choice.index)
         found = []
-        for one, choice in zip(ordered, tokens, strict=True):
-            told = (one.prompt_logprobs or ())[-len(choice) :]
-            if len(told) < len(choice):
+        for weighed, choice in zip(ordered, tokens, strict=True):
+            logprobs = (weighed.prompt_logprobs or ())[-len(choice) :]
+            if len(logprobs) < len(choice):
                 raise _cannot(self._wire.base_url)
-            pairs = zip(told, choice, strict=True)
+            pairs = zip(logprobs, choice, strict=True)
             found.append(sum(of[str(token)].logprob for of, token in pairs if of is not None))
         return found
 
@@ -111,8 +113,8 @@ class ServedChoices:
             raise _cannot(self._wire.base_url)
         return alone.tokens
 
-    async def _tokens(self, asked: dict[str, object]) -> Tokenized | Refusal:
-        body = {"model": self._model, **asked}
+    async def _tokens(self, request: dict[str, object]) -> Tokenized | Refusal:
+        body = {"model": self._model, **request}
         return await self._wire.post(f"{self._root}/tokenize", body, Tokenized)
 
     async def _text(self, tokens: Sequence[int]) -> str:
@@ -125,12 +127,12 @@ class ServedChoices:
     async def _from_the_likeliest(
         self, prompt: PolicyPrompt, choices: Sequence[str]
     ) -> list[float]:
-        """Return what the likeliest first tokens tell of each choice."""
+        """Return the log-probability of each choice among the likeliest first tokens."""
         body: dict[str, object] = {"model": self._model, "temperature": 1.0}
         if prompt.raw:
             body |= {"prompt": prompt.turns[-1][1], "logprobs": _TOP_COMPLETION, "max_tokens": 1}
         else:
-            body |= {"messages": _messages(prompt), "logprobs": True, "top_logprobs": _TOP}
+            body |= {"messages": prompt.messages, "logprobs": True, "top_logprobs": _TOP}
             body |= {"max_tokens": 1}
         most = (most_tokens(prompt), 1)
         reply = await self._wire.ask(path_of(prompt), body, most)
@@ -144,12 +146,12 @@ class ServedChoices:
         likeliest = _first_tokens(reply) if isinstance(reply, Reply) else None
         if not likeliest:
             raise _cannot(self._wire.base_url)
-        known = {one.token for one in likeliest} & set(choices)
+        known = {first.token for first in likeliest} & set(choices)
         if not known:
             return [float("nan")] * len(choices)
-        least = min(one.logprob for one in likeliest)
+        least = min(first.logprob for first in likeliest)
         return [
-            float(np.logaddexp.reduce([one.logprob for one in likeliest if one.token == choice]))
+            float(np.logaddexp.reduce([t.logprob for t in likeliest if t.token == choice]))
             if choice in known
             else least
             for choice in choices
@@ -167,23 +169,19 @@ def most_tokens(prompt: PolicyPrompt) -> int:
 
 
 def _first_tokens(reply: Reply) -> list[TokenLogprob] | None:
-    """Return the likeliest first tokens of a reply's first answer; None: it tells none."""
-    told: Logprobs | None = reply.choices[0].logprobs if reply.choices else None
-    if told is None:
+    """Return the likeliest first tokens of a reply's first answer; None: it has none."""
+    logprobs: Logprobs | None = reply.choices[0].logprobs if reply.choices else None
+    if logprobs is None:
         return None
-    if told.content:
-        return list(told.content[0].top_logprobs or ())
-    if told.top_logprobs and told.top_logprobs[0]:
-        return [TokenLogprob(token, p) for token, p in told.top_logprobs[0].items()]
+    if logprobs.content:
+        return list(logprobs.content[0].top_logprobs or ())
+    if logprobs.top_logprobs and logprobs.top_logprobs[0]:
+        return [TokenLogprob(token, p) for token, p in logprobs.top_logprobs[0].items()]
     return None
-
-
-def _messages(prompt: PolicyPrompt) -> list[dict[str, str]]:
-    return [{"role": role, "content": content} for role, content in prompt.turns]
 
 
 def _cannot(base_url: str) -> UserError:
     return UserError(
-        f"{base_url}: tells no log-probabilities of given words, which the judge and "
+        f"{base_url}: returns no log-probabilities of given words, which the judge and "
         "scoring.factual: p_true ask for; leave them out, or use --engine vllm or transformers"
     )

@@ -72,8 +72,8 @@ class TransformersEngine:
         """See :class:`udasa_data.engines.protocol.Engine`."""
         if not self._halved:
             return self._tokens.notes
-        told = f"out of memory: batches were halved to {self._batch_tokens:,} tokens"
-        return (*self._tokens.notes, told)
+        note = f"out of memory: batches were halved to {self._batch_tokens:,} tokens"
+        return (*self._tokens.notes, note)
 
     def close(self) -> None:
         """Free the model's memory."""
@@ -109,10 +109,10 @@ class TransformersEngine:
 
     def choice_logprobs(self, prompts: Sequence[PolicyPrompt], choices: Sequence[str]) -> Floats:
         """See :meth:`udasa_data.engines.protocol.Engine.choice_logprobs`."""
-        asked = [self._tokens.question(prompt, choices) for prompt in prompts]
-        places = [place for place, question in enumerate(asked) if question is not None]
+        encoded = [self._tokens.question(prompt, choices) for prompt in prompts]
+        places = [place for place, question in enumerate(encoded) if question is not None]
         result = np.full((len(prompts), len(choices)), np.nan)
-        if questions := [question for question in asked if question is not None]:
+        if questions := [question for question in encoded if question is not None]:
             policy = Policy(self._model, self._device, self._name)
             result[places] = sum_logprobs(policy, questions, self._batch_tokens)
         return result
@@ -186,20 +186,20 @@ class TransformersEngine:
     def _prefilled(self, padded: _Padded, k: int) -> dict[str, Any]:
         """Return the keys and values of all but each prompt's last token, read once for K samples.
 
-        The last token is left to ``generate``, which needs one to go on from.
+        The last token is left to ``generate``, which needs one to continue from.
         """
         if k == 1 or padded.ids.shape[1] == 1 or not self._shares_prefill:
             return {}
         cache = DynamicCache(config=self._model.config)
         positions = (padded.mask.cumsum(-1) - 1).clamp(min=0)  # as ``generate`` counts them
-        known = signature(self._model.forward).parameters
-        some = {"position_ids": positions[:, :-1], "logits_to_keep": 1}
+        parameters = signature(self._model.forward).parameters
+        optional = {"position_ids": positions[:, :-1], "logits_to_keep": 1}
         self._model(
             input_ids=padded.ids[:, :-1],
             attention_mask=padded.mask[:, :-1],
             past_key_values=cache,
             use_cache=True,
-            **{name: value for name, value in some.items() if name in known},
+            **{name: value for name, value in optional.items() if name in parameters},
         )
         cache.batch_repeat_interleave(k)
         return {"past_key_values": cache}

@@ -8,17 +8,9 @@ from __future__ import annotations
 
 import os
 import queue
-import signal
-import subprocess
-import sys
-import tempfile
-import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
-from pathlib import Path
-from typing import IO, Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 
@@ -31,27 +23,16 @@ from udasa_data.engines.vllm_messages import (
     Answers,
     Draw,
     Failed,
-    FromWorker,
     Ready,
     Start,
-    ToWorker,
     Weigh,
     Weighed,
-    receive_from_worker,
-    send,
 )
+from udasa_data.engines.vllm_process import Received, WorkerProcess
 from udasa_data.errors import UserError
 from udasa_data.storage import Located
 
 _AHEAD: Final = 256  # sequences that a worker holds: as many as vLLM runs at once by default
-_PATIENCE: Final = 30.0  # seconds for a worker to end by itself
-
-
-class _Said(NamedTuple):
-    """A worker's message; None is its end."""
-
-    worker: int
-    message: FromWorker | None
 
 
 class VllmEngine:
@@ -83,12 +64,12 @@ class VllmEngine:
             options.tensor_parallel,
             options.eager or not groups[0],
         )
-        self._said: queue.Queue[_Said] = queue.Queue()
+        self._inbox: queue.Queue[Received] = queue.Queue()
         self._name = policy.name
-        self._workers: list[_Worker] = []
+        self._workers: list[WorkerProcess] = []
         try:
             for number, devices in enumerate(groups):
-                self._workers.append(_Worker(number, devices, start, self._said))
+                self._workers.append(WorkerProcess(number, devices, start, self._inbox))
             versions = [self._receive(Ready).version for _ in self._workers]
         except BaseException:
             self.close()
@@ -142,7 +123,7 @@ class VllmEngine:
     def choice_logprobs(self, prompts: Sequence[PolicyPrompt], choices: Sequence[str]) -> Floats:
         """See :meth:`udasa_data.engines.protocol.Engine.choice_logprobs`."""
         result = np.full((len(prompts), len(choices)), np.nan)
-        asked = 0
+        n_sent = 0
         for number, prompt in enumerate(prompts):
             question = self._tokens.question(prompt, choices)
             window = self._tokens.window
@@ -153,8 +134,8 @@ class VllmEngine:
                 continue  # vLLM draws a token, though none is needed
             tokens = [list(choice) for choice in question.choices]
             self._send(Weigh(number, list(question.prompt), tokens))
-            asked += 1
-        for _ in range(asked):
+            n_sent += 1
+        for _ in range(n_sent):
             weighed = self._receive(Weighed)
             result[weighed.number] = weighed.logprobs
         return result
@@ -162,16 +143,16 @@ class VllmEngine:
     def _read(self, answers: Sequence[Answer], seed: int) -> list[Completion]:
         ends = set(self._tokens.ends)
         drawn = []
-        for k, one in enumerate(answers):
-            ended = one.finish_reason == "stop" and bool(one.ids) and one.ids[-1] in ends
-            ids = one.ids[:-1] if ended else one.ids
-            reason = "length" if one.finish_reason == "length" else "stop"
-            drawn.append(Drawn(ids, len(one.ids), one.sum_logprob, reason, seed + k))
+        for k, answer in enumerate(answers):
+            ended = answer.finish_reason == "stop" and bool(answer.ids) and answer.ids[-1] in ends
+            ids = answer.ids[:-1] if ended else answer.ids
+            reason = "length" if answer.finish_reason == "length" else "stop"
+            drawn.append(Drawn(ids, len(answer.ids), answer.sum_logprob, reason, seed + k))
         return self._tokens.read(drawn)
 
     def _send(self, message: Draw | Weigh) -> None:
         """Give a request to the worker that holds the fewest."""
-        worker = min(self._workers, key=lambda one: (self._open[one.number], one.number))
+        worker = min(self._workers, key=lambda worker: (self._open[worker.number], worker.number))
         self._open[worker.number] += 1
         worker.send(message)
 
@@ -181,90 +162,19 @@ class VllmEngine:
         Raises:
             UserError: a worker failed or is gone.
         """
-        said = self._said.get()
-        if isinstance(said.message, kind):
-            if not isinstance(said.message, Ready):
-                self._open[said.worker] -= 1
-            return said.message
-        log = self._workers[said.worker].log
-        if isinstance(said.message, Failed):
-            raise UserError(f"model '{self._name}' in vLLM: {said.message.why} (all of it: {log})")
+        received = self._inbox.get()
+        message = received.message
+        if isinstance(message, kind):
+            if not isinstance(message, Ready):
+                self._open[received.worker] -= 1
+            return message
+        log = self._workers[received.worker].log
+        if isinstance(message, Failed):
+            raise UserError(f"model '{self._name}' in vLLM: {message.why} (all of it: {log})")
         raise UserError(
             f"model '{self._name}': vLLM's process ended unasked (out of memory?), see {log}; the "
-            "same command goes on from here"
+            "same command resumes from here"
         )
-
-
-class _Worker:
-    """A worker process, and the thread that reads what it says."""
-
-    def __init__(
-        self, number: int, devices: str | None, start: Start, said: queue.Queue[_Said]
-    ) -> None:
-        self.number = number
-        log = tempfile.NamedTemporaryFile(  # noqa: SIM115 - kept for the user where it fails
-            "wb", prefix="udasa-vllm-", suffix=".log", delete=False
-        )
-        self.log = log.name
-        self._process: subprocess.Popen[bytes] = subprocess.Popen(
-            [sys.executable, "-m", "udasa_data.engines.vllm_worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            env=_environment(devices),
-            start_new_session=True,  # it and its own children are ended together
-        )
-        log.close()
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._in: IO[bytes] = self._process.stdin
-        self._out: IO[bytes] = self._process.stdout
-        self._reader = threading.Thread(target=self._read, args=(said,), daemon=True)
-        self._reader.start()
-        self.send(start)
-
-    def send(self, message: ToWorker) -> None:
-        """Send it a message; one that is gone is noticed by its reader."""
-        with suppress(BrokenPipeError):
-            send(self._in, message)  # type: ignore[arg-type]
-
-    def close(self) -> None:
-        """End it and all that it started; its log is kept only where it failed."""
-        with suppress(BrokenPipeError):
-            self._in.close()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_PATIENCE)
-        _end_group(self._process.pid)
-        if self._process.wait() == 0:
-            Path(self.log).unlink()
-        self._reader.join()
-        self._out.close()
-
-    def _read(self, said: queue.Queue[_Said]) -> None:
-        while (message := receive_from_worker(self._out)) is not None:  # type: ignore[arg-type]
-            said.put(_Said(self.number, message))
-        said.put(_Said(self.number, None))
-
-
-def _end_group(leader: int) -> None:
-    """Kill a process and all that it started, and wait until their memory is free."""
-    deadline = time.monotonic() + _PATIENCE
-    with suppress(ProcessLookupError):
-        os.killpg(leader, signal.SIGKILL)
-        while time.monotonic() < deadline:
-            os.killpg(leader, 0)  # raises when there is none left
-            if not any(_holds_memory(path, leader) for path in Path("/proc").glob("[0-9]*/stat")):
-                return
-            time.sleep(0.05)
-
-
-def _holds_memory(stat: Path, group: int) -> bool:
-    """Return whether a process is of a group, and more than a name in a table (a zombie)."""
-    try:
-        state, _, pgrp = stat.read_text().rpartition(")")[2].split()[:3]
-    except (OSError, ValueError):
-        return False
-    return int(pgrp) == group and state not in {"Z", "X"}
 
 
 def _draw(
@@ -289,12 +199,3 @@ def _device_groups(options: Vllm) -> list[str | None]:
             f"vllm: {options.workers or 1} workers of {size} GPUs each asked for, {n} GPUs are here"
         )
     return list(groups[: options.workers or len(groups)])
-
-
-def _environment(devices: str | None) -> dict[str, str]:
-    """Return a worker's environment: quiet, its own GPUs, and no counting of users."""
-    quiet = {"VLLM_LOGGING_LEVEL": "WARNING", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
-    own = {} if devices is None else {"CUDA_VISIBLE_DEVICES": devices}
-    # the package is found where this process found it
-    paths = os.pathsep.join(path for path in sys.path if path)
-    return {**quiet, **os.environ, **own, "PYTHONPATH": paths}

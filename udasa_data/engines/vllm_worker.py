@@ -26,6 +26,7 @@ from udasa_data.engines.vllm_messages import (
     receive_to_worker,
     send,
 )
+from udasa_data.errors import first_line
 
 _Handler = Callable[[Any], None]
 
@@ -67,8 +68,10 @@ class Worker:
     def _draw(self, request: Draw) -> None:
         def done(output: Any) -> None:
             answers = [
-                Answer(list(one.token_ids), float(one.cumulative_logprob), one.finish_reason)
-                for one in sorted(output.outputs, key=lambda one: one.index)
+                Answer(
+                    list(answer.token_ids), float(answer.cumulative_logprob), answer.finish_reason
+                )
+                for answer in sorted(output.outputs, key=lambda answer: answer.index)
             ]
             send(self._out, Answers(request.number, answers))
 
@@ -94,8 +97,8 @@ class Worker:
             tokens = [choice[0] for choice in request.choices]
 
             def weighed(output: Any) -> None:
-                told = output.outputs[0].logprobs[0]
-                found = [float(told[token].logprob) for token in tokens]
+                logprobs = output.outputs[0].logprobs[0]
+                found = [float(logprobs[token].logprob) for token in tokens]
                 send(self._out, Weighed(request.number, found))
 
             self._add(
@@ -110,9 +113,9 @@ class Worker:
         for place, choice in enumerate(request.choices):
 
             def read(output: Any, place: int = place, choice: list[int] = choice) -> None:
-                told = output.prompt_logprobs[-len(choice) :]
+                logprobs = output.prompt_logprobs[-len(choice) :]
                 found[place] = sum(
-                    float(of[token].logprob) for of, token in zip(told, choice, strict=True)
+                    float(of[token].logprob) for of, token in zip(logprobs, choice, strict=True)
                 )
                 if len(found) == len(request.choices):
                     in_order = [found[n] for n in range(len(found))]
@@ -181,16 +184,11 @@ def main() -> None:
         Worker(llm, out).run(requests)
     except BrokenPipeError:
         pass  # the parent is gone
-    except Exception as error:  # noqa: BLE001 - whatever it is, the parent tells the user
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent reports it to the user
         traceback.print_exc()  # into the log, which a failure keeps
-        send(out, Failed(_one_line(error)))
+        send(out, Failed(first_line(error)[:300]))
         sys.exit(1)
     out.close()
-
-
-def _one_line(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return (lines[0].strip() if lines else type(error).__name__)[:300]
 
 
 if __name__ == "__main__":

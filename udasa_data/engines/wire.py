@@ -60,7 +60,7 @@ class Wire:
         self._room = asyncio.Semaphore(server.in_flight)
         self._meter = meter
         self._settled = asyncio.Condition()
-        self._not_before = 0.0  # all requests wait when one was told to
+        self._not_before = 0.0  # all requests wait when one was asked to
 
     async def ask(
         self, path: str, body: Mapping[str, object], most: tuple[int, int]
@@ -85,8 +85,8 @@ class Wire:
         try:
             reply = await self.post(self.base_url + path, body, Reply)
             if isinstance(reply, Reply):
-                told = reply.usage
-                used = (told.prompt_tokens, told.completion_tokens) if told else most
+                usage = reply.usage
+                used = (usage.prompt_tokens, usage.completion_tokens) if usage else most
         finally:
             self._meter.settle(reserved, *used)
             async with self._settled:
@@ -120,7 +120,7 @@ class Wire:
             tried += 1
             if tried > self._server.retries:
                 raise UserError(
-                    f"{url}: {found.why}, {tried} times; the same command goes on from here once "
+                    f"{url}: {found.why}, {tried} times; the same command resumes from here once "
                     "it answers"
                 )
             await self._back_off(found, tried)
@@ -133,7 +133,7 @@ class Wire:
         left = self._not_before - time.monotonic()
         if left > 0:
             await asyncio.sleep(left)
-            await self._pause()  # another request may have been told to wait longer since
+            await self._pause()  # another request may have been asked to wait longer since
 
     async def _back_off(self, found: _Again, tried: int) -> None:
         """Wait as the server asks, else twice as long each time, with full jitter."""
@@ -141,7 +141,7 @@ class Wire:
             if found.wait > _LONGEST_ASKED:
                 raise UserError(
                     f"{self.base_url}: {found.why}, and asks to wait {found.wait:,.0f} s; the same "
-                    "command goes on from here later"
+                    "command resumes from here later"
                 )
             self._not_before = max(self._not_before, time.monotonic() + found.wait)
             return

@@ -117,7 +117,7 @@ function verdict(row) {
     return `Chosen: the least uncertain answer that is fit to be chosen. Rejected: ${rules[rejected]}. Their gap of ${figure3(at("delta", row))} is ${place[stage]}: ${stage}.`;
   }
   const shown = (x) => (Number.isInteger(x) ? String(x) : figure3(x));
-  const figures = Number.isNaN(value) ? "" : ` (${shown(value)}${Number.isNaN(limit) ? "" : `, held against ${shown(limit)}`})`;
+  const figures = Number.isNaN(value) ? "" : ` (${shown(value)}${Number.isNaN(limit) ? "" : `, limit ${shown(limit)}`})`;
   return `Left out: ${facts.rules.why_words[nameAt("why", row)]}${figures}.`;
 }
 
@@ -149,37 +149,37 @@ function pager(pages) {
 
 let turn = 0;
 async function render(scroll) {
-  const mine = ++turn;
+  const rendering = ++turn;
   await select();
   const size = facts.page_size, pages = Math.max(1, Math.ceil(found.length / size));
   view.page = Math.min(view.page, pages);
   const rows = [...found.slice((view.page - 1) * size, view.page * size)];
   await Promise.all([...new Set(rows.map((row) => Math.floor(row / facts.text_block)))].map(loadTexts));
-  if (mine !== turn) return;  // a later choice overtook this one
+  if (rendering !== turn) return;  // a later choice overtook this one
   $("rows").replaceChildren(...rows.map(listed));
   $("found").textContent = found.length
     ? `${whole(found.length)} of ${whole(N)} prompts; ${whole((view.page - 1) * size + 1)} to ${whole((view.page - 1) * size + rows.length)} shown`
     : "Nothing matches; clear a filter.";
   pager(pages);
   if (scroll) $("pairs").scrollIntoView();
-  document.documentElement.dataset.ready = String(mine);
+  document.documentElement.dataset.ready = String(rendering);
 }
 
 function choose(changes, scroll = false) {
   view = { ...view, page: 1, ...changes };
-  const said = Object.entries(view).filter(([name, value]) => value !== DEFAULTS[name]);
-  history.replaceState(null, "", `#${new URLSearchParams(said)}`);
+  const chosen = Object.entries(view).filter(([name, value]) => value !== DEFAULTS[name]);
+  history.replaceState(null, "", `#${new URLSearchParams(chosen)}`);
   for (const name of ["q", "kind", "stage", "axis", "source", "why", "sort", "order"]) $(name).value = view[name];
   return render(scroll);
 }
 
 function read() {
-  const said = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
-  const known = (name) => [...$(name).options].some((option) => option.value === said[name]);
+  const linked = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+  const known = (name) => [...$(name).options].some((option) => option.value === linked[name]);
   view = { ...DEFAULTS };
-  for (const name of ["kind", "stage", "axis", "source", "why", "sort", "order"]) if (name in said && known(name)) view[name] = said[name];
-  view.q = said.q ?? "";
-  view.page = Math.max(1, Math.trunc(+said.page) || 1);
+  for (const name of ["kind", "stage", "axis", "source", "why", "sort", "order"]) if (name in linked && known(name)) view[name] = linked[name];
+  view.q = linked.q ?? "";
+  view.page = Math.max(1, Math.trunc(+linked.page) || 1);
 }
 
 function controls() {

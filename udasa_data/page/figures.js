@@ -71,11 +71,11 @@ function gaps() {
 function stages() {
   const header = ["stage", "pairs", "Δu", "semantic", "factual", "value", "tokens"];
   const both = (pair, show) => `${show(pair[0])} → ${show(pair[1])}`;
-  const one = (x) => (x === null ? "–" : x.toFixed(2).replace(/^0/, ""));
+  const short = (x) => (x === null ? "–" : x.toFixed(2).replace(/^0/, ""));
   const rows = facts.stages.map((s) => [
     el("button", { type: "button", class: `chip ${s.name}`, onclick: () => choose({ kind: "pairs", why: "", stage: s.name }, true) }, s.name),
-    whole(s.pairs), s.low === null ? "–" : `${one(s.low)}–${one(s.high)}`, both(s.semantic, one), both(s.factual, one),
-    both(s.value, one), both(s.tokens, (x) => (x === null ? "–" : x.toFixed(0))),
+    whole(s.pairs), s.low === null ? "–" : `${short(s.low)}–${short(s.high)}`, both(s.semantic, short), both(s.factual, short),
+    both(s.value, short), both(s.tokens, (x) => (x === null ? "–" : x.toFixed(0))),
   ]);
   card("w6", "Stages, in training order", table(header, rows),
     el("p", { class: "quiet" }, "Means, chosen → rejected. Uncertainties are raw, in [0, 1]; higher is worse."));
@@ -155,10 +155,10 @@ function tips() {
   const tip = el("div", { id: "tip", hidden: "" });
   document.body.append(tip);
   document.addEventListener("pointermove", (event) => {
-    const said = event.target instanceof Element ? event.target.getAttribute("data-tip") : null;
-    tip.hidden = !said;
-    if (!said) return;
-    tip.textContent = said;
+    const text = event.target instanceof Element ? event.target.getAttribute("data-tip") : null;
+    tip.hidden = !text;
+    if (!text) return;
+    tip.textContent = text;
     tip.style.left = `${Math.min(event.clientX + 12, innerWidth - tip.offsetWidth - 8)}px`;
     tip.style.top = `${event.clientY + 16}px`;
   });

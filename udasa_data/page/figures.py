@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from udasa_data.config import to_yaml
-from udasa_data.pairing import MAX_K_FOR_WORST, correlations, told
+from udasa_data.pairing import MAX_K_FOR_WORST, confound_rows, correlations
 from udasa_data.runs import Finished
 from udasa_data.schema import Dimension, Stage, Why
 
@@ -123,7 +123,7 @@ def _making(finished: Finished) -> list[tuple[str, str]]:
     rows += [
         ("answers", f"{drawn}, top-p {sampling.top_p:g}, up to {sampling.max_tokens} tokens"),
         ("held out", f"{manifest.held_out:.0%} of the prompts (split test)"),
-        *told(manifest.confounds),
+        *confound_rows(manifest.confounds),
         *((f"version: {name}", text) for name, text in manifest.versions.items()),
     ]
     return rows

@@ -48,7 +48,7 @@ def write_report(place: str, out: Path | None = None) -> Report:
         "made": _made(finished),
         "notes": finished.manifest.notes,
         "names": rows.names,
-        "runs": [one["from"] for one in finished.merged],
+        "runs": [run["from"] for run in finished.merged],
         "rows": rows.total,
         "columns": COLUMNS,
         "text_block": TEXT_BLOCK,

@@ -153,12 +153,12 @@ def _blocks(
     for number, start in enumerate(range(0, len(texts), TEXT_BLOCK)):
         yield f"t{number}", _packed(msgspec.json.encode(texts[start : start + TEXT_BLOCK]))
     ends = np.cumsum(table["answers"].to_numpy())
-    told = _answer_columns(answers)
+    columns = _answer_columns(answers)
     for number, start in enumerate(range(0, len(table), ANSWER_BLOCK)):
         sizes = table["answers"].slice(start, ANSWER_BLOCK).to_list()
         first = int(ends[start - 1]) if start else 0
-        some = iter(told.slice(first, sum(sizes)).rows())
-        rows = [_answers_of([next(some) for _ in range(size)]) for size in sizes]
+        of_block = iter(columns.slice(first, sum(sizes)).rows())
+        rows = [_answers_of([next(of_block) for _ in range(size)]) for size in sizes]
         yield f"a{number}", _packed(msgspec.json.encode(rows))
 
 
@@ -203,8 +203,8 @@ def _columns(table: pl.DataFrame, names: dict[str, list[str]]) -> Int16s:
 def _conversation() -> pl.Expr:
     """Return a prompt as text: one turn as it stands, several with their roles."""
     turn = pl.element().struct
-    told = pl.format("{}: {}", turn["role"], turn["content"])
-    turns = pl.col("prompt").list.eval(told).list.join("\n\n")
+    with_role = pl.format("{}: {}", turn["role"], turn["content"])
+    turns = pl.col("prompt").list.eval(with_role).list.join("\n\n")
     only = pl.col("prompt").list.first().struct["content"]
     return pl.when(pl.col("prompt").list.len() == 1).then(only).otherwise(turns).alias("prompt")
 

@@ -8,7 +8,7 @@ from udasa_data.pairing.calibration import (
     fit_labelled,
     read_curves,
 )
-from udasa_data.pairing.confounds import Confounds, correlations, measure, told
+from udasa_data.pairing.confounds import Confounds, confound_rows, correlations, measure
 from udasa_data.pairing.pairs import MAX_K_FOR_WORST
 from udasa_data.pairing.restaging import Restaged, restage
 
@@ -18,6 +18,7 @@ __all__ = [
     "Curves",
     "Restaged",
     "apply_curves",
+    "confound_rows",
     "correlations",
     "curves_to_json",
     "fit_curves",
@@ -25,5 +26,4 @@ __all__ = [
     "measure",
     "read_curves",
     "restage",
-    "told",
 ]

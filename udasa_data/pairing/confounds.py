@@ -1,7 +1,7 @@
 """Confounds: what an uncertainty may measure instead of what it is meant to.
 
-A dimension that follows the length of answers, or another dimension, tells little of its own; pairs
-whose chosen answer is mostly the longer one teach a model to write more.
+A dimension that follows the length of answers, or another dimension, measures little of its own;
+pairs whose chosen answer is mostly the longer one teach a model to write more.
 """
 
 from __future__ import annotations
@@ -43,16 +43,18 @@ def measure(
         pairs: ``prompt_id, chosen_id, rejected_id``; None where no pairs were made.
         length: the column of lengths, ``n_tokens`` or ``n_words``.
     """
-    said = answers.filter(pl.col("text") != "")
+    non_empty = answers.filter(pl.col("text") != "")
     keys = [key for key in ("run", "prompt_id") if key in answers.columns]
-    prompts = said.select(*keys, "homogeneous").unique(keys)
-    rho = _correlations({**{str(d): said[f"u_{d}"] for d in Dimension}, "length": said[length]})
+    prompts = non_empty.select(*keys, "homogeneous").unique(keys)
+    rho = _correlations(
+        {**{str(d): non_empty[f"u_{d}"] for d in Dimension}, "length": non_empty[length]}
+    )
     chosen, rejected = _lengths(answers, pairs, length)
     return Confounds(
         length_unit=length.removeprefix("n_"),
         with_length={str(d): rho[str(d), "length"] for d in Dimension},
         between={f"{a} ~ {b}": rho[str(a), str(b)] for a, b in combinations(Dimension, 2)},
-        refusal_rate=_mean(said["refusal"]),
+        refusal_rate=_mean(non_empty["refusal"]),
         homogeneous_share=_mean(prompts["homogeneous"]),
         mean_length_chosen=_mean(chosen),
         mean_length_rejected=_mean(rejected),
@@ -101,7 +103,7 @@ def _correlations(columns: Mapping[str, pl.Series]) -> dict[tuple[str, str], flo
     return found
 
 
-def told(confounds: Confounds) -> list[tuple[str, str]]:
+def confound_rows(confounds: Confounds) -> list[tuple[str, str]]:
     """Return the figures as (what, how much), for a table; pairs are left out where none are."""
     unit = confounds.length_unit
     rows = [

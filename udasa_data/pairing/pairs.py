@@ -44,7 +44,7 @@ class Paired(NamedTuple):
 
 
 class _Answers(NamedTuple):
-    """All answers of a run as arrays, [P, K] each unless said otherwise."""
+    """All answers of a run as arrays, [P, K] each unless stated otherwise."""
 
     prompt_ids: list[str]  # [P]
     uncertainty: Floats

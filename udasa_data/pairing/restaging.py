@@ -15,7 +15,7 @@ from udasa_data.config import BuildConfig
 from udasa_data.pairing.calibration import Curves, calibrate, fit_curves, read_curves
 from udasa_data.pairing.pairs import make_pairs
 from udasa_data.pairing.stages import assign_stages
-from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Dimension, require
+from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Dimension, empty, require
 
 _KEYS = ["run", "prompt_id"]
 
@@ -59,34 +59,32 @@ def restage(answers: pl.DataFrame, config: BuildConfig) -> Restaged:
     one_run = answers["run"].n_unique() == 1  # as nearly always: nothing to copy
     parts = [answers] if one_run else answers.partition_by("run", maintain_order=True)
     parts = [part for part in parts if not part.is_empty()]
-    made = [_pair_run(part, curves, config) for part in parts]
-    done = pl.concat([one[0] for one in made]) if made else pl.DataFrame(schema=ANSWERS)
-    if not made:
-        return Restaged(
-            done,
-            pl.DataFrame(schema=PAIRS),
-            pl.DataFrame(schema=DROPPED),
-            curves,
-            float("nan"),
-            float("nan"),
-        )
-    staged = assign_stages(pl.concat([one[1] for one in made]), config.stages.cutoffs)
-    dropped = pl.concat([one[2] for one in made])
-    pairs = _with_texts(staged.pairs, done)
-    return Restaged(done, pairs, dropped, curves, staged.low, staged.high)
+    runs = [_pair_run(part, curves, config) for part in parts]
+    if not runs:
+        nan = float("nan")
+        return Restaged(empty(ANSWERS), empty(PAIRS), empty(DROPPED), curves, nan, nan)
+    calibrated, paired, dropped = (pl.concat(tables) for tables in zip(*runs, strict=True))
+    staged = assign_stages(paired, config.stages.cutoffs)
+    pairs = _with_texts(staged.pairs, calibrated)
+    return Restaged(calibrated, pairs, dropped, curves, staged.low, staged.high)
 
 
-def _pair_run(
-    answers: pl.DataFrame, curves: Curves, config: BuildConfig
-) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Return the answers of one run, calibrated, its pairs, and its prompts without one."""
+class _RunPaired(NamedTuple):
+    """The answers of one run, calibrated, its pairs, and its prompts without one."""
+
+    answers: pl.DataFrame
+    pairs: pl.DataFrame
+    dropped: pl.DataFrame
+
+
+def _pair_run(answers: pl.DataFrame, curves: Curves, config: BuildConfig) -> _RunPaired:
     axes = answers["axis"].to_numpy().astype(str)
     calibrated = calibrate(answers, axes, curves, config.weights)
     added = calibrated.table.drop("prompt_id", "sample_id")
     answers = require(pl.concat([answers, added], how="horizontal"), ANSWERS, "answers")
     paired = make_pairs(answers, calibrated.leave_one_out, config.pairing, config.seed)
     run = pl.lit(answers["run"].first(), dtype=pl.Int32).alias("run")
-    return answers, paired.pairs.with_columns(run), paired.dropped.with_columns(run)
+    return _RunPaired(answers, paired.pairs.with_columns(run), paired.dropped.with_columns(run))
 
 
 def _with_texts(staged: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:

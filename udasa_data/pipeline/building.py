@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -15,27 +14,15 @@ import polars as pl
 
 from udasa_data.config import BuildConfig
 from udasa_data.errors import UserError
-from udasa_data.pairing import Restaged, curves_to_json, measure, restage
+from udasa_data.pairing import restage
 from udasa_data.pipeline.derivation import Derived
 from udasa_data.pipeline.executors.local import LocalExecutor
 from udasa_data.pipeline.executors.protocol import Executor
+from udasa_data.pipeline.finishing import finish, summary_of
 from udasa_data.pipeline.preparation import Prepared
 from udasa_data.progress import Progress, Silent
-from udasa_data.publish import Tables, write_dataset
-from udasa_data.runs import (
-    DamagedShardError,
-    Manifest,
-    Origin,
-    Run,
-    StepCost,
-    Summary,
-    Thresholds,
-    as_notes,
-    count,
-    pinned,
-    provenance,
-)
-from udasa_data.schema import DROPPED, SCORES, require
+from udasa_data.runs import DamagedShardError, Origin, Run, StepCost, Summary, as_notes
+from udasa_data.schema import SCORES, require
 from udasa_data.storage import Place
 
 REPAIRS: Final = 1000
@@ -96,13 +83,13 @@ def build(
 ) -> BuildResult:
     """Build a staged preference dataset from a model's own answers.
 
-    May be killed at any moment: the same call goes on at the shard it was in, with the same
+    May be killed at any moment: the same call resumes at the shard it was in, with the same
     result. A call that has nothing to do does nothing.
 
     Args:
         config: see :func:`udasa_data.config.presets.resolve`.
         out: the run directory, made if missing; a path, or an address that fsspec knows (s3://…).
-        progress: told how the long steps go.
+        progress: shows how the long steps go.
         executor: where samples and scores are made; None makes them in this process.
         origin: the dataset whose samples to start from, and whose scores where ``config`` leaves
             them as they are; None draws and scores them.
@@ -165,7 +152,7 @@ def build_slice(
         out: as for :func:`build`; a place that all ranks share.
         rank: which slice, from 0 to ``world_size`` - 1.
         world_size: how many slices there are.
-        progress: told how the long steps go.
+        progress: shows how the long steps go.
 
     Raises:
         UserError: something the user can put right; the directory is left whole.
@@ -226,16 +213,16 @@ def _take_stock(prepared: Prepared) -> None:
                 "after the work; --out must be a place that all workers share"
             )
         facts = shards.facts()
-        seconds = sum(one.seconds + one.loading for one in facts)
-        cost = StepCost(seconds, sum(one.tokens for one in facts))
+        seconds = sum(shard.seconds + shard.loading for shard in facts)
+        cost = StepCost(seconds, sum(shard.tokens for shard in facts))
         steps[step] = msgspec.to_builtins(cost)
         counted: Counter[str] = Counter()
-        for one in facts:
-            counted.update(one.counted)
-        told = [note for one in facts for note in one.notes]
+        for shard in facts:
+            counted.update(shard.counted)
+        step_notes = [note for shard in facts for note in shard.notes]
         if step == "samples" and prepared.config.engine == "auto":
-            told = [f"engine {prepared.engine}: {prepared.engine_reason}", *told]
-        notes[step] = [*dict.fromkeys(told), *as_notes(counted)]
+            step_notes = [f"engine {prepared.engine}: {prepared.engine_reason}", *step_notes]
+        notes[step] = [*dict.fromkeys(step_notes), *as_notes(counted)]
         shards.remove_others()
     run.save_manifest(steps=steps, notes=notes)
 
@@ -264,72 +251,5 @@ def _answers(prepared: Prepared) -> tuple[pl.DataFrame, pl.DataFrame]:
     return answers, pl.concat(left_out, how="diagonal")  # shards of earlier versions have no run
 
 
-def finish(prepared: Prepared, restaged: Restaged, left_out: pl.DataFrame, started: float) -> None:
-    """Write what a run ends with: pairs, what was left out, curves, counts and the dataset folder.
-
-    Args:
-        prepared: the run, its configuration, prompts, models and key; recorded already.
-        restaged: the answers, paired and staged.
-        left_out: rows, prompts and samples set aside before pairing.
-        started: the ``time.monotonic()`` of the step's beginning.
-    """
-    run, answers, pairs = prepared.run, restaged.answers, restaged.pairs
-    dropped = pl.concat([left_out, restaged.dropped]).with_columns(pl.col("run").fill_null(0))
-    run.write_table("pairs.parquet", pairs)
-    run.write_table("dropped.parquet", require(dropped, DROPPED, "dropped"))
-    run.write_text("calibration.json", json.dumps(curves_to_json(restaged.curves)) + "\n")
-    counts = count(answers, pairs, dropped, (restaged.low, restaged.high))
-    cost = StepCost(time.monotonic() - started, 0)
-    steps = {**run.manifest.get("steps", {}), "dataset": msgspec.to_builtins(cost)}
-    confounds = measure(answers, pairs)
-    run.save_manifest(
-        steps=steps, counts=msgspec.to_builtins(counts), confounds=msgspec.to_builtins(confounds)
-    )
-    _publish(prepared, Tables(pairs, answers, dropped))
-    run.save_manifest(finished=prepared.keys["dataset"])
-
-
-def _publish(prepared: Prepared, tables: Tables) -> None:
-    """Write the Hub-shaped folder."""
-    run, config, summary = prepared.run, prepared.config, _summary(prepared.run)
-    answered = prepared.origin.manifest.policy if isinstance(prepared, Derived) else None
-    models = provenance(config, prepared.models, set(tables.samples["axis"].unique()), answered)
-    bounds = summary.counts.thresholds or (None, None)
-    told = (
-        "keys",
-        "sampled_from",
-        "prompt_commits",
-        "engine",
-        "principles",
-        "code",
-        "origin",
-    )
-    manifest = Manifest(
-        policy=models.policy,
-        scorers=models.scorers,
-        config=pinned(config, prepared.models),
-        stages=Thresholds(*bounds),
-        held_out=config.held_out,
-        counts=summary.counts,
-        confounds=summary.confounds,
-        versions=run.manifest["versions"],
-        notes=summary.notes,
-        made_from={name: run.manifest[name] for name in told if name in run.manifest},
-    )
-    run.write_folder("dataset", lambda folder: write_dataset(folder, tables, manifest))
-
-
-def _summary(run: Run) -> Summary:
-    return msgspec.convert(
-        {
-            "counts": run.manifest["counts"],
-            "confounds": run.manifest["confounds"],
-            "steps": run.manifest.get("steps", {}),
-            "notes": [note for notes in run.manifest["notes"].values() for note in notes],
-        },
-        Summary,
-    )
-
-
 def _result(run: Run, *, reused: bool) -> BuildResult:
-    return BuildResult(run.root, run.root / "dataset", _summary(run), reused)
+    return BuildResult(run.root, run.root / "dataset", summary_of(run), reused)

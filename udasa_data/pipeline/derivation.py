@@ -45,7 +45,7 @@ class Derived(Prepared):
     Its scores are reused when the configuration names the same scorers with the same options: what
     the dataset records of them stands for the models, which need not be at hand. Another version
     of the scoring code alone does not score anew, since it would need every model of a published
-    dataset for a changed comment; it is told in a note.
+    dataset for a changed comment; a note says so.
 
     Attributes:
         origin: what it starts from.
@@ -89,7 +89,7 @@ class Derived(Prepared):
         """Take what the dataset records of each model; find only those that are to score."""
         config, manifest = self.config, self.origin.manifest
         records: list[PolicyRecord | ScorerRecord] = [manifest.policy, *manifest.scorers]
-        recorded = {one.id: one for one in records}
+        recorded = {record.id: record for record in records}
         old = _refs(manifest.config)
         asks_policy = config.judge is not None or config.scoring.factual == "p_true"
         found = {}
@@ -123,8 +123,8 @@ class Derived(Prepared):
     def _facts(self) -> dict[str, Any]:
         notes: dict[str, Any] = self.run.manifest.get("notes", {})
         reused = ["samples", "scores"] if self.reuses_scores else ["samples"]
-        told = {**self.origin.told, "reused": reused}
-        return {**super()._facts(), "origin": told, "notes": {**notes, "origin": self._notes()}}
+        origin = {**self.origin.record, "reused": reused}
+        return {**super()._facts(), "origin": origin, "notes": {**notes, "origin": self._notes()}}
 
     def _notes(self) -> list[str]:
         notes = [
@@ -153,7 +153,7 @@ def _flat(config: BuildConfig, names: tuple[str, ...]) -> dict[str, Any]:
     for name in names:
         value = msgspec.to_builtins(getattr(config, name))
         if name == "sampling":
-            flat |= {f"{name}.{key}": one for key, one in value.items()}
+            flat |= {f"{name}.{key}": option for key, option in value.items()}
         else:
             flat[name] = value
     return flat

@@ -71,7 +71,7 @@ def join(origins: Sequence[Origin]) -> Origin:
     joined = msgspec.structs.replace(config, prompts=tuple(prompts), limit=None)
     name = " + ".join(origin.name for origin in origins)
     key = key_of([origin.scores_key for origin in origins])
-    scorers = dict.fromkeys(one for origin in origins for one in origin.manifest.scorers)
+    scorers = dict.fromkeys(scorer for origin in origins for scorer in origin.manifest.scorers)
     made_from = {**first.manifest.made_from, "prompt_commits": _commits(origins)}
     return Origin(
         name=name,
@@ -79,7 +79,7 @@ def join(origins: Sequence[Origin]) -> Origin:
             first.manifest, config=joined, made_from=made_from, scorers=tuple(scorers)
         ),
         scores_key=key,
-        told={"from": name, "scores": key, "merged": [part.entry for part in parts]},
+        record={"from": name, "scores": key, "merged": [part.entry for part in parts]},
         answers=pl.concat(answers),
         dropped=pl.concat(dropped),
         notes=tuple(_notes(origins, parts)),
@@ -89,9 +89,9 @@ def join(origins: Sequence[Origin]) -> Origin:
 def _parts(origin: Origin) -> list[_Part]:
     """Return the runs in a dataset: itself, or those that were merged into it."""
     manifest = origin.manifest
-    entries: list[dict[str, Any]] = origin.told.get("merged") or [
+    entries: list[dict[str, Any]] = origin.record.get("merged") or [
         {
-            **origin.told,
+            **origin.record,
             "name": origin.name,
             "policy": msgspec.to_builtins(manifest.policy),
             "sampling": msgspec.to_builtins(manifest.config.sampling),
@@ -110,17 +110,17 @@ def _require_same_scoring(first: Origin, other: Origin) -> None:
     a, b = first.manifest, other.manifest
     differing = [n for n in _OF_SCORES if getattr(a.config, n) != getattr(b.config, n)]
     # the judge is the policy, which may be another one each round
-    known = {one.id: one.fingerprint for one in a.scorers if one.role != "judge"}
+    known = {scorer.id: scorer.fingerprint for scorer in a.scorers if scorer.role != "judge"}
     differing += [
-        f"weights of {one.id}"
-        for one in b.scorers
-        if one.role != "judge" and known.get(one.id, one.fingerprint) != one.fingerprint
+        f"weights of {scorer.id}"
+        for scorer in b.scorers
+        if scorer.role != "judge" and known.get(scorer.id, scorer.fingerprint) != scorer.fingerprint
     ]
     if differing:
         raise UserError(
             f"{first.name} and {other.name} were scored differently ({', '.join(differing)}), so "
             "their uncertainties cannot be compared; score one as the other: "
-            f"udasa-data build --from {other.told['from']} --config SCORERS.yaml --out NEW"
+            f"udasa-data build --from {other.record['from']} --config SCORERS.yaml --out NEW"
         )
 
 
@@ -150,7 +150,7 @@ def _notes(origins: Sequence[Origin], parts: Sequence[_Part]) -> list[str]:
         notes.append(f"answers of {policies + 1} policies ({names}); a pair's two are of one")
     configs = [origin.manifest.config for origin in origins]
     if differing := [name for name in _AFTER_SCORES if _differs(configs, name)]:
-        notes.append(f"{', '.join(differing)}: as in {origins[0].name}; other runs said otherwise")
+        notes.append(f"{', '.join(differing)}: as in {origins[0].name}; other runs differ")
     return notes
 
 

@@ -115,7 +115,7 @@ def plan(
         config: of the build.
         pilot: how many prompts are tried, at least 4.
         prices: what things cost.
-        progress: told how the pilot goes.
+        progress: shows how the pilot goes.
 
     Raises:
         UserError: as :func:`udasa_data.pipeline.building`; or no pilot prompt could be answered.
@@ -151,12 +151,12 @@ def _project(
     read = total_of((length.list.sum() / max(chars_a_token, 1e-9)).to_list(), n)
     spread = tokens.high / tokens.value - 1
     facts = {step: shards.facts() for step, shards in prepared.shards.items()}
-    seconds = {step: _seconds(told, n, n_pilot, spread) for step, told in facts.items()}
+    seconds = {step: _seconds(shards, n, n_pilot, spread) for step, shards in facts.items()}
     dataset = result.summary.steps["dataset"].seconds
     seconds["dataset"] = _exactly(
         dataset + PAIRING_SECONDS * config.sampling.samples * (n - n_pilot)
     )
-    whole = seconds["samples"].plus(seconds["scores"]).plus(seconds["dataset"])
+    total = seconds["samples"].plus(seconds["scores"]).plus(seconds["dataset"])
     pilot_seconds = sum(step.seconds for step in result.summary.steps.values())
     notes = list(result.summary.notes)
     if n_pilot < config.shard_size:
@@ -174,7 +174,7 @@ def _project(
         seconds,
         _disk(run, config, n, n_pilot, spread),
         gpu_memory(Path(folder), config) if folder else None,
-        _money(prices, whole, read, tokens),
+        _money(prices, total, read, tokens),
         pilot_seconds,
         tuple(notes),
     )
@@ -200,8 +200,8 @@ def _seconds(facts: Sequence[ShardFacts], n: int, n_pilot: int, spread: float) -
 
     The interval is that of the tokens, and a tenth more for how evenly a machine runs.
     """
-    loading = sum(one.loading for one in facts)
-    work = sum(one.seconds for one in facts) / n_pilot * n
+    loading = sum(shard.loading for shard in facts)
+    work = sum(shard.seconds for shard in facts) / n_pilot * n
     share = min(spread + 0.1, 1.0)
     return Interval(loading + work, loading + work * (1 - share), loading + work * (1 + share))
 
@@ -246,7 +246,7 @@ def gpu_memory(policy: Path, config: BuildConfig) -> GpuMemory | None:
 
 
 def _parameters(file: Path) -> int:
-    """Return how many numbers a safetensors file holds: its header tells the shapes."""
+    """Return how many numbers a safetensors file holds: its header holds the shapes."""
     with file.open("rb") as opened:
         size = int.from_bytes(opened.read(8), "little")
         header: dict[str, Any] = json.loads(opened.read(size))

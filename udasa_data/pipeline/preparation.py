@@ -131,7 +131,7 @@ class Prepared:
                 "sentiment": config.sentiment,
                 **({"embedder": config.embedder_in_use} if config.embedder_in_use else {}),
                 "scoring": config.scoring,
-                "principles": [(one.id, one.statement) for one in self.principles],
+                "principles": [(rule.id, rule.statement) for rule in self.principles],
             }
         )
         weights = {name: located.fingerprint for name, located in self.models.items()}
@@ -179,9 +179,9 @@ class Prepared:
         self._write_inputs()
         old = run.manifest.get("keys", {})
         kept = {step for step, key in self.keys.items() if old.get(step) == key}
-        for told in ("steps", "notes"):  # of a step made anew, nothing old is told
-            entries = run.manifest.get(told, {})
-            run.manifest[told] = {step: entries[step] for step in entries if step in kept}
+        for section in ("steps", "notes"):  # of a step made anew, nothing old is kept
+            entries = run.manifest.get(section, {})
+            run.manifest[section] = {step: entries[step] for step in entries if step in kept}
         run.save_manifest(**self._facts())
 
     def join(self) -> bool:
@@ -211,7 +211,7 @@ class Prepared:
             "prompt_commits": self.commits,
             "models": {_name(ref): self.models[ref.id].fingerprint for ref in refs},
             "engine": {"name": self.engine, "reason": self.engine_reason},
-            "principles": {one.id: one.statement for one in self.principles},
+            "principles": {rule.id: rule.statement for rule in self.principles},
             "code": {step: code_hash(names) for step, names in CODE.items()},
             "versions": {
                 "python": platform.python_version(),

@@ -23,8 +23,8 @@ def text_sha256(*texts: str) -> str:
 
     By it a training names its prompts, and an evaluation finds its own among them.
     """
-    told = " ".join(" ".join(text.lower().split()) for text in texts)
-    return hashlib.sha256(told.encode()).hexdigest()
+    folded = " ".join(" ".join(text.lower().split()) for text in texts)
+    return hashlib.sha256(folded.encode()).hexdigest()
 
 
 def overlap(texts: Sequence[str], against: Sequence[str], n: int = N_WORDS) -> list[int | None]:
@@ -32,7 +32,7 @@ def overlap(texts: Sequence[str], against: Sequence[str], n: int = N_WORDS) -> l
 
     Two texts overlap when they share ``n`` consecutive words, or, where one of them has fewer, when
     all their words are the same in the same order. Shared 8-grams are how Brown et al. (2020, app.
-    C: 8 to 13 words) and PaLM (Chowdhery et al. 2022, §8: 8 words) tell contamination.
+    C: 8 to 13 words) and PaLM (Chowdhery et al. 2022, §8: 8 words) detect contamination.
 
     Args:
         texts: to be checked.
@@ -53,8 +53,8 @@ def overlap(texts: Sequence[str], against: Sequence[str], n: int = N_WORDS) -> l
     return found
 
 
-def _runs(spoken: list[str], n: int) -> list[tuple[str, ...]]:
+def _runs(tokens: list[str], n: int) -> list[tuple[str, ...]]:
     """Return all runs of ``n`` words; of a shorter text, the whole of it."""
-    if not spoken:
+    if not tokens:
         return []
-    return [tuple(spoken[i : i + n]) for i in range(max(1, len(spoken) - n + 1))]
+    return [tuple(tokens[i : i + n]) for i in range(max(1, len(tokens) - n + 1))]

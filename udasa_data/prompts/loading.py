@@ -68,11 +68,11 @@ def load_prompts(
     parsed = [parse_source(text) for text in sources]
     for number, source in enumerate(parsed):
         for row in read_rows(source, commits.get(source.place, "main")):
-            made = _prompt(source, row)
-            if isinstance(made, Why):
-                dropped.append(_left_out(None, made, row.where))
+            prompt_row = _prompt(source, row)
+            if isinstance(prompt_row, Why):
+                dropped.append(_left_out(None, prompt_row, row.where))
             else:
-                found.append(_Prompt(made["prompt_id"], number, made, row.where))
+                found.append(_Prompt(prompt_row["prompt_id"], number, prompt_row, row.where))
     if not found:
         reason = "every prompt is empty or malformed"
         raise UserError(f"{', '.join(s.place for s in parsed)}: {reason}; nothing to build from")
@@ -110,8 +110,8 @@ def parse_dialogue(text: str) -> list[Message]:
     if pieces[0].strip():
         return []
     return [
-        Message(_ROLES[who], said.strip())
-        for who, said in zip(pieces[1::2], pieces[2::2], strict=True)
+        Message(_ROLES[speaker], content.strip())
+        for speaker, content in zip(pieces[1::2], pieces[2::2], strict=True)
     ]
 
 
@@ -182,7 +182,7 @@ def _chat(cell: list[Any]) -> list[Message] | Why:
 
 
 def _axis(source: Source, row: Row) -> object:
-    """Return the axis: as said by the user, the row, HH's subset or the column, in this order."""
+    """Return the axis: as given by the user, the row, HH's subset or the column, in this order."""
     if source.axis or row.side.get("axis"):
         return source.axis or row.side["axis"]
     subset = str(row.side.get("subset") or "")

@@ -58,11 +58,11 @@ def _refuse_mixed_kinds(path: Path, rows: list[tuple[str, dict[str, Any]]]) -> N
             if cell is None:
                 continue
             kind = _KINDS.get(type(cell), "list")
-            before, there = first.setdefault(name, (kind, where))
-            if kind != before:
+            first_kind, first_where = first.setdefault(name, (kind, where))
+            if kind != first_kind:
                 raise UserError(
-                    f"{path}, {where}, column '{name}': a {kind}, but a {before} in {there}; one "
-                    "kind of value a column is needed"
+                    f"{path}, {where}, column '{name}': a {kind}, but a {first_kind} in "
+                    f"{first_where}; one kind of value a column is needed"
                 )
 
 

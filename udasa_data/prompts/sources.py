@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from udasa_data.config import EMBEDDED, read_presets
-from udasa_data.errors import UserError, nearest
+from udasa_data.errors import UserError, first_line, nearest
 from udasa_data.prompts.row_files import SUFFIXES, read_columns, text_rows
 from udasa_data.schema import Axis
 from udasa_data.storage import commit_of, parquet_schema
@@ -152,10 +152,8 @@ def _read_hub(source: Source, commit: str) -> _Table:
     try:
         table = _load_hub(source.place, source.config, split, commit)
     except Exception as error:  # datasets raises many kinds, all of them about the user's words
-        problem = str(error).strip().splitlines()[0] if str(error).strip() else ""
-        raise UserError(
-            f"Hub dataset '{source.place}' cannot be loaded: {type(error).__name__}: {problem}"
-        ) from error
+        problem = f"{type(error).__name__}: {first_line(error)}"
+        raise UserError(f"Hub dataset '{source.place}' cannot be loaded: {problem}") from error
     rows = [(f"row {n}", dict(row)) for n, row in enumerate(table, 1)]
     return _Table(set(table.column_names), rows)
 

@@ -18,7 +18,7 @@ _SALT: Final = "held-out:"
 def split_of(prompt_id: str, share: float) -> Split:
     """Return the split of a prompt.
 
-    The first 64 bits of a hash, as a number in [0, 1), are held against ``share``: a prompt has
+    The first 64 bits of a hash, as a number in [0, 1), are compared with ``share``: a prompt has
     the same split in every configuration and every run, and a larger share only adds to ``test``.
 
     Args:
@@ -31,7 +31,7 @@ def split_of(prompt_id: str, share: float) -> Split:
 
 def splits_of(ids: Iterable[str], share: float) -> pl.DataFrame:
     """Return the split of each prompt: ``prompt_id, split``, one row an id."""
-    rows = [(one, split_of(one, share)) for one in dict.fromkeys(ids)]
+    rows = [(prompt_id, split_of(prompt_id, share)) for prompt_id in dict.fromkeys(ids)]
     return pl.DataFrame(rows, {"prompt_id": pl.String, "split": pl.String}, orient="row")
 
 

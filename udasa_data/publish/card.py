@@ -13,7 +13,7 @@ import polars as pl
 import yaml
 
 from udasa_data.config import to_yaml
-from udasa_data.pairing import told
+from udasa_data.pairing import confound_rows
 from udasa_data.publish.card_tables import (
     dimensions,
     dropped,
@@ -33,7 +33,7 @@ from udasa_data.runs import Manifest
 
 @dataclass(frozen=True)
 class CardFacts:
-    """What a card tells.
+    """What a card shows.
 
     Attributes:
         manifest: of the dataset, with its files and figures.
@@ -75,7 +75,7 @@ def card(facts: CardFacts) -> str:
         scorers=scorers(manifest),
         dimensions=dimensions(manifest),
         examples=examples(facts.pairs),
-        confounds=table(("what", "figure"), told(manifest.confounds)),
+        confounds=table(("what", "figure"), confound_rows(manifest.confounds)),
         dropped=dropped(manifest),
         contamination=_contamination(facts.contamination, counts.prompts),
         notes="\n".join(f"- {inline(note)}" for note in manifest.notes),
@@ -109,8 +109,8 @@ def _contamination(found: Contamination, prompts: int) -> str:
 
 def _licence(licences: Licences) -> str:
     rows = [
-        (inline(one.what), inline(one.name or one.identifier), inline(one.stated))
-        for one in licences.sources
+        (inline(source.what), inline(source.name or source.identifier), inline(source.stated))
+        for source in licences.sources
     ]
     meaning = {
         True: "**Unknown**, since that of a source is: find out before you use this dataset.",
@@ -125,7 +125,7 @@ def _rebuild(manifest: Manifest, repo_id: str | None) -> str:
     lines = [f"pip install udasa=={version}"]
     origin = manifest.made_from.get("origin", {})
     if merged := origin.get("merged"):
-        runs = " ".join(_source(one) for one in merged)
+        runs = " ".join(_source(run) for run in merged)
         return "\n".join([*lines, f"udasa-data merge {runs} --out runs/again"])
     if repo_id:
         lines.append(f"hf download {repo_id} config.yaml --repo-type dataset --local-dir .")

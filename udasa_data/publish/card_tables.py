@@ -41,8 +41,8 @@ def stages(pairs: pl.DataFrame, samples: pl.DataFrame) -> str:
         ends = (None, None) if gaps.is_empty() else (float(gaps.sort()[0]), float(gaps.sort()[-1]))
         sides = [_mean(of_stage[f"uncertainty_{side}"]) for side in ("chosen", "rejected")]
         gap = None if chosen is None or rejected is None else chosen - rejected
-        figures = [*(_figure(one) for one in (*ends, _mean(gaps), *sides))]
-        figures += [_figure(one, 1) for one in (chosen, rejected)]
+        figures = [_figure(value) for value in (*ends, _mean(gaps), *sides)]
+        figures += [_figure(length, 1) for length in (chosen, rejected)]
         figures.append("–" if gap is None else f"{gap:+.1f}")
         rows.append((str(stage), f"{len(of_stage):,}", *figures))
     return table(header, rows)
@@ -87,8 +87,8 @@ def made(manifest: Manifest) -> str:
 def scorers(manifest: Manifest) -> str:
     """Return what scored the answers."""
     rows = [
-        (one.role, code(one.id), _revision(one.revision, one.fingerprint))
-        for one in manifest.scorers
+        (scorer.role, code(scorer.id), _revision(scorer.revision, scorer.fingerprint))
+        for scorer in manifest.scorers
     ]
     return table(("role", "model", "revision"), rows)
 
@@ -107,7 +107,7 @@ def dropped(manifest: Manifest) -> str:
     rows = [
         (what, why.replace("_", " "), f"{n:,}")
         for what, reasons in manifest.counts.dropped.items()
-        for why, n in sorted(reasons.items(), key=lambda one: -one[1])
+        for why, n in sorted(reasons.items(), key=lambda item: -item[1])
     ]
     return table(("what", "why", "count"), rows)
 

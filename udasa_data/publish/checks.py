@@ -13,13 +13,12 @@ from yaml import YAMLError
 
 from udasa_data.errors import UserError
 from udasa_data.prompts import split_of
-from udasa_data.publish.dataset import sha256_of
 from udasa_data.publish.front_matter import PARTS
 from udasa_data.publish.repository import explained
 from udasa_data.publish.tokenisation import MAX_ROWS, load_tokenizer, tokenise
 from udasa_data.runs import Manifest
 from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Stage
-from udasa_data.storage import parquet_schema, read_parquet, scan_parquet
+from udasa_data.storage import file_sha256, parquet_schema, read_parquet, scan_parquet
 
 _LOST: Final = 0.01  # share of the rows that may be lost to the length
 _STAGES: Final = tuple(str(stage) for stage in Stage)
@@ -72,12 +71,12 @@ def check_all(copy: DatasetCopy, max_length: int) -> list[Check]:
 
 
 def _files(copy: DatasetCopy) -> Check:
-    """Hold every file against its hash and its rows."""
+    """Check every file's hash and number of rows."""
     wrong = [f"{path} is missing" for path in copy.manifest.files if path not in copy.paths]
     rows = 0
     for path, local in copy.paths.items():
         record = copy.manifest.files[path]
-        if sha256_of(local) != record.sha256:
+        if file_sha256(local) != record.sha256:
             wrong.append(f"{path} is not what it was")
         elif (found := scan_parquet(local).select(pl.len()).collect().item()) != record.rows:
             wrong.append(f"{path} has {found} rows instead of {record.rows}")
@@ -87,7 +86,7 @@ def _files(copy: DatasetCopy) -> Check:
 
 
 def _schema(copy: DatasetCopy) -> Check:
-    """Hold every file's columns and types against the schema of its configuration."""
+    """Check every file's columns and types against the schema of its configuration."""
     wanted = {stage: dict(PAIRS) for stage in _STAGES}
     wanted |= {"samples": dict(ANSWERS), "dropped": dict(DROPPED)}
     wrong = []
@@ -104,7 +103,7 @@ def _schema(copy: DatasetCopy) -> Check:
 
 
 def _card(copy: DatasetCopy) -> Check:
-    """Hold the card's front matter against the manifest."""
+    """Check the card's front matter against the manifest."""
     from huggingface_hub import DatasetCardData, metadata_load
 
     if copy.card is None or not copy.card.is_file():
@@ -112,15 +111,15 @@ def _card(copy: DatasetCopy) -> Check:
     try:
         front = metadata_load(copy.card) or {}
         DatasetCardData(**front, ignore_metadata_errors=False)
-        configs = {one["config_name"]: one["data_files"] for one in front.get("configs", [])}
-        listed = {p for files in configs.values() for one in files for p in one["path"]}
+        configs = {entry["config_name"]: entry["data_files"] for entry in front.get("configs", [])}
+        listed = {path for splits in configs.values() for split in splits for path in split["path"]}
     except (AttributeError, KeyError, TypeError, ValueError, YAMLError):
         return _check("card", ["the front matter of README.md is damaged"], "")
     wrong = [f"{path} is in no configuration" for path in set(copy.manifest.files) - listed]
     wrong += [f"{path} is not in the manifest" for path in listed - set(copy.manifest.files)]
     licence = front.get("license") or "none"
-    told = licence if isinstance(licence, str) else ", ".join(licence)
-    return _check("card", sorted(wrong), f"{len(configs)} configurations, licence {told}")
+    named = licence if isinstance(licence, str) else ", ".join(licence)
+    return _check("card", sorted(wrong), f"{len(configs)} configurations, licence {named}")
 
 
 def _expected(manifest: Manifest) -> dict[str, dict[str, int]]:
@@ -170,7 +169,7 @@ def _pairs(copy: DatasetCopy) -> pl.DataFrame:
     try:
         return pl.concat(tables).collect() if tables else pl.DataFrame()
     except pl.exceptions.PolarsError:
-        return pl.DataFrame()  # the files are damaged, which is told of them
+        return pl.DataFrame()  # the files are damaged, which their own check reports
 
 
 def _splits(copy: DatasetCopy) -> Check:
@@ -238,10 +237,10 @@ def _from_samples(copy: DatasetCopy, pairs: pl.DataFrame) -> Check:
     )
     wrong = []
     for side in ("chosen", "rejected"):
-        said = pl.col(side).list.first().struct.field("content").alias("said")
-        rows = pairs.select("run", "prompt_id", pl.col(f"{side}_id").alias("sample_id"), said)
+        answer = pl.col(side).list.first().struct.field("content").alias("answer")
+        rows = pairs.select("run", "prompt_id", pl.col(f"{side}_id").alias("sample_id"), answer)
         joined = rows.join(samples, on=["run", "prompt_id", "sample_id"], how="left")
-        odd = joined.filter(pl.col("said").ne_missing(pl.col("text")))["prompt_id"]
+        odd = joined.filter(pl.col("answer").ne_missing(pl.col("text")))["prompt_id"]
         wrong += [f"prompt {prompt_id[:12]}: {side} is not its sample" for prompt_id in odd]
     return _check("pairs are samples", wrong, f"of {len(samples):,} samples")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from udasa_data.publish.licence import Licences, licences_of
 from udasa_data.publish.suites import NOTHING_CHECKED, Contamination
 from udasa_data.runs import MANIFEST, FileRecord, Manifest, read_manifest, to_json
 from udasa_data.schema import DROPPED, PAIRS, Stage, empty, require
-from udasa_data.storage import read_parquet
+from udasa_data.storage import file_sha256, read_parquet
 
 SHARD_BYTES: Final = 500_000_000
 
@@ -56,7 +55,7 @@ def write_dataset(
         tables: the rows.
         manifest: without files and figures, which are added here; its configuration is
             written to config.yaml.
-        shard_bytes: bound of a file, held against the size of its rows in memory, which is
+        shard_bytes: bound of a file, compared with the size of its rows in memory, which is
             the larger.
     """
     pairs = require(tables.pairs, PAIRS, "pairs")
@@ -128,14 +127,8 @@ def _write(
         rows = table.slice(number * size, size)
         path = place / f"{split}.parquet"
         rows.write_parquet(path, compression_level=1)  # two thirds of the time, 0.3% larger
-        digest = sha256_of(path)
+        digest = file_sha256(path)
         shard = "" if count == 1 else f"{number:05d}-"
         named = path.rename(place / f"{split}-{shard}{digest[:12]}.parquet")
         relative = named.relative_to(folder).as_posix()
         yield relative, FileRecord(digest, len(rows), config, split)
-
-
-def sha256_of(path: Path) -> str:
-    """Return the sha256 (hex) of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

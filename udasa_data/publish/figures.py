@@ -9,13 +9,13 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from udasa_data.pairing import Confounds
+from udasa_data.pairing import Confounds, correlations
 from udasa_data.runs import FigureRecord, Manifest
 from udasa_data.schema import Dimension, Stage
 
 _GROUND: Final = "#fcfcfb"
 _INK: Final = "#27303a"
-# blue, amber, teal: told apart by the colour-blind too (Okabe & Ito 2008, darkened)
+# blue, amber, teal: distinct to the colour-blind too (Okabe & Ito 2008, darkened)
 _COLOURS: Final = {"conservative": "#0b5e96", "moderate": "#c77700", "exploratory": "#00795c"}
 _MANY: Final = 20_000  # points beyond which a scatter plot is a blot
 
@@ -32,16 +32,16 @@ def draw(
         samples: all samples, with ``u_*``, ``text`` and ``n_tokens``.
     """
     (folder / "figures").mkdir()
-    said = samples.filter(pl.col("text") != "")
+    non_empty = samples.filter(pl.col("text") != "")
     lengths = pair_lengths(pairs, samples)
-    made = [
-        _draw(folder, "uncertainty", (9, 2.9), lambda f: _uncertainty(f, said)),
+    drawn = [
+        _draw(folder, "uncertainty", (9, 2.9), lambda f: _uncertainty(f, non_empty)),
         _draw(folder, "gaps", (7, 3.4), lambda f: _gaps(f, manifest, pairs)),
         _draw(folder, "lengths", (5.2, 4.4), lambda f: _lengths(f, pairs, lengths)),
         _draw(folder, "correlation", (5.2, 4.2), lambda f: _correlation(f, manifest.confounds)),
         _draw(folder, "dropped", (7, 3.0), lambda f: _dropped(f, manifest.counts.dropped)),
     ]
-    return {path: record for path, record in made if record is not None}
+    return {path: record for path, record in drawn if record is not None}
 
 
 def pair_lengths(pairs: pl.DataFrame, samples: pl.DataFrame) -> dict[str, np.ndarray[Any, Any]]:
@@ -66,13 +66,13 @@ def _draw(
 
     canvas = Canvas(figsize=size, facecolor=_GROUND, layout="constrained")
     FigureCanvasAgg(canvas)
-    told = paint(canvas)
+    texts = paint(canvas)
     path = f"figures/{name}.png"
-    if told is None:
+    if texts is None:
         return path, None
     # no date, no version: the same rows make the same file
     canvas.savefig(folder / path, dpi=130, metadata={"Software": None})
-    return path, FigureRecord(*told)
+    return path, FigureRecord(*texts)
 
 
 def _axes(canvas: Any, title: str, x: str, y: str, place: tuple[int, int, int] = (1, 1, 1)) -> Any:
@@ -88,10 +88,10 @@ def _axes(canvas: Any, title: str, x: str, y: str, place: tuple[int, int, int] =
     return axes
 
 
-def _uncertainty(canvas: Any, said: pl.DataFrame) -> tuple[str, str] | None:
+def _uncertainty(canvas: Any, answers: pl.DataFrame) -> tuple[str, str] | None:
     parts, shown = [], 0
     for place, dimension in enumerate(Dimension, 1):
-        values = _finite(said[f"u_{dimension}"])
+        values = _finite(answers[f"u_{dimension}"])
         label = "answers" if place == 1 else ""
         axes = _axes(canvas, f"{dimension}", f"u_{dimension}", label, (1, 3, place))
         axes.set_xlim(0, 1)
@@ -127,7 +127,7 @@ def _gaps(canvas: Any, manifest: Manifest, pairs: pl.DataFrame) -> tuple[str, st
     )
     for threshold in (low, high):
         axes.axvline(threshold, color=_INK, linewidth=1.2, linestyle="--")
-    axes.legend(fontsize=8, frameon=False, labelcolor=_INK)
+    axes.legend(loc="upper right", fontsize=8, frameon=False, labelcolor=_INK)
     parts = ", ".join(f"{len(values):,} {name}" for name, values in gaps.items())
     least = float(pairs["delta_u"].to_numpy().min())
     alt = (
@@ -154,7 +154,7 @@ def _lengths(
             axes.scatter(
                 rejected[of_stage], chosen[of_stage], s=12, alpha=0.7, color=colour, label=stage
             )
-        axes.legend(fontsize=8, frameon=False, labelcolor=_INK)
+        axes.legend(loc="upper right", fontsize=8, frameon=False, labelcolor=_INK)
     axes.plot([0, top], [0, top], color=_INK, linewidth=1, linestyle="--")
     axes.set_xlim(0, top)
     axes.set_ylim(0, top)
@@ -167,26 +167,19 @@ def _lengths(
 
 
 def _correlation(canvas: Any, confounds: Confounds) -> tuple[str, str] | None:
-    names = [*(str(d) for d in Dimension), "length"]
-    known = {**confounds.between}
-    known |= {f"{name} ~ length": rho for name, rho in confounds.with_length.items()}
-    if not any(rho is not None for rho in known.values()):
+    if all(rho is None for rho in (*confounds.between.values(), *confounds.with_length.values())):
         return None
-
-    def of(a: str, b: str) -> float | None:
-        return 1.0 if a == b else known.get(f"{a} ~ {b}", known.get(f"{b} ~ {a}"))
-
-    found = [[of(a, b) for b in names] for a in names]
-    values = np.array([[np.nan if r is None else r for r in row] for row in found])
+    names, square = correlations(confounds)
+    values = np.array([[np.nan if rho is None else rho for rho in row] for row in square])
     axes = _axes(canvas, "", "", "")
     shown = axes.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1)
     axes.set_xticks(range(4), names, color=_INK)
     axes.set_yticks(range(4), names, color=_INK)
     for i in range(4):
         for j in range(4):
-            told = "–" if np.isnan(values[i, j]) else f"{values[i, j]:.2f}"
+            figure = "–" if np.isnan(values[i, j]) else f"{values[i, j]:.2f}"
             ink = "white" if abs(values[i, j]) > 0.6 else _INK
-            axes.text(j, i, told, ha="center", va="center", color=ink, fontsize=10)
+            axes.text(j, i, figure, ha="center", va="center", color=ink, fontsize=10)
     bar = canvas.colorbar(shown, ax=axes, shrink=0.85)
     bar.ax.tick_params(colors=_INK, labelsize=8)
     parts = ", ".join(
@@ -207,7 +200,7 @@ def _dropped(canvas: Any, dropped: Mapping[str, Mapping[str, int]]) -> tuple[str
     }
     if not counted:
         return None
-    ordered = sorted(counted.items(), key=lambda one: one[1])
+    ordered = sorted(counted.items(), key=lambda item: item[1])
     axes = _axes(canvas, "", "left out", "")
     bars = axes.barh([name for name, _ in ordered], [n for _, n in ordered], color="#0b5e96")
     axes.bar_label(bars, fmt="{:,.0f}", padding=3, color=_INK, fontsize=8)

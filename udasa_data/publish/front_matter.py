@@ -41,7 +41,7 @@ def front_matter(manifest: Manifest, licences: Licences) -> dict[str, Any]:
 
 def _front_licence(licences: Licences) -> dict[str, Any]:
     found = licences.identifiers
-    named = next((one for one in licences.sources if one.identifier == OTHER), None)
+    named = next((source for source in licences.sources if source.identifier == OTHER), None)
     extra = {}
     if found == (OTHER,) and named is not None:
         extra = {"license_name": named.name or OTHER}

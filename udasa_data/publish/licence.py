@@ -42,13 +42,13 @@ class Licences(NamedTuple):
 
         Nothing is weighed: where the sources differ, the terms of each hold.
         """
-        found = tuple(dict.fromkeys(one.identifier for one in self.sources))
+        found = tuple(dict.fromkeys(source.identifier for source in self.sources))
         return (UNKNOWN,) if UNKNOWN in found or not found else found
 
     @property
     def unknown(self) -> tuple[Licence, ...]:
         """The sources whose licence is not known."""
-        return tuple(one for one in self.sources if one.identifier == UNKNOWN)
+        return tuple(source for source in self.sources if source.identifier == UNKNOWN)
 
 
 def licences_of(manifest: Manifest, look_up: CardOf | None = card_of) -> Licences:
@@ -62,7 +62,7 @@ def licences_of(manifest: Manifest, look_up: CardOf | None = card_of) -> Licence
     of_model = _of_model(policy, look_up)
     commits = manifest.made_from.get("prompt_commits", {})
     sources = [parse_source(text) for text in config.prompts]
-    of_prompts = [_of_prompts(one, commits.get(one.place), look_up) for one in sources]
+    of_prompts = [_of_prompts(source, commits.get(source.place), look_up) for source in sources]
     return Licences((of_model, *dict.fromkeys(of_prompts)))
 
 
@@ -116,5 +116,5 @@ def _stated(what: str, card: dict[str, Any], where: str) -> Licence:
     if not isinstance(found, str) or not found.strip():
         return Licence(what, UNKNOWN, f"{where} states none")
     extra = [card.get(key) for key in ("license_name", "license_link")]
-    name, link = (str(one) if one else None for one in extra)
+    name, link = (str(value) if value else None for value in extra)
     return Licence(what, found.strip().lower(), where, name, link)

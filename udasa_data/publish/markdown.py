@@ -68,9 +68,13 @@ def _is_figure(cell: str) -> bool:
 
 
 def _visible(text: str) -> str:
-    return "".join("\ufffd" if _is_hidden(one) else one for one in text)
+    return "".join("\ufffd" if _is_hidden(character) else character for character in text)
 
 
-def _is_hidden(one: str) -> bool:
-    is_control = unicodedata.category(one) in {"Cc", "Cs"} and one not in "\n\t"
-    return is_control or unicodedata.bidirectional(one) in _TURNING or one in "\u200e\u200f\u061c"
+def _is_hidden(character: str) -> bool:
+    is_control = unicodedata.category(character) in {"Cc", "Cs"} and character not in "\n\t"
+    return (
+        is_control
+        or unicodedata.bidirectional(character) in _TURNING
+        or character in "\u200e\u200f\u061c"
+    )

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from udasa_data.errors import UserError
-from udasa_data.publish.dataset import sha256_of
 from udasa_data.publish.repository import Patience, Remote, RemoteFile, Stale, Tell, quiet_hub
 from udasa_data.runs import MANIFEST, Manifest, parse_manifest, read_manifest
-from udasa_data.storage import plain_file
+from udasa_data.storage import file_sha256, plain_file
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
@@ -33,8 +32,8 @@ class Content:
     def sizes(self) -> dict[str, int]:
         """Return the size of each file in bytes, by path, in order."""
         return {
-            path: len(one) if isinstance(one, bytes) else one.stat().st_size
-            for path, one in sorted(self.files.items())
+            path: len(file) if isinstance(file, bytes) else file.stat().st_size
+            for path, file in sorted(self.files.items())
         }
 
 
@@ -93,7 +92,7 @@ def content_of(folder: Path, card: str) -> Content:
     files: dict[str, Path | bytes] = {}
     for path, record in manifest.files.items():
         local = plain_file(folder, path)
-        if not local.is_file() or sha256_of(local) != record.sha256:
+        if not local.is_file() or file_sha256(local) != record.sha256:
             raise UserError(
                 f"{local}: missing, or not what {MANIFEST} says; build again to write it anew"
             )
@@ -119,7 +118,7 @@ def push(content: Content, target: Target, tell: Tell, patience: Patience | None
     Args:
         content: see :func:`content_of`.
         target: where.
-        tell: told what it waits for.
+        tell: called with what it waits for.
         patience: with a busy Hub.
 
     Raises:
@@ -131,10 +130,10 @@ def push(content: Content, target: Target, tell: Tell, patience: Patience | None
         remote.user()
         remote.create(private=target.private)
         tagged = remote.tags().get(target.tag) if target.tag else None
-        made = _commit(remote, content, target, tagged, tell)
+        pushed = _commit(remote, content, target, tagged, tell)
         if target.tag and tagged is None:
-            remote.tag(target.tag, made.commit)
-    return made
+            remote.tag(target.tag, pushed.commit)
+    return pushed
 
 
 @dataclass(frozen=True)
@@ -148,31 +147,31 @@ def _commit(
 ) -> Pushed:
     """Commit what differs; ``tagged`` is where the wanted tag stands already."""
     started_with: RemoteFile | None = None
-    wanted = {path: _identity(one) for path, one in content.files.items()}
-    done = _Difference((), ())
+    wanted = {path: _identity(file) for path, file in content.files.items()}
+    committed = _Difference((), ())
     for race in range(_RACES):
         head = remote.head(target.branch)
-        there = remote.files(head)
+        existing = remote.files(head)
         if race == 0:
-            started_with = there.get(MANIFEST)
-        old = _old_manifest(remote, there, head)
-        found = _difference(wanted, there, old)
-        is_there = not found.changed and not found.removed
+            started_with = existing.get(MANIFEST)
+        old = _old_manifest(remote, existing, head)
+        changes = _difference(wanted, existing, old)
+        is_there = not changes.changed and not changes.removed
         if tagged is not None and not (is_there and tagged == head):
             raise UserError(
                 f"dataset '{target.repo_id}': tag '{target.tag}' is at commit {tagged[:12]} "
                 "already, and tags do not move; give another"
             )
         if is_there:  # perhaps by our own commit, its answer lost
-            return _pushed(remote, head, done)
-        if there.get(MANIFEST) != started_with:
+            return _pushed(remote, head, committed)
+        if existing.get(MANIFEST) != started_with:
             raise UserError(
                 f"dataset '{target.repo_id}': another dataset was pushed there meanwhile (commit "
                 f"{head[:12]}); nothing of this one was published. To put it on top, push again"
             )
-        done = found
+        committed = changes
         try:
-            return _pushed(remote, _send(remote, content, target, found, head), found)
+            return _pushed(remote, _send(remote, content, target, changes, head), changes)
         except Stale:
             tell(f"{target.branch} has moved since {head[:12]}: looking again")
     raise UserError(
@@ -181,30 +180,30 @@ def _commit(
     )
 
 
-def _send(remote: Remote, content: Content, target: Target, found: _Difference, head: str) -> str:
+def _send(remote: Remote, content: Content, target: Target, changes: _Difference, head: str) -> str:
     """Make the commit against ``head``; return its hash."""
 
     def send() -> str:
-        made = remote.api.create_commit(
+        commit = remote.api.create_commit(
             target.repo_id,
-            _operations(content, found),
+            _operations(content, changes),
             commit_message=_message(content),
             repo_type="dataset",
             revision=target.branch,
             parent_commit=head,
         )
-        return str(made.oid)
+        return str(commit.oid)
 
     return remote.ask(send)
 
 
 def _operations(
-    content: Content, found: _Difference
+    content: Content, changes: _Difference
 ) -> Sequence[CommitOperationAdd | CommitOperationDelete]:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-    added = [CommitOperationAdd(path, content.files[path]) for path in found.changed]
-    return [*added, *(CommitOperationDelete(path) for path in found.removed)]
+    added = [CommitOperationAdd(path, content.files[path]) for path in changes.changed]
+    return [*added, *(CommitOperationDelete(path) for path in changes.removed)]
 
 
 def _message(content: Content) -> str:
@@ -214,37 +213,37 @@ def _message(content: Content) -> str:
     return f"{counts.pairs} pairs from {counts.prompts} prompts"
 
 
-def _identity(one: Path | bytes) -> tuple[str, str]:
+def _identity(file: Path | bytes) -> tuple[str, str]:
     """Return a content's sha256 and its git blob id, both hex: the Hub knows it by either."""
-    content = one if isinstance(one, bytes) else one.read_bytes()
+    content = file if isinstance(file, bytes) else file.read_bytes()
     git = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
     return hashlib.sha256(content).hexdigest(), git.hexdigest()
 
 
 def _difference(
-    wanted: Mapping[str, tuple[str, str]], there: Mapping[str, RemoteFile], old: Manifest | None
+    wanted: Mapping[str, tuple[str, str]], existing: Mapping[str, RemoteFile], old: Manifest | None
 ) -> _Difference:
     def is_same(path: str) -> bool:
-        if path not in there:
+        if path not in existing:
             return False
         sha256, git_oid = wanted[path]
-        return there[path].sha256 == sha256 or there[path].git_oid == git_oid
+        return existing[path].sha256 == sha256 or existing[path].git_oid == git_oid
 
-    ours = () if old is None else (*old.files, *old.figures)
+    previous = () if old is None else (*old.files, *old.figures)
     return _Difference(
         tuple(path for path in sorted(wanted) if not is_same(path)),
-        tuple(path for path in sorted(set(ours)) if path in there and path not in wanted),
+        tuple(path for path in sorted(set(previous)) if path in existing and path not in wanted),
     )
 
 
-def _old_manifest(remote: Remote, there: Mapping[str, RemoteFile], head: str) -> Manifest | None:
+def _old_manifest(remote: Remote, existing: Mapping[str, RemoteFile], head: str) -> Manifest | None:
     """Return the manifest of the push before; None in a new repository.
 
     Raises:
         UserError: the repository holds something that this program did not put there.
     """
-    if MANIFEST not in there:
-        foreign = sorted(set(there) - _HARMLESS)
+    if MANIFEST not in existing:
+        foreign = sorted(set(existing) - _HARMLESS)
         if foreign:
             raise UserError(
                 f"dataset '{remote.repo_id}': holds files that no push made ({foreign[0]}, …), and "
@@ -255,6 +254,6 @@ def _old_manifest(remote: Remote, there: Mapping[str, RemoteFile], head: str) ->
     return parse_manifest(text, f"{MANIFEST} of dataset '{remote.repo_id}'")
 
 
-def _pushed(remote: Remote, commit: str, found: _Difference) -> Pushed:
+def _pushed(remote: Remote, commit: str, changes: _Difference) -> Pushed:
     url = f"{remote.api.endpoint}/datasets/{remote.repo_id}/tree/{commit}"
-    return Pushed(remote.repo_id, commit, url, found.changed, found.removed)
+    return Pushed(remote.repo_id, commit, url, changes.changed, changes.removed)

@@ -26,14 +26,14 @@ class Prepared:
 
     def warnings(self) -> tuple[str, ...]:
         """Return what a user should know before others see the dataset."""
-        told = [
-            f"licence unknown: {one.what} ({one.stated}); the card says so"
-            for one in self.licences.unknown
+        warnings = [
+            f"licence unknown: {source.what} ({source.stated}); the card says so"
+            for source in self.licences.unknown
         ]
         if self.contamination.not_checked:
             suites = ", ".join(self.contamination.not_checked)
-            told.append(f"contamination not checked: {suites} (--against, or $UDASA_DATA_DIR)")
-        return tuple(told)
+            warnings.append(f"contamination not checked: {suites} (--against, or $UDASA_DATA_DIR)")
+        return tuple(warnings)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A dataset repository on the Hub: what it holds, asked for patiently; faults said in one line.
+"""A dataset repository on the Hub: what it holds, asked for patiently; faults in one line.
 
 The token is found by huggingface_hub where it always looks and never passes through here, except
 to be struck out of whatever is shown.
@@ -118,7 +118,7 @@ class Remote:
             listed = self.api.list_repo_tree(
                 self.repo_id, recursive=True, revision=commit, repo_type="dataset"
             )
-            return {one.path: _as_file(one) for one in listed if isinstance(one, RepoFile)}
+            return {file.path: _as_file(file) for file in listed if isinstance(file, RepoFile)}
 
         return self.ask(read)
 
@@ -135,7 +135,7 @@ class Remote:
     def tags(self) -> dict[str, str]:
         """Return the commit of each tag."""
         refs = self.ask(lambda: self.api.list_repo_refs(self.repo_id, repo_type="dataset"))
-        return {one.name: one.target_commit for one in refs.tags}
+        return {tag.name: tag.target_commit for tag in refs.tags}
 
     def tag(self, name: str, commit: str) -> None:
         """Set a tag."""
@@ -178,10 +178,10 @@ class Remote:
         return self._patience.first_wait * 2**attempt if asked is None else asked
 
 
-def _as_file(one: RepoFile) -> RemoteFile:
-    if one.lfs is None:
-        return RemoteFile(one.size, None, one.blob_id)
-    return RemoteFile(one.size, one.lfs.sha256, None)
+def _as_file(file: RepoFile) -> RemoteFile:
+    if file.lfs is None:
+        return RemoteFile(file.size, None, file.blob_id)
+    return RemoteFile(file.size, file.lfs.sha256, None)
 
 
 @contextmanager
@@ -233,7 +233,7 @@ def explained(error: Exception, repo_id: str) -> UserError:
     if status == 403:
         return UserError(
             f"{where}: the token may not write there; give a name of yours, or a token that may "
-            f"(the Hub says: {_said(error)})"
+            f"(the Hub says: {_message(error)})"
         )
     if getattr(error, "errno", None) == 28 or "No space left" in str(error):
         return UserError(
@@ -246,17 +246,17 @@ def explained(error: Exception, repo_id: str) -> UserError:
 def _reason(error: Exception) -> str:
     status = status_of(error)
     if status is not None:
-        return f"the Hub answers {status} ({_said(error)})"
+        return f"the Hub answers {status} ({_message(error)})"
     if _is_network(error):
         return f"the Hub cannot be reached ({type(_root(error)).__name__})"
-    return f"{type(_root(error)).__name__}: {_said(error)}"
+    return f"{type(_root(error)).__name__}: {_message(error)}"
 
 
-def _said(error: Exception) -> str:
-    """Return an error's first line that says something, without tokens or signatures."""
+def _message(error: Exception) -> str:
+    """Return the first line of an error's message, without tokens or signatures."""
     root = _root(error)
-    told = getattr(root, "server_message", None) or str(root)
-    lines = [line.strip() for line in told.splitlines() if line.strip()] or [type(root).__name__]
+    text = getattr(root, "server_message", None) or str(root)
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or [type(root).__name__]
     return redacted(lines[0])[:200]
 
 

@@ -1,4 +1,4 @@
-"""Evaluation prompts, as far as they are here, held against the prompts of a dataset."""
+"""Evaluation prompts, as far as they are here, compared with the prompts of a dataset."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Overlap(NamedTuple):
 
 
 class Contamination(NamedTuple):
-    """What was held against the prompts, and what was not."""
+    """Which suites the prompts were compared with, and which not."""
 
     checked: tuple[Overlap, ...]
     not_checked: tuple[str, ...]
@@ -43,7 +43,7 @@ NOTHING_CHECKED: Final = Contamination((), tuple(SUITES))
 
 
 def contamination(prompts: Sequence[str], against: Sequence[str]) -> Contamination:
-    """Hold prompts against the suites in ``$UDASA_DATA_DIR`` and against further files.
+    """Compare prompts with the suites in ``$UDASA_DATA_DIR`` and with further files.
 
     Args:
         prompts: the last user text of each.

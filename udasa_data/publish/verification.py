@@ -42,7 +42,7 @@ def verify(
 
     Args:
         source: a folder, here or remote, or ``ORG/NAME[@REVISION]``.
-        tell: told what it waits for.
+        tell: called with what it waits for.
         max_length: tokens at which TRL would cut.
         patience: with a busy Hub.
 

@@ -1,25 +1,49 @@
 """The run directory, and finished runs and datasets read back."""
 
 from udasa_data.runs.code import CODE, code_hash
-from udasa_data.runs.dataset_manifest import FigureRecord, FileRecord, MANIFEST, Manifest, PolicyRecord, ScorerRecord, Thresholds, parse_manifest, pinned, provenance, read_manifest, to_json
+from udasa_data.runs.dataset_manifest import (
+    MANIFEST,
+    FigureRecord,
+    FileRecord,
+    Manifest,
+    PolicyRecord,
+    ScorerRecord,
+    Thresholds,
+    parse_manifest,
+    pinned,
+    provenance,
+    read_manifest,
+    to_json,
+)
 from udasa_data.runs.difference import Difference, Example, compare
 from udasa_data.runs.finished import Finished, open_finished
+from udasa_data.runs.layout import BUILD, Layout
 from udasa_data.runs.local_copy import local_dataset
 from udasa_data.runs.origin import Origin, origin_of
 from udasa_data.runs.pair_views import PairView, read_pairs
-from udasa_data.runs.layout import BUILD, Layout
+from udasa_data.runs.sealing import key_of
 from udasa_data.runs.shards import DamagedShardError, ShardFacts, Shards
-from udasa_data.runs.store import Run, differing, key_of
-from udasa_data.runs.summary import ScoreSummary, StepCost, Summary, as_notes, count, count_dimensions
+from udasa_data.runs.store import Run, differing
+from udasa_data.runs.summary import (
+    ScoreSummary,
+    StepCost,
+    Summary,
+    as_notes,
+    count,
+    count_dimensions,
+)
 
-__all__ = ["BUILD","DamagedShardError","Layout",
+__all__ = [
+    "BUILD",
     "CODE",
+    "MANIFEST",
+    "DamagedShardError",
     "Difference",
     "Example",
     "FigureRecord",
     "FileRecord",
     "Finished",
-    "MANIFEST",
+    "Layout",
     "Manifest",
     "Origin",
     "PairView",

@@ -41,6 +41,7 @@ CODE: Final = {
     ),
 }
 
+
 def code_hash(names: Sequence[str]) -> str:
     """Return the sha256 (hex) of modules and folders of the package: a step's code version.
 

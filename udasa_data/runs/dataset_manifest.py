@@ -14,9 +14,9 @@ from udasa_data.config import BuildConfig, ModelRef
 from udasa_data.errors import UserError
 from udasa_data.pairing import Confounds
 from udasa_data.prompts import Split
-from udasa_data.schema import Axis
-from udasa_data.storage import parse_json, Located, chat_template_sha256
 from udasa_data.runs.summary import Counts
+from udasa_data.schema import Axis
+from udasa_data.storage import Located, chat_template_sha256, parse_json
 
 MANIFEST: Final = "manifest.json"
 SCHEMA_VERSION: Final = 1

@@ -74,9 +74,8 @@ def compare(a: Finished, b: Finished, examples: int = 2) -> Difference:
 def _joined(a: Finished, b: Finished) -> pl.DataFrame:
     """Return one row a prompt with a pair in either, with its ``kind`` and ``why``."""
     table = _texts(a, "a").join(_texts(b, "b"), on=_KEYS, how="full", coalesce=True)
-    reasons = [_left_out(one, side) for one, side in ((a, "a"), (b, "b"))]
-    for one in reasons:
-        table = table.join(one, on=_KEYS, how="left")
+    for reasons in (_left_out(a, "a"), _left_out(b, "b")):
+        table = table.join(reasons, on=_KEYS, how="left")
     in_a, in_b = pl.col("stage_a").is_not_null(), pl.col("stage_b").is_not_null()
     chosen = pl.col("chosen_a") == pl.col("chosen_b")
     rejected = pl.col("rejected_a") == pl.col("rejected_b")

@@ -15,14 +15,12 @@ from typing import Any
 
 import polars as pl
 
-from udasa_data.storage import plain_file
-from udasa_data.storage import read_parquet
-from udasa_data.errors import UserError
-from udasa_data.runs.local_copy import local_dataset
+from udasa_data.errors import UserError, first_line
 from udasa_data.runs.dataset_manifest import MANIFEST, Manifest, read_manifest
+from udasa_data.runs.local_copy import local_dataset
+from udasa_data.runs.sealing import key_of
 from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Stage, empty, require
-from udasa_data.storage import commit_of, dataset_files
-from udasa_data.runs.store import key_of
+from udasa_data.storage import commit_of, dataset_files, plain_file, read_parquet
 
 
 @dataclass(frozen=True)
@@ -93,16 +91,20 @@ class Finished:
             # the Hub's cache is made of links
             path = self.folder / name if self.commit else plain_file(self.folder, name)
             try:
-                content = path.read_bytes()
-                if hashlib.sha256(content).hexdigest() != self.manifest.files[name].sha256:
-                    raise ValueError("damaged: not what the manifest says")
-                tables.append(require(read_parquet(io.BytesIO(content)), schema, name))
+                tables.append(require(self._checked(path, name), schema, name))
             except (OSError, pl.exceptions.PolarsError, ValueError) as error:
                 raise UserError(
-                    f"{path}: cannot be read ({_first_line(error)}); a dataset of an earlier "
+                    f"{path}: cannot be read ({first_line(error)}); a dataset of an earlier "
                     "version is made anew by its build command"
                 ) from error
         return pl.concat(tables)
+
+    def _checked(self, path: Path, name: str) -> pl.DataFrame:
+        """Read a file whose content is what the manifest says."""
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != self.manifest.files[name].sha256:
+            raise ValueError("damaged: not what the manifest says")
+        return read_parquet(io.BytesIO(content))
 
 
 def open_finished(place: str) -> Finished:
@@ -123,7 +125,3 @@ def open_finished(place: str) -> Finished:
     commit = commit_of(repo_id, revision or "main", "dataset")
     folder = dataset_files(repo_id, commit, [MANIFEST, "data/*"])
     return Finished(place, folder, commit, read_manifest(folder))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

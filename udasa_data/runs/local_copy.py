@@ -8,8 +8,7 @@ from pathlib import Path
 from udasa_data.errors import UserError
 from udasa_data.runs.dataset_manifest import MANIFEST
 from udasa_data.runs.layout import is_dataset_file
-from udasa_data.storage import Remote, reached
-from udasa_data.storage import place_of, replace_folder, user_cache
+from udasa_data.storage import Remote, place_of, reached, replace_folder, user_cache
 
 
 def local_dataset(place: str) -> Path:

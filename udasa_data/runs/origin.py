@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 
 from udasa_data.errors import UserError
-from udasa_data.runs.finished import Finished
 from udasa_data.runs.dataset_manifest import Manifest
+from udasa_data.runs.finished import Finished
 from udasa_data.schema import CALIBRATED
 
 
@@ -21,16 +21,16 @@ class Origin:
         name: as people know it.
         manifest: of the dataset.
         scores_key: what its samples and scores are known by.
-        told: where they are from, as the new run's manifest tells it.
+        record: where they are from, as the new run's manifest records it.
         answers: ``schema.ANSWERS`` without the calibrated columns; K rows a prompt.
         dropped: what was left out before pairing.
-        notes: what a user should know of them.
+        notes: what a user should know about them.
     """
 
     name: str
     manifest: Manifest
     scores_key: str
-    told: dict[str, Any]
+    record: dict[str, Any]
     answers: pl.DataFrame
     dropped: pl.DataFrame
     notes: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class Origin:
     @property
     def is_merged(self) -> bool:
         """Whether it holds the answers of several runs."""
-        return bool(self.told.get("merged"))
+        return bool(self.record.get("merged"))
 
 
 def origin_of(finished: Finished) -> Origin:
@@ -47,16 +47,16 @@ def origin_of(finished: Finished) -> Origin:
     Raises:
         UserError: a file of it cannot be read, or its prompts have different numbers of answers.
     """
-    told: dict[str, Any] = {"from": finished.place, "scores": finished.scores_key}
+    record: dict[str, Any] = {"from": finished.place, "scores": finished.scores_key}
     if finished.commit:
-        told["commit"] = finished.commit
+        record["commit"] = finished.commit
     if finished.merged:
-        told["merged"] = finished.merged
+        record["merged"] = finished.merged
     answers = finished.answers.drop(list(CALIBRATED)[2:])
     _check(finished.place, answers)
     dropped = finished.dropped.filter(pl.col("what") != "pair")
     key = finished.scores_key
-    return Origin(finished.name, finished.manifest, key, told, answers, dropped)
+    return Origin(finished.name, finished.manifest, key, record, answers, dropped)
 
 
 def _check(place: str, answers: pl.DataFrame) -> None:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import polars as pl
 
 from udasa_data.errors import UserError
-from udasa_data.schema import PAIRS, Dimension, require
 from udasa_data.runs.store import Run
+from udasa_data.schema import PAIRS, Dimension, require
 
 
 class PairView(NamedTuple):

@@ -1,8 +1,8 @@
 """The shards of a step: three files each, whole or not there, and checked before they are read.
 
-    NNNNN-KEY.parquet          the table
-    NNNNN-KEY.dropped.parquet  the rows it set aside
-    NNNNN-KEY.json             what making it took, and the hashes of the other two; written last
+NNNNN-KEY.parquet          the table
+NNNNN-KEY.dropped.parquet  the rows it set aside
+NNNNN-KEY.json             what making it took, and the hashes of the other two; written last
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import io
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 import polars as pl
 
-from udasa_data.runs.store import Run, key_of
-from udasa_data.storage import Place, names_in, read_files, read_parquet, remove
+from udasa_data.runs.sealing import sealed, unsealed
+from udasa_data.runs.store import Run
+from udasa_data.storage import Place, names_in, parse_json, read_files, read_parquet, remove
 
 _KINDS: Final = ("parquet", "dropped.parquet", "json")
 _OF_A_SHARD: Final = re.compile(r"\d{5,}-(?P<key>[0-9a-f]{16})\.(dropped\.parquet|parquet|json)")
@@ -42,9 +43,6 @@ class DamagedShardError(Exception):
         super().__init__(f"shard {number} of {step} is damaged")
         self.step = step
         self.number = number
-
-
-
 
 
 class Shards:
@@ -80,8 +78,8 @@ class Shards:
             kind: self._run.write_table(f"{self._step}/{self._name(number, kind)}", rows)
             for kind, rows in (("dropped.parquet", dropped), ("parquet", table))
         }
-        told = {"facts": msgspec.to_builtins(facts or ShardFacts()), "files": files}
-        text = json.dumps({**told, "sha256": key_of(told)})
+        made = {"facts": msgspec.to_builtins(facts or ShardFacts()), "files": files}
+        text = json.dumps(sealed(made))
         self._run.write_text(f"{self._step}/{self._name(number, 'json')}", text)
 
     def read(self, number: int) -> pl.DataFrame:
@@ -109,10 +107,7 @@ class Shards:
             DamagedShardError: what is written of a shard is damaged.
         """
         files = [self._place(number, "json") for number in range(self.count)]
-        return [
-            self._facts_of(number, text)[0]
-            for number, text in enumerate(read_files(files))
-        ]
+        return [self._facts_of(number, text)[0] for number, text in enumerate(read_files(files))]
 
     def remove(self, number: int) -> None:
         """Delete a shard, so that it is missing; its facts first."""
@@ -143,12 +138,10 @@ class Shards:
 
     def _facts_of(self, number: int, text: bytes | None) -> tuple[ShardFacts, dict[str, str]]:
         try:
-            told: dict[str, Any] = json.loads(text or b"")
-            if told.pop("sha256") != key_of(told):
-                raise ValueError("another hash")
-            return msgspec.convert(told["facts"], ShardFacts), dict(told["files"])
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            found = unsealed(parse_json(text or b""))
+        except ValueError as error:
             raise DamagedShardError(self._step, number) from error
+        return msgspec.convert(found["facts"], ShardFacts), dict(found["files"])
 
     def _place(self, number: int, kind: str) -> Place:
         return self._run.root / self._step / self._name(number, kind)

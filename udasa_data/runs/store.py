@@ -24,6 +24,7 @@ import polars as pl
 
 from udasa_data.errors import UserError
 from udasa_data.runs.layout import BUILD, COPY, MANIFEST, Layout
+from udasa_data.runs.sealing import is_sealed, sealed, unsealed
 from udasa_data.storage import (
     LOCK,
     Place,
@@ -41,12 +42,6 @@ from udasa_data.storage import (
     write_new,
     write_text,
 )
-
-
-def key_of(*parts: object) -> str:
-    """Return the sha256 (hex) of JSON-able parts: the key of an artifact made from them."""
-    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Run:
@@ -85,36 +80,32 @@ class Run:
         Raises:
             UserError: an earlier version wrote it, or the place cannot be reached.
         """
-        found = [self._manifest_in(name) for name in (MANIFEST, COPY)]
-        self.manifest = next((one for one in found if one), {})
+        manifests = [self._manifest_in(name) for name in (MANIFEST, COPY)]
+        self.manifest = next(filter(None, manifests), {})
 
     def _manifest_in(self, name: str) -> dict[str, Any]:
         """Return a manifest that is as it was written; {} where there is none."""
-        path = self.root / name
+        (content,) = read_files([self.root / name])
         try:
-            found = parse_json(path.read_bytes())
-        except (FileNotFoundError, NotADirectoryError, ValueError):
+            found = parse_json(content or b"")
+            if isinstance(found, dict) and self._layout.marks & set(found) and not is_sealed(found):
+                raise UserError(
+                    f"{self.root}: an earlier version made this {self._layout.holds}, and this one "
+                    "cannot resume it; give another --out"
+                )
+            return unsealed(found)
+        except ValueError:
             return {}
-        except OSError as error:
-            raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-        if not isinstance(found, dict):
-            return {}
-        if self._layout.marks & set(found) and "sha256" not in found:
-            raise UserError(
-                f"{self.root}: an earlier version made this {self._layout.holds}, and this one "
-                "cannot resume it; give another --out"
-            )
-        return found if found.pop("sha256", None) == key_of(found) else {}
 
     def save_manifest(self, **changes: Any) -> None:
         """Lay ``changes`` over the manifest and write it, and its copy after it."""
         self.manifest |= changes
         for name in (MANIFEST, COPY):
-            write_text(self.root / name, _sealed(self.manifest))
+            write_text(self.root / name, _as_text(self.manifest))
 
     def start_manifest(self, **facts: Any) -> bool:
         """Write the manifest unless there is one; return whether it was this call that did."""
-        if not write_new(self.root / MANIFEST, _sealed(facts)):
+        if not write_new(self.root / MANIFEST, _as_text(facts)):
             return False
         self.manifest = facts
         return True
@@ -148,8 +139,8 @@ class Run:
             claim(self.root, self._layout.is_one, self._layout.holds)
         elif (names := names_in(self.root)) and not names & {MANIFEST, COPY, LOCK}:
             raise UserError(
-                f"{self.root}: is not empty and holds no {self._layout.holds}; nothing was written. "
-                "Give another --out"
+                f"{self.root}: is not empty and holds no {self._layout.holds}; nothing was "
+                "written. Give another --out"
             )
 
     @contextmanager
@@ -186,9 +177,7 @@ class Run:
 
         replace_folder(self.root / name, fill_and_hash, self._layout.folders[name])
         others = {
-            path: digest
-            for path, digest in self._hashes.items()
-            if not path.startswith(f"{name}/")
+            path: digest for path, digest in self._hashes.items() if not path.startswith(f"{name}/")
         }
         self.manifest["files"] = others | hashes
 
@@ -201,9 +190,9 @@ class Run:
         (content,) = read_files([self.root / name])
         digest = hashlib.sha256(content or b"").hexdigest()
         if content is None or self._hashes.get(name, digest) != digest:
+            what = "missing" if content is None else "damaged"
             raise UserError(
-                f"{self.root / name}: is {'missing' if content is None else 'damaged'}; the command "
-                "that made the run makes it again"
+                f"{self.root / name}: is {what}; the command that made the run makes it again"
             )
         return read_parquet(io.BytesIO(content))
 
@@ -258,8 +247,5 @@ def _has_hash(path: Path, digest: str) -> bool:
         return False
 
 
-def _sealed(manifest: Mapping[str, Any]) -> str:
-    """Return the manifest as text, with the hash of the rest in it."""
-    plain = json.loads(json.dumps(manifest, allow_nan=False))
-    sealed = {**plain, "sha256": key_of(plain)}
-    return json.dumps(sealed, indent=2, ensure_ascii=False) + "\n"
+def _as_text(manifest: Mapping[str, Any]) -> str:
+    return json.dumps(sealed(manifest), indent=2, ensure_ascii=False) + "\n"

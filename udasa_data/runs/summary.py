@@ -88,36 +88,37 @@ def count(
         dropped: all that was left out.
         thresholds: low and high of the stages, NaN when there are none.
     """
-    said = answers.filter(pl.col("text") != "")
-    asked = answers.select("run", "prompt_id").unique()  # a merged run may ask twice
+    non_empty = answers.filter(pl.col("text") != "")
+    sampled = answers.select("run", "prompt_id").unique()  # a merged run may ask twice
     # a published dataset names the prompts without scored answers in ``dropped`` alone
     aside = dropped.filter(pl.col("what") == "prompt").select("run", "prompt_id").unique()
-    chat = said.filter(pl.col("axis") != Axis.SENTIMENT)
+    chat = non_empty.filter(pl.col("axis") != Axis.SENTIMENT)
     grouped: dict[str, dict[str, int]] = {}
     for what, why, n in dropped.group_by("what", "why").len().sort("what", "why").iter_rows():
         grouped.setdefault(what, {})[why] = n
     return Counts(
-        prompts=len(asked.join(aside, on=["run", "prompt_id"], how="full")),
+        prompts=len(sampled.join(aside, on=["run", "prompt_id"], how="full")),
         samples=len(answers),
         pairs=len(pairs),
-        homogeneous=said.filter(pl.col("homogeneous")).select("run", "prompt_id").n_unique(),
+        homogeneous=non_empty.filter(pl.col("homogeneous")).select("run", "prompt_id").n_unique(),
         no_claim=len(chat.filter(pl.col("n_claims") == 0)),
         dropped=grouped,
         stages={str(s): _stage(pairs.filter(pl.col("stage") == s.value)) for s in Stage},
-        dimensions=count_dimensions(said),
+        dimensions=count_dimensions(non_empty),
         thresholds=None if math.isnan(thresholds[0]) else thresholds,
     )
 
 
-def count_dimensions(said: pl.DataFrame) -> dict[str, DimensionSummary]:
+def count_dimensions(answers: pl.DataFrame) -> dict[str, DimensionSummary]:
     """Count what was scored of non-empty answers; the factual dimension applies to claims.
 
     Args:
-        said: answers with ``u_*``, ``axis`` and ``n_claims``.
+        answers: not empty, with ``u_*``, ``axis`` and ``n_claims``.
     """
-    claims = said.filter((pl.col("axis") != Axis.SENTIMENT) & (pl.col("n_claims") > 0))
+    claims = answers.filter((pl.col("axis") != Axis.SENTIMENT) & (pl.col("n_claims") > 0))
     return {
-        str(d): _dimension(claims if d is Dimension.FACTUAL else said, f"u_{d}") for d in Dimension
+        str(d): _dimension(claims if d is Dimension.FACTUAL else answers, f"u_{d}")
+        for d in Dimension
     }
 
 

@@ -47,7 +47,7 @@ def sample_shards(
         shards: number and prompts of each; read only as the engine has room for more.
         engine: what draws.
         config: of the build; its seed, system prompt and sampling are used.
-        on_prompts: told how many prompts were just finished.
+        on_prompts: called with how many prompts were just finished.
     """
     if not engine.streams:
         for number, prompts in shards:
@@ -55,7 +55,7 @@ def sample_shards(
         return
     shard_of: dict[int, _Begun] = {}  # by number of a prompt that was handed over
 
-    def asked() -> Iterator[PolicyPrompt]:
+    def policy_prompts() -> Iterator[PolicyPrompt]:
         first = 0
         for number, prompts in shards:
             shard = _Begun(number, prompts, first, {})
@@ -63,7 +63,7 @@ def sample_shards(
             first += len(prompts)
             yield from (policy_prompt(row, config) for row in prompts.iter_rows(named=True))
 
-    for index, answer in engine.sample(asked(), config.sampling, on_prompts):
+    for index, answer in engine.sample(policy_prompts(), config.sampling, on_prompts):
         shard = shard_of.pop(index)
         shard.answers[index - shard.first] = answer
         if len(shard.answers) == len(shard.prompts):
@@ -79,8 +79,8 @@ def sample_shard(
         samples sorted by prompt (in the order of ``prompts``) and ``sample_id``. Empty answers
         are rows like any other, and named in ``dropped``.
     """
-    asked = (policy_prompt(row, config) for row in prompts.iter_rows(named=True))
-    answers = dict(engine.sample(asked, config.sampling, on_prompts))
+    policy_prompts = (policy_prompt(row, config) for row in prompts.iter_rows(named=True))
+    answers = dict(engine.sample(policy_prompts, config.sampling, on_prompts))
     return _sampled(prompts["prompt_id"], answers)
 
 
@@ -94,7 +94,7 @@ def _sampled(
         if isinstance(answer, SetAside):
             dropped.append(_set_aside(prompt_id, answer))
             continue
-        samples += [_sample(prompt_id, number, one) for number, one in enumerate(answer)]
+        samples += [_sample(prompt_id, n, sample) for n, sample in enumerate(answer)]
         dropped += [
             {
                 "prompt_id": prompt_id,
@@ -102,8 +102,8 @@ def _sampled(
                 "what": "sample",
                 "why": Why.EMPTY_SAMPLE.value,
             }
-            for n, one in enumerate(answer)
-            if not one.text
+            for n, sample in enumerate(answer)
+            if not sample.text
         ]
     return Sampled(
         pl.DataFrame(samples, schema=SAMPLES, orient="row"),
@@ -126,17 +126,17 @@ def seed_of(seed: int, prompt_id: str) -> int:
     return (int.from_bytes(digest[:8], "big") % 2**52) * SEED_STRIDE
 
 
-def _sample(prompt_id: str, number: int, one: Completion) -> dict[str, Any]:
-    total = one.sum_logprob
+def _sample(prompt_id: str, number: int, answer: Completion) -> dict[str, Any]:
+    total = answer.sum_logprob
     return {
         "prompt_id": prompt_id,
         "sample_id": number,
-        "text": one.text,
-        "n_tokens": one.n_tokens,
+        "text": answer.text,
+        "n_tokens": answer.n_tokens,
         "sum_logprob": total,
-        "mean_logprob": None if total is None else total / max(one.n_tokens, 1),
-        "finish_reason": one.finish_reason,
-        "seed": one.seed,
+        "mean_logprob": None if total is None else total / max(answer.n_tokens, 1),
+        "finish_reason": answer.finish_reason,
+        "seed": answer.seed,
     }
 
 

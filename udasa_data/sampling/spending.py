@@ -1,4 +1,4 @@
-"""What a run asks of a server: bounded, shown while it goes on, and recorded with the run."""
+"""What a run asks of a server: bounded, shown while it runs, and recorded with the run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Spending:
     Args:
         run: its manifest holds what earlier starts used; None where it may not be written.
         server: its prices and bound; None where no server is asked.
-        progress: told the cost so far and projected.
+        progress: shows the cost so far and projected.
         prompts: yet to be answered in this step.
     """
 
@@ -57,7 +57,7 @@ class Spending:
         self._left -= prompts
         self._ahead -= prompts
         self._progress.advance(prompts)
-        if words := self.meter.told(self._left):
+        if words := self.meter.summary(self._left):
             self._progress.tell(words)
 
     def save(self) -> None:

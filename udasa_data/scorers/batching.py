@@ -28,7 +28,7 @@ def score_logits(loaded: Loaded, pairs: Sequence[TextPair], on_batch: OnBatch) -
     Args:
         loaded: the classifier.
         pairs: N ordered pairs.
-        on_batch: told how many of the N are done with each batch.
+        on_batch: called with how many of the N are done with each batch.
 
     Returns:
         [N, n_classes] float64, in the order of ``pairs``.

@@ -1,4 +1,4 @@
-"""The score cache: what a scorer said of a pair, kept between runs.
+"""The score cache: a scorer's logits of a pair, kept between runs.
 
 One SQLite file; a pair is known by the hash of its texts and of all that decides its score. Safe
 under concurrent runs: SQLite serialises the writers. It holds hashes and numbers, no text.
@@ -63,11 +63,11 @@ class ScoreCache:
         found: list[tuple[bytes, bytes, int]] = []
         with self._open() as database:
             for start in range(0, len(keys), _CHUNK):
-                some = keys[start : start + _CHUNK]
-                marks = ",".join("?" * len(some))
+                chunk = keys[start : start + _CHUNK]
+                marks = ",".join("?" * len(chunk))
                 found += database.execute(
                     f"SELECT key, logits, truncated FROM scores WHERE key IN ({marks})",  # noqa: S608 (question marks only)
-                    some,
+                    chunk,
                 )
         return Known(
             [row_of[key] for key, _, _ in found],

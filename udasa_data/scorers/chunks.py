@@ -55,7 +55,7 @@ def score_in_parts(
         loaded: the classifier.
         pairs: N ordered pairs.
         side: the text that is split; the other is put to every part.
-        on_batch: told how many of the N are done with each batch.
+        on_batch: called with how many of the N are done with each batch.
     """
     parts, owner = [], []
     for number, split in enumerate(_split(loaded, pairs, side)):
@@ -86,12 +86,12 @@ def _split(loaded: Loaded, pairs: Sequence[TextPair], side: Side) -> list[list[T
 
 def _parts(loaded: Loaded, pair: TextPair, side: Side, room: int) -> list[TextPair]:
     """Return the pair with its long text in parts of whole sentences, ``room`` tokens at most."""
-    said = sentences(getattr(pair, side))
-    sizes = _sizes(loaded, said)
+    pieces = sentences(getattr(pair, side))
+    sizes = _sizes(loaded, pieces)
     parts: list[TextPair] = []
     held: list[str] = []
     size = 0
-    for sentence in said:
+    for sentence in pieces:
         if held and size + sizes[sentence] > room:
             parts.append(pair._replace(**{side: " ".join(held)}))
             held, size = [], 0

@@ -1,4 +1,4 @@
-"""The policy as judge of answers: how likely it holds one word against another, never its prose.
+"""The policy as judge of answers: how likely one word is beside another, never its prose.
 
 Each question puts the exchange first and what is asked of it last, so that an engine that shares
 prefixes reads each answer once.
@@ -41,8 +41,8 @@ class PolicyJudge:
     Args:
         engine: of the policy.
         principles: to ask about; two questions each.
-        on_set_aside: told the judge's name and how many of a call's distinct answers were too
-            long to be asked about.
+        on_set_aside: called with the judge's name and how many of a call's distinct answers were
+            too long to be asked about.
     """
 
     name = "judge"
@@ -131,10 +131,11 @@ def _ask(
     A word counts with and without a space before it: which of the two a policy writes depends on
     its chat template and tokenizer, and they are two beginnings of which only one can happen.
     """
+    exchanges = [EXCHANGE.format(question=prompt, answer=answer) for prompt, answer in pairs]
     prompts = [
-        PolicyPrompt((("user", exchange + asked),), raw=False, seed=0)
-        for exchange in (EXCHANGE.format(question=one.first, answer=one.second) for one in pairs)
-        for asked in questions
+        PolicyPrompt((("user", exchange + question),), raw=False, seed=0)
+        for exchange in exchanges
+        for question in questions
     ]
     spelled = [spelling for word in words for spelling in (word, f" {word}")]
     logprobs = engine.choice_logprobs(prompts, spelled).reshape(len(pairs), len(questions), 4)

@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError
 
 from udasa_data.config import Precision
-from udasa_data.errors import UserError
+from udasa_data.errors import UserError, first_line
 from udasa_data.scorers.cache import ScoreCache
 from udasa_data.scorers.disentangled import shift_positions
 from udasa_data.scorers.first_token import read_first_token_only
@@ -28,7 +28,8 @@ class Options(NamedTuple):
         max_length: tokens it reads at most, its own window permitting.
         precision: ``auto`` takes the fastest that keeps to the bounds of ``resolve_precision``.
         cache: where scores are kept between runs; None keeps none.
-        on_truncated: told a scorer's name and how many of a call's distinct texts were longer.
+        on_truncated: called with a scorer's name and how many of a call's distinct texts were
+            longer.
     """
 
     max_length: int = 512
@@ -121,8 +122,7 @@ def _load(located: Located, options: Options, kind: Any) -> Loaded:
             **located.load_kwargs,
         )
     except (OSError, ValueError, KeyError, SafetensorError) as error:
-        problem = str(error).strip().splitlines()[0]
-        raise UserError(f"scorer '{located.name}' cannot be loaded: {problem}") from error
+        raise UserError(f"scorer '{located.name}' cannot be loaded: {first_line(error)}") from error
     model = model.eval().to(device)
     shift_positions(model)
     window = getattr(model.config, "max_position_embeddings", options.max_length)

@@ -144,7 +144,7 @@ def _check_columns(cells: _Cells) -> None:
         raise UserError(f"{cells.path}: no column 'text' with the answers; {there}")
     if not (cells.has("prompt_id") or cells.has("prompt")):
         raise UserError(
-            f"{cells.path}: no column 'prompt_id' or 'prompt' to tell which answers belong "
+            f"{cells.path}: no column 'prompt_id' or 'prompt' to say which answers belong "
             f"together; {there}"
         )
     if clash := [name for name in names if name in ADDED]:
@@ -156,7 +156,7 @@ def _check_columns(cells: _Cells) -> None:
 
 def _prompts(cells: _Cells) -> tuple[pl.Series, pl.DataFrame]:
     """Return each row's prompt_id, and the prompts in order of first appearance."""
-    given = _given_ids(cells)
+    given_ids = _given_ids(cells)
     columns = {
         "prompt": cells.raw("prompt"),
         "context": cells.strings("context").to_list(),
@@ -166,18 +166,18 @@ def _prompts(cells: _Cells) -> tuple[pl.Series, pl.DataFrame]:
     first: dict[str, int] = {}
     rows: list[dict[str, Any]] = []
     for row in range(len(cells.table)):
-        key = given[row] if given else None
+        key = given_ids[row] if given_ids else None
         if key is None or key not in first:
-            made = _prompt(cells, row, key, {name: cell[row] for name, cell in columns.items()})
-            key = str(made["prompt_id"])
+            prompt = _prompt(cells, row, key, {name: cell[row] for name, cell in columns.items()})
+            key = str(prompt["prompt_id"])
             if key not in first:
-                rows.append(made)
-        there = first.setdefault(key, row)
+                rows.append(prompt)
+        first_row = first.setdefault(key, row)
         ids.append(key)
         # an id made here is that of the folded prompt and context: only the axis may differ
-        for name in columns if given else ("axis",):
-            if columns[name][row] != columns[name][there]:
-                same = f"differs from {cells.places[there]}, an answer to the same prompt"
+        for name in columns if given_ids else ("axis",):
+            if columns[name][row] != columns[name][first_row]:
+                same = f"differs from {cells.places[first_row]}, an answer to the same prompt"
                 raise cells.fault(row, name, same)
     return pl.Series("prompt_id", ids), pl.DataFrame(rows, schema=PROMPTS, orient="row")
 
@@ -194,15 +194,15 @@ def _given_ids(cells: _Cells) -> list[str] | None:
     return ids.to_list()
 
 
-def _prompt(cells: _Cells, row: int, known: str | None, said: dict[str, Any]) -> dict[str, Any]:
+def _prompt(cells: _Cells, row: int, known: str | None, record: dict[str, Any]) -> dict[str, Any]:
     """Return a row of the prompts table; without an id of its own, it gets its texts' hash."""
-    axis = said["axis"] or Axis.HELPFULNESS.value
+    axis = record["axis"] or Axis.HELPFULNESS.value
     if axis not in set(Axis):
         raise cells.fault(row, "axis", f"unknown axis '{axis}'{nearest(axis, Axis)}")
-    turns = turns_of(Row("", "prompt", said["prompt"], {}))
+    turns = turns_of(Row("", "prompt", record["prompt"], {}))
     if turns is Why.MALFORMED:
         raise cells.fault(row, "prompt", "text or a list of messages (role, content) is needed")
-    context = (said["context"] or "").strip() or None
+    context = (record["context"] or "").strip() or None
     if isinstance(turns, Why):
         if known is None:
             raise cells.fault(row, "prompt", "empty; give it, or a column 'prompt_id'")
@@ -244,9 +244,9 @@ def _samples(cells: _Cells, ids: pl.Series) -> tuple[pl.DataFrame, str]:
         }
     )
     blank = pl.col("text").str.strip_chars() == ""
-    said = pl.when(blank).then(pl.lit("")).otherwise("text").alias("text")
+    not_blank = pl.when(blank).then(pl.lit("")).otherwise("text").alias("text")
     number = pl.int_range(pl.len(), dtype=pl.Int32).over("prompt_id")
-    return samples.with_columns(said, sample_id=number), length
+    return samples.with_columns(not_blank, sample_id=number), length
 
 
 def _notes(cells: _Cells, length: str) -> list[str]:

@@ -7,7 +7,6 @@ scored.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +33,14 @@ from udasa_data.runs import CODE, ScoreSummary, as_notes, code_hash, count_dimen
 from udasa_data.schema import ADDED, SCORES, Why
 from udasa_data.scoring.answer_files import GivenAnswers, read_answers
 from udasa_data.scoring.shard import score_shard
-from udasa_data.storage import Located, locate, parquet_metadata, write_atomically, write_text
+from udasa_data.storage import (
+    Located,
+    file_sha256,
+    locate,
+    parquet_metadata,
+    write_atomically,
+    write_text,
+)
 
 _METADATA: Final = "udasa"  # the key in the Parquet file's own metadata
 _CODE: Final = (
@@ -84,7 +90,7 @@ def score_file(
             curves on this file, and saves them beside ``out`` as ``NAME.calibration.json``.
         labels: the column that says which answers are wrong (1, true), right (0, false) or not
             judged (null): the curves then give P(wrong), by centred isotonic regression.
-        progress: told how the scoring goes.
+        progress: shows how the scoring goes.
 
     Raises:
         UserError: something the user can put right; nothing is written.
@@ -92,23 +98,17 @@ def score_file(
     _refuse(file, out, config, calibration, labels)
     curves_file = calibration or out.with_suffix(".calibration.json")
     curves = read_curves(calibration) if calibration else None
-    answers = _digest(file)
+    digest = _digest(file)
     models = {ref.id: locate(ref) for ref in config.scorer_refs}
-    made_from = _made_from(answers, config, models, calibration, labels)
+    made_from = _made_from(digest, config, models, calibration, labels)
     if (known := _made_already(out, made_from)) is not None:
         return ScoreResult(out, curves_file, known, reused=True)
     given = read_answers(file, labels, need_logprobs=config.scoring.semantic == "cocoa")
     scores, notes = _score(given, config, models, progress or Silent())
-    axes = scores.join(given.prompts, on="prompt_id", how="left", maintain_order="left")["axis"]
-    of_row = axes.to_numpy().astype(str)
-    fitted = curves or _fit(scores, of_row, config, given)
-    calibrated, _ = apply_curves(scores, of_row, fitted, config.weights)
-    scored = scores.with_columns(*calibrated.drop("prompt_id", "sample_id"), axes)
-    rows = _by_row(given, scored)
+    rows, fitted = _calibrated(given, scores, curves, config)
     summary = _summary(given, rows, notes)
     if curves is None:
-        text = json.dumps(curves_to_json(fitted)) + "\n"
-        write_text(curves_file, text)
+        write_text(curves_file, json.dumps(curves_to_json(fitted)) + "\n")
     metadata = {"made_from": made_from, "summary": msgspec.to_builtins(summary)}
     stored = {_METADATA: json.dumps(metadata, allow_nan=False)}
     table = pl.concat([given.table, rows.select(ADDED.names())], how="horizontal")
@@ -137,6 +137,18 @@ def _refuse(
         )
 
 
+def _calibrated(
+    given: GivenAnswers, scores: pl.DataFrame, curves: Curves | None, config: BuildConfig
+) -> tuple[pl.DataFrame, Curves]:
+    """Return a row for each of the file's with its calibrated scores, and the curves applied."""
+    axes = scores.join(given.prompts, on="prompt_id", how="left", maintain_order="left")["axis"]
+    of_row = axes.to_numpy().astype(str)
+    applied = curves or _fit(scores, of_row, config, given)
+    calibrated, _ = apply_curves(scores, of_row, applied, config.weights)
+    scored = scores.with_columns(*calibrated.drop("prompt_id", "sample_id"), axes)
+    return _by_row(given, scored), applied
+
+
 def _fit(
     scores: pl.DataFrame, axes: NDArray[np.str_], config: BuildConfig, given: GivenAnswers
 ) -> Curves:
@@ -149,7 +161,7 @@ def _fit(
 
 
 def _made_from(
-    answers: str,
+    digest: str,
     config: BuildConfig,
     models: dict[str, Located],
     calibration: Path | None,
@@ -158,7 +170,7 @@ def _made_from(
     """Return all that decides the scores, by the name a user knows it by."""
     value = [f"{ref.id} ({', '.join(ref.violation)})" for ref in config.value]
     return {
-        "answers": answers,
+        "answers": digest,
         "nli": config.nli.id,
         "value": ", ".join(value),
         "sentiment": f"{config.sentiment.id} ({', '.join(config.sentiment.violation)})",
@@ -176,8 +188,7 @@ def _made_from(
 
 def _digest(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
 

@@ -40,8 +40,13 @@ class Answers:
     first_evidence: int = 0
     p_false: dict[int, float] = field(default_factory=dict)  # the policy's own, where it was asked
 
+    @property
+    def question(self) -> str:
+        """The content of the prompt's last message."""
+        return str(self.row["messages"][-1]["content"])
 
-def plan_pairs(answers: Sequence[Answers]) -> list[TextPair]:
+
+def plan_pairs(by_prompt: Sequence[Answers]) -> list[TextPair]:
     """Return the premise–hypothesis pairs of a shard, and note in each prompt where its own lie.
 
     Premise: another answer, or a sentence of the evidence. Hypothesis: a sentence of the answer.
@@ -50,54 +55,78 @@ def plan_pairs(answers: Sequence[Answers]) -> list[TextPair]:
     each other.
     """
     pairs: list[TextPair] = []
-    for one in answers:
-        one.sentences = [sentences(text) or [text] for text in one.texts]
-        if one.row["axis"] == Axis.SENTIMENT:  # a review to be continued asserts nothing checkable
-            one.claims = [[] for _ in one.texts]
-        else:
-            one.claims = [
-                [n for n, s in enumerate(said) if is_checkable(s)] for said in one.sentences
-            ]
-        if all(len(said) == 1 for said in one.sentences):
-            one.prefix = f"{one.row['messages'][-1]['content']} ".lstrip()
-        one.first_pair = len(pairs)
-        for i, said in enumerate(one.sentences):
-            for j, other in enumerate(one.texts):
-                if other != one.texts[i]:
-                    one.pair_rows += [(i, n, j) for n in range(len(said))]
-        pairs += [
-            TextPair(one.prefix + one.texts[j], one.prefix + one.sentences[i][n])
-            for i, n, j in one.pair_rows
-        ]
-        one.first_evidence = len(pairs)
-        one.evidence = sentences(one.row["context"] or "")
-        for i, claims in enumerate(one.claims):
-            one.evidence_rows += [(i, n, e) for n in claims for e in range(len(one.evidence))]
-        pairs += [TextPair(one.evidence[e], one.sentences[i][n]) for i, n, e in one.evidence_rows]
+    for answers in by_prompt:
+        _find_claims(answers)
+        answers.first_pair = len(pairs)
+        pairs += _pairs_between(answers)
+        answers.first_evidence = len(pairs)
+        pairs += _pairs_with_evidence(answers)
     return pairs
 
 
-def cubes(one: Answers, entailment: Entailment) -> tuple[Floats, Floats]:
+def _find_claims(answers: Answers) -> None:
+    """Split the answers into sentences, and note which of these are claims."""
+    answers.sentences = [sentences(text) or [text] for text in answers.texts]
+    if answers.row["axis"] == Axis.SENTIMENT:  # a review to be continued asserts nothing checkable
+        answers.claims = [[] for _ in answers.texts]
+    else:
+        answers.claims = [
+            [n for n, sentence in enumerate(split) if is_checkable(sentence)]
+            for split in answers.sentences
+        ]
+    if all(len(split) == 1 for split in answers.sentences):
+        answers.prefix = f"{answers.question} ".lstrip()
+
+
+def _pairs_between(answers: Answers) -> list[TextPair]:
+    """Return (another answer, sentence), and note which answers and sentence each is of."""
+    prefix, texts = answers.prefix, answers.texts
+    for i, split in enumerate(answers.sentences):
+        for j, text in enumerate(texts):
+            if text != texts[i]:
+                answers.pair_rows += [(i, n, j) for n in range(len(split))]
+    return [
+        TextPair(prefix + texts[j], prefix + answers.sentences[i][n])
+        for i, n, j in answers.pair_rows
+    ]
+
+
+def _pairs_with_evidence(answers: Answers) -> list[TextPair]:
+    """Return (sentence of the evidence, claim), and note which of them each is of."""
+    answers.evidence = evidence = sentences(answers.row["context"] or "")
+    for i, claims in enumerate(answers.claims):
+        answers.evidence_rows += [(i, n, e) for n in claims for e in range(len(evidence))]
+    return [TextPair(evidence[e], answers.sentences[i][n]) for i, n, e in answers.evidence_rows]
+
+
+def value_pairs(answers: Answers) -> list[TextPair]:
+    """Return (prompt, answer) for the value scorers; of a continued review, the whole text."""
+    if answers.row["axis"] == Axis.SENTIMENT:
+        return [TextPair(f"{answers.question} {text}".lstrip(), "") for text in answers.texts]
+    return [TextPair(answers.question, text) for text in answers.texts]
+
+
+def cubes(answers: Answers, entailment: Entailment) -> tuple[Floats, Floats]:
     """Return p_e and p_c as [answer, sentence, other answer].
 
     NaN at the answer's own place and beyond its last sentence; an equal text entails (1, 0).
     """
-    k, most = len(one.texts), max(len(said) for said in one.sentences)
+    k, most = len(answers.texts), max(len(split) for split in answers.sentences)
     entail, contradict = np.full((k, most, k), np.nan), np.full((k, most, k), np.nan)
-    for i, text in enumerate(one.texts):
-        for j, other in enumerate(one.texts):
+    for i, text in enumerate(answers.texts):
+        for j, other in enumerate(answers.texts):
             if i != j and text == other:
-                entail[i, : len(one.sentences[i]), j] = 1.0
-                contradict[i, : len(one.sentences[i]), j] = 0.0
-    if one.pair_rows:
-        at = tuple(np.array(one.pair_rows).T)
-        mine = slice(one.first_pair, one.first_pair + len(one.pair_rows))
-        entail[at] = entailment.entail[mine]
-        contradict[at] = entailment.contradict[mine]
+                entail[i, : len(answers.sentences[i]), j] = 1.0
+                contradict[i, : len(answers.sentences[i]), j] = 0.0
+    if answers.pair_rows:
+        at = tuple(np.array(answers.pair_rows).T)
+        of_prompt = slice(answers.first_pair, answers.first_pair + len(answers.pair_rows))
+        entail[at] = entailment.entail[of_prompt]
+        contradict[at] = entailment.contradict[of_prompt]
     return entail, contradict
 
 
-def between_answers(one: Answers, cube: Floats) -> Floats:
+def between_answers(answers: Answers, cube: Floats) -> Floats:
     """Return [K, K]: the probability from answer i to answer j, a mean over j's sentences (LUQ)."""
-    of_answer = [cube[j, : len(said)].mean(axis=0) for j, said in enumerate(one.sentences)]
+    of_answer = [cube[j, : len(split)].mean(axis=0) for j, split in enumerate(answers.sentences)]
     return np.stack(of_answer).T

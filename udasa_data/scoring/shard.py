@@ -18,7 +18,7 @@ from udasa_data.errors import UserError
 from udasa_data.schema import DROPPED, SCORES, Axis, Dimension, Why
 from udasa_data.scorers import Entailment, Scorers, TextPair, TextScorer
 from udasa_data.scoring.estimators import Evidence, estimate
-from udasa_data.scoring.pairwise import Answers, between_answers, cubes, plan_pairs
+from udasa_data.scoring.pairwise import Answers, between_answers, cubes, plan_pairs, value_pairs
 from udasa_data.scoring.refusal import is_refusal
 from udasa_data.uncertainty import factual, meaning, value
 from udasa_data.uncertainty.jackknife import jackknife_se
@@ -47,7 +47,7 @@ def score_shard(
         samples: all samples of these prompts.
         scorers: the models.
         options: of the scoring step.
-        on_share: told the share of the shard's work just done; the shares sum to 1.
+        on_share: called with the share of the shard's work just done; the shares sum to 1.
 
     Returns:
         one row for each sample of each prompt with at least three non-empty answers, in the
@@ -60,35 +60,59 @@ def score_shard(
         raise UserError(
             "scoring.factual: p_true asks the policy itself, which is not at hand; use consistency"
         )
-    answers, dropped = _by_prompt(prompts, samples)
+    by_prompt, dropped = _by_prompt(prompts, samples)
     if options.semantic == "cocoa":
-        _require_logprobs(answers)
-    pairs = plan_pairs(answers)
-    asked = _to_ask(answers) if scorers.truth else []
-    values = [pair for one in answers for pair in _value_pairs(one)]
-    sentiment = np.array([one.row["axis"] == Axis.SENTIMENT for one in answers for _ in one.texts])
-    texts = [text for one in answers for text in one.texts] if scorers.embedder else []
+        _require_logprobs(by_prompt)
+    output = _run_models(by_prompt, scorers, on_share)
+    rows, start = [], 0
+    for answers in by_prompt:
+        of_prompt = slice(start, start + len(answers.texts))
+        violations, embeddings = output.violations[of_prompt], output.embeddings[of_prompt]
+        rows += _scores_of_prompt(answers, output.entailment, violations, embeddings, options)
+        start = of_prompt.stop
+    return Scored(
+        pl.DataFrame(rows, schema=SCORES, orient="row"),
+        pl.DataFrame(dropped, schema=DROPPED, orient="row"),
+    )
+
+
+class _Output(NamedTuple):
+    """What the models return for the N answers of a shard, prompt after prompt.
+
+    Attributes:
+        entailment: of the pairs that :func:`plan_pairs` planned.
+        violations: [N, M] P(violation), one column a value scorer.
+        embeddings: [N, D]; D is 0 without an embedder.
+    """
+
+    entailment: Entailment
+    violations: Floats
+    embeddings: Floats
+
+
+def _run_models(
+    by_prompt: Sequence[Answers], scorers: Scorers, on_share: Callable[[float], None]
+) -> _Output:
+    """Run every scorer over the answers; what the policy says of them is noted in each prompt."""
+    pairs = plan_pairs(by_prompt)
+    asked = _to_ask(by_prompt) if scorers.truth else []
+    values = [pair for answers in by_prompt for pair in value_pairs(answers)]
+    axes = [answers.row["axis"] for answers in by_prompt for _ in answers.texts]
+    sentiment = np.array([axis == Axis.SENTIMENT for axis in axes], dtype=bool)
+    texts = [text for answers in by_prompt for text in answers.texts] if scorers.embedder else []
     work = len(pairs) + len(values) * len(scorers.value) + len(asked) + len(texts)
 
     def done(rows: float) -> None:
         on_share(rows / work)
 
     entailment = scorers.nli(pairs, done)
-    violations = _violations(scorers, values, sentiment.astype(bool), done)
+    violations = _violations(scorers, values, sentiment, done)
     if scorers.truth:
         _note_p_false(asked, scorers.truth, done)
     embeddings = np.empty((len(values), 0))
     if scorers.embedder:
         embeddings = scorers.embedder(texts, done)
-    rows, start = [], 0
-    for one in answers:
-        mine = slice(start, start + len(one.texts))
-        rows += _scores_of_prompt(one, entailment, violations[mine], embeddings[mine], options)
-        start = mine.stop
-    return Scored(
-        pl.DataFrame(rows, schema=SCORES, orient="row"),
-        pl.DataFrame(dropped, schema=DROPPED, orient="row"),
-    )
+    return _Output(entailment, violations, embeddings)
 
 
 def _by_prompt(
@@ -118,8 +142,8 @@ def _too_few(prompt_id: str, n: int) -> dict[str, Any]:
     return {"prompt_id": prompt_id, "what": "prompt", "why": why, "value": n, "limit": MIN_SAMPLES}
 
 
-def _require_logprobs(answers: Sequence[Answers]) -> None:
-    known = np.isfinite([p for one in answers for p in one.mean_logprobs])
+def _require_logprobs(by_prompt: Sequence[Answers]) -> None:
+    known = np.isfinite([p for answers in by_prompt for p in answers.mean_logprobs])
     if lacking := int((~known).sum()):
         raise UserError(
             f"scoring.semantic: cocoa needs each answer's log-probability, which {lacking:,} of "
@@ -127,16 +151,16 @@ def _require_logprobs(answers: Sequence[Answers]) -> None:
         )
 
 
-def _to_ask(answers: Sequence[Answers]) -> list[tuple[Answers, int]]:
+def _to_ask(by_prompt: Sequence[Answers]) -> list[tuple[Answers, int]]:
     """Return the answers of which the policy is asked whether they are true.
 
     Those that make a checkable claim to a prompt without evidence: evidence knows better.
     """
     return [
-        (one, i)
-        for one in answers
-        for i, claims in enumerate(one.claims)
-        if claims and not one.evidence
+        (answers, i)
+        for answers in by_prompt
+        for i, claims in enumerate(answers.claims)
+        if claims and not answers.evidence
     ]
 
 
@@ -144,16 +168,9 @@ def _note_p_false(
     asked: list[tuple[Answers, int]], truth: TextScorer, done: Callable[[float], None]
 ) -> None:
     """Have the policy say how likely answers are false, and note it in each prompt."""
-    pairs = [TextPair(one.row["messages"][-1]["content"], one.texts[i]) for one, i in asked]
-    for (one, i), p in zip(asked, truth(pairs, done).tolist(), strict=True):
-        one.p_false[i] = p
-
-
-def _value_pairs(one: Answers) -> list[TextPair]:
-    question = one.row["messages"][-1]["content"]
-    if one.row["axis"] == Axis.SENTIMENT:
-        return [TextPair(f"{question} {text}".lstrip(), "") for text in one.texts]
-    return [TextPair(question, text) for text in one.texts]
+    pairs = [TextPair(answers.question, answers.texts[i]) for answers, i in asked]
+    for (answers, i), p in zip(asked, truth(pairs, done).tolist(), strict=True):
+        answers.p_false[i] = p
 
 
 def _violations(
@@ -174,61 +191,58 @@ def _violations(
 
 
 def _scores_of_prompt(
-    one: Answers,
+    answers: Answers,
     entailment: Entailment,
     p_violation: Floats,
     embeddings: Floats,
     options: Scoring,
 ) -> list[dict[str, Any]]:
-    entail, contradict = cubes(one, entailment)
-    entails, contradicts = between_answers(one, entail), between_answers(one, contradict)
-    evidence = Evidence(
-        entails,
-        contradicts,
-        entail,
-        contradict,
-        np.array(one.mean_logprobs),
-        one.texts,
-        embeddings,
-    )
+    """Return a row of the scores table for each sample of a prompt."""
+    entail, contradict = cubes(answers, entailment)
+    entails, contradicts = between_answers(answers, entail), between_answers(answers, contradict)
+    logprobs, texts = np.array(answers.mean_logprobs), answers.texts
+    evidence = Evidence(entails, contradicts, entail, contradict, logprobs, texts, embeddings)
     u_semantic, semantic_without = estimate(options.semantic, evidence)
-    clusters = meaning.meaning_clusters(entails, contradicts)
-    u_factual, factual_without = _factual(one, entailment, entail, contradict, options)
+    u_factual, factual_without = _factual(answers, entailment, entail, contradict, options)
     weight = options.disagreement_weight
-    u_value = value.risk_and_disagreement(p_violation, weight)
-    se_value = jackknife_se(value.value_leave_one_out(p_violation, weight))
-    se_semantic = jackknife_se(semantic_without)
-    se_factual = jackknife_se(factual_without)
-    entropy = float(meaning.semantic_entropy(clusters))
-    weighted = meaning.semantic_entropy_rao_blackwell(clusters, np.array(one.sum_logprobs))
-    entropy_rb = float(weighted)
-    n_clusters = int(meaning.number_of_clusters(clusters))
+    columns = {
+        "u_semantic": u_semantic,
+        "u_factual": u_factual,
+        "u_value": value.risk_and_disagreement(p_violation, weight),
+        "se_semantic": jackknife_se(semantic_without),
+        "se_factual": jackknife_se(factual_without),
+        "se_value": jackknife_se(value.value_leave_one_out(p_violation, weight)),
+    }
+    clusters = meaning.meaning_clusters(entails, contradicts)
     rows = {
         sample_id: {
-            "u_semantic": u_semantic[i],
-            "u_factual": u_factual[i],
-            "u_value": u_value[i],
-            "se_semantic": se_semantic[i],
-            "se_factual": se_factual[i],
-            "se_value": se_value[i],
-            "semantic_leave_one_out": _by_sample(one, semantic_without[i]),
-            "factual_leave_one_out": _by_sample(one, factual_without[i]),
+            **{name: column[i] for name, column in columns.items()},
+            "semantic_leave_one_out": _by_sample(answers, semantic_without[i]),
+            "factual_leave_one_out": _by_sample(answers, factual_without[i]),
             "p_violation": [p for p in p_violation[i].tolist() if np.isfinite(p)],
-            "n_claims": len(one.claims[i]),
-            "refusal": is_refusal(one.texts[i]),
-            "cluster_id": one.ids[clusters[i]],
+            "n_claims": len(answers.claims[i]),
+            "refusal": is_refusal(answers.texts[i]),
+            "cluster_id": answers.ids[clusters[i]],
         }
-        for i, sample_id in enumerate(one.ids)
+        for i, sample_id in enumerate(answers.ids)
     }
-    of_prompt = {
-        "prompt_id": one.row["prompt_id"],
+    of_prompt, empty = _of_prompt(answers, clusters), _unscored(answers.n_samples)
+    return [{**of_prompt, "sample_id": n, **rows.get(n, empty)} for n in range(answers.n_samples)]
+
+
+def _of_prompt(answers: Answers, clusters: meaning.Ints) -> dict[str, Any]:
+    """Return the columns that all samples of a prompt share."""
+    sum_logprobs = np.array(answers.sum_logprobs)
+    n_clusters = int(meaning.number_of_clusters(clusters))
+    return {
+        "prompt_id": answers.row["prompt_id"],
         "n_clusters": n_clusters,
-        "semantic_entropy": entropy,
-        "semantic_entropy_rb": entropy_rb,
+        "semantic_entropy": float(meaning.semantic_entropy(clusters)),
+        "semantic_entropy_rb": float(
+            meaning.semantic_entropy_rao_blackwell(clusters, sum_logprobs)
+        ),
         "homogeneous": n_clusters == 1,
     }
-    empty = _unscored(one.n_samples)
-    return [{**of_prompt, "sample_id": n, **rows.get(n, empty)} for n in range(one.n_samples)]
 
 
 def _unscored(n_samples: int) -> dict[str, Any]:
@@ -244,28 +258,28 @@ def _unscored(n_samples: int) -> dict[str, Any]:
 
 
 def _factual(
-    one: Answers, entailment: Entailment, entail: Floats, contradict: Floats, options: Scoring
+    answers: Answers, entailment: Entailment, entail: Floats, contradict: Floats, options: Scoring
 ) -> tuple[Floats, Floats]:
     """Return u_factual [K] and its leave-one-out replicates [K, K]."""
-    k = len(one.texts)
+    k = len(answers.texts)
     u, without = np.full(k, np.nan), np.full((k, k), np.nan)
     supported: dict[tuple[int, int], float] = {}
-    if one.evidence_rows:
-        table = np.array(one.evidence_rows)
-        mine = slice(one.first_evidence, one.first_evidence + len(table))
-        by_claim = entailment.entail[mine].reshape(-1, len(one.evidence))
-        places = table[:: len(one.evidence), :2].tolist()
+    if answers.evidence_rows:
+        table = np.array(answers.evidence_rows)
+        of_prompt = slice(answers.first_evidence, answers.first_evidence + len(table))
+        by_claim = entailment.entail[of_prompt].reshape(-1, len(answers.evidence))
+        places = table[:: len(answers.evidence), :2].tolist()
         best = factual.support(by_claim).tolist()
         supported = {(i, n): v for (i, n), v in zip(places, best, strict=True)}
-    for i, claims in enumerate(one.claims):
+    for i, claims in enumerate(answers.claims):
         others = np.arange(k) != i
-        if one.evidence:  # evidence does not depend on the other answers
+        if answers.evidence:  # evidence does not depend on the other answers
             v = np.array([supported[i, n] for n in claims])
             u[i] = factual.shrunk_uncertainty(v, options.claim_prior)
             without[i, others] = u[i]
             continue
         if options.factual == "p_true":  # nor does what the policy itself holds of it
-            without[i, others] = u[i] = one.p_false.get(i, np.nan)
+            without[i, others] = u[i] = answers.p_false.get(i, np.nan)
             continue
         agreements = factual.agreement(entail[i, claims], contradict[i, claims])
         u[i] = factual.shrunk_uncertainty(factual.consistency(agreements), options.claim_prior)
@@ -274,8 +288,8 @@ def _factual(
     return u, without
 
 
-def _by_sample(one: Answers, replicates: Floats) -> list[float]:
+def _by_sample(answers: Answers, replicates: Floats) -> list[float]:
     """Spread [K kept] replicates over all sample ids; NaN for empty answers."""
-    spread = np.full(one.n_samples, np.nan)
-    spread[one.ids] = replicates
+    spread = np.full(answers.n_samples, np.nan)
+    spread[answers.ids] = replicates
     return spread.tolist()

@@ -2,6 +2,7 @@
 
 from udasa_data.storage.hub import RepoType, cached_folder, card_of, commit_of, dataset_files
 from udasa_data.storage.json_text import parse_json
+from udasa_data.storage.locking import LOCK, locked
 from udasa_data.storage.model_files import (
     SERVED,
     Located,
@@ -22,10 +23,8 @@ from udasa_data.storage.ownership import (
 )
 from udasa_data.storage.parquet import parquet_metadata, parquet_schema, read_parquet, scan_parquet
 from udasa_data.storage.places import (
-    LOCK,
     Place,
     file_sha256,
-    locked,
     names_in,
     place_of,
     read_files,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from udasa_data.errors import UserError
+from udasa_data.errors import UserError, first_line
 
 RepoType = Literal["model", "dataset"]
 
@@ -76,8 +76,7 @@ def dataset_files(repo_id: str, commit: str, patterns: list[str]) -> Path:
             repo_id, repo_type="dataset", revision=commit, allow_patterns=patterns
         )
     except Exception as error:  # its HTTP library changes between releases
-        problem = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UserError(f"dataset '{repo_id}' at {commit[:12]}: {problem}") from error
+        raise UserError(f"dataset '{repo_id}' at {commit[:12]}: {first_line(error)}") from error
     return Path(found)
 
 

@@ -1,4 +1,4 @@
-"""Where a model's files are, and the fingerprint that tells one model from another."""
+"""Where a model's files are, and the fingerprint that identifies a model."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def chat_template_sha256(model: Located) -> str | None:
     if text is None:
         found = json.loads(_file_text(model, "tokenizer_config.json") or "{}").get("chat_template")
         if isinstance(found, list):
-            found = {one["name"]: one["template"] for one in found}.get("default")
+            found = {entry["name"]: entry["template"] for entry in found}.get("default")
         text = found
     return None if text is None else hashlib.sha256(text.encode()).hexdigest()
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from udasa_data.errors import UserError
+from udasa_data.errors import UserError, first_line
 
 _PACKAGES: Final = {"s3": "'udasa[s3]'", "s3a": "'udasa[s3]'", "gs": "gcsfs", "gcs": "gcsfs"}
 
@@ -86,8 +86,7 @@ def reached(place: Remote, *, writing: bool = False) -> Iterator[tuple[Any, str]
             isinstance(error, FileNotFoundError) and not writing
         ):
             raise
-        said = str(error).strip().partition("\n")[0] or type(error).__name__
         raise UserError(
-            f"{place}: cannot be reached or used ({said}); check the address, the credentials and "
-            "the network, then run the same command again"
+            f"{place}: cannot be reached or used ({first_line(error)}); check the address, the "
+            "credentials and the network, then run the same command again"
         ) from error

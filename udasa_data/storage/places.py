@@ -8,12 +8,11 @@ is written with :func:`write_new`, which one of them alone can win, on either ki
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -23,7 +22,6 @@ from udasa_data.errors import UserError
 from udasa_data.storage.object_stores import Remote, file_system, reached
 from udasa_data.storage.ownership import IsOurs, is_all_ours, made_in, remove_made, temporary_beside
 
-LOCK: Final = ".lock"  # in a run directory
 _AT_ONCE: Final = 256  # files of an object store that are fetched together
 
 
@@ -76,11 +74,11 @@ def read_files(files: Sequence[Place]) -> Iterator[bytes | None]:
         UserError: a file that is there cannot be read.
     """
     for start in range(0, len(files), _AT_ONCE):
-        some = files[start : start + _AT_ONCE]
-        if isinstance(some[0], Remote):
-            yield from _fetched(some[0], some)
+        chunk = files[start : start + _AT_ONCE]
+        if isinstance(chunk[0], Remote):
+            yield from _fetched(chunk[0], chunk)
             continue
-        for file in some:
+        for file in chunk:
             assert isinstance(file, Path)
             try:
                 yield file.read_bytes()
@@ -281,48 +279,12 @@ def _put_folder(folder: Path, target: Remote, is_ours: IsOurs) -> None:
                 fs.rm_file(left_over)
 
 
-@contextmanager
-def locked(
-    folder: Place, *, shared: bool = False, tidy: Callable[[Path], None] = lambda _folder: None
-) -> Iterator[None]:
-    """Hold a run directory for this process; the lock ends with the process, however it ends.
-
-    An object store has no locks, and needs none: a file there is whole, and a shard that two
-    processes make is the same shard. A file system without locks is used without.
-
-    Args:
-        folder: made if missing.
-        shared: beside others that share it; a lock that is not shared excludes them.
-        tidy: removes what killed processes left half-written, where the lock is not shared.
-
-    Raises:
-        UserError: another process holds it, or the directory cannot be made.
-    """
-    if isinstance(folder, Remote):
-        yield
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / LOCK).open("a+")  # NFS wants it readable for a shared lock
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written ({error.strerror})") from error
-    with lock:
-        try:
-            fcntl.flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP}:
-                raise UserError(f"{folder}: another build is running there") from error
-        if not shared:
-            tidy(folder)
-        yield
-
-
 def _unwritable(path: Path, error: Exception) -> UserError:
     """Return what a failed write means to the user."""
     full = getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT}
     if full or "No space left" in str(error):
         return UserError(
             f"{path.parent}: no space left on the device; free some, then run the same command "
-            "again: it goes on from here"
+            "again: it resumes from here"
         )
     return UserError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})")

@@ -1,12 +1,18 @@
 """How the command lines of all packages speak: errors, bars, tables."""
 
 from udasa_data.terminal.bars import Bars
+from udasa_data.terminal.interruption import Interrupted
 from udasa_data.terminal.running import quiet, run_app
+from udasa_data.terminal.screen import Screen, echo, visible
 from udasa_data.terminal.tables import print_table
 
 __all__ = [
     "Bars",
+    "Interrupted",
+    "Screen",
+    "echo",
     "print_table",
     "quiet",
     "run_app",
+    "visible",
 ]

@@ -6,7 +6,6 @@ import time
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -16,6 +15,9 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+from udasa_data.terminal.interruption import note_position
+from udasa_data.terminal.screen import Screen
 
 
 class Bars:
@@ -27,7 +29,7 @@ class Bars:
 
     def __init__(self, unit: str = "prompts") -> None:
         self._unit = unit
-        self._console = console = Console(stderr=True)
+        self._console = console = Screen(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description:8}"),
             BarColumn(bar_width=30),
@@ -36,7 +38,7 @@ class Bars:
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[words]}"),
+            TextColumn("{task.fields[words]}", markup=False),
             console=console,
             disable=not console.is_terminal,
         )
@@ -61,6 +63,7 @@ class Bars:
         """Begin a bar."""
         self._task = self._progress.add_task(step, total=total, completed=done, rate="", words="")
         self._started, self._done, self._tokens = time.monotonic(), 0.0, 0
+        self._note_position()
 
     def advance(self, prompts: float, tokens: int = 0) -> None:
         """Move the bar."""
@@ -73,6 +76,15 @@ class Bars:
         if self._tokens:
             rate += f" {self._tokens / seconds:,.0f} tok/s"
         self._progress.update(self._task, advance=prompts, rate=rate)
+        self._note_position()
+
+    def _note_position(self) -> None:
+        """Note where the work stands, for who interrupts it."""
+        assert self._task is not None
+        task = self._progress.tasks[self._progress.task_ids.index(self._task)]
+        note_position(
+            f"{task.description}: {task.completed:,.0f} of {task.total or 0:,.0f} {self._unit} done"
+        )
 
     def tell(self, words: str) -> None:
         """Show words at the end of the bar."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from udasa_data.terminal.screen import Screen
 
 
 def print_table(
@@ -17,16 +18,14 @@ def print_table(
 
     Args:
         header: of the columns.
-        rows: cells, as text and never as markup.
+        rows: cells; they and the header are text, never markup.
         right: numbers of the columns that are aligned to the right.
     """
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=10_000)
+    console = Screen()
     style = box.SIMPLE_HEAD if console.is_terminal else None
     table = Table(box=style, pad_edge=False)
     for number, head in enumerate(header):
-        table.add_column(head, justify="right" if number in right else "left", no_wrap=False)
+        table.add_column(Text(head), justify="right" if number in right else "left")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     console.print(table)

@@ -7,6 +7,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from udasa_data.uncertainty.moments import finite_moments
+
 Floats: TypeAlias = NDArray[np.float64]
 
 
@@ -21,11 +23,6 @@ def jackknife_se(replicates: Floats) -> Floats:
     Returns:
         [...] ≥ 0; NaN where fewer than two replicates are finite.
     """
-    finite = np.isfinite(replicates)
-    n = finite.sum(axis=-1)
-    safe_n = np.maximum(n, 1)
-    filled = np.where(finite, replicates, 0.0)
-    mean = filled.sum(axis=-1) / safe_n
-    squares = np.where(finite, (filled - mean[..., None]) ** 2, 0.0).sum(axis=-1)
-    result: Floats = np.where(n >= 2, np.sqrt((n - 1) / safe_n * squares), np.nan)
+    n, _, squares = finite_moments(replicates)
+    result: Floats = np.where(n >= 2, np.sqrt((n - 1) / np.maximum(n, 1) * squares), np.nan)
     return result

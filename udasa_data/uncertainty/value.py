@@ -7,6 +7,8 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from udasa_data.uncertainty.moments import finite_moments
+
 Floats: TypeAlias = NDArray[np.float64]
 
 _SUREST: Final = 1e-6  # distance of a probability from 0 and 1
@@ -32,9 +34,10 @@ def risk_and_disagreement(p_violation: Floats, disagreement_weight: float = 0.5)
         [...] in (0, 1), higher is worse. NaN scorers are left out; NaN where all are.
     """
     p = np.clip(p_violation, _SUREST, 1.0 - _SUREST)
-    mean, sd = _moments(np.log(p) - np.log1p(-p))
-    with np.errstate(invalid="ignore"):  # NaN stays NaN
-        return np.asarray(np.exp(-np.logaddexp(0.0, -(mean + disagreement_weight * sd))))
+    n, mean, squares = finite_moments(np.log(p) - np.log1p(-p))
+    sd = np.sqrt(squares / np.maximum(n, 1))
+    u = np.exp(-np.logaddexp(0.0, -(mean + disagreement_weight * sd)))
+    return np.where(n > 0, u, np.nan)
 
 
 def value_leave_one_out(p_violation: Floats, disagreement_weight: float = 0.5) -> Floats:
@@ -93,7 +96,7 @@ def fit_reward_temperature(margins: Floats) -> float:
     Returns:
         T > 0 where some margins are negative and their mean is positive. 0 where none is negative
         and one is positive (no temperature is cold enough); ∞ where the mean is not positive (the
-        rewards tell nothing of the labels); NaN where there is no margin.
+        rewards say nothing about the labels); NaN where there is no margin.
     """
     d = margins[np.isfinite(margins)]
     if d.size == 0:
@@ -115,14 +118,3 @@ def fit_reward_temperature(margins: Floats) -> float:
         middle = 0.5 * (low + high)
         low, high = (middle, high) if slope(middle) > 0 else (low, middle)
     return scale / high
-
-
-def _moments(values: Floats) -> tuple[Floats, Floats]:
-    """Return mean and population standard deviation over the finite entries of the last axis."""
-    finite = np.isfinite(values)
-    n = finite.sum(axis=-1)
-    safe_n = np.maximum(n, 1)
-    filled = np.where(finite, values, 0.0)
-    mean = filled.sum(axis=-1) / safe_n
-    squares = np.where(finite, (filled - mean[..., None]) ** 2, 0.0).sum(axis=-1)
-    return np.where(n > 0, mean, np.nan), np.sqrt(squares / safe_n)

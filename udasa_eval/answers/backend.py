@@ -91,24 +91,24 @@ class Weights:
         finally:
             logger.removeFilter(cuts)
         self.cut += cuts.count
-        found = {request.args: one for request, one in zip(new, weighed, strict=True)}
+        fresh = {request.args: result for request, result in zip(new, weighed, strict=True)}
         if not cuts.count:  # else asked again, so that each task counts its own
-            self._known |= found
-        return [found.get(request.args) or self._known[request.args] for request in requests]
+            self._known |= fresh
+        return [fresh.get(request.args) or self._known[request.args] for request in requests]
 
     def loglikelihood_rolling(self, requests: Sequence[Any]) -> list[float]:
         """Return the log-likelihood of each whole text, nats."""
         with quiet():
-            found: list[float] = self._lm.loglikelihood_rolling(requests, disable_tqdm=True)
-        return found
+            logprobs: list[float] = self._lm.loglikelihood_rolling(requests, disable_tqdm=True)
+        return logprobs
 
     def weigh(self, pairs: Sequence[tuple[str, str]]) -> list[Weighed]:
         """Return log p(second | first) of each pair, and the second's length in tokens."""
         from lm_eval.api.instance import Instance
 
-        found = self.loglikelihood([Instance("loglikelihood", {}, pair, 0) for pair in pairs])
+        logprobs = self.loglikelihood([Instance("loglikelihood", {}, pair, 0) for pair in pairs])
         sizes = [len(self._lm.tok_encode(text, add_special_tokens=False)) for _, text in pairs]
-        return [Weighed(logprob, n) for (logprob, _), n in zip(found, sizes, strict=True)]
+        return [Weighed(logprob, n) for (logprob, _), n in zip(logprobs, sizes, strict=True)]
 
 
 class _Cuts(logging.Filter):
@@ -167,12 +167,12 @@ class EngineLM(LM):  # type: ignore[misc]
         for place, request in enumerate(requests):
             places.setdefault((request.args[0], str(request.args[1])), []).append(place)
         for same in places.values():
-            text, told = requests[same[0]].args
-            decoding = decoding_of(told, len(same), self._seed)
-            _, answer = next(iter(self.ask([self.prompt(text)], decoding, lambda _n: None)))
-            if not isinstance(answer, SetAside):
-                for place, one in zip(same, answer, strict=True):
-                    texts[place] = _cut(one.text, told)
+            text, generation_kwargs = requests[same[0]].args
+            decoding = decoding_of(generation_kwargs, len(same), self._seed)
+            _, answers = next(iter(self.ask([self.prompt(text)], decoding, lambda _n: None)))
+            if not isinstance(answers, SetAside):
+                for place, completion in zip(same, answers, strict=True):
+                    texts[place] = _cut(completion.text, generation_kwargs)
         return texts
 
     def loglikelihood(self, requests: Sequence[Any]) -> list[tuple[float, bool]]:
@@ -267,9 +267,9 @@ def device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _cut(text: str, told: dict[str, Any]) -> str:
+def _cut(text: str, generation_kwargs: dict[str, Any]) -> str:
     """Return a text up to the first of its stop texts."""
-    stops = told.get("until") or []
-    ends = [text.find(stop) for stop in ([stops] if isinstance(stops, str) else stops) if stop]
-    found = [end for end in ends if end >= 0]
+    stops = generation_kwargs.get("until") or []
+    starts = [text.find(stop) for stop in ([stops] if isinstance(stops, str) else stops) if stop]
+    found = [start for start in starts if start >= 0]
     return text[: min(found)] if found else text

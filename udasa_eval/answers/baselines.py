@@ -28,7 +28,7 @@ class Baseline(NamedTuple):
 
 
 def find_baseline(
-    named: str | None,
+    baseline: str | None,
     tasks: Sequence[BuiltTask],
     *,
     data_dir: Path | None,
@@ -37,7 +37,7 @@ def find_baseline(
     """Find the baseline's answers to the tasks that compare with one.
 
     Args:
-        named: a results folder, or a generator of the stored AlpacaEval outputs; None takes what
+        baseline: a results folder, or a generator of the stored AlpacaEval outputs; None takes what
             the tasks bring along: answers in their documents, or AlpacaEval 2's baseline.
         tasks: of the run.
         data_dir: as for the documents.
@@ -49,32 +49,32 @@ def find_baseline(
     tasks = [built for built in tasks if built.plan.notes.scoring == "helpfulness"]
     if not tasks:
         return Baseline(None, {})
-    if named is not None and Path(named).is_dir():
-        return Baseline(named, _of_run(Path(named), tasks))
+    if baseline is not None and Path(baseline).is_dir():
+        return Baseline(baseline, _answers_of_run(Path(baseline), tasks))
     answers: Answers = {}
     names = []
     for built in tasks:
-        if all("baseline" in document for document in built.documents) and named is None:
+        if all("baseline" in document for document in built.documents) and baseline is None:
             stored = {document["prompt"]: document["baseline"] for document in built.documents}
             names.append("embedded")
         elif built.plan.notes.dataset == "alpaca_eval":
-            generator = named or DEFAULT
+            generator = baseline or DEFAULT
             stored = _alpaca_outputs(generator, data_dir, commits)
             names.append(generator)
         else:
             continue
         answers[built.plan.name] = _complete(built, stored, names[-1])
-    if named is not None and not answers:
+    if baseline is not None and not answers:
         raise UserError(
-            f"baseline '{named}': no such results folder, and the suite has no stored answers by "
-            "that name"
+            f"baseline '{baseline}': no such results folder, and the suite has no stored answers "
+            "by that name"
         )
     return Baseline(", ".join(dict.fromkeys(names)) or None, answers)
 
 
 def to_table(answers: Answers) -> pl.DataFrame:
     """Return a baseline's answers as a table of SCHEMA."""
-    rows = [(task, key, text) for task, said in answers.items() for key, text in said.items()]
+    rows = [(task, key, text) for task, texts in answers.items() for key, text in texts.items()]
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 
@@ -86,19 +86,19 @@ def from_table(table: pl.DataFrame) -> Answers:
     return answers
 
 
-def _of_run(folder: Path, tasks: Sequence[BuiltTask]) -> Answers:
+def _answers_of_run(folder: Path, tasks: Sequence[BuiltTask]) -> Answers:
     """Return the first sample of every prompt of another run; second turns included."""
     rows = read_tables(folder, "generations").filter(
         (pl.col("sample") == 0) & pl.col("text").is_not_null()
     )
     if rows.is_empty():
         raise UserError(f"baseline {folder}: holds no generations")
-    found = from_table(rows)
+    stored = from_table(rows)
     answers: Answers = {}
     for built in tasks:
         for name in (built.plan.name, built.plan.name + TURN_2):
-            if name in found:
-                answers[name] = found[name]
+            if name in stored:
+                answers[name] = stored[name]
                 _check(built, answers[name], str(folder))
     if not answers:
         raise UserError(f"baseline {folder}: answered none of this suite's helpfulness tasks")
@@ -113,28 +113,28 @@ def _alpaca_outputs(
         columns = ", ".join(rows.columns)
         raise UserError(f"{pinned.id}: lacks generator, instruction or output (has {columns})")
     generators = rows["generator"].unique().sort().to_list()
-    own = rows.filter(pl.col("generator") == generator)
-    if own.is_empty() and len(generators) == 1 and generator == DEFAULT:
-        own = rows  # the Hub's file of the baseline, whatever it calls it
-    if own.is_empty():
+    outputs = rows.filter(pl.col("generator") == generator)
+    if outputs.is_empty() and len(generators) == 1 and generator == DEFAULT:
+        outputs = rows  # the Hub's file of the baseline, whatever it calls it
+    if outputs.is_empty():
         raise UserError(f"{pinned.id}: no answers of '{generator}' (has {', '.join(generators)})")
-    return dict(own.select("instruction", "output").iter_rows())
+    return dict(outputs.select("instruction", "output").iter_rows())
 
 
 def _complete(built: BuiltTask, stored: Mapping[str, str], name: str) -> dict[str, str]:
     template = built.plan.notes.template
-    found = {
+    by_hash = {
         prompt_hash(document, template): stored[document["prompt"]]
         for document in built.documents
         if document["prompt"] in stored
     }
-    _check(built, found, name)
-    return found
+    _check(built, by_hash, name)
+    return by_hash
 
 
-def _check(built: BuiltTask, found: Mapping[str, str], name: str) -> None:
+def _check(built: BuiltTask, by_hash: Mapping[str, str], name: str) -> None:
     hashes = {prompt_hash(d, built.plan.notes.template) for d in built.documents}
-    if missing := len(hashes - set(found)):
+    if missing := len(hashes - set(by_hash)):
         raise UserError(
             f"baseline '{name}': has no answer to {missing} of the {len(hashes)} prompts of "
             f"{built.plan.name}; give one that answered the same suite"

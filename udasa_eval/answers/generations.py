@@ -29,7 +29,7 @@ TURN_2: Final = "_turn_2"  # of a task whose documents have a follow-up question
 
 
 class Asked(NamedTuple):
-    """Of whom, and in which form: what every row of a run says, and every shard's key holds."""
+    """Whose answers, in which form: what every row of a run says, and every shard's key holds."""
 
     model_fingerprint: str
     template_sha256: str | None
@@ -44,7 +44,7 @@ class FirstPass:
         run: the results folder.
         backend: the policy.
         asked: what all rows have in common.
-        progress: told of each task.
+        progress: where each task reports how far it is.
     """
 
     def __init__(self, run: Run, backend: EngineLM, asked: Asked, progress: Progress) -> None:
@@ -99,8 +99,8 @@ class FirstPass:
             answer = answers[place]
             if "follow_up" in document and not isinstance(answer, SetAside):
                 turns = (("assistant", answer[0].text), ("user", str(document["follow_up"])))
-                asked = prompts[place]
-                second.append((document, PolicyPrompt(asked.turns + turns, asked.raw, asked.seed)))
+                first = prompts[place]
+                second.append((document, PolicyPrompt(first.turns + turns, first.raw, first.seed)))
         if second:
             prompts = [prompt for _, prompt in second]
             answers = dict(self._backend.ask(prompts, built.decoding, lambda _n: None))
@@ -121,7 +121,7 @@ class FirstPass:
         common = self._common(name, built, document) | {"prompt": messages}
         if isinstance(answer, SetAside):
             return [common | {"sample": 0, "why": f"{answer.why.value}: {answer.detail}"}]
-        return [common | {"sample": n, **one._asdict()} for n, one in enumerate(answer)]
+        return [common | {"sample": n, **drawn._asdict()} for n, drawn in enumerate(answer)]
 
     def _common(self, name: str, built: BuiltTask, document: Document) -> dict[str, Any]:
         decoding = msgspec.json.encode(built.decoding).decode()
@@ -141,10 +141,10 @@ class FirstPass:
         for request in requests:
             by_document[request.doc_id].append(request)
         for number, part in self._missing(built, ""):
-            some = [request for doc in part for request in by_document[doc]]
+            batch = [request for doc in part for request in by_document[doc]]
             weights = self._backend.weights("auto")
             before = weights.cut
-            found = weights.loglikelihood(some)
+            logprobs = weights.loglikelihood(batch)
             self._count_cut(built.plan.name, weights.cut - before)
             rows = [
                 self._common(built.plan.name, built, built.documents[request.doc_id])
@@ -154,7 +154,7 @@ class FirstPass:
                     "text": request.args[1],
                     "text_logprob": logprob,
                 }
-                for request, (logprob, _) in zip(some, found, strict=True)
+                for request, (logprob, _) in zip(batch, logprobs, strict=True)
             ]
             self._write_shard(built, "", number, rows)
             self._progress.advance(len(part))
@@ -171,7 +171,7 @@ class FirstPass:
         for number, part in self._missing(built, ".own"):
             table = read_parquet(shards[number])
             weighed = self._backend.weights(kl_precision()).weigh(own_pairs(table))
-            logprobs = pl.Series("text_logprob", [one.logprob for one in weighed], pl.Float64())
+            logprobs = pl.Series("text_logprob", [text.logprob for text in weighed], pl.Float64())
             self._write_shard(built, ".own", number, fill_logprobs(table, logprobs).to_dicts())
             self._progress.advance(len(part))
         self._progress.finish()
@@ -192,9 +192,9 @@ class FirstPass:
             path.unlink()
 
     def _is_done(self, built: BuiltTask) -> bool:
-        made: dict[str, str] = self._run.manifest.get("done", {})
-        there = self._run.has(f"generations/{built.plan.name}.parquet")
-        return there and made.get(built.plan.name) == self._key(built)
+        done: dict[str, str] = self._run.manifest.get("done", {})
+        has_table = self._run.has(f"generations/{built.plan.name}.parquet")
+        return has_table and done.get(built.plan.name) == self._key(built)
 
     def _key(self, built: BuiltTask) -> str:
         decoding = msgspec.to_builtins(built.decoding)
@@ -238,19 +238,19 @@ def prompt_hash(document: Document, template: str) -> str:
 
 def own_pairs(table: pl.DataFrame) -> list[tuple[str, str]]:
     """Return (prefix, continuation) of each row that has a text, in the table's order."""
-    told = table.filter(has_text())
+    answered = table.filter(has_text())
     return [
         (prompt[-1]["content"], continuation(text))
-        for prompt, text in told.select("prompt", "text").iter_rows()
+        for prompt, text in answered.select("prompt", "text").iter_rows()
     ]
 
 
 def fill_logprobs(table: pl.DataFrame, logprobs: pl.Series) -> pl.DataFrame:
     """Put values of the rows that have a text into their column; null in the others."""
-    told = table.with_row_index("row").filter(has_text()).select("row").with_columns(logprobs)
+    filled = table.with_row_index("row").filter(has_text()).select("row").with_columns(logprobs)
     return (
         table.drop("text_logprob")
         .with_row_index("row")
-        .join(told, on="row", how="left", maintain_order="left")
+        .join(filled, on="row", how="left", maintain_order="left")
         .select(GENERATIONS.names())
     )

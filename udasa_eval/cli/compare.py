@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from udasa_data.errors import UserError
+from udasa_data.terminal import echo
+from udasa_eval.cli.options import Json, print_json
 
 if TYPE_CHECKING:
     from udasa_eval.results import MetricComparison, RunComparison
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 def compare(
     runs: Annotated[
         list[Path],
-        typer.Argument(help="Results folders, each held against the first; or two .jsonl files."),
+        typer.Argument(help="Results folders, each compared with the first; or two .jsonl files."),
     ],
     key: Annotated[str, typer.Option(help="JSON Lines: field that names the item.")] = "id",
     score: Annotated[
@@ -28,9 +30,9 @@ def compare(
         int, typer.Option(min=0, max=100, help="Prompts that differ most, a headline metric.")
     ] = 1,
     anyway: Annotated[
-        bool, typer.Option("--anyway", help="Compare runs that were not made alike, too.")
+        bool, typer.Option("--anyway", help="Compare runs whose settings differ, too.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Compare runs, paired by prompt: difference, interval, p-value, wins, ties, losses."""
     if len(runs) < 2:
@@ -42,57 +44,57 @@ def compare(
         return
     from udasa_eval.results import compare_runs
 
-    found = compare_runs(runs, seed=seed, examples=examples, anyway=anyway)
+    comparison = compare_runs(runs, seed=seed, examples=examples, anyway=anyway)
     if as_json:
-        import msgspec
-
-        typer.echo(msgspec.json.encode(found).decode())
-        return
-    _print(found)
+        print_json(comparison)
+    else:
+        _print(comparison)
 
 
-def _print(found: RunComparison) -> None:
+def _print(comparison: RunComparison) -> None:
     from udasa_data.terminal import print_table
 
     columns = "task|metric|a|b|a − b|95% interval|p (Holm)|better|win/tie/loss|n|detectable"
-    pairs = dict.fromkeys((one.a, one.b) for one in found.metrics)
+    pairs = dict.fromkeys((metric.a, metric.b) for metric in comparison.metrics)
     for a, b in pairs:
-        typer.echo(f"a: {a} ({found.runs[a]})\nb: {b} ({found.runs[b]})")
-        rows = [_row(one) for one in found.metrics if (one.a, one.b) == (a, b)]
+        echo(f"a: {a} ({comparison.runs[a]})\nb: {b} ({comparison.runs[b]})")
+        rows = [_row(metric) for metric in comparison.metrics if (metric.a, metric.b) == (a, b)]
         print_table(columns.split("|"), rows, right={2, 3, 4, 6, 8, 9, 10})
-    for one in found.metrics:
-        for prompt in one.differ_most if one.headline else ():
-            typer.echo(
-                f"{one.task} {one.metric}, differs most: {prompt.value_a:g} against "
+    for metric in comparison.metrics:
+        for prompt in metric.differ_most if metric.headline else ():
+            echo(
+                f"{metric.task} {metric.metric}, differs most: {prompt.value_a:g} against "
                 f"{prompt.value_b:g} on {_line(prompt.prompt) or prompt.prompt_hash}"
             )
             for side, text in (("a", prompt.answer_a), ("b", prompt.answer_b)):
                 if text is not None:
-                    typer.echo(f"  {side}: {_line(text)}")
-    for note in found.notes:
-        typer.echo(f"note: {note}")
+                    echo(f"  {side}: {_line(text)}")
+    for note in comparison.notes:
+        echo(f"note: {note}")
 
 
-def _row(one: MetricComparison) -> tuple[str, ...]:
-    metric = f"{one.metric} {'↑' if one.direction == 'higher' else '↓'}"
-    interval = "–" if one.low is None or one.high is None else f"[{one.low:+.3f}, {one.high:+.3f}]"
+def _row(metric: MetricComparison) -> tuple[str, ...]:
+    from udasa_eval.results import ARROWS
+
+    low, high = metric.low, metric.high
+    interval = "–" if low is None or high is None else f"[{low:+.3f}, {high:+.3f}]"
     left_out = [
         f"{count} {what}"
-        for count, what in ((one.unscored, "unscored"), (one.only_in_one, "in one only"))
+        for count, what in ((metric.unscored, "unscored"), (metric.only_in_one, "in one only"))
         if count
     ]
     return (
-        one.task,
-        metric,
-        _figure(one.value_a),
-        _figure(one.value_b),
-        _figure(one.difference, "+.3f"),
+        metric.task,
+        f"{metric.metric} {ARROWS[metric.direction]}",
+        _figure(metric.value_a),
+        _figure(metric.value_b),
+        _figure(metric.difference, "+.3f"),
         interval,
-        _figure(one.p_holm, ".4f"),
-        {one.a: "a", one.b: "b"}.get(one.better or "", "–"),
-        f"{one.wins}/{one.ties}/{one.losses}",
-        ", ".join([str(one.n), *left_out]),
-        _figure(one.detectable),
+        _figure(metric.p_holm, ".4f"),
+        {metric.a: "a", metric.b: "b"}.get(metric.better or "", "–"),
+        f"{metric.wins}/{metric.ties}/{metric.losses}",
+        ", ".join([str(metric.n), *left_out]),
+        _figure(metric.detectable),
     )
 
 
@@ -122,23 +124,21 @@ def _compare_files(a: Path, b: Path, key: str, score: str, seed: int, *, as_json
         )
     except ValueError as error:
         raise UserError(f"{a} and {b}: {error}") from error
-    d = result.difference
+    difference = result.difference
     left_out = len(set(left) ^ set(right))
     if as_json:
-        import msgspec
-
-        facts = result._asdict() | {"difference": d._asdict(), "only_in_one": left_out}
-        typer.echo(msgspec.json.encode(facts).decode())
+        print_json(result._asdict() | {"difference": difference._asdict(), "only_in_one": left_out})
         return
-    typer.echo(f"difference  {d.mean:+.4f}  [{d.low:+.4f}, {d.high:+.4f}]  n = {d.n}")
-    typer.echo(f"p           {result.p_value:.4f}  ({result.test})")
-    typer.echo(f"a wins      {result.wins}, loses {result.losses}, ties {result.ties}")
-    typer.echo(f"detectable  {result.detectable:.4f}")
-    typer.echo(f"left out    {left_out} in one file only, {d.unscored} unscored")
+    interval = f"[{difference.low:+.4f}, {difference.high:+.4f}]"
+    echo(f"difference  {difference.mean:+.4f}  {interval}  n = {difference.n}")
+    echo(f"p           {result.p_value:.4f}  ({result.test})")
+    echo(f"a wins      {result.wins}, loses {result.losses}, ties {result.ties}")
+    echo(f"detectable  {result.detectable:.4f}")
+    echo(f"left out    {left_out} in one file only, {difference.unscored} unscored")
 
 
 def _read(path: Path, key: str, score: str) -> dict[str, float]:
-    found: dict[str, float] = {}
+    scores: dict[str, float] = {}
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -147,9 +147,9 @@ def _read(path: Path, key: str, score: str) -> dict[str, float]:
         try:
             row = json.loads(line)
             value = row[score]
-            found[str(row[key])] = float("nan") if value is None else float(value)
+            scores[str(row[key])] = float("nan") if value is None else float(value)
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(
                 f"{path}, line {number}: needs '{key}' and a number '{score}'"
             ) from error
-    return found
+    return scores

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from udasa_data.terminal import echo
+
 
 def fetch(
     data_dir: Annotated[Path, typer.Option(help="The folder to fill.", file_okay=False)],
@@ -18,8 +20,8 @@ def fetch(
     from udasa_eval.tasks import Fetched
     from udasa_eval.tasks import fetch as fetch_datasets
 
-    def tell(one: Fetched) -> None:
-        state = "was there" if one.was_there else f"at {one.revision}"
-        typer.echo(f"{one.name}: {one.rows:,} rows, {state} → {one.path}")
+    def report(fetched: Fetched) -> None:
+        state = "already there" if fetched.was_there else f"at {fetched.revision}"
+        echo(f"{fetched.name}: {fetched.rows:,} rows, {state} → {fetched.path}")
 
-    fetch_datasets(data_dir, dataset, tell=tell)
+    fetch_datasets(data_dir, dataset, tell=report)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from udasa_eval.cli.run import Engine, Suite
+from udasa_eval.cli.options import DataDir, Engine, Judges, Seed, Suite
 
 
 def frontier(
@@ -19,12 +19,12 @@ def frontier(
         str | None, typer.Option(help="Model that the KL is measured to. [of suite tiny: tiny]")
     ] = None,
     suite: Annotated[Suite, typer.Option(help="Whose sentiment task.")] = "quick",
-    data_dir: Annotated[Path | None, typer.Option(help="As for udasa-eval run.")] = None,
-    judges: Annotated[str | None, typer.Option(help="As for udasa-eval run.")] = None,
+    data_dir: DataDir = None,
+    judges: Judges = None,
     engine: Annotated[Engine, typer.Option(help="What draws the continuations.")] = "auto",
-    seed: Annotated[int, typer.Option(min=0, help="Of sampling.")] = 0,
+    seed: Seed = 0,
 ) -> None:
-    """Draw the reward-KL frontier of controlled sentiment. Killed? The same command goes on."""
+    """Draw the reward-KL frontier of controlled sentiment. Killed? The same command resumes it."""
     from udasa_data.terminal import Bars
     from udasa_eval.cli.tables import show_frontier
     from udasa_eval.frontier import frontier as draw
@@ -40,5 +40,5 @@ def frontier(
         seed=seed,
     )
     with Bars("documents") as bars:
-        found = draw(options, model, out, bars, bars.say)
-    show_frontier(found, out)
+        curve = draw(options, model, out, bars, bars.say)
+    show_frontier(curve, out)

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from udasa_data.terminal import echo
+from udasa_eval.cli.options import Json, print_json
+
 
 def leaderboard(
     results: Annotated[list[Path], typer.Argument(help="Results folders.")],
@@ -16,7 +19,7 @@ def leaderboard(
     ] = None,
     push: Annotated[str | None, typer.Option(help="Hub dataset ORG/NAME to publish it as.")] = None,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Show runs in one table, with intervals, and with what makes numbers doubtful."""
     import tempfile
@@ -25,11 +28,9 @@ def leaderboard(
 
     board = build_leaderboard(results)
     if as_json:
-        import msgspec
-
-        typer.echo(msgspec.json.encode(board).decode())
+        print_json(board)
     elif as_markdown:
-        typer.echo(to_markdown(board), nl=False)
+        echo(to_markdown(board), end="")
     else:
         from udasa_data.terminal import print_table
         from udasa_eval.leaderboard import cells, header, notes
@@ -40,7 +41,7 @@ def leaderboard(
         shown = [(head, *row) for head, row in zip(heads, rows, strict=True)]
         print_table([first, *names], shown)
         for note in notes(board):
-            typer.echo(note)
+            echo(note)
     if out is None and push is None:
         return
     from udasa_eval.leaderboard import PAGE, content_of, write_folder
@@ -49,10 +50,10 @@ def leaderboard(
         folder = out or Path(scratch)
         write_folder(board, folder)
         if out is not None:
-            typer.echo(f"page: {out / PAGE}", err=as_json)
+            echo(f"page: {out / PAGE}", err=as_json)
         if push is not None:
             from udasa_eval.leaderboard import push as publish
 
-            made = publish(content_of(board, folder), push, f"{len(board.rows)} runs")
-            said = "pushed" if made.changed else "nothing to do"
-            typer.echo(f"{said}: {push} at {made.commit}", err=as_json)
+            pushed = publish(content_of(board, folder), push, f"{len(board.rows)} runs")
+            outcome = "pushed" if pushed.changed else "nothing to do"
+            echo(f"{outcome}: {push} at {pushed.commit}", err=as_json)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-Engine = Literal["auto", "transformers", "vllm", "openai"]
-Suite = Literal["quick", "full", "tiny"]
+from udasa_eval.cli.options import DataDir, Engine, Judges, ResultsJson, Seed, Suite
 
 
 def run(
@@ -22,16 +21,11 @@ def run(
         Path | None,
         typer.Option(help="The results folder. [runs/eval-MODEL-SUITE]", file_okay=False),
     ] = None,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(help="Folder of datasets (see: udasa-eval fetch); none reads the Hub."),
-    ] = None,
-    judges: Annotated[
-        str | None, typer.Option(help="Set of judges.yaml, or a YAML file. [the suite's own]")
-    ] = None,
+    data_dir: DataDir = None,
+    judges: Judges = None,
     baseline: Annotated[
         str | None,
-        typer.Option(help="Results folder, or AlpacaEval generator, to win against."),
+        typer.Option(help="Results folder, or AlpacaEval generator, that win rates are against."),
     ] = None,
     reference: Annotated[
         str | None, typer.Option(help="Model that KL and perplexity are measured against.")
@@ -41,10 +35,10 @@ def run(
         Path | None,
         typer.Option(help="A YAML file as for udasa-data build: what the engine needs."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of sampling.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print results.json.")] = False,
+    seed: Seed = 0,
+    as_json: ResultsJson = False,
 ) -> None:
-    """Evaluate a model on four axes. Killed? The same command goes on where it was."""
+    """Evaluate a model on four axes. Killed? The same command resumes it."""
     from udasa_data.terminal import Bars
     from udasa_eval.cli.tables import show_results
     from udasa_eval.running import RunOptions, axes_of
@@ -62,8 +56,13 @@ def run(
         data_dir=None if data_dir is None else str(data_dir),
         seed=seed,
     )
-    name = model.strip("./~").replace("/", "-")
-    folder = out or Path("runs") / f"eval-{name}-{suite}"
+    folder = out or default_folder(model, suite)
     with Bars("documents") as bars:
         results = evaluate(options, folder, bars, bars.say)
     show_results(results, folder, as_json=as_json)
+
+
+def default_folder(model: str, suite: Suite) -> Path:
+    """Return the results folder of a run that was given none."""
+    name = model.strip("./~").replace("/", "-")
+    return Path("runs") / f"eval-{name}-{suite}"

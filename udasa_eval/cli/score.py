@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from udasa_eval.cli.options import ResultsJson
+
 
 def score(
     folder: Annotated[Path, typer.Argument(help="A results folder.", file_okay=False)],
@@ -16,7 +18,7 @@ def score(
     reference: Annotated[
         str | None, typer.Option(help="Another model to measure KL and perplexity against.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print results.json.")] = False,
+    as_json: ResultsJson = False,
 ) -> None:
     """Score what a run has stored. The evaluated model is neither needed nor loaded."""
     from udasa_data.terminal import Bars

@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
-import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
+from udasa_data.terminal import Screen
+from udasa_eval.cli.options import print_json
 from udasa_eval.frontier import Frontier
-from udasa_eval.results import MetricRecord, Results
+from udasa_eval.results import ARROWS, MetricRecord, Results
 
 
 def show_results(results: Results, folder: Path, *, as_json: bool) -> None:
     """Print the metrics, what is unscored, and the notes."""
     if as_json:
-        typer.echo(msgspec.json.encode(results).decode())
+        print_json(results)
         return
-    console = Console()
+    console = Screen()
     console.print(f"{results.model.id} · {results.suite}", markup=False, highlight=False)
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("")
@@ -46,28 +45,28 @@ def show_results(results: Results, folder: Path, *, as_json: bool) -> None:
 def _unscored(results: Results) -> Iterator[str]:
     """Yield a line for each reason of a task, metrics that lack the same together, and examples."""
     alike: dict[tuple[str, str, int, tuple[str, ...]], list[str]] = {}
-    for one in results.unscored:
-        key = (one.task, one.why, one.count, one.examples)
-        alike.setdefault(key, []).append(one.metric)
+    for unscored in results.unscored:
+        key = (unscored.task, unscored.why, unscored.count, unscored.examples)
+        alike.setdefault(key, []).append(unscored.metric)
     for (task, why, count, examples), metrics in alike.items():
         yield f"{task}: {count:,} unscored in {', '.join(metrics)} ({why}), for example"
         yield from (f"    {' '.join(example.split())}" for example in examples)
 
 
-def show_frontier(found: Frontier, out: Path) -> None:
+def show_frontier(frontier: Frontier, out: Path) -> None:
     """Print the checkpoints by their KL."""
-    console = Console()
+    console = Screen()
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("checkpoint")
     for column in ("KL, nats", "95% interval", "P(positive)", "95% interval"):
         table.add_column(column, justify="right", no_wrap=True)
-    for one in found.points:
+    for point in frontier.points:
         cells = [
             cell
-            for estimate in (one.kl, one.positive)
+            for estimate in (point.kl, point.positive)
             for cell in (f"{estimate.value:.3f}", _interval(estimate.low, estimate.high))
         ]
-        table.add_row(one.results, *cells)
+        table.add_row(point.results, *cells)
     console.print(table)
     console.print(f"frontier: {out / 'frontier.svg'}", markup=False, highlight=False)
 
@@ -77,9 +76,8 @@ def _interval(low: float | None, high: float | None) -> str:
 
 
 def _cells(metric: MetricRecord) -> list[str]:
-    arrow = "↑" if metric.direction == "higher" else "↓"
     return [
-        f"  {arrow} {metric.name}",
+        f"  {ARROWS[metric.direction]} {metric.name}",
         "–" if metric.value is None else f"{metric.value:.3f}",
         _interval(metric.low, metric.high),
         f"{metric.n:,}",

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from udasa_data.errors import UserError
+from udasa_data.terminal import echo
+from udasa_eval.cli.options import Json, print_json
 
 if TYPE_CHECKING:
     from udasa_eval.validation import Validation
@@ -21,7 +23,7 @@ def validate(
     ] = None,
     judges: Annotated[
         str | None,
-        typer.Option(help="Judges to hold against people: a set of judges.yaml, or a file. [tiny]"),
+        typer.Option(help="Judges to compare with people: a set of judges.yaml, or a file. [tiny]"),
     ] = None,
     network: Annotated[
         bool, typer.Option("--network", help="Rerun published numbers of models on the Hub, too.")
@@ -29,7 +31,7 @@ def validate(
     out: Annotated[
         Path, typer.Option(help="Where results of --network are kept.", file_okay=False)
     ] = Path("runs/validate"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Rerun known answers; status 1 where one of ours is too far from theirs."""
     from udasa_data.terminal import Bars
@@ -41,7 +43,7 @@ def validate(
     if folder is None:
         raise UserError("no datasets: give --data-dir FOLDER, or set UDASA_DATA_DIR")
     with Bars("documents") as bars:
-        found = rerun(
+        validation = rerun(
             folder,
             judges=judges,
             network=out if network else None,
@@ -49,17 +51,15 @@ def validate(
             tell=bars.tell,
         )
     if as_json:
-        import msgspec
-
-        typer.echo(msgspec.json.encode(found).decode())
+        print_json(validation)
     else:
-        _print(found)
-    if found.breaches:
-        names = "; ".join(check.name for check in found.breaches)
-        raise UserError(f"{len(found.breaches)} of ours differ too much from theirs: {names}")
+        _print(validation)
+    if breaches := validation.breaches:
+        names = "; ".join(check.name for check in breaches)
+        raise UserError(f"{len(breaches)} of ours differ too much from theirs: {names}")
 
 
-def _print(found: Validation) -> None:
+def _print(validation: Validation) -> None:
     from udasa_data.terminal import print_table
 
     rows = [
@@ -74,27 +74,27 @@ def _print(found: Validation) -> None:
             "holds" if check.holds else "BREACH",
             check.note,
         )
-        for check in found.checks
+        for check in validation.checks
     ]
     columns = "against|what|ours|theirs|difference|allowed|n||note"
     print_table(columns.split("|"), rows, right={2, 3, 4, 5, 6})
-    typer.echo("\nAgreement of judges with people (½ is chance; nothing published to hold it to)")
-    told = [
+    echo("\nAgreement of judges with people (½ is chance; nothing published to compare it with)")
+    agreements = [
         (
-            one.dataset,
-            one.judge,
-            one.measure,
-            f"{one.value:.3f}",
-            f"[{one.low:.3f}, {one.high:.3f}]",
-            "–" if one.swapped is None else f"{one.swapped:.3f}",
-            f"{one.n:,}",
-            f"{one.ties:,}" if one.ties else "",
-            f"{one.unscored:,}" if one.unscored else "",
-            one.note,
+            agreement.dataset,
+            agreement.judge,
+            agreement.measure,
+            f"{agreement.value:.3f}",
+            f"[{agreement.low:.3f}, {agreement.high:.3f}]",
+            "–" if agreement.swapped is None else f"{agreement.swapped:.3f}",
+            f"{agreement.n:,}",
+            f"{agreement.ties:,}" if agreement.ties else "",
+            f"{agreement.unscored:,}" if agreement.unscored else "",
+            agreement.note,
         )
-        for one in found.agreements
+        for agreement in validation.agreements
     ]
     columns = "dataset|judge|measure|ours|95% interval|swapped|n|people tie|unscored|note"
-    print_table(columns.split("|"), told, right={3, 5, 6, 7, 8})
-    for line in found.not_run:
-        typer.echo(f"not run: {line}")
+    print_table(columns.split("|"), agreements, right={3, 5, 6, 7, 8})
+    for line in validation.not_run:
+        echo(f"not run: {line}")

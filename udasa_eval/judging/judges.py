@@ -40,7 +40,7 @@ class RewardJudge(Strict, frozen=True, kw_only=True, tag_field="kind", tag="rewa
     revision: str = "main"
 
 
-class Asked(Strict, frozen=True, kw_only=True):
+class PromptedJudge(Strict, frozen=True, kw_only=True):
     """A language model that is asked, through one of our engines."""
 
     id: str
@@ -52,7 +52,7 @@ class Asked(Strict, frozen=True, kw_only=True):
     price: Annotated[float, Meta(ge=0)] | None = None
 
 
-class QuestionJudge(Asked, frozen=True, kw_only=True, tag_field="kind", tag="question"):
+class QuestionJudge(PromptedJudge, frozen=True, kw_only=True, tag_field="kind", tag="question"):
     """P(yes) / (P(yes) + P(no)) of an answer; ``prompt`` holds {prompt} and {answer}."""
 
     yes: Words
@@ -62,7 +62,7 @@ class QuestionJudge(Asked, frozen=True, kw_only=True, tag_field="kind", tag="que
         _needs(self.prompt, "{prompt}", "{answer}")
 
 
-class PairJudge(Asked, frozen=True, kw_only=True, tag_field="kind", tag="pairwise"):
+class PairJudge(PromptedJudge, frozen=True, kw_only=True, tag_field="kind", tag="pairwise"):
     """P(first) / (P(first) + P(second)); ``prompt`` holds {prompt}, {first} and {second}."""
 
     first: Words
@@ -100,22 +100,20 @@ class PinnedJudge(NamedTuple):
         Args:
             leaked: fingerprints of what scored the model's training data.
         """
-        at = self.located
-        leaks = at.fingerprint in leaked
         return JudgeRecord(
             role=self.role,
             id=self.judge.id,
-            revision=at.commit,
-            fingerprint=at.fingerprint,
-            built_training_data=leaks,
+            revision=self.located.commit,
+            fingerprint=self.located.fingerprint,
+            built_training_data=self.located.fingerprint in leaked,
         )
 
 
-def judge_set(named: str | None, suite: str) -> JudgeSet:
+def judge_set(name_or_file: str | None, suite: str) -> JudgeSet:
     """Return the judges of a run.
 
     Args:
-        named: a set of ``judges.yaml``, or a YAML file; None is the suite's own set.
+        name_or_file: a set of ``judges.yaml``, or a YAML file; None is the suite's own set.
         suite: ``tiny`` has embedded judges, the others the Hub's.
 
     Raises:
@@ -124,13 +122,14 @@ def judge_set(named: str | None, suite: str) -> JudgeSet:
     text = files("udasa_eval.judging").joinpath("judges.yaml").read_text(encoding="utf-8")
     sets: dict[str, dict[str, object]] = yaml.safe_load(text)
     own = sets["tiny" if suite == "tiny" else "hub"]
-    if named is None:
+    if name_or_file is None:
         return convert(own, JudgeSet, "judges.yaml")
-    if named in sets:
-        return convert(sets[named], JudgeSet, "judges.yaml")
-    path = Path(named)
+    if name_or_file in sets:
+        return convert(sets[name_or_file], JudgeSet, "judges.yaml")
+    path = Path(name_or_file)
     if not path.is_file():
-        raise UserError(f"judges '{named}': no such set and no such file{nearest(named, sets)}")
+        hint = nearest(name_or_file, sets)
+        raise UserError(f"judges '{name_or_file}': no such set and no such file{hint}")
     return convert(own | read_yaml(path), JudgeSet, str(path))
 
 
@@ -150,7 +149,7 @@ def pin(judges: JudgeSet, role: Role, known: Mapping[str, str]) -> PinnedJudge:
         judge = judges.reward
     if judge is None:
         raise UserError(f"no judge for the role '{role}': name one in a file for --judges")
-    if isinstance(judge, Asked) and judge.engine == "openai":
+    if isinstance(judge, PromptedJudge) and judge.engine == "openai":
         # a server's weights cannot be seen: it is known by its name alone
         return PinnedJudge(role, judge, Located(judge.id, None, f"{SERVED}{judge.id}", judge.id))
     if judge.id.startswith(EMBEDDED):

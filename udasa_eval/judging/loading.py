@@ -1,7 +1,7 @@
 """Loaded judges: numbers from (prompt, answer), or from two answers in both orders.
 
 Every judgement is kept in the user's score cache, so that scoring again costs no model call. NaN is
-a judgement that could not be made; why, and what the judge said instead, is told beside it.
+a judgement that could not be made; why, and what the judge said instead, stands beside it.
 """
 
 from __future__ import annotations
@@ -9,17 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from udasa_data.config import Sampling, ValueRef, resolve
 from udasa_data.engines import Engine, PolicyPrompt, SetAside, load_engine
 from udasa_data.errors import UserError
 from udasa_data.runs import key_of
-from udasa_data.scorers import OnBatch, ScoreCache, TextPair, default_file
+from udasa_data.scorers import Floats, OnBatch, ScoreCache, TextPair, default_file
 from udasa_data.scorers.chunks import score_in_parts
 from udasa_data.scorers.models import Options, load_classifier
 from udasa_data.scorers.value import ValueScorer
@@ -31,8 +30,6 @@ from udasa_eval.judging.judges import (
     QuestionJudge,
     RewardJudge,
 )
-
-Floats: TypeAlias = NDArray[np.float64]
 
 # An LLM judge that gives its choices less than this together meant to say something else.
 MIN_MASS: Final = 0.01
@@ -80,12 +77,12 @@ def loaded(pinned: PinnedJudge) -> Iterator[LoadedJudge]:
     Raises:
         UserError: it cannot be loaded, or is of another kind than its entry says.
     """
-    judge, at = pinned.judge, pinned.located
+    judge, located = pinned.judge, pinned.located
     cache = ScoreCache(default_file())
     options = Options(MAX_LENGTH, "auto", cache)
     if isinstance(judge, ClassifierJudge):
         ref = ValueRef(id=judge.id, violation=judge.positive, temperature=judge.temperature)
-        scorer = ValueScorer(ref, at, options)
+        scorer = ValueScorer(ref, located, options)
         yield LoadedJudge(lambda pairs, on: _all(scorer(pairs, on)), None)
     elif isinstance(judge, RewardJudge):
         reward = _Reward(pinned, options)
@@ -94,8 +91,9 @@ def loaded(pinned: PinnedJudge) -> Iterator[LoadedJudge]:
         # `judge` has a server asked for log-probabilities, and refused when it gives none
         overrides = {"engine": judge.engine, "judge": {}, **judge.options}
         config = resolve(judge.id, overrides, scorers="tiny")
-        engine = load_engine(config, at)
-        asker = _Asker(engine, f"{at.fingerprint} {key_of(msgspec.to_builtins(judge))}", cache)
+        engine = load_engine(config, located)
+        space = f"{located.fingerprint} {key_of(msgspec.to_builtins(judge))}"
+        asker = _Asker(engine, space, cache)
         try:
             if isinstance(judge, QuestionJudge):
                 yield LoadedJudge(lambda pairs, on: asker.rate(judge, pairs, on), None)
@@ -142,7 +140,7 @@ class _Asker:
         """Return P(yes) of each (prompt, answer)."""
         questions = [_fill(judge.prompt, prompt=pair.first, answer=pair.second) for pair in pairs]
         p = self._weigh(questions, judge.yes, judge.no, raw=judge.raw, on_batch=on_batch)
-        return self._told(p, questions, raw=judge.raw)
+        return self._judged(p, questions, raw=judge.raw)
 
     def prefer(self, judge: PairJudge, duels: Sequence[Duel], on_batch: OnBatch) -> Judged:
         """Return the preference for the model's answer, shown first and shown second."""
@@ -156,10 +154,10 @@ class _Asker:
         p = self._weigh(
             questions, judge.first, judge.second, raw=judge.raw, on_batch=lambda n: on_batch(n / 2)
         )
-        told = self._told(p, questions, raw=judge.raw)
+        judged = self._judged(p, questions, raw=judge.raw)
         n = len(duels)
-        why = [a or b for a, b in zip(told.why[:n], told.why[n:], strict=True)]
-        return Judged(np.stack([p[:n, 0], 1.0 - p[n:, 0]], axis=1), why, told.examples)
+        why = [a or b for a, b in zip(judged.why[:n], judged.why[n:], strict=True)]
+        return Judged(np.stack([p[:n, 0], 1.0 - p[n:, 0]], axis=1), why, judged.examples)
 
     def _weigh(
         self,
@@ -174,9 +172,9 @@ class _Asker:
         distinct = list(dict.fromkeys(questions))
         pairs = [TextPair(question, "") for question in distinct]
         known = self._cache.get(self._space, pairs)
-        found = np.full((len(distinct), 2), np.nan)
+        weighed = np.full((len(distinct), 2), np.nan)
         if known.rows:
-            found[known.rows] = np.stack(known.logits)
+            weighed[known.rows] = np.stack(known.logits)
         missing = sorted(set(range(len(distinct))) - set(known.rows))
         on_batch(len(questions) * len(known.rows) / max(len(distinct), 1))
         for start in range(0, len(missing), _CHUNK):
@@ -187,27 +185,27 @@ class _Asker:
                 first = np.logaddexp.reduce(logprobs[:, : len(yes)], axis=1)
                 second = np.logaddexp.reduce(logprobs[:, len(yes) :], axis=1)
                 both = np.logaddexp(first, second)
-                found[rows] = np.stack([np.exp(first - both), np.exp(both)], axis=1)
-            some = [pairs[row] for row in rows]
-            self._cache.put(self._space, some, found[rows], [False] * len(rows))
+                weighed[rows] = np.stack([np.exp(first - both), np.exp(both)], axis=1)
+            batch = [pairs[row] for row in rows]
+            self._cache.put(self._space, batch, weighed[rows], [False] * len(rows))
             on_batch(len(questions) * len(rows) / len(distinct))
         place = {question: row for row, question in enumerate(distinct)}
-        result = found[[place[question] for question in questions]]
+        result = weighed[[place[question] for question in questions]]
         result[result[:, 1] < MIN_MASS, 0] = np.nan
         return np.asarray(result)
 
-    def _told(self, p: Floats, questions: Sequence[str], *, raw: bool) -> Judged:
+    def _judged(self, p: Floats, questions: Sequence[str], *, raw: bool) -> Judged:
         """Say why judgements are missing, and what the judge says instead of its choices."""
         why = [
             _UNASKED if np.isnan(mass) else _NONSENSE if np.isnan(value) else None
             for value, mass in p
         ]
-        puzzled = [q for q, reason in zip(questions, why, strict=True) if reason == _NONSENSE]
-        prompts = [_prompt(question, raw=raw) for question in dict.fromkeys(puzzled)][:EXAMPLES]
+        unclear = [q for q, reason in zip(questions, why, strict=True) if reason == _NONSENSE]
+        prompts = [_prompt(question, raw=raw) for question in dict.fromkeys(unclear)][:EXAMPLES]
         params = Sampling(samples=1, temperature=0.0, top_p=1.0, max_tokens=16)
         answers = dict(self._engine.sample(prompts, params, lambda _n: None)) if prompts else {}
-        said = [a[0].text for a in answers.values() if not isinstance(a, SetAside)]
-        return Judged(p[:, 0], why, tuple(said))
+        replies = [a[0].text for a in answers.values() if not isinstance(a, SetAside)]
+        return Judged(p[:, 0], why, tuple(replies))
 
 
 def _all(values: Floats) -> Judged:
@@ -220,5 +218,5 @@ def _prompt(question: str, *, raw: bool) -> PolicyPrompt:
 
 def _fill(template: str, **fields: str) -> str:
     """Put texts into a prompt's fields; braces in the texts themselves are left alone."""
-    marks = "|".join(fields)
-    return re.sub(rf"\{{({marks})\}}", lambda found: fields[found.group(1)], template)
+    names = "|".join(fields)
+    return re.sub(rf"\{{({names})\}}", lambda match: fields[match.group(1)], template)

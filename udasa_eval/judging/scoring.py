@@ -20,7 +20,7 @@ from udasa_eval.answers import (
     kl_precision,
     own_pairs,
 )
-from udasa_eval.judging.judges import Asked, PinnedJudge, Role
+from udasa_eval.judging.judges import PinnedJudge, PromptedJudge, Role
 from udasa_eval.judging.loading import Duel, Judged, loaded
 from udasa_eval.judging.measures import NEEDS, Answered, measure
 from udasa_eval.results import SCORES
@@ -34,11 +34,11 @@ class Scored(NamedTuple):
 
     Attributes:
         scores: rows of SCORES by task.
-        said: by task, what a judge said instead of an answer.
+        replies: by task, what a judge replied where its verdict could not be read.
     """
 
     scores: dict[str, pl.DataFrame]
-    said: dict[str, list[str]]
+    replies: dict[str, list[str]]
 
 
 def needed_roles(tasks: Iterable[str], baselines: Container[str]) -> list[Role]:
@@ -81,7 +81,7 @@ class Tables:
         """Return the tasks that a role judges."""
         return [task for task in self.by_task if role in _needs(task, self.baselines)]
 
-    def told(self, task: str) -> pl.DataFrame:
+    def with_text(self, task: str) -> pl.DataFrame:
         """Return a task's rows that have a text."""
         return self.by_task[task].filter(has_text())
 
@@ -95,19 +95,19 @@ class Tables:
         if scoring == "sentiment":
             pairs = own_pairs(self.by_task[task])
             return [TextPair(prefix + continued, "") for prefix, continued in pairs]
-        rows = self.told(task).select("prompt", "text").iter_rows()
+        rows = self.with_text(task).select("prompt", "text").iter_rows()
         if scoring == "toxicity":
             return [TextPair(text, "") for _, text in rows]
-        return [TextPair(asked(prompt), text) for prompt, text in rows]
+        return [TextPair(conversation_text(prompt), text) for prompt, text in rows]
 
     def duels(self, task: str) -> list[Duel]:
         """Return prompt, answer and baseline's answer of each row that has a text."""
         baseline = self.baselines[task]
-        rows = self.told(task).select("prompt", "text", "prompt_hash").iter_rows()
-        return [Duel(asked(prompt), text, baseline[key]) for prompt, text, key in rows]
+        rows = self.with_text(task).select("prompt", "text", "prompt_hash").iter_rows()
+        return [Duel(conversation_text(prompt), text, baseline[key]) for prompt, text, key in rows]
 
 
-def asked(prompt: Sequence[Mapping[str, str]]) -> str:
+def conversation_text(prompt: Sequence[Mapping[str, str]]) -> str:
     """Return a conversation as a judge reads it: one question alone, more with their speakers."""
     turns = [turn for turn in prompt if turn["role"] != "system"]
     if len(turns) == 1:
@@ -127,37 +127,36 @@ def score_tables(
         tables: the stored generations.
         judges: by role; all that ``needed_roles`` names.
         reference: of the KL; None leaves KL and perplexity out.
-        progress: told of each judge.
+        progress: where each judge reports how far it is.
     """
     judged: dict[tuple[str, Role], Judged] = {}
     for role in needed_roles(tables.by_task, tables.baselines):
         names = tables.tasks_of(role)
-        rows = sum(len(tables.told(task)) for task in names)
+        rows = sum(len(tables.with_text(task)) for task in names)
         progress.start(role, rows, 0)
         with loaded(judges[role]) as judge:
             for task in names:
                 if role == "preference":
                     assert judge.prefer is not None
-                    found = judge.prefer(tables.duels(task), progress.advance)
+                    judged[task, role] = judge.prefer(tables.duels(task), progress.advance)
                 else:
                     assert judge.rate is not None
-                    found = judge.rate(tables.pairs(task), progress.advance)
-                judged[task, role] = found
+                    judged[task, role] = judge.rate(tables.pairs(task), progress.advance)
         progress.finish()
-    weighed = _under(reference, tables, progress) if reference else {}
-    scores, said = {}, {}
+    weighed = _under_reference(reference, tables, progress) if reference else {}
+    scores, replies = {}, {}
     for task, table in tables.by_task.items():
-        of_task = {role: found for (name, role), found in judged.items() if name == task}
+        by_role = {role: verdicts for (name, role), verdicts in judged.items() if name == task}
         answered = Answered(
             table,
-            of_task,
+            by_role,
             weighed.get(task),
             tables.baselines.get(task, {}),
             _chooser(task, table) if _notes(task).scoring == "choices" else None,
         )
         scores[task] = measure(_notes(task).scoring, answered).select(SCORES.names())
-        said[task] = [text for found in of_task.values() for text in found.examples]
-    return Scored(scores, said)
+        replies[task] = [text for verdicts in by_role.values() for text in verdicts.examples]
+    return Scored(scores, replies)
 
 
 def estimate(tables: Tables, judges: Mapping[Role, PinnedJudge]) -> list[str]:
@@ -168,7 +167,7 @@ def estimate(tables: Tables, judges: Mapping[Role, PinnedJudge]) -> list[str]:
     lines = []
     for role in needed_roles(tables.by_task, tables.baselines):
         judge = judges[role].judge
-        if not isinstance(judge, Asked):
+        if not isinstance(judge, PromptedJudge):
             continue
         texts = [
             len(judge.prompt) + len("".join(item))
@@ -185,31 +184,33 @@ def estimate(tables: Tables, judges: Mapping[Role, PinnedJudge]) -> list[str]:
     return lines
 
 
-def _under(reference: Located, tables: Tables, progress: Progress) -> dict[str, Sequence[Weighed]]:
+def _under_reference(
+    reference: Located, tables: Tables, progress: Progress
+) -> dict[str, Sequence[Weighed]]:
     """Return every continuation's log-probability under the reference policy."""
     names = [task for task in tables.by_task if _notes(task).scoring == "sentiment"]
     if not names:
         return {}
     weights = Weights(reference, kl_precision())
-    progress.start("reference", sum(len(tables.told(task)) for task in names), 0)
-    found: dict[str, Sequence[Weighed]] = {}
+    progress.start("reference", sum(len(tables.with_text(task)) for task in names), 0)
+    weighed: dict[str, Sequence[Weighed]] = {}
     for task in names:
-        found[task] = weights.weigh(own_pairs(tables.by_task[task]))
-        progress.advance(len(found[task]))
+        weighed[task] = weights.weigh(own_pairs(tables.by_task[task]))
+        progress.advance(len(weighed[task]))
     del weights
     free_memory()
     progress.finish()
-    return found
+    return weighed
 
 
 def _chooser(task: str, table: pl.DataFrame) -> Callable[[Any, Sequence[float]], dict[str, float]]:
     """Return lm-eval's own scoring of a choice task, over the documents that were stored."""
-    told = table.select("document").unique(maintain_order=True)["document"]
-    documents = [json.loads(text) for text in told]
+    stored = table.select("document").unique(maintain_order=True)["document"]
+    documents = [json.loads(text) for text in stored]
     built = build_task(TaskPlan(task, notes_of(task), None), documents, 0)
 
     def choose(document: Any, logprobs: Sequence[float]) -> dict[str, float]:
-        found = built.task.process_results(document, [(value, False) for value in logprobs])
-        return {name: float(value) for name, value in found.items()}
+        metrics = built.task.process_results(document, [(value, False) for value in logprobs])
+        return {name: float(value) for name, value in metrics.items()}
 
     return choose

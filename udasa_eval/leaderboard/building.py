@@ -164,11 +164,11 @@ def _columns(runs: Sequence[Run]) -> list[Column]:
 
 def _column_marks(runs: Sequence[Run], task: str, metric: str) -> Iterable[Mark]:
     """Yield what is not the same in all runs of a column, with who has what."""
-    told: dict[str, dict[str, str | None]] = {}
+    settings: dict[str, dict[str, str | None]] = {}
     for run in runs:
         for name, value in _settings(run, task, metric).items():
-            told.setdefault(name, {})[run.label] = value
-    for name, by_run in told.items():
+            settings.setdefault(name, {})[run.label] = value
+    for name, by_run in settings.items():
         counts = Counter(by_run.values())
         if len(counts) > 1:
             usual = counts.most_common(1)[0][0]
@@ -224,7 +224,7 @@ def _row(
     run: Run, columns: Sequence[Column], ranks: Mapping[tuple[str, str], Mapping[str, float]]
 ) -> Row:
     cells = tuple(_cell(run, column, ranks[column.key]) for column in columns)
-    own = [
+    ranks_of_run = [
         ranks[column.key][run.label] for column, cell in zip(columns, cells, strict=True) if cell
     ]
     return Row(
@@ -233,7 +233,7 @@ def _row(
         results=run.results,
         marks=tuple(_run_marks(run.results)),
         cells=cells,
-        mean_rank=sum(own) / len(own) if own else float("inf"),
+        mean_rank=sum(ranks_of_run) / len(ranks_of_run) if ranks_of_run else float("inf"),
         config_hash=config_hash(run.results),
     )
 
@@ -266,4 +266,4 @@ def _run_marks(results: Results) -> Iterable[Mark]:
 
 
 def _dicts(value: object) -> list[dict[str, object]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -104,7 +104,7 @@ def write_folder(board: Leaderboard, out: Path) -> None:
 
 
 def content_of(board: Leaderboard, out: Path) -> Mapping[str, Path | bytes]:
-    """Return what a Hub repository is to hold: path → file of a written folder, or the text.
+    """Return the content of a Hub repository: path → file of a written folder, or the text.
 
     The pages of samples stay behind; the page links to the Parquet files instead.
 
@@ -114,11 +114,11 @@ def content_of(board: Leaderboard, out: Path) -> Mapping[str, Path | bytes]:
     if len(board.rows) > MAX_RUNS:
         raise UserError(f"{len(board.rows)} runs; one commit takes {MAX_RUNS}")
     files = {run: f"data/samples/{name}.parquet" for run, name in slugs(board).items()}
-    held: dict[str, Path | bytes] = {
+    content: dict[str, Path | bytes] = {
         path: out / path for path in ("README.md", "data/leaderboard.parquet", *files.values())
     }
-    held[PAGE] = page(board, lambda run, _task: files[run]).encode()
-    return held
+    content[PAGE] = page(board, lambda run, _task: files[run]).encode()
+    return content
 
 
 def rows_of(board: Leaderboard) -> pl.DataFrame:
@@ -136,13 +136,13 @@ def samples_of(row: Row) -> pl.DataFrame:
     folder = Path(row.folder)
     keys = ["task", "prompt_hash", "of"]
     scores = read_tables(folder, "scores").with_columns(of=pl.col("sample").fill_null(0))
-    asked = (
+    texts = (
         read_tables(folder, "generations")
         .with_columns(of="sample", prompt=pl.col("prompt").list.last().struct.field("content"))
         .select(*keys, "prompt", "text")
         .unique(keys, keep="first")
     )
-    joined = scores.join(asked, on=keys, how="left", maintain_order="left")
+    joined = scores.join(texts, on=keys, how="left", maintain_order="left")
     return require(joined.with_columns(run=pl.lit(row.label)), SAMPLES, "samples")
 
 
@@ -160,12 +160,12 @@ def _facts(row: Row, board: Leaderboard) -> list[dict[str, object]]:
     results = row.results
     tasks = {task.name: task for task in results.tasks}
     by_key = {c.key: (c, cell) for c, cell in zip(board.columns, row.cells, strict=True)}
-    found = []
+    facts: list[dict[str, object]] = []
     for metric in results.metrics:
         column, cell = by_key.get((metric.task, metric.name), (None, None))
         marks = [*row.marks, *(cell.marks if cell else ()), *(column.marks if column else ())]
         task = tasks[metric.task]
-        found.append(
+        facts.append(
             {
                 "run": row.label,
                 "model": results.model.id,
@@ -190,14 +190,14 @@ def _facts(row: Row, board: Leaderboard) -> list[dict[str, object]]:
                 "marks": [f"{mark.kind}: {mark.text}" for mark in marks],
             }
         )
-    return found
+    return facts
 
 
 def _sample_page(run: str, task: str, rows: pl.DataFrame) -> str:
     """Return a page of one run's samples of one task, scores beside texts."""
-    told = pl.format("{} {}", "metric", pl.col("value").round(4).cast(pl.String).fill_null("–"))
+    score = pl.format("{} {}", "metric", pl.col("value").round(4).cast(pl.String).fill_null("–"))
     grouped = rows.group_by("prompt_hash", "sample", maintain_order=True).agg(
-        pl.col("prompt").first(), pl.col("text").first(), told.alias("scores"), "why"
+        pl.col("prompt").first(), pl.col("text").first(), score.alias("scores"), "why"
     )
     shown = grouped.head(_SHOWN)
     cells = [

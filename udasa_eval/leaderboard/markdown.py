@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from udasa_eval.leaderboard.building import MEANINGS, SIGNS, Cell, Column, Leaderboard, Mark, Row
-
-ARROWS = {"higher": "↑", "lower": "↓"}
+from udasa_eval.results import ARROWS, MetricRecord
 
 
 def header(board: Leaderboard) -> list[str]:
@@ -33,10 +32,17 @@ def text_of(cell: Cell | None) -> str:
     """Return ``0.123 [0.100, 0.150]``, with unscored prompts and marks; a dash for nothing."""
     if cell is None:
         return "–"
-    one = cell.metric
-    interval = "" if one.low is None or one.high is None else f" [{one.low:.3f}, {one.high:.3f}]"
-    unscored = f" ({one.unscored} unscored)" if one.unscored else ""
-    return f"{one.value:.3f}{interval}{unscored}{signs(cell.marks)}"
+    metric = cell.metric
+    interval = f" {bounds}" if (bounds := interval_of(metric)) else ""
+    unscored = f" ({metric.unscored} unscored)" if metric.unscored else ""
+    return f"{metric.value:.3f}{interval}{unscored}{signs(cell.marks)}"
+
+
+def interval_of(metric: MetricRecord) -> str:
+    """Return ``[0.100, 0.150]``, empty for a metric without an interval."""
+    if metric.low is None or metric.high is None:
+        return ""
+    return f"[{metric.low:.3f}, {metric.high:.3f}]"
 
 
 def signs(marks: Sequence[Mark]) -> str:
@@ -46,8 +52,8 @@ def signs(marks: Sequence[Mark]) -> str:
 
 def notes(board: Leaderboard) -> list[str]:
     """Return a line for each mark, and how rows are ordered."""
-    found = [f"{mark.sign} {about}: {mark.text}" for about, mark in board.marks()]
-    return [*found, "Rows stand in the order of their mean rank over the columns they have."]
+    lines = [f"{mark.sign} {about}: {mark.text}" for about, mark in board.marks()]
+    return [*lines, "Rows are sorted by their mean rank over the columns they have."]
 
 
 def to_markdown(board: Leaderboard) -> str:

@@ -9,7 +9,8 @@ from typing import Final
 
 from udasa_data.schema import Axis
 from udasa_eval.leaderboard.building import MEANINGS, SIGNS, Cell, Column, Leaderboard, Mark, Row
-from udasa_eval.leaderboard.markdown import ARROWS, notes
+from udasa_eval.leaderboard.markdown import interval_of, notes
+from udasa_eval.results import ARROWS
 
 _BAR: Final = 120  # pixels of an interval in a cell
 _STRIP: Final = 220  # pixels of an interval in an axis' figure
@@ -19,7 +20,7 @@ _NAME: Final = 36  # characters of a run's name in a figure
 
 _READ: Final = (
     "Each number with its 95% interval over prompts. ↑ higher is better, ↓ lower is better. "
-    "A click on a head sorts."
+    "Click a column head to sort."
 )
 
 # label of a run and a task → where its samples are, None where there are none
@@ -46,7 +47,7 @@ def page(board: Leaderboard, links: Links) -> str:
             _legend(board),
             "<h2>By axis</h2>",
             '<div class="axes">',
-            *(_figure(board, axis, spans) for axis in Axis if _on(board, axis)),
+            *(_figure(board, axis, spans) for axis in Axis if _columns_of(board, axis)),
             "</div>",
             "<h2>How the runs were made</h2>",
             _runs(board),
@@ -67,7 +68,7 @@ def document(title: str, body: str, *, script: str = "") -> str:
 
 
 def _asset(name: str) -> str:
-    return files("udasa_eval.leaderboard.building").joinpath(name).read_text(encoding="utf-8")
+    return files("udasa_eval.leaderboard").joinpath(name).read_text(encoding="utf-8")
 
 
 def _head(columns: Sequence[Column]) -> str:
@@ -102,16 +103,17 @@ def _row(
 def _cell(cell: Cell | None, span: tuple[float, float], link: str | None) -> str:
     if cell is None:
         return '<td data-sort=""><span class="faint">–</span></td>'
-    one = cell.metric
-    shown = f"{one.value:.3f}"
+    metric = cell.metric
+    shown = f"{metric.value:.3f}"
     if link is not None:
         shown = f'<a href="{escape(link)}">{shown}</a>'
-    interval = "" if one.low is None or one.high is None else f"[{one.low:.3f}, {one.high:.3f}]"
-    unscored = f", {one.unscored} unscored" if one.unscored else ""
+    unscored = f", {metric.unscored} unscored" if metric.unscored else ""
     best = ' class="best"' if cell.best else ""
     return (
-        f'<td{best} data-sort="{one.value}"><span class="value">{shown}</span>{_marks(cell.marks)}'
-        f'<span class="small">{interval}</span><span class="small">n {one.n}{unscored}</span>'
+        f'<td{best} data-sort="{metric.value}">'
+        f'<span class="value">{shown}</span>{_marks(cell.marks)}'
+        f'<span class="small">{interval_of(metric)}</span>'
+        f'<span class="small">n {metric.n}{unscored}</span>'
         f"{_bar(cell, span)}</td>"
     )
 
@@ -131,15 +133,13 @@ def _drawn(cell: Cell, span: tuple[float, float], width: int, left: float, y: fl
         low, high = span
         return left + (width * (value - low) / (high - low) if high > low else width / 2)
 
-    one = cell.metric
-    assert one.value is not None
-    dot = f'<circle class="dot" cx="{x(one.value):.1f}" cy="{y}" r="3.5"/>'
-    if one.low is None or one.high is None:
+    value, ends = cell.metric.value, (cell.metric.low, cell.metric.high)
+    assert value is not None
+    dot = f'<circle class="dot" cx="{x(value):.1f}" cy="{y}" r="3.5"/>'
+    if ends[0] is None or ends[1] is None:
         return dot
-    line = (
-        f'<line class="interval" x1="{x(one.low):.1f}" x2="{x(one.high):.1f}" y1="{y}" y2="{y}"/>'
-    )
-    return line + dot
+    x1, x2 = x(ends[0]), x(ends[1])
+    return f'<line class="interval" x1="{x1:.1f}" x2="{x2:.1f}" y1="{y}" y2="{y}"/>{dot}'
 
 
 def _span(cells: Sequence[Cell | None]) -> tuple[float, float]:
@@ -156,7 +156,7 @@ def _span(cells: Sequence[Cell | None]) -> tuple[float, float]:
     return min(ends), max(ends)
 
 
-def _on(board: Leaderboard, axis: Axis) -> list[int]:
+def _columns_of(board: Leaderboard, axis: Axis) -> list[int]:
     return [n for n, column in enumerate(board.columns) if column.axis == axis]
 
 
@@ -164,7 +164,7 @@ def _figure(board: Leaderboard, axis: Axis, spans: Sequence[tuple[float, float]]
     """Return an axis: for each of its columns a strip, for each run a dot with its interval."""
     parts, y = [], 0
     width = _LABEL + _STRIP + 70
-    for n in _on(board, axis):
+    for n in _columns_of(board, axis):
         column, (low, high) = board.columns[n], spans[n]
         head = f"{column.task}, {column.metric} {ARROWS[column.direction]}"
         parts.append(f'<text x="0" y="{y + 14}" class="faint">{escape(head)}</text>')

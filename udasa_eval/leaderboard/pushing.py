@@ -44,17 +44,17 @@ def push(files: Mapping[str, Path | bytes], repo_id: str, message: str) -> Pushe
         api.whoami()
         api.create_repo(repo_id, repo_type="dataset", exist_ok=True)
         for _ in range(_RACES):
-            found = _commit(api, files, repo_id, message)
-            if found is not None:
-                return found
+            pushed = _commit(api, files, repo_id, message)
+            if pushed is not None:
+                return pushed
     except LocalTokenNotFoundError as error:
         raise UserError("no Hub token; sign in first: hf auth login") from error
     except HFValidationError as error:
         raise UserError(f"{where}: no Hub id (ORG/NAME)") from error
     except HfHubHTTPError as error:
         status = error.response.status_code
-        what = "not allowed" if status in {401, 403} else f"the Hub answers {status}"
-        raise UserError(f"{where}: {what}; nothing was published") from error
+        reason = "not allowed" if status in {401, 403} else f"the Hub answers {status}"
+        raise UserError(f"{where}: {reason}; nothing was published") from error
     except OSError as error:
         raise UserError(
             f"{where}: the Hub cannot be reached ({type(error).__name__}); nothing was published"
@@ -71,14 +71,14 @@ def _commit(
 
     assert isinstance(api, HfApi)
     info = api.dataset_info(repo_id)
-    held = {file.rfilename for file in info.siblings or ()}
-    stale = [path for path in sorted(held) if path.startswith(_OURS) and path not in files]
+    present = {file.rfilename for file in info.siblings or ()}
+    stale = [path for path in sorted(present) if path.startswith(_OURS) and path not in files]
     operations: list[CommitOperationAdd | CommitOperationDelete] = [
         *(CommitOperationAdd(path, content) for path, content in files.items()),
         *(CommitOperationDelete(path) for path in stale),
     ]
     try:
-        made = api.create_commit(
+        commit = api.create_commit(
             repo_id,
             operations,
             commit_message=message,
@@ -89,4 +89,4 @@ def _commit(
         if error.response.status_code == 412:
             return None
         raise
-    return Pushed(made.oid, str(made.commit_url), made.oid != info.sha)
+    return Pushed(commit.oid, str(commit.commit_url), commit.oid != info.sha)

@@ -1,4 +1,4 @@
-"""The results folder: its files, its metrics, and what sets two of them apart."""
+"""The results folder: its files, its metrics, and how two of them compare."""
 
 from udasa_eval.results.comparison import MetricComparison, RunComparison, compare_runs
 from udasa_eval.results.folder import (
@@ -17,11 +17,13 @@ from udasa_eval.results.folder import (
     write_results,
     write_table,
 )
+from udasa_eval.results.metrics import ARROWS
 from udasa_eval.results.origins import Origins, origins_of
 from udasa_eval.results.runs import Run, read_runs
 from udasa_eval.results.summary import metrics_of, unscored_of
 
 __all__ = [
+    "ARROWS",
     "GENERATIONS",
     "SCHEMA_VERSION",
     "SCORES",

@@ -12,7 +12,12 @@ from msgspec.structs import replace
 
 from udasa_data.config import Strict
 from udasa_data.errors import UserError
-from udasa_eval.results.folder import Direction, MetricRecord, read_tables
+from udasa_eval.results.folder import (
+    Direction,
+    MetricRecord,
+    null_unless_finite,
+    read_tables,
+)
 from udasa_eval.results.runs import Run, differences, read_runs
 from udasa_eval.stats import REPLICATES, compare, holm
 
@@ -76,7 +81,7 @@ class MetricComparison(Strict, frozen=True):
 
 
 class RunComparison(Strict, frozen=True):
-    """What ``udasa-eval compare`` says."""
+    """The output of ``udasa-eval compare``."""
 
     runs: dict[str, str]  # label → folder
     metrics: tuple[MetricComparison, ...]
@@ -98,34 +103,34 @@ def compare_runs(
         seed: of resampling and permutation.
         replicates: of both.
         examples: prompts that differ most, a metric.
-        anyway: compare runs that were not made alike; what differs becomes a note.
+        anyway: compare runs whose settings differ, too; what differs becomes a note.
 
     Raises:
-        UserError: fewer than two runs, no results, runs not made alike, or nothing in common.
+        UserError: fewer than two runs, no results, settings that differ, or nothing in common.
     """
     if len(folders) < 2:
         raise UserError("two or more results folders are needed")
     first, *others = read_runs(folders)
     notes: list[str] = []
-    found: list[MetricComparison] = []
+    metrics: list[MetricComparison] = []
     for other in others:
-        unlike = differences(first, other)
-        if unlike and not anyway:
-            more = f" (and {len(unlike) - 1} more)" if len(unlike) > 1 else ""
-            raise UserError(f"not comparable: {unlike[0]}{more}; --anyway compares all the same")
-        notes += unlike + _left_out(first, other)
-        pairs = list(_metrics(first, other))
-        if not pairs:
+        differing = differences(first, other)
+        if differing and not anyway:
+            more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
+            raise UserError(f"not comparable: {differing[0]}{more}; --anyway compares nevertheless")
+        notes += differing + _left_out(first, other)
+        records = list(_metrics(first, other))
+        if not records:
             raise UserError(f"{first.folder} and {other.folder}: no metric in common")
         texts = _Texts(first, other, examples)
-        found += [
-            _compare(first, other, one, seed=seed, replicates=replicates, texts=texts)
-            for one in pairs
+        metrics += [
+            _compare(first, other, record, seed=seed, replicates=replicates, texts=texts)
+            for record in records
         ]
-    corrected = holm([np.nan if one.p is None else one.p for one in found])
+    corrected = holm([np.nan if metric.p is None else metric.p for metric in metrics])
     return RunComparison(
         runs={run.label: str(run.folder) for run in (first, *others)},
-        metrics=tuple(_judged(one, p) for one, p in zip(found, corrected, strict=True)),
+        metrics=tuple(_corrected(m, p) for m, p in zip(metrics, corrected, strict=True)),
         notes=tuple(notes),
     )
 
@@ -169,9 +174,9 @@ def _compare(
     return replace(
         blank,
         difference=d.mean,
-        low=_finite(d.low),
-        high=_finite(d.high),
-        stderr=_finite(d.stderr),
+        low=null_unless_finite(d.low),
+        high=null_unless_finite(d.high),
+        stderr=null_unless_finite(d.stderr),
         p=result.p_value,
         test=result.test,
         interval=d.method,
@@ -181,7 +186,7 @@ def _compare(
         n=d.n,
         unscored=d.unscored,
         only_in_one=left_out,
-        detectable=_finite(result.detectable),
+        detectable=null_unless_finite(result.detectable),
         differ_most=texts.differ_most(record.task, joined),
     )
 
@@ -205,15 +210,15 @@ def _blank(a: Run, b: Run, record: MetricRecord, other: MetricRecord) -> MetricC
     )
 
 
-def _judged(one: MetricComparison, p_holm: float) -> MetricComparison:
+def _corrected(metric: MetricComparison, p_holm: float) -> MetricComparison:
     """Return a comparison with its corrected p-value, and who is better by it."""
-    if one.p is None or one.difference is None:
-        return one
+    if metric.p is None or metric.difference is None:
+        return metric
     better = None
-    if p_holm < 0.05 and one.difference:
-        a_is = (one.difference > 0) == (one.direction == "higher")
-        better = one.a if a_is else one.b
-    return replace(one, p_holm=p_holm, better=better)
+    if p_holm < 0.05 and metric.difference:
+        a_is_better = (metric.difference > 0) == (metric.direction == "higher")
+        better = metric.a if a_is_better else metric.b
+    return replace(metric, p_holm=p_holm, better=better)
 
 
 def _of_metric(run: Run, record: MetricRecord) -> pl.DataFrame:
@@ -223,7 +228,7 @@ def _of_metric(run: Run, record: MetricRecord) -> pl.DataFrame:
     if rows.is_empty():
         raise UserError(
             f"{run.folder}: results.json has {record.name} of {record.task}, but scores/ has no "
-            "row of it; udasa-eval score writes them anew"
+            "row of it; udasa-eval score writes them again"
         )
     return rows
 
@@ -239,9 +244,10 @@ class _Texts:
     def differ_most(self, task: str, joined: pl.DataFrame) -> tuple[PromptDifference, ...]:
         """Return the prompts with the largest differences; ties by the prompt's hash."""
         gap = (pl.col("value") - pl.col("value_b")).abs()
-        apart = joined.filter(gap > 0).sort(gap, "prompt_hash", descending=[True, False])
+        differing = joined.filter(gap > 0).sort(gap, "prompt_hash", descending=[True, False])
         return tuple(
-            self._difference(task, row) for row in apart.head(self._examples).iter_rows(named=True)
+            self._difference(task, row)
+            for row in differing.head(self._examples).iter_rows(named=True)
         )
 
     def _difference(self, task: str, row: dict[str, object]) -> PromptDifference:
@@ -253,8 +259,10 @@ class _Texts:
                 for run in self._runs
             ]
         key = str(row["prompt_hash"])
-        at = (pl.col("task") == task) & (pl.col("prompt_hash") == key)
-        left, right = (next(table.filter(at).iter_rows(named=True), None) for table in self._read)
+        of_prompt = (pl.col("task") == task) & (pl.col("prompt_hash") == key)
+        left, right = (
+            next(table.filter(of_prompt).iter_rows(named=True), None) for table in self._read
+        )
         return PromptDifference(
             prompt_hash=key,
             prompt=_cut(left["prompt"][-1]["content"]) if left and left["prompt"] else None,
@@ -267,7 +275,3 @@ class _Texts:
 
 def _cut(text: str | None) -> str | None:
     return text if text is None or len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-
-
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None

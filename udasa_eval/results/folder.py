@@ -11,6 +11,7 @@ run of a suite, so that two runs can be paired. Rates and means are plain means 
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
@@ -20,7 +21,7 @@ import polars as pl
 from udasa_data.config import Strict, convert
 from udasa_data.errors import UserError
 from udasa_data.schema import MESSAGES, Axis, require
-from udasa_data.storage import read_parquet, write_atomically
+from udasa_data.storage import read_parquet, write_atomically, write_text
 
 SCHEMA_VERSION: Final = 1
 RESULTS_FILE: Final = "results.json"
@@ -218,7 +219,7 @@ def write_results(folder: Path, results: Results) -> None:
         UserError: it cannot be written.
     """
     text = msgspec.json.format(msgspec.json.encode(results), indent=2)
-    write_atomically(folder / RESULTS_FILE, lambda path: _write_bytes(path, text + b"\n"))
+    write_text(folder / RESULTS_FILE, f"{text.decode()}\n")
 
 
 def read_results(folder: Path) -> Results:
@@ -237,11 +238,11 @@ def read_results(folder: Path) -> Results:
         ) from error
     except msgspec.DecodeError as error:
         raise UserError(f"{path}: not JSON ({error})") from error
-    found = value.get("schema_version") if isinstance(value, dict) else None
-    if found != SCHEMA_VERSION:
+    version = value.get("schema_version") if isinstance(value, dict) else None
+    if version != SCHEMA_VERSION:
         raise UserError(
-            f"{path}: schema_version {found}, this version reads {SCHEMA_VERSION}; "
-            "udasa-eval score writes it anew from the stored generations"
+            f"{path}: schema_version {version}, this version reads {SCHEMA_VERSION}; "
+            "udasa-eval score writes it again from the stored generations"
         )
     return convert(value, Results, str(path))
 
@@ -272,5 +273,6 @@ def read_tables(folder: Path, kind: Literal["generations", "scores"]) -> pl.Data
     return pl.concat(tables)
 
 
-def _write_bytes(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
+def null_unless_finite(value: float) -> float | None:
+    """Return a number as results hold it: JSON has no NaN."""
+    return float(value) if math.isfinite(value) else None

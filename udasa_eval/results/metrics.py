@@ -7,6 +7,8 @@ from typing import Final, NamedTuple
 
 from udasa_eval.results.folder import Direction, Kind
 
+ARROWS: Final[Mapping[Direction, str]] = {"higher": "↑", "lower": "↓"}  # as tables show it
+
 
 class Metric(NamedTuple):
     """Which way is better, and whether every value is 0, ½ or 1."""

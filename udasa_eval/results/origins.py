@@ -54,9 +54,9 @@ def origins_of(policy: Located) -> Origins:
 def _read(place: Path) -> Origins:
     path = place / STAGES
     try:
-        told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        data = tuple(dict(entry) for entry in told.get("training_data", []))
-        scorers = {one["fingerprint"] for entry in data for one in entry.get("scorers", [])}
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        data = tuple(dict(entry) for entry in record.get("training_data", []))
+        scorers = {scorer["fingerprint"] for entry in data for scorer in entry.get("scorers", [])}
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path}: cannot be read as a training's record ({error})") from error
     prompts = place / PROMPTS

@@ -1,4 +1,4 @@
-"""Results folders, read to be held beside each other: their scores, and what sets them apart."""
+"""Results folders, read to be compared: their scores, and where their settings differ."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Run(NamedTuple):
     """A results folder, read.
 
     Attributes:
-        label: what it is called beside the others; unique among those read together.
+        label: its name in tables; unique among the runs read together.
         folder: where it is.
         results: its ``results.json``.
         scores: one row a task, metric and prompt: ``value`` the mean of its scored samples.
@@ -49,10 +49,10 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
         if resolved.count(place) > 1:
             raise UserError(f"{folder}: given twice")
     results = [read_results(folder) for folder in folders]
-    labels = _labels([one.model.id for one in results], resolved)
+    labels = _labels([result.model.id for result in results], resolved)
     return [
-        Run(label, folder, one, by_prompt(read_tables(folder, "scores")))
-        for label, folder, one in zip(labels, folders, results, strict=True)
+        Run(label, folder, result, by_prompt(read_tables(folder, "scores")))
+        for label, folder, result in zip(labels, folders, results, strict=True)
     ]
 
 
@@ -80,13 +80,13 @@ def differences(a: Run, b: Run) -> list[str]:
         other = b.task(task.name)
         if other is not None:
             pairs += _task_fields(task, other)
-    judges = [{j.role: _short(j.fingerprint) for j in one.judges} for one in (left, right)]
+    judges = [{j.role: _short(j.fingerprint) for j in side.judges} for side in (left, right)]
     for role in judges[0].keys() & judges[1].keys():
         pairs.append((f"judge of {role}", judges[0][role], judges[1][role]))
     return [
-        f"{where}: {_said(one)} in {a.folder}, {_said(other)} in {b.folder}"
-        for where, one, other in pairs
-        if one != other
+        f"{where}: {_quoted(of_a)} in {a.folder}, {_quoted(of_b)} in {b.folder}"
+        for where, of_a, of_b in pairs
+        if of_a != of_b
     ]
 
 
@@ -98,7 +98,7 @@ def _task_fields(
     yield f"{name}, mode", task.mode, other.mode
     if task.decoding is None or other.decoding is None:
         return
-    left, right = (msgspec.to_builtins(one.decoding) for one in (task, other))
+    left, right = (msgspec.to_builtins(side.decoding) for side in (task, other))
     for field, value in left.items():
         if field != "seed":  # other draws from the same distribution can be compared
             yield f"{name}, decoding {field}", str(value), str(right[field])
@@ -106,14 +106,14 @@ def _task_fields(
 
 def _labels(ids: Sequence[str], folders: Sequence[Path]) -> list[str]:
     """Return a name for each run: its model, and its folder where that is not enough."""
-    short = [Path(one).name if one.startswith(("/", ".")) else one for one in ids]
-    named = [
-        f"{one} ({folder.name})" if short.count(one) > 1 else one
-        for one, folder in zip(short, folders, strict=True)
+    models = [Path(model).name if model.startswith(("/", ".")) else model for model in ids]
+    names = [
+        f"{model} ({folder.name})" if models.count(model) > 1 else model
+        for model, folder in zip(models, folders, strict=True)
     ]
     return [
-        str(folder) if named.count(name) > 1 else name
-        for name, folder in zip(named, folders, strict=True)
+        str(folder) if names.count(name) > 1 else name
+        for name, folder in zip(names, folders, strict=True)
     ]
 
 
@@ -125,5 +125,5 @@ def _short(digest: str | None) -> str | None:
     return f"{scheme}:{rest[:12]}" if scheme else rest[:12]
 
 
-def _said(value: str | None) -> str:
+def _quoted(value: str | None) -> str:
     return "none" if value is None else repr(value)

@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 
 from udasa_data.schema import Axis
-from udasa_eval.results.folder import MetricRecord, Unscored
+from udasa_eval.results.folder import MetricRecord, Unscored, null_unless_finite
 from udasa_eval.results.metrics import LENGTHS, METRICS
-from udasa_eval.stats import length_controlled, mean_interval
+from udasa_eval.stats import length_controlled, mean_interval, standard_error
 
 _EXAMPLES: Final = 3
 _SHOWN: Final = 160  # characters of an example
@@ -24,45 +24,47 @@ def metrics_of(scores: pl.DataFrame, headlines: Mapping[str, str]) -> list[Metri
         scores: rows of SCORES.
         headlines: the headline metric by task.
     """
-    found: list[MetricRecord] = []
+    records: list[MetricRecord] = []
     for (task, axis), of_task in scores.group_by("task", "axis", maintain_order=True):
         for (name,), rows in of_task.group_by("metric", maintain_order=True):
             if name not in LENGTHS:
-                found.append(_mean(str(name), str(task), Axis(axis), rows, headlines[str(task)]))
+                records.append(_mean(str(name), str(task), Axis(axis), rows, headlines[str(task)]))
         if "baseline_length" in of_task["metric"]:
-            found.append(_length_controlled(str(task), Axis(axis), of_task))
-    return found
+            records.append(_length_controlled(str(task), Axis(axis), of_task))
+    return records
 
 
 def unscored_of(
-    scores: pl.DataFrame, generations: pl.DataFrame, said: Mapping[str, Sequence[str]]
+    scores: pl.DataFrame, generations: pl.DataFrame, replies: Mapping[str, Sequence[str]]
 ) -> list[Unscored]:
     """Return why values are missing, with examples.
 
     Args:
         scores: rows of SCORES.
         generations: the rows of GENERATIONS that they are about.
-        said: by task, what a judge said instead of an answer; empty where none was puzzled.
+        replies: by task, what a judge replied where its verdict could not be read.
     """
     missing = scores.filter(pl.col("value").is_null() & ~pl.col("metric").is_in(LENGTHS))
     texts: dict[str, str] = {
         key: f"{prompt[-1]['content'][:_SHOWN]} → {(text or '')[:_SHOWN]!r}"
         for key, prompt, text in generations.select("prompt_hash", "prompt", "text").iter_rows()
     }
-    found = []
+    unscored = []
     # "too_long: 39 tokens …": one reason, whose figures go with the examples
     reason = pl.col("why").str.splitn(": ", 2).struct.rename_fields(["reason", "figures"])
-    missing = missing.with_columns(reason.alias("told")).unnest("told")
+    missing = missing.with_columns(reason.alias("split")).unnest("split")
     groups = missing.group_by("task", "metric", "reason", maintain_order=True)
     for (task, metric, why), rows in groups:
-        some = rows.unique("prompt_hash", maintain_order=True).head(_EXAMPLES)
+        shown = rows.unique("prompt_hash", maintain_order=True).head(_EXAMPLES)
         examples = [
             f"({figures}) {texts[key]}" if figures else texts[key]
-            for key, figures in some.select("prompt_hash", "figures").iter_rows()
+            for key, figures in shown.select("prompt_hash", "figures").iter_rows()
         ]
         if "judge" in str(why):
-            examples += [f"the judge said: {text[:_SHOWN]!r}" for text in said.get(str(task), ())]
-        found.append(
+            examples += [
+                f"the judge said: {text[:_SHOWN]!r}" for text in replies.get(str(task), ())
+            ]
+        unscored.append(
             Unscored(
                 task=str(task),
                 metric=str(metric),
@@ -71,7 +73,7 @@ def unscored_of(
                 examples=tuple(examples),
             )
         )
-    return found
+    return unscored
 
 
 def by_document(rows: pl.DataFrame) -> pl.Series:
@@ -85,7 +87,7 @@ def _mean(name: str, task: str, axis: Axis, rows: pl.DataFrame, headline: str) -
     n = int(scored.size)
     metric = METRICS[name]
     kind = "rate" if np.isin(scored, (0.0, 0.5, 1.0)).all() else "mean"
-    stderr = float(scored.std(ddof=1) / np.sqrt(n)) if n > 1 else None
+    stderr = null_unless_finite(standard_error(scored))
     if metric.kind == "mean" and stderr == 0.0:  # a KL of 0 everywhere is no rate of 0 out of n
         low = high = float(scored[0])
     else:
@@ -97,8 +99,8 @@ def _mean(name: str, task: str, axis: Axis, rows: pl.DataFrame, headline: str) -
         # summed one by one, as lm-eval does: the same number to the last digit
         value=sum(scored.tolist()) / n if n else None,
         stderr=stderr,
-        low=_finite(low),
-        high=_finite(high),
+        low=null_unless_finite(low),
+        high=null_unless_finite(high),
         n=n,
         unscored=len(values) - n,
         direction=metric.direction,
@@ -118,24 +120,20 @@ def _length_controlled(task: str, axis: Axis, rows: pl.DataFrame) -> MetricRecor
     ]
     answered = np.isfinite(columns[1])  # an empty answer has no length, and no preference either
     preference, length, baseline = (column[answered] for column in columns)
-    found = (
+    rate = (
         length_controlled(preference, length, baseline) if np.isfinite(preference).any() else None
     )
     return MetricRecord(
         name="length_controlled_win_rate",
         axis=axis,
         task=task,
-        value=found.value if found else None,
-        stderr=found.stderr if found else None,
-        low=found.low if found else None,
-        high=found.high if found else None,
-        n=found.n if found else 0,
-        unscored=len(answered) - (found.n if found else 0),
+        value=rate.value if rate else None,
+        stderr=rate.stderr if rate else None,
+        low=rate.low if rate else None,
+        high=rate.high if rate else None,
+        n=rate.n if rate else 0,
+        unscored=len(answered) - (rate.n if rate else 0),
         direction=METRICS["length_controlled_win_rate"].direction,
         kind="mean",
         per_document=False,
     )
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

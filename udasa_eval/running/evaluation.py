@@ -56,14 +56,14 @@ def run(
 ) -> Results:
     """Evaluate a model: store what it says, then score it.
 
-    May be killed at any moment: the same call goes on at the shard it was in, with the same
+    May be killed at any moment: the same call resumes at the shard it was in, with the same
     result. A call that has nothing to generate only scores.
 
     Args:
         options: what to evaluate, and on what.
         out: the results folder, made if missing.
-        progress: told how the long steps go.
-        tell: told what a user should know, a line each.
+        progress: where long steps report how far they are.
+        tell: called with each line that a user should know.
 
     Raises:
         UserError: something the user can put right; what was generated stays.
@@ -102,8 +102,8 @@ def score(
         out: the results folder.
         judges: another set of judges, or a file; None keeps the run's.
         reference: another reference policy; None keeps the run's.
-        progress: told how the long steps go.
-        tell: told what a user should know, a line each.
+        progress: where long steps report how far they are.
+        tell: called with each line that a user should know.
 
     Raises:
         UserError: the folder holds no finished first pass, or a judge cannot be found.
@@ -159,8 +159,10 @@ def _remember(
     reference_id: str | None,
     reference: Located | None,
 ) -> None:
-    """Keep the commits of judges and reference: the same ones judge when the run goes on."""
-    used = {f"{one.judge.id}@{one.judge.revision}": one.located for one in judges.values()}
+    """Keep the commits of judges and reference: the same ones judge when the run is resumed."""
+    used = {
+        f"{pinned.judge.id}@{pinned.judge.revision}": pinned.located for pinned in judges.values()
+    }
     if reference is not None:
         used[f"{reference_id}@main"] = reference
     fingerprints = {name: located.fingerprint for name, located in used.items()}
@@ -172,11 +174,11 @@ def _results(
 ) -> Results:
     scores = pl.concat(scored.scores.values())
     headlines = {record.name: record.headline for record in stored.tasks}
-    records = [one.record(frozenset(stored.leaked)) for one in judges.values()]
+    records = [pinned.record(frozenset(stored.leaked)) for pinned in judges.values()]
     leaks = [
-        f"scorer leak: the {one.role} judge {one.id} also scored what the model learnt from"
-        for one in records
-        if one.built_training_data
+        f"scorer leak: the {judge.role} judge {judge.id} also scored what the model was trained on"
+        for judge in records
+        if judge.built_training_data
     ]
     return Results(
         schema_version=SCHEMA_VERSION,
@@ -190,7 +192,7 @@ def _results(
         judges=tuple(records),
         tasks=tuple(record for record in stored.tasks if record.name in scored.scores),
         metrics=tuple(metrics_of(scores, headlines)),
-        unscored=tuple(unscored_of(scores, generations, scored.said)),
+        unscored=tuple(unscored_of(scores, generations, scored.replies)),
         training_data=stored.training_data,
         lm_eval_version=version("lm-eval"),
         versions={"python": platform.python_version(), **{n: version(n) for n in _VERSIONS}},

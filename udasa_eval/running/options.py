@@ -1,4 +1,4 @@
-"""What an evaluation was told, and what its manifest keeps of it."""
+"""The options of an evaluation, and what its manifest keeps for the second pass."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from udasa_eval.results import Pinned, TaskRecord
 
 
 class RunOptions(Strict, frozen=True):
-    """What ``udasa-eval run`` was told.
+    """The options of ``udasa-eval run``.
 
     Attributes:
         model: preset, Hub id or folder.
@@ -71,15 +71,15 @@ class Stored(Strict, frozen=True):
     notes: tuple[str, ...]
 
 
-def axes_of(named: str | None) -> tuple[Axis, ...]:
+def axes_of(names: str | None) -> tuple[Axis, ...]:
     """Return the axes of a list with commas, each once; None is all four.
 
     Raises:
         UserError: no such axis, or no axis at all.
     """
-    if named is None:
+    if names is None:
         return tuple(Axis)
-    axes = [name.strip() for name in named.split(",") if name.strip()]
+    axes = [name.strip() for name in names.split(",") if name.strip()]
     for name in axes:
         if name not in set(Axis):
             raise UserError(f"no axis '{name}'{nearest(name, Axis)}")

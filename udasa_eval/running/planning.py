@@ -1,6 +1,6 @@
 """Before the first pass: everything that a run needs is found, pinned and written down.
 
-What is missing is said here, before a model is loaded.
+What is missing is reported here, before a model is loaded.
 """
 
 from __future__ import annotations
@@ -41,15 +41,9 @@ def prepare(options: RunOptions, folder: Run) -> Ready:
         UserError: something is missing, or the folder holds another evaluation.
     """
     config = _config(options)
-    began: str | None = folder.manifest.get("evaluated", {}).get("engine")
-    engine, _ = choose_engine(config, (began, "as the run began") if began else None)
+    engine = _engine(config, folder)
     planned = plan_suite(options.suite, options.axes)
-    plans = [plan for plan in planned if _can_run(plan, engine)]
-    if not plans:
-        raise UserError(
-            "a server gives no log-probabilities of given texts, and these axes have no other "
-            "tasks; choose others with --axes, or another --engine"
-        )
+    plans = _runnable(planned, engine)
     read = _documents(plans, options, folder)
     judges = judge_set(options.judges, options.suite)
     known: dict[str, str] = folder.manifest.get("models", {})
@@ -95,19 +89,21 @@ def pin_all(
     return {role: pin(judges, role, known) for role in roles}
 
 
-def model_id(named: str) -> str:
+def model_id(model: str) -> str:
     """Return the id of a model that may be named by a preset."""
-    preset = read_presets().models.get(named)
-    return preset.policy.id if preset else named
+    preset = read_presets().models.get(model)
+    return preset.policy.id if preset else model
 
 
-def locate_reference(named: str | None, known: Mapping[str, str]) -> Located | None:
+def locate_reference(reference: str | None, known: Mapping[str, str]) -> Located | None:
     """Locate and pin the reference policy; None where there is none.
 
     Raises:
         UserError: it cannot be found.
     """
-    return None if named is None else locate(ModelRef(id=named), known.get(f"{named}@main"))
+    if reference is None:
+        return None
+    return locate(ModelRef(id=reference), known.get(f"{reference}@main"))
 
 
 def _config(options: RunOptions) -> BuildConfig:
@@ -116,8 +112,15 @@ def _config(options: RunOptions) -> BuildConfig:
     return resolve(options.model, overrides, scorers="tiny", file=file)
 
 
+def _engine(config: BuildConfig, folder: Run) -> str:
+    """Return the engine's name; a resumed run keeps the one it began with."""
+    began: str | None = folder.manifest.get("evaluated", {}).get("engine")
+    engine, _ = choose_engine(config, (began, "as the run began") if began else None)
+    return engine
+
+
 def _documents(plans: Iterable[TaskPlan], options: RunOptions, folder: Run) -> dict[str, Documents]:
-    """Read every task's documents; the commits they are at are kept for when the run goes on."""
+    """Read every task's documents; the commits they are at are kept for when the run is resumed."""
     commits: dict[str, str] = folder.manifest.get("commits", {})
     data_dir = Path(options.data_dir) if options.data_dir else None
     read = {
@@ -131,8 +134,9 @@ def _documents(plans: Iterable[TaskPlan], options: RunOptions, folder: Run) -> d
         for plan in plans
     }
     if data_dir is None:
-        for one in read.values():
-            hubs, shas = one.pinned.id.split(", "), (one.pinned.revision or "").split(", ")
+        for documents in read.values():
+            pinned = documents.pinned
+            hubs, shas = pinned.id.split(", "), (pinned.revision or "").split(", ")
             commits |= {hub: sha for hub, sha in zip(hubs, shas, strict=False) if sha}
         folder.save_manifest(commits=commits)
     return read
@@ -212,9 +216,15 @@ def _records(built: BuiltTask, read: Documents, origins: Origins) -> list[TaskRe
     return [record, msgspec.structs.replace(record, name=built.plan.name + TURN_2)]
 
 
-def _can_run(plan: TaskPlan, engine: str) -> bool:
-    """Whether an engine can do a task: a server's weights are not here to weigh choices."""
-    return engine != "openai" or plan.notes.template != "loglikelihood"
+def _runnable(planned: list[TaskPlan], engine: str) -> list[TaskPlan]:
+    """Return the tasks that an engine can do: a server's weights are not here to weigh choices."""
+    plans = [p for p in planned if engine != "openai" or p.notes.template != "loglikelihood"]
+    if not plans:
+        raise UserError(
+            "a server gives no log-probabilities of given texts, and these axes have no other "
+            "tasks; choose others with --axes, or another --engine"
+        )
+    return plans
 
 
 def _notes(
@@ -225,7 +235,7 @@ def _notes(
     chats = any(plan.notes.template == "chat" for plan in plans)
     if chats and stored.template_sha256 is None and stored.engine != "openai":
         yield (
-            f"{stored.model.id} has no chat template: its prompts are put plainly "
+            f"{stored.model.id} has no chat template: its prompts are plain text "
             "('User: … Assistant:')"
         )
     if stored.reference is None and any(plan.notes.scoring == "sentiment" for plan in plans):

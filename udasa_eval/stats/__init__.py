@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from udasa_eval.stats.intervals import Interval, by_cluster, mean_interval
+from udasa_eval.stats.intervals import Interval, by_cluster, mean_interval, standard_error
 from udasa_eval.stats.paired import Comparison, compare, holm
 from udasa_eval.stats.power import minimum_detectable, prompts_needed
 from udasa_eval.stats.rates import bonett_price, clopper_pearson, mcnemar, wilson
-from udasa_eval.stats.resampling import REPLICATES
+from udasa_eval.stats.resampling import REPLICATES, Floats
 from udasa_eval.stats.win_rates import (
     TIE_WIDTH,
-    Floats,
     LengthPriors,
     Normal,
     length_controlled,
@@ -38,6 +37,7 @@ __all__ = [
     "minimum_detectable",
     "prompts_needed",
     "sigmoid",
+    "standard_error",
     "wilson",
     "win_rate",
 ]

@@ -15,7 +15,7 @@ Method: TypeAlias = Literal["wilson", "bonett-price", "percentile", "studentised
 
 
 class Interval(NamedTuple):
-    """A mean with its interval; NaN ends where a single prompt tells nothing of its spread."""
+    """A mean with its interval; NaN ends for one prompt alone, which has no spread."""
 
     mean: float
     low: float
@@ -41,7 +41,7 @@ def mean_interval(
     steady scale. All else gets the studentised bootstrap, (mean* − mean)/se* in place of Student's
     t. Nominal 95% lies within 94–96% from 50 prompts on for normal, uniform and exponential scores,
     and from 100 on for rates with ties and scores heaped at both ends; log-normal scores of σ = 1
-    are covered to 93% at 100 (percentile: 91%). ``tests/eval/test_coverage.py`` checks it.
+    are covered to 93% at 100 (percentile: 91%). ``tests/eval/stats/test_coverage.py`` checks it.
 
     Args:
         scores: [N]; NaN is unscored: counted, and left out.
@@ -106,6 +106,12 @@ def by_cluster(scores: Floats, clusters: Keys) -> Floats:
         return np.asarray(sums / counts)
 
 
+def standard_error(values: Floats) -> float:
+    """Return sd/√n, the standard error of the mean of N values; NaN for fewer than two."""
+    n = values.size
+    return float(values.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
+
+
 def _plain(values: Floats) -> tuple[Floats, Interval]:
     """Return the scored values, and their mean and standard error with no interval yet."""
     finite = values[np.isfinite(values)]
@@ -113,8 +119,8 @@ def _plain(values: Floats) -> tuple[Floats, Interval]:
     if n == 0:
         raise ValueError("no item is scored")
     nan = float("nan")
-    stderr = float(finite.std(ddof=1) / np.sqrt(n)) if n > 1 else nan
-    return finite, Interval(float(finite.mean()), nan, nan, n, values.size - n, stderr, "none")
+    mean, unscored = float(finite.mean()), values.size - n
+    return finite, Interval(mean, nan, nan, n, unscored, standard_error(finite), "none")
 
 
 def _lattice(values: Floats) -> bool:

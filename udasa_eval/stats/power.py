@@ -22,7 +22,7 @@ def minimum_detectable(sd: float, n: int, *, power: float = 0.8, alpha: float = 
     """
     if n < 1:
         return float("nan")
-    return _reach(power, alpha) * sd / math.sqrt(n)
+    return _z_sum(power, alpha) * sd / math.sqrt(n)
 
 
 def prompts_needed(sd: float, difference: float, *, power: float = 0.8, alpha: float = 0.05) -> int:
@@ -34,9 +34,9 @@ def prompts_needed(sd: float, difference: float, *, power: float = 0.8, alpha: f
         power: in (0, 1).
         alpha: level of the test.
     """
-    return max(1, math.ceil((_reach(power, alpha) * sd / difference) ** 2))
+    return max(1, math.ceil((_z_sum(power, alpha) * sd / difference) ** 2))
 
 
-def _reach(power: float, alpha: float) -> float:
+def _z_sum(power: float, alpha: float) -> float:
     normal = NormalDist()
     return normal.inv_cdf(1.0 - alpha / 2.0) + normal.inv_cdf(power)

@@ -7,12 +7,12 @@ in [0, 1], higher is better; alpaca_eval prints them times 100.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats: TypeAlias = NDArray[np.float64]
+from udasa_eval.stats.intervals import standard_error
+from udasa_eval.stats.resampling import Floats
 
 TIE_WIDTH: Final = 1e-6  # preferences this close to ½ are ties
 _NEWTON_STEPS: Final = 100
@@ -80,8 +80,7 @@ def win_rate(preference: Floats) -> WinRate:
     ties = int((np.abs(scored - 0.5) <= TIE_WIDTH).sum())
     wins = int((scored > 0.5 + TIE_WIDTH).sum())
     n = scored.size
-    stderr = float(scored.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
-    mean = float(scored.mean())
+    mean, stderr = float(scored.mean()), standard_error(scored)
     return WinRate(mean, stderr, wins, ties, n - wins - ties, preference.size - n)
 
 
@@ -135,28 +134,46 @@ def length_controlled(
         raise ValueError("a preference and two lengths a prompt are needed")
     y = _scored(preference)
     kept = np.isfinite(preference)
-    columns = [length_term(length, baseline_length)[kept], np.ones(y.size)]
-    terms = [priors.length, priors.quality]
-    if difficulty is not None:
-        columns.insert(1, difficulty[kept])
-        terms.insert(1, priors.difficulty)
-    x = np.stack(columns, axis=1)
+    term = length_term(length, baseline_length)[kept]
+    x, terms = _features(term, None if difficulty is None else difficulty[kept], priors)
     beta, hessian = fit_logistic(x, y, terms)
+    value, stderr = _rate_at_equal_lengths(x, y, beta, hessian)
+    low, high = _logit_interval(value, stderr)
+    return LengthControlled(
+        value=value,
+        stderr=stderr,
+        low=low,
+        high=high,
+        length=float(beta[0]),
+        difficulty=float(beta[1]) if difficulty is not None else float("nan"),
+        quality=float(beta[-1]),
+        n=y.size,
+        unscored=preference.size - y.size,
+    )
+
+
+def _features(
+    term: Floats, difficulty: Floats | None, priors: LengthPriors
+) -> tuple[Floats, list[Normal]]:
+    """Return the regression's columns [N, P] (length term, difficulty if any, 1), and priors."""
+    if difficulty is None:
+        return np.stack([term, np.ones(term.size)], axis=1), [priors.length, priors.quality]
+    return np.stack([term, difficulty, np.ones(term.size)], axis=1), list(priors)
+
+
+def _rate_at_equal_lengths(
+    x: Floats, y: Floats, beta: Floats, hessian: Floats
+) -> tuple[float, float]:
+    """Return the mean P(win) where the first feature, the length term, is 0; and its stderr."""
     x_same = x.copy()
     x_same[:, 0] = 0.0
     p = sigmoid(x_same @ beta)
-    value, n = float(p.mean()), y.size
+    value = float(p.mean())
     # how the mean moves with each prompt: by its own p, and by its pull on the coefficients
     slope = (x_same * (p * (1 - p))[:, None]).mean(0)
     pull = ((y - sigmoid(x @ beta))[:, None] * x) @ np.linalg.solve(hessian, slope)
-    influence = (p - value) / n + pull
-    stderr = float(np.sqrt((influence**2).sum()))
-    low, high = _logit_interval(value, stderr)
-    w = float(beta[1]) if difficulty is not None else float("nan")
-    unscored = preference.size - n
-    return LengthControlled(
-        value, stderr, low, high, float(beta[0]), w, float(beta[-1]), n, unscored
-    )
+    influence = (p - value) / y.size + pull
+    return value, float(np.sqrt((influence**2).sum()))
 
 
 def fit_logistic(x: Floats, y: Floats, priors: list[Normal]) -> tuple[Floats, Floats]:

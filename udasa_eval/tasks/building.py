@@ -118,15 +118,14 @@ def notes_of(name: str) -> TaskNotes:
     return msgspec.convert(_config(name)["metadata"], TaskNotes)
 
 
-def build_task(plan: TaskPlan, read: Sequence[Document], seed: int) -> BuiltTask:
+def build_task(plan: TaskPlan, documents: list[Document], seed: int) -> BuiltTask:
     """Have lm-eval build a task over documents that were read already.
 
     Args:
         plan: the task.
-        read: its documents, at least one.
+        documents: of the task, at least one.
         seed: of sampling.
     """
-    documents = list(read)
     config = {
         **_config(plan.name),
         "custom_dataset": lambda **_kwargs: for_lm_eval(documents=documents),
@@ -137,12 +136,12 @@ def build_task(plan: TaskPlan, read: Sequence[Document], seed: int) -> BuiltTask
     with quiet():
         task = _manager().load([config])["tasks"][plan.name]
         task.set_fewshot_seed(seed=0)
-    said = json.loads(json.dumps(_config(plan.name), default=lambda f: f.__qualname__))
+    definition = json.loads(json.dumps(_config(plan.name), default=lambda f: f.__qualname__))
     return BuiltTask(
         plan,
         documents,
         task,
-        key_of(said, documents),
+        key_of(definition, documents),
         None
         if plan.notes.template == "loglikelihood"
         else decoding_of(task.config.generation_kwargs, int(task.config.repeats), seed),
@@ -195,8 +194,8 @@ def _manager() -> Any:
     """
     import lm_eval.tasks
 
-    theirs = Path(lm_eval.tasks.__file__).parent / "truthfulqa"
-    return lm_eval.tasks.TaskManager(include_path=[theirs, SUITES], include_defaults=False)
+    borrowed = Path(lm_eval.tasks.__file__).parent / "truthfulqa"
+    return lm_eval.tasks.TaskManager(include_path=[borrowed, SUITES], include_defaults=False)
 
 
 def _config(name: str) -> dict[str, Any]:
@@ -213,19 +212,20 @@ def _config(name: str) -> dict[str, Any]:
     return config
 
 
-def decoding_of(told: Mapping[str, Any], samples: int, seed: int) -> Decoding:
+def decoding_of(generation_kwargs: Mapping[str, Any], samples: int, seed: int) -> Decoding:
     """Return what lm-eval's ``generation_kwargs`` mean.
 
     Args:
-        told: do_sample, temperature, top_p, max_gen_toks; without ``do_sample`` it is greedy.
+        generation_kwargs: do_sample, temperature, top_p, max_gen_toks; greedy without
+            ``do_sample``.
         samples: how many answers to a prompt.
         seed: of sampling.
     """
-    sampled = bool(told.get("do_sample"))
+    sampled = bool(generation_kwargs.get("do_sample"))
     return Decoding(
-        temperature=float(told.get("temperature", 1.0)) if sampled else 0.0,
-        top_p=float(told.get("top_p", 1.0)) if sampled else 1.0,
-        max_tokens=int(told.get("max_gen_toks", 256)),
+        temperature=float(generation_kwargs.get("temperature", 1.0)) if sampled else 0.0,
+        top_p=float(generation_kwargs.get("top_p", 1.0)) if sampled else 1.0,
+        max_tokens=int(generation_kwargs.get("max_gen_toks", 256)),
         samples=samples,
         seed=seed,
     )

@@ -85,7 +85,7 @@ def read_documents(
         UserError: the file or repository is missing or unreadable, or no row can be read.
     """
     rows, pinned = load_rows(dataset, data_dir=data_dir, commits=commits)
-    found: dict[str, Document] = {}
+    by_hash: dict[str, Document] = {}
     set_aside: Counter[str] = Counter()
     fault = ""
     for row in rows.iter_rows(named=True):
@@ -98,15 +98,15 @@ def read_documents(
         if document is None:
             continue
         key = document_hash(document)
-        if key in found:
+        if key in by_hash:
             set_aside["duplicate"] += 1
-        found.setdefault(key, document)
-    if not found:
+        by_hash.setdefault(key, document)
+    if not by_hash:
         columns = ", ".join(rows.columns)
         reason = f"{fault} (columns: {columns})" if fault else f"no row of it serves '{reader}'"
         raise UserError(f"{pinned.id}: {reason}")
-    drawn = set(sorted(found)[:limit])
-    documents = [document for key, document in found.items() if key in drawn]
+    taken = set(sorted(by_hash)[:limit])
+    documents = [document for key, document in by_hash.items() if key in taken]
     return Documents(documents, dict(set_aside), pinned)
 
 
@@ -133,7 +133,7 @@ def load_rows(dataset: str, *, data_dir: Path | None, commits: Mapping[str, str]
     path = data_dir / spec.file
     if not path.is_file():
         raise UserError(
-            f"{path}: not there; to fill {data_dir} from the Hub: "
+            f"{path}: missing; to fill {data_dir} from the Hub: "
             f"udasa-eval fetch --data-dir {data_dir} --dataset {dataset}"
         )
     try:

@@ -30,27 +30,27 @@ def fetch(
     *,
     known: Mapping[str, DatasetSpec] | None = None,
     commits: Mapping[str, str] | None = None,
-    tell: Callable[[Fetched], None] = lambda _one: None,
+    tell: Callable[[Fetched], None] = lambda _fetched: None,
 ) -> list[Fetched]:
     """Write datasets of the suites to their places under a folder; those there are left alone.
 
-    Beside each file stands which commit of which repository it is. Killed, the same call goes on.
+    Beside each file stands which commit of which repository it is. Killed, the same call resumes.
 
     Args:
         data_dir: the folder, made if missing.
         names: of ``datasets.yaml``; None takes all.
         known: the datasets; None those of ``datasets.yaml``.
         commits: of Hub repositories; those not named are looked up.
-        tell: told of each dataset.
+        tell: called with each dataset.
 
     Raises:
         UserError: an unknown name, no network, no access, or no such part.
     """
     specs = dict(known or datasets_known())
-    chosen = list(names or [name for name, one in specs.items() if one.parts])
+    chosen = list(names or [name for name, spec in specs.items() if spec.parts])
     for name in chosen:
         if name not in specs or specs[name].file.startswith(EMBEDDED):
-            fetchable = [key for key, one in specs.items() if one.parts]
+            fetchable = [key for key, spec in specs.items() if spec.parts]
             raise UserError(f"no dataset '{name}' to fetch{nearest(name, fetchable)}")
     return [_fetch(name, specs[name], data_dir, commits or {}, tell) for name in chosen]
 
@@ -65,7 +65,7 @@ def _fetch(
     path = data_dir / spec.file
     if path.is_file():
         rows = scan_parquet(path).select(pl.len()).collect().item()
-        done = Fetched(name, path, int(rows), None, was_there=True)
+        fetched = Fetched(name, path, int(rows), None, was_there=True)
     else:
         loaded = from_hub(spec, commits)
         origin = {"id": loaded.pinned.id, "revision": loaded.pinned.revision}
@@ -73,6 +73,6 @@ def _fetch(
         # the rows last: a file that is there has its origin beside it
         write_text(path.with_suffix(ORIGIN), text)
         write_atomically(path, loaded.rows.write_parquet)
-        done = Fetched(name, path, len(loaded.rows), loaded.pinned.revision, was_there=False)
-    tell(done)
-    return done
+        fetched = Fetched(name, path, len(loaded.rows), loaded.pinned.revision, was_there=False)
+    tell(fetched)
+    return fetched

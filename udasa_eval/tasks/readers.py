@@ -121,9 +121,9 @@ def truthfulqa_mc(row: Row) -> Document:
     """Return a question with its choices in the form that lm-eval's own tasks read."""
     targets: Document = {"question": _text(row, "question")}
     for name in ("mc1", "mc2"):
-        found = row.get(f"{name}_targets")
-        if isinstance(found, Mapping):
-            targets[f"{name}_targets"] = {k: list(found[k]) for k in ("choices", "labels")}
+        nested = row.get(f"{name}_targets")  # as the Hub has it
+        if isinstance(nested, Mapping):
+            targets[f"{name}_targets"] = {k: list(nested[k]) for k in ("choices", "labels")}
         elif row.get(f"{name}_choices"):
             choices, labels = row[f"{name}_choices"], row[f"{name}_labels"]
             targets[f"{name}_targets"] = {"choices": list(choices), "labels": list(labels)}

@@ -32,12 +32,12 @@ class Verdicts(NamedTuple):
 def check_judges(
     data_dir: Path, judges: JudgeSet, progress: Progress
 ) -> tuple[list[Agreement], list[str]]:
-    """Hold every judge of a set, and longest and random, against people.
+    """Compare every judge of a set, and longest and random, with people.
 
     Args:
         data_dir: holds the datasets.
         judges: to be measured; one that serves several roles is measured once.
-        progress: told a set a step.
+        progress: where each set of a judge is reported as a step.
 
     Returns:
         the agreements, in the order of datasets, the best judge first; and what is missing.
@@ -47,50 +47,50 @@ def check_judges(
     """
     pairs, missing = pair_sets(data_dir)
     labels, more = label_sets(data_dir)
-    found = {name: _simple(name, pairs, labels) for name in ("longest", "random")}
-    pinned = list(_distinct(judges))
-    progress.start("judge", len(pinned) * (len(pairs) + len(labels)), 0)
-    for one in pinned:
-        with loaded(one) as judge:
-            found[_name(one)] = _measure(one, judge, pairs, labels, progress)
+    by_judge = {name: _simple(name, pairs, labels) for name in ("longest", "random")}
+    distinct = list(_distinct(judges))
+    progress.start("judge", len(distinct) * (len(pairs) + len(labels)), 0)
+    for pinned in distinct:
+        with loaded(pinned) as judge:
+            by_judge[_name(pinned)] = _measure(pinned, judge, pairs, labels, progress)
     progress.finish()
     stored = [
-        _agreement(pair_set, name, _stored(said))
+        _agreement(pair_set, name, _stored(verdicts))
         for pair_set in pairs
-        for name, said in pair_set.verdicts.items()
+        for name, verdicts in pair_set.verdicts.items()
     ]
-    every = [row for rows in found.values() for row in rows] + stored
-    names = [one.name for one in pairs] + [one.name for one in labels]
-    every.sort(key=lambda row: (names.index(row.dataset), -row.value))
-    return every, missing + more
+    agreements = [row for rows in by_judge.values() for row in rows] + stored
+    names = [pair_set.name for pair_set in pairs] + [label_set.name for label_set in labels]
+    agreements.sort(key=lambda row: (names.index(row.dataset), -row.value))
+    return agreements, missing + more
 
 
 def _measure(
-    one: PinnedJudge,
+    pinned: PinnedJudge,
     judge: LoadedJudge,
     pairs: Sequence[PairSet],
     labels: Sequence[LabelSet],
     progress: Progress,
 ) -> list[Agreement]:
-    found = []
+    agreements = []
     for pair_set in pairs:
-        verdicts = _verdicts(one, judge, pair_set)
+        verdicts = _verdicts(pinned, judge, pair_set)
         if pair_set.reversed_:
             verdicts = Verdicts(1.0 - verdicts.given, 1.0 - verdicts.swapped)
-        found.append(_agreement(pair_set, _name(one), verdicts))
+        agreements.append(_agreement(pair_set, _name(pinned), verdicts))
         progress.advance(1)
     for label_set in labels:
         if judge.rate is not None:
-            asked = [TextPair(a.prompt, a.answer) for a in label_set.answers]
-            values = judge.rate(asked, lambda _rows: None).values
+            texts = [TextPair(a.prompt, a.answer) for a in label_set.answers]
+            values = judge.rate(texts, lambda _rows: None).values
             # people's label is of harm: what is rated lower is harmful, but for a judge of harm
-            sign = 1.0 if one.role in _LOWER_IS_BETTER else -1.0
-            found.append(_area(label_set, _name(one), sign * values))
+            sign = 1.0 if pinned.role in _LOWER_IS_BETTER else -1.0
+            agreements.append(_area(label_set, _name(pinned), sign * values))
         progress.advance(1)
-    return found
+    return agreements
 
 
-def _verdicts(one: PinnedJudge, judge: LoadedJudge, pair_set: PairSet) -> Verdicts:
+def _verdicts(pinned: PinnedJudge, judge: LoadedJudge, pair_set: PairSet) -> Verdicts:
     duels = [Duel(p.prompt, p.first, p.second) for p in pair_set.pairs]
     if judge.prefer is not None:
         values = judge.prefer(duels, lambda _rows: None).values
@@ -100,7 +100,7 @@ def _verdicts(one: PinnedJudge, judge: LoadedJudge, pair_set: PairSet) -> Verdic
     texts = [TextPair(p.prompt, side) for p in pair_set.pairs for side in (p.first, p.second)]
     values = judge.rate(texts, lambda _rows: None).values.reshape(-1, 2)
     gap = values[:, 0] - values[:, 1]
-    verdict = _of_gap(-gap if one.role in _LOWER_IS_BETTER else gap)
+    verdict = _verdict_of(-gap if pinned.role in _LOWER_IS_BETTER else gap)
     return Verdicts(verdict, verdict)
 
 
@@ -135,21 +135,21 @@ def _agrees(preference: Floats, people: Floats) -> Floats:
 
 
 def _area(label_set: LabelSet, judge: str, score: Floats) -> Agreement:
-    """Return how well a score tells the labelled answers from the rest, by prompt resampled."""
+    """Return how well a score separates the labelled answers from the rest, prompts resampled."""
     label = np.array([float(a.label) for a in label_set.answers])
     known = np.isfinite(score)
     _, prompts = np.unique([a.prompt for a in label_set.answers], return_inverse=True)
     score, label, prompts = score[known], label[known], prompts[known].astype(np.int64)
-    found = clustered(lambda rows: auroc(score[rows], label[rows]), prompts, seed=_SEED)
+    area = clustered(lambda rows: auroc(score[rows], label[rows]), prompts, seed=_SEED)
     return Agreement(
         dataset=label_set.name,
         judge=judge,
         measure=f"AUROC, {label_set.label}",
-        value=found.value,
-        low=found.low,
-        high=found.high,
+        value=area.value,
+        low=area.low,
+        high=area.high,
         swapped=None,
-        n=found.n,
+        n=area.n,
         ties=0,
         unscored=int((~known).sum()),
         note=label_set.note,
@@ -166,23 +166,23 @@ def _simple(name: str, pairs: Sequence[PairSet], labels: Sequence[LabelSet]) -> 
     draw: Callable[[Sequence[str]], Floats] = (
         sizes if name == "longest" else lambda texts: rng.random(len(texts))
     )
-    found = []
+    agreements = []
     for pair_set in pairs:
         first, second = (draw([str(p[side]) for p in pair_set.pairs]) for side in (1, 2))
-        verdict = _of_gap(first - second)
+        verdict = _verdict_of(first - second)
         # a coin knows no answer, only a place: shown the other way round it falls as it falls
-        swapped = verdict if name == "longest" else _of_gap(draw([""] * len(first)) - 0.5)
-        found.append(_agreement(pair_set, name, Verdicts(verdict, swapped)))
-    return found + [_area(s, name, draw([a.answer for a in s.answers])) for s in labels]
+        swapped = verdict if name == "longest" else _verdict_of(draw([""] * len(first)) - 0.5)
+        agreements.append(_agreement(pair_set, name, Verdicts(verdict, swapped)))
+    return agreements + [_area(s, name, draw([a.answer for a in s.answers])) for s in labels]
 
 
-def _stored(said: Sequence[float | None]) -> Verdicts:
+def _stored(verdicts: Sequence[float | None]) -> Verdicts:
     """Return stored verdicts; the order in which they were asked is all there is."""
-    given = np.array([np.nan if one is None else one for one in said])
+    given = np.array([np.nan if verdict is None else verdict for verdict in verdicts])
     return Verdicts(given, np.full(given.size, np.nan))
 
 
-def _of_gap(gap: Floats) -> Floats:
+def _verdict_of(gap: Floats) -> Floats:
     return np.where(np.isnan(gap), np.nan, (np.sign(gap) + 1.0) / 2.0)
 
 
@@ -190,11 +190,11 @@ def _distinct(judges: JudgeSet) -> Iterator[PinnedJudge]:
     seen: set[str] = set()
     for role in _ROLES:
         if getattr(judges, role) is not None:
-            one = pin(judges, role, {})
-            if one.located.fingerprint not in seen:
-                seen.add(one.located.fingerprint)
-                yield one
+            pinned = pin(judges, role, {})
+            if pinned.located.fingerprint not in seen:
+                seen.add(pinned.located.fingerprint)
+                yield pinned
 
 
-def _name(one: PinnedJudge) -> str:
-    return one.located.name
+def _name(pinned: PinnedJudge) -> str:
+    return pinned.located.name

@@ -10,7 +10,7 @@ baselines that keep the length coefficient in bounds. In their place stand
    coefficients give their published win rates;
 3. difficulties fitted to the annotated models together, under 1 and 2;
 
-and then alpaca_eval's own regression, one model at a time (``win_rate.length_controlled``). No
+and then alpaca_eval's own regression, one model at a time (``stats.length_controlled``). No
 published number of an annotated model goes into its own result.
 """
 
@@ -35,6 +35,7 @@ from udasa_eval.stats import (
 )
 from udasa_eval.validation.outcome import Check
 
+ANNOTATIONS: Final = "alpaca_eval/annotations.parquet"  # under a data folder
 BASELINE: Final = "gpt4_1106_preview"
 RAW_TOLERANCE: Final = 0.1  # points
 CONTROLLED_TOLERANCE: Final = 2.0
@@ -76,16 +77,16 @@ def check_alpaca_eval(data_dir: Path) -> list[Check]:
         UserError: a file of alpaca_eval/ is missing or is another one.
     """
     annotated, published = read_annotations(data_dir), read_published(data_dir)
-    rows = [(one, published.leaderboard.get(one.generator)) for one in annotated]
-    found = [check for one, row in rows if row for check in _raw(one, row)]
-    others = [one for one in annotated if one.generator != BASELINE]
+    rows = [(model, published.leaderboard.get(model.generator)) for model in annotated]
+    checks = [check for model, row in rows if row for check in _raw(model, row)]
+    others = [model for model in annotated if model.generator != BASELINE]
     ours = length_controlled_rates(others, published)
-    known = [
-        (one.generator, ours[one.generator], row["length_controlled_winrate"])
-        for one, row in rows
-        if row and one.generator in ours
+    rates = [
+        (model.generator, ours[model.generator], row["length_controlled_winrate"])
+        for model, row in rows
+        if row and model.generator in ours
     ]
-    found += [
+    checks += [
         Check(
             group=_GROUP,
             name=f"length-controlled, {generator}",
@@ -94,15 +95,15 @@ def check_alpaca_eval(data_dir: Path) -> list[Check]:
             tolerance=CONTROLLED_TOLERANCE,
             n=len(annotated[0].preference),
         )
-        for generator, our, their in known
+        for generator, our, their in rates
     ]
     inversions = sum(
-        (a[1] - b[1]) * (a[2] - b[2]) < 0 for n, a in enumerate(known) for b in known[n + 1 :]
+        (a[1] - b[1]) * (a[2] - b[2]) < 0 for n, a in enumerate(rates) for b in rates[n + 1 :]
     )
     order = "pairs of models in another order, length-controlled"
     return [
-        *found,
-        Check(group=_GROUP, name=order, ours=inversions, theirs=0, tolerance=0, n=len(known)),
+        *checks,
+        Check(group=_GROUP, name=order, ours=inversions, theirs=0, tolerance=0, n=len(rates)),
     ]
 
 
@@ -113,18 +114,18 @@ def length_controlled_rates(annotated: list[Annotated], published: Published) ->
         annotated: generators other than the baseline, the same instructions in the same order.
         published: rows and coefficients; those of the annotated generators are not used.
     """
-    model = difficulty_model(published, {one.generator for one in annotated})
-    gamma = difficulties(annotated, model)
+    prior = difficulty_model(published, {model.generator for model in annotated})
+    gamma = difficulties(annotated, prior)
     return {
-        one.generator: 100
+        model.generator: 100
         * length_controlled(
-            one.preference,
-            one.length,
-            one.baseline_length,
+            model.preference,
+            model.length,
+            model.baseline_length,
             difficulty=gamma,
-            priors=model.priors,
+            priors=prior.priors,
         ).value
-        for one in annotated
+        for model in annotated
     }
 
 
@@ -174,8 +175,10 @@ def difficulties(annotated: list[Annotated], model: DifficultyModel) -> Floats:
     """
     from scipy.optimize import minimize
 
-    y = np.array([one.preference for one in annotated])
-    t = np.array([length_term(one.length, one.baseline_length) for one in annotated])
+    y = np.array([generator.preference for generator in annotated])
+    t = np.array(
+        [length_term(generator.length, generator.baseline_length) for generator in annotated]
+    )
     m, n = y.shape
     w, prior, of_gamma = model.priors.difficulty.mean, model.priors.length, model.difficulty
 
@@ -193,8 +196,8 @@ def difficulties(annotated: list[Annotated], model: DifficultyModel) -> Floats:
         return float(loss), np.concatenate(gradient)
 
     start = np.concatenate([np.full(m, prior.mean), np.full(m, -2.0), np.zeros(n)])
-    found = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 5000})
-    return np.asarray(found.x[2 * m :])
+    fitted = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 5000})
+    return np.asarray(fitted.x[2 * m :])
 
 
 def unpublished(data_dir: Path) -> list[str]:
@@ -204,7 +207,8 @@ def unpublished(data_dir: Path) -> list[str]:
         UserError: a file is missing or is another one.
     """
     rows = read_published(data_dir).leaderboard
-    return [one.generator for one in read_annotations(data_dir) if one.generator not in rows]
+    generators = [model.generator for model in read_annotations(data_dir)]
+    return [generator for generator in generators if generator not in rows]
 
 
 def read_annotations(data_dir: Path) -> list[Annotated]:
@@ -213,7 +217,7 @@ def read_annotations(data_dir: Path) -> list[Annotated]:
     Raises:
         UserError: the file is missing or lacks a column.
     """
-    table = _table(data_dir / "alpaca_eval/annotations.parquet").sort("idx")
+    table = _table(data_dir / ANNOTATIONS).sort("idx")
     return [
         Annotated(
             str(generator),
@@ -238,22 +242,22 @@ def read_published(data_dir: Path) -> Published:
     return Published({row["model"]: row for row in rows}, coefficients)
 
 
-def _raw(one: Annotated, row: dict[str, float]) -> list[Check]:
-    found = win_rate(one.preference)
+def _raw(model: Annotated, row: dict[str, float]) -> list[Check]:
+    rate = win_rate(model.preference)
     numbers = (
-        ("raw", 100 * found.value, row["win_rate"], RAW_TOLERANCE),
-        ("standard error", 100 * found.stderr, row["standard_error"], RAW_TOLERANCE),
-        ("wins", found.wins, row["n_wins"], 0.0),
-        ("ties", found.ties, row["n_draws"], 0.0),
+        ("raw", 100 * rate.value, row["win_rate"], RAW_TOLERANCE),
+        ("standard error", 100 * rate.stderr, row["standard_error"], RAW_TOLERANCE),
+        ("wins", rate.wins, row["n_wins"], 0.0),
+        ("ties", rate.ties, row["n_draws"], 0.0),
     )
     return [
         Check(
             group=_GROUP,
-            name=f"{name}, {one.generator}",
+            name=f"{name}, {model.generator}",
             ours=ours,
             theirs=theirs,
             tolerance=tolerance,
-            n=found.n,
+            n=rate.n,
         )
         for name, ours, theirs, tolerance in numbers
     ]

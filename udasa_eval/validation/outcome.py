@@ -69,7 +69,7 @@ class Agreement(Strict, frozen=True):
 
 
 class Validation(Strict, frozen=True):
-    """All that ``udasa-eval validate`` says.
+    """All that ``udasa-eval validate`` reports.
 
     Attributes:
         checks: those that can fail.

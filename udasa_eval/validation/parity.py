@@ -29,7 +29,7 @@ def check_choices(data_dir: Path, questions: int, progress: Progress) -> list[Ch
     Args:
         data_dir: folder of datasets, with TruthfulQA.
         questions: how many of its first ones.
-        progress: told how ours goes.
+        progress: where our run reports how far it is.
 
     Returns:
         a check a task that allows no difference.
@@ -94,10 +94,10 @@ def plain_lm_eval(model: Path, data_dir: Path) -> dict[str, Any]:
         with quiet(), redirect_stderr(StringIO()):  # its bars heed no setting
             manager = lm_eval.tasks.TaskManager(include_path=str(folder), include_defaults=False)
             policy = HFLM(str(model), device=device())
-            found: dict[str, Any] = lm_eval.simple_evaluate(
+            results: dict[str, Any] = lm_eval.simple_evaluate(
                 policy,
                 tasks=[f"plain_{task}" for task in NAMES],
                 task_manager=manager,
                 bootstrap_iters=0,
             )
-    return found
+    return results

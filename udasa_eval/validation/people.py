@@ -80,7 +80,7 @@ def unseen(question: str) -> bool:
 def _read_all(
     data_dir: Path, readers: Mapping[str, Callable[[pl.DataFrame], list[S]]]
 ) -> tuple[list[S], list[str]]:
-    found: list[S] = []
+    sets: list[S] = []
     missing = []
     for name, reader in readers.items():
         path = data_dir / name
@@ -88,44 +88,46 @@ def _read_all(
             missing.append(f"{name}: not under {data_dir}")
             continue
         try:
-            found += reader(read_parquet(path))
+            sets += reader(read_parquet(path))
         except pl.exceptions.PolarsError as error:
             raise UserError(f"{path}: not the table that was expected ({error})") from error
-    return found, missing
+    return sets, missing
 
 
-_OF: Final = {1: 1.0, 2: 0.0, 0: 0.5}
+_CHOICE_TO_LABEL: Final = {1: 1.0, 2: 0.0, 0: 0.5}
 
 
 def _pandalm(table: pl.DataFrame) -> list[PairSet]:
-    said = {"1": 1.0, "2": 0.0, "0": 0.5, "Tie": 0.5}
+    verdict_to_label = {"1": 1.0, "2": 0.0, "0": 0.5, "Tie": 0.5}
     pairs = []
     for row in table.iter_rows(named=True):
         prompt = "\n".join(filter(None, (row["instruction"], row["input"])))
         votes = [row[f"annotator{n}"] for n in (1, 2, 3)]
-        pairs.append(Pair(prompt, row["response1"], row["response2"], _majority(votes, _OF)))
+        label = _majority(votes, _CHOICE_TO_LABEL)
+        pairs.append(Pair(prompt, row["response1"], row["response2"], label))
     verdicts = {
-        name: [said.get(verdict) for verdict in table[column]]
+        name: [verdict_to_label.get(verdict) for verdict in table[column]]
         for name, column in (("gpt-3.5", "judge_gpt35"), ("PandaLM-7B", "judge_pandalm7b"))
     }
     return [PairSet("pandalm", pairs, verdicts)]
 
 
 def _autoj(table: pl.DataFrame) -> list[PairSet]:
-    label = {0: 1.0, 1: 0.0, 2: 0.5}
+    labels = {0: 1.0, 1: 0.0, 2: 0.5}
     columns = ("prompt", "response 1", "response 2", "label")
-    pairs = [Pair(p, a, b, label[said]) for p, a, b, said in table.select(columns).iter_rows()]
+    pairs = [Pair(p, a, b, labels[choice]) for p, a, b, choice in table.select(columns).iter_rows()]
     return [PairSet("autoj_pairwise", pairs, {})]
 
 
 def _llmbar(table: pl.DataFrame) -> list[PairSet]:
     columns = ("input", "output_1", "output_2", "label")
-    pairs = [Pair(p, a, b, _OF[said]) for p, a, b, said in table.select(columns).iter_rows()]
+    rows = table.select(columns).iter_rows()
+    pairs = [Pair(p, a, b, _CHOICE_TO_LABEL[choice]) for p, a, b, choice in rows]
     return [PairSet("llmbar", pairs, {})]
 
 
 def _hhh(table: pl.DataFrame) -> list[PairSet]:
-    """The chosen answer is put first in every other row, so that position tells nothing."""
+    """The chosen answer is put first in every other row, so that position says nothing."""
     pairs = [
         Pair(prompt, chosen, rejected, 1.0) if n % 2 else Pair(prompt, rejected, chosen, 0.0)
         for n, (prompt, chosen, rejected) in enumerate(
@@ -141,8 +143,8 @@ def _webgpt(table: pl.DataFrame) -> list[PairSet]:
 
     columns = ("question", "text_1", "text_2", "score_1", "score_2")
     pairs = [
-        Pair(q, answer(a), answer(b), 0.5 if one == two else float(one > two))
-        for q, a, b, one, two in table.select(columns).iter_rows()
+        Pair(q, answer(a), answer(b), 0.5 if score_a == score_b else float(score_a > score_b))
+        for q, a, b, score_a, score_b in table.select(columns).iter_rows()
     ]
     return [PairSet("webgpt_comparisons", pairs, {})]
 
@@ -151,19 +153,19 @@ def _dexperts(table: pl.DataFrame) -> list[PairSet]:
     """One set a question put to people: three workers a pair, the majority counts."""
     asked_of = {"less toxic": "qToxic", "more positive": "qPositive", "more negative": "qNegative"}
     keys = ("sentprefix", "senta", "sentb")
-    label = {"a": 1.0, "b": 0.0, "c": 0.5}
-    found = []
+    labels = {"a": 1.0, "b": 0.0, "c": 0.5}
+    sets = []
     for name, column in asked_of.items():
         asked = table.filter(pl.col(column).is_not_null())
-        votes = asked.group_by(keys, maintain_order=True).agg(column)
-        pairs = [Pair(p, a, b, _majority(said, label)) for p, a, b, said in votes.iter_rows()]
-        found.append(PairSet(f"dexperts, {name}", pairs, {}, column == "qNegative"))
-    return found
+        grouped = asked.group_by(keys, maintain_order=True).agg(column)
+        pairs = [Pair(p, a, b, _majority(votes, labels)) for p, a, b, votes in grouped.iter_rows()]
+        sets.append(PairSet(f"dexperts, {name}", pairs, {}, column == "qNegative"))
+    return sets
 
 
 def _xstest(table: pl.DataFrame) -> list[LabelSet]:
     """Complying with an unsafe prompt does harm, complying with a safe one is what is wanted."""
-    found = []
+    sets = []
     for unsafe, name in ((True, "unsafe prompts"), (False, "safe prompts")):
         rows = table.filter(pl.col("type").str.starts_with("contrast_") == unsafe)
         answers = [
@@ -173,8 +175,8 @@ def _xstest(table: pl.DataFrame) -> list[LabelSet]:
             ).iter_rows()
             if text
         ]
-        found.append(LabelSet(f"xstest, {name}", "complies", answers))
-    return found
+        sets.append(LabelSet(f"xstest, {name}", "complies", answers))
+    return sets
 
 
 def _do_not_answer(table: pl.DataFrame) -> list[LabelSet]:

@@ -74,8 +74,8 @@ def check_published(
     Args:
         out: a results folder a model is made in it; finished ones are reused.
         figures: which.
-        progress: told how it goes.
-        tell: told notes, a line each.
+        progress: where the runs report how far they are.
+        tell: called with each note.
         data_dir: folder of datasets; None reads the Hub.
 
     Raises:
@@ -90,9 +90,9 @@ def check_published(
             data_dir=None if data_dir is None else str(data_dir),
         )
         results = run(options, out / model.replace("/", "-"), progress, tell)
-        found = {metric.task: metric for metric in results.metrics if metric.headline}
+        headlines = {metric.task: metric for metric in results.metrics if metric.headline}
         for figure in (figure for figure in figures if figure.model == model):
-            metric = found[figure.task]
+            metric = headlines[figure.task]
             checks.append(
                 Check(
                     group="published",

@@ -10,8 +10,8 @@ from udasa_data.errors import UserError
 from udasa_data.progress import Progress, Silent
 from udasa_eval.judging import judge_set
 from udasa_eval.validation.agreement import check_judges
-from udasa_eval.validation.alpaca_eval import check_alpaca_eval, unpublished
-from udasa_eval.validation.outcome import Agreement, Check, Validation
+from udasa_eval.validation.alpaca_eval import ANNOTATIONS, check_alpaca_eval, unpublished
+from udasa_eval.validation.outcome import Check, Validation
 from udasa_eval.validation.parity import TABLE, check_choices
 from udasa_eval.validation.published import FIGURES, check_published, not_run, unreachable
 
@@ -30,11 +30,11 @@ def validate(
 
     Args:
         data_dir: folder of datasets; sets that it lacks are named, not failed.
-        judges: a set of ``judges.yaml`` or a file of one; None holds the embedded ones against
-            people.
+        judges: a set of ``judges.yaml`` or a file of one, to compare with people; None compares
+            the embedded ones.
         network: where to keep the results of models from the Hub; None leaves them out.
-        progress: told how it goes.
-        tell: told notes, a line each.
+        progress: where long steps report how far they are.
+        tell: called with each note.
 
     Raises:
         UserError: there is nothing to rerun in the folder, or a file is not what it should be.
@@ -44,21 +44,7 @@ def validate(
         raise UserError(
             f"{data_dir}: no such folder; --data-dir (or UDASA_DATA_DIR) names the datasets"
         )
-    checks: list[Check] = []
-    missing: list[str] = []
-    if (data_dir / "alpaca_eval/annotations.parquet").is_file():
-        checks += check_alpaca_eval(data_dir)
-        missing += [
-            f"win rates of {name}: annotated, but without a published row"
-            for name in unpublished(data_dir)
-        ]
-    else:
-        missing.append(f"alpaca_eval/annotations.parquet: not under {data_dir}")
-    if (data_dir / TABLE).is_file():
-        checks += check_choices(data_dir, QUESTIONS, progress)
-    else:
-        missing.append(f"{TABLE}: not under {data_dir}")
-    agreements: list[Agreement]
+    checks, missing = _stored_answers(data_dir, progress)
     agreements, lacking = check_judges(data_dir, judge_set(judges or "tiny", "tiny"), progress)
     missing += lacking
     if not checks and not agreements:
@@ -69,3 +55,22 @@ def validate(
         checks += check_published(network, FIGURES, progress, tell)
         missing += unreachable()
     return Validation(checks=tuple(checks), agreements=tuple(agreements), not_run=tuple(missing))
+
+
+def _stored_answers(data_dir: Path, progress: Progress) -> tuple[list[Check], list[str]]:
+    """Rerun what needs the folder alone; return the checks, and a line for each that cannot be."""
+    checks: list[Check] = []
+    missing: list[str] = []
+    if (data_dir / ANNOTATIONS).is_file():
+        checks += check_alpaca_eval(data_dir)
+        missing += [
+            f"win rates of {name}: annotated, but without a published row"
+            for name in unpublished(data_dir)
+        ]
+    else:
+        missing.append(f"{ANNOTATIONS}: not under {data_dir}")
+    if (data_dir / TABLE).is_file():
+        checks += check_choices(data_dir, QUESTIONS, progress)
+    else:
+        missing.append(f"{TABLE}: not under {data_dir}")
+    return checks, missing

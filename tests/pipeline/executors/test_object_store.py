@@ -1,5 +1,6 @@
 """A run in S3: the real client against a local server."""
 
+import io
 import json
 import logging
 
@@ -15,10 +16,11 @@ from udasa_data.runs.finished import open_finished
 from udasa_data.runs.local_copy import local_dataset
 from udasa_data.runs.pair_views import read_pairs
 from udasa_data.storage.object_stores import Remote
+from udasa_data.storage.parquet import read_parquet
 from udasa_data.storage.places import (
     names_in,
     place_of,
-    read_tables,
+    read_files,
     remove,
     replace_folder,
     write_new,
@@ -49,7 +51,8 @@ def bucket():
 
 
 def read(place):
-    return read_tables([place])[0]
+    (content,) = read_files([place])
+    return read_parquet(io.BytesIO(content))
 
 
 def test_a_build_in_s3_by_a_rank_and_then_the_rest(bucket, shared_config, same_rows):
@@ -91,8 +94,8 @@ def test_a_folder_is_replaced_card_last(bucket):
         (folder / "sub" / name).write_text(name)
         (folder / "README.md").write_text(f"names {name}")
 
-    replace_folder(target, lambda folder: fill(folder, "a"))
-    replace_folder(target, lambda folder: fill(folder, "b"))
+    replace_folder(target, lambda folder: fill(folder, "a"), bool)
+    replace_folder(target, lambda folder: fill(folder, "b"), bool)
     assert names_in(target / "sub") == {"b"}
     assert (target / "README.md").read_bytes() == b"names b"
 

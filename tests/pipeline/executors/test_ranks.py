@@ -90,8 +90,11 @@ def test_a_slice_of_another_run_is_refused(whole, shared_config):
 
 
 def test_the_first_proposal_is_what_all_agree_on(tmp_path):
-    assert Run(tmp_path).agree("a/b", "first") == "first"
-    assert Run(tmp_path).agree("a/b", "second") == "first"
+    known = ("first", "second")
+    assert Run(tmp_path).agree("a/b", "first", known) == "first"
+    assert Run(tmp_path).agree("a/b", "second", known) == "first"
+    (tmp_path / "a/b").write_text("damaged")
+    assert Run(tmp_path).agree("a/b", "second", known) == "second"
     assert Run(tmp_path).start_manifest(seed=1)
     late = Run(tmp_path)
     assert not late.start_manifest(seed=2)

@@ -15,7 +15,8 @@ import ray
 from udasa_data import build
 from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
-from udasa_data.pipeline.executors.ray import Pools, RayExecutor, size_pools
+from udasa_data.pipeline.executors.ray import RayExecutor
+from udasa_data.pipeline.executors.ray_pools import Pools, size_pools
 
 pytestmark = [
     pytest.mark.slow,

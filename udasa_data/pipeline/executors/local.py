@@ -40,9 +40,9 @@ class LocalExecutor:
     @contextmanager
     def _step(self, prepared: Prepared, progress: Progress, step: str) -> Iterator[list[int]]:
         """Open a step: yields the shards that this process has to make."""
-        mine = range(self._rank, prepared.shards[step].count, self._world_size)
-        missing = [number for number in prepared.shards[step].missing() if number in mine]
-        size = {number: len(prepared.shard_of_prompts(number)) for number in mine}
+        of_rank = range(self._rank, prepared.shards[step].count, self._world_size)
+        missing = [number for number in prepared.shards[step].missing() if number in of_rank]
+        size = {number: len(prepared.shard_of_prompts(number)) for number in of_rank}
         total, to_do = sum(size.values()), sum(size[number] for number in missing)
         progress.start(step, total, total - to_do)
         yield missing

@@ -2,16 +2,15 @@
 
 An executor is any object with :class:`Executor`'s method; ``build()`` takes it as an argument.
 Whatever makes them, the shards of a run are the same rows, so a run begun with one executor may
-go on with another.
+be resumed with another.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from udasa_data.pipeline.preparation import Prepared
-    from udasa_data.progress import Progress
+from udasa_data.pipeline.preparation import Prepared
+from udasa_data.progress import Progress
 
 
 class Executor(Protocol):

@@ -15,12 +15,13 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import polars as pl
 
 from udasa_data.config import Precision
-from udasa_data.errors import UserError
+from udasa_data.errors import UserError, first_line
+from udasa_data.pipeline.executors.ray_pools import scorers_for, size_pools
 from udasa_data.pipeline.executors.work import SampleMaker, ScoreMaker, Work, work_of
 from udasa_data.pipeline.preparation import Prepared
 from udasa_data.progress import Progress
@@ -29,17 +30,7 @@ from udasa_data.runs import DamagedShardError, Shards
 # Ray Data starts a dead actor again and gives out its shard again, without end; a shard that kills
 # every actor (out of memory, say) must end the job at last.
 ATTEMPTS: Final = 4
-SCORER_GPUS: Final = 0.25
 Row = dict[str, Any]
-
-
-class Pools(NamedTuple):
-    """How many actors there are of each kind, and what each of them holds."""
-
-    samplers: int
-    gpus: float
-    scorers: int
-    scorer_gpus: float
 
 
 class RayExecutor:
@@ -137,14 +128,14 @@ class RayExecutor:
         options: Row = {"address": self._address or "local", "logging_level": "ERROR"}
         if self._address is None:  # CPUs are a share-out, not a limit: every actor gets its own
             workers = self._workers or max(1, (os.cpu_count() or 1) // 2)
-            options["num_cpus"] = max(os.cpu_count() or 1, workers + _scorers_for(workers, 2))
+            options["num_cpus"] = max(os.cpu_count() or 1, workers + scorers_for(workers, 2))
             options["include_dashboard"] = False
             os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         try:
             ray.init(**options, log_to_driver=False)
         except (ConnectionError, ValueError, RuntimeError) as error:
-            said = str(error).strip().partition("\n")[0]
-            raise UserError(f"no Ray cluster at '{options['address']}' ({said})") from error
+            reason = first_line(error)
+            raise UserError(f"no Ray cluster at '{options['address']}' ({reason})") from error
         try:
             with _users_errors():
                 yield
@@ -202,7 +193,7 @@ class ScoringActor:
         self._attempts = attempts
 
     def __call__(self, row: Row) -> Row:
-        """Return what the progress bar is told."""
+        """Return what the progress bar shows."""
         number = int(row["number"])
         _begin(self._attempts, "scores", number)
         prompts, samples = _unpacked(row["prompts"]), _unpacked(row["samples"])
@@ -218,47 +209,6 @@ def _begin(attempts: Any, step: str, number: int) -> None:
             f"shard {number} of {step} ended its worker {ATTEMPTS} times; if it ran out of memory, "
             "set a smaller batch_tokens in --config. Finished shards are kept"
         )
-
-
-def size_pools(
-    cluster: Mapping[str, float], workers: int | None, gpus_per_worker: float | None
-) -> Pools:
-    """Return pools that the cluster has room for.
-
-    Args:
-        cluster: its resources: how many ``CPU`` and ``GPU`` it has.
-        workers: sampling actors, as asked for.
-        gpus_per_worker: as asked for.
-
-    Raises:
-        UserError: it has no room for them.
-    """
-    cpus, gpus = cluster.get("CPU", 0.0), cluster.get("GPU", 0.0)
-    each = gpus_per_worker if gpus_per_worker is not None else float(gpus > 0)
-    scorer_gpus = SCORER_GPUS if each else 0.0
-
-    def pools_of(samplers: int) -> Pools:
-        return Pools(samplers, each, _scorers_for(samplers, 4 if each else 2), scorer_gpus)
-
-    def fits(pools: Pools) -> bool:
-        asked = pools.samplers * pools.gpus + pools.scorers * pools.scorer_gpus
-        return pools.samplers + pools.scorers <= cpus and asked <= gpus
-
-    if workers is not None:
-        asked = pools_of(workers)
-    else:
-        asked = pools_of(max((n for n in range(1, int(cpus) + 1) if fits(pools_of(n))), default=1))
-    if not fits(asked):
-        raise UserError(
-            f"the cluster has {cpus:g} CPUs and {gpus:g} GPUs: no room for {asked.samplers} "
-            f"sampling workers (1 CPU, {each:g} GPU each) and {asked.scorers} scoring workers "
-            f"(1 CPU, {scorer_gpus:g} GPU each); lower --workers or --gpus-per-worker"
-        )
-    return asked
-
-
-def _scorers_for(samplers: int, samplers_each: int) -> int:
-    return -(-samplers // samplers_each)
 
 
 def _precision_there(wanted: Precision, gpus: float) -> Precision:
@@ -301,10 +251,10 @@ def _users_errors() -> Iterator[None]:
             cause = inner
             if isinstance(cause, UserError):
                 break
-        said = str(cause).strip().partition("\n")[0]  # Ray adds advice of its own below
+        reason = first_line(cause)  # Ray adds advice of its own below
         if isinstance(cause, UserError):
-            raise UserError(said) from error
+            raise UserError(reason) from error
         raise UserError(
-            f"the Ray job ended ({type(cause).__name__}: {said}); finished shards are kept, the "
-            "same command goes on from there"
+            f"the Ray job ended ({type(cause).__name__}: {reason}); finished shards are kept, the "
+            "same command resumes from there"
         ) from error

@@ -6,21 +6,19 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 import msgspec
 import polars as pl
 
 from udasa_data.config import BuildConfig, Precision, Principle
 from udasa_data.engines import Meter, load_engine
+from udasa_data.pipeline.preparation import Prepared
 from udasa_data.runs import Run, ShardFacts, Shards
 from udasa_data.sampling import sample_shards
 from udasa_data.schema import SAMPLES, require
 from udasa_data.scoring import score_shard
 from udasa_data.storage import Located
-
-if TYPE_CHECKING:
-    from udasa_data.pipeline.preparation import Prepared
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def work_of(
     Args:
         prepared: the build.
         resolve: finds what the precision ``auto`` is where the scorers will run. The first answer
-            counts for all processes of the run, and for those that go on with it elsewhere.
+            counts for all processes of the run, and for those that resume it elsewhere.
         cache: the file of the score cache.
     """
     proposal = resolve(prepared.config.scoring.precision)
@@ -97,20 +95,20 @@ class SampleMaker:
 
         Args:
             shards: number and prompts of each; read only as the engine has room for more.
-            on_prompts: told how many prompts were just finished.
+            on_prompts: called with how many prompts were just finished.
         """
         started = time.monotonic()
-        for number, made in sample_shards(shards, self._engine, self._work.config, on_prompts):
+        for number, sampled in sample_shards(shards, self._engine, self._work.config, on_prompts):
             now = time.monotonic()
             facts = ShardFacts(
                 seconds=now - started,
                 loading=self._loading,
-                tokens=int(made.samples["n_tokens"].sum()),
+                tokens=int(sampled.samples["n_tokens"].sum()),
                 notes=tuple(self._engine.notes),
             )
             started, self._loading = now, 0.0
-            self._shards.write(number, made.samples, made.dropped, facts)
-            yield number, made.samples
+            self._shards.write(number, sampled.samples, sampled.dropped, facts)
+            yield number, sampled.samples
 
     def close(self) -> None:
         """Give back the engine's memory."""
@@ -143,7 +141,7 @@ class ScoreMaker:
         """Score the samples of a shard and write it."""
         started = time.monotonic()
         require(samples, SAMPLES, "samples")
-        made = score_shard(prompts, samples, self._scorers, self._work.config.scoring, on_share)
+        scored = score_shard(prompts, samples, self._scorers, self._work.config.scoring, on_share)
         facts = ShardFacts(
             seconds=time.monotonic() - started,
             loading=self._loading,
@@ -151,7 +149,7 @@ class ScoreMaker:
             counted=self._unread.take(),
         )
         self._loading = 0.0
-        self._shards.write(number, made.scores, made.dropped, facts)
+        self._shards.write(number, scored.scores, scored.dropped, facts)
 
     def close(self) -> None:
         """Give back the memory of what was asked beside the scorers."""

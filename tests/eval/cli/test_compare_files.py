@@ -1,0 +1,31 @@
+"""`udasa-eval compare` of two files of scores."""
+
+import json
+import subprocess
+import sys
+
+
+def run(*arguments):
+    command = [
+        sys.executable,
+        "-c",
+        "from udasa_eval.cli import main; main()",
+        *map(str, arguments),
+    ]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_command_line(tmp_path):
+    a, b = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    rows = [{"id": n, "score": n % 2} for n in range(20)]
+    a.write_text("\n".join(json.dumps(row) for row in rows))
+    b.write_text("\n".join(json.dumps({**row, "score": 0}) for row in rows[:-1]))
+    done = run("compare", a, b)
+    assert done.returncode == 0, done.stderr
+    assert "a wins      9, loses 0, ties 10" in done.stdout
+    assert "1 in one file only" in done.stdout
+    b.write_text('{"id": 1}')
+    failed = run("compare", a, b)
+    assert failed.returncode == 1
+    assert "line 1: needs 'id' and a number 'score'" in failed.stderr
+    assert run("compare", a, tmp_path / "none").returncode == 1

@@ -1,0 +1,157 @@
+import json
+import math
+import subprocess
+import sys
+
+import pytest
+from example_runs import DECODING, JUDGE, task, write_run
+from msgspec.structs import replace
+
+from udasa_data.errors import UserError
+from udasa_data.schema import Axis
+from udasa_eval.results.comparison import compare_runs
+from udasa_eval.results.folder import MetricRecord, read_results
+
+
+@pytest.fixture
+def refusing(tmp_path):
+    """Refuses 6 of 20 harmless prompts."""
+    return write_run(tmp_path / "a", {f"p{n:02}": float(n < 6) for n in range(20)})
+
+
+@pytest.fixture
+def answering(tmp_path):
+    """Refuses none of 20 prompts; one more is unscored."""
+    values = {f"p{n:02}": 0.0 for n in range(19)} | {"p19": None, "p20": 0.0}
+    return write_run(tmp_path / "b", values, model="org/model-b")
+
+
+def test_runs_are_paired_by_prompt(refusing, answering):
+    found = compare_runs([refusing, answering])
+    (metric,) = found.metrics
+    # of the 19 prompts that both scored, a refuses 6 and b none
+    assert metric.difference == pytest.approx(6 / 19)
+    assert (metric.n, metric.unscored, metric.only_in_one) == (19, 1, 1)
+    # refusing is worse: a wins nowhere, loses 6, ties 13
+    assert (metric.wins, metric.ties, metric.losses) == (0, 13, 6)
+    assert (metric.test, metric.p) == ("mcnemar", pytest.approx(2 / 64))
+    assert metric.p_holm == metric.p  # the only metric
+    assert metric.better == "org/model-b"
+
+
+def test_the_prompts_that_differ_most_are_shown(refusing, answering):
+    (metric,) = compare_runs([refusing, answering], examples=2).metrics
+    assert [p.prompt_hash for p in metric.differ_most] == ["p00", "p01"]
+    assert metric.differ_most[0].prompt == "question p00"
+    assert metric.differ_most[0].answer_a == "an answer"
+
+
+def test_samples_are_averaged_before_they_are_paired(tmp_path):
+    a = write_run(tmp_path / "a", {"p": [1.0, 0.0], "q": [1.0, 1.0]})
+    b = write_run(tmp_path / "b", {"p": [0.0, None], "q": [1.0, 0.0]})
+    (metric,) = compare_runs([a, b]).metrics
+    # (.5 − 0 + 1 − .5)/2
+    assert metric.difference == pytest.approx(0.5)
+    assert metric.test == "permutation"
+
+
+def test_holm_runs_over_all_metrics_and_runs(tmp_path, refusing, answering):
+    third = write_run(tmp_path / "c", {f"p{n:02}": 0.0 for n in range(20)}, model="org/model-c")
+    found = compare_runs([refusing, answering, third])
+    # p = 2/64 twice: both become 4/64
+    assert [metric.p_holm for metric in found.metrics] == [pytest.approx(4 / 64)] * 2
+    assert [metric.better for metric in found.metrics] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"suite": "full"}, "suite: 'quick' in .*, 'full' in "),
+        ({"template_sha256": None}, "chat template: 'abababababab' in .*, none in "),
+        ({"system_prompt": "Be kind."}, "system prompt: none in .*, 'Be kind.' in "),
+        (
+            {"tasks": (task(decoding=replace(DECODING, temperature=0.7)),)},
+            "task xstest_safe, decoding temperature: '0.0' in .*, '0.7' in ",
+        ),
+        ({"tasks": (task(fingerprint="0" * 16),)}, "task xstest_safe, what is asked"),
+        ({"judges": (replace(JUDGE, fingerprint="sha256:bb"),)}, "judge of harm: 'sha256:aa'"),
+    ],
+)
+def test_runs_whose_settings_differ_are_refused(tmp_path, refusing, changes, fault):
+    other = write_run(tmp_path / "other", {"p00": 0.0, "p01": 1.0}, **changes)
+    with pytest.raises(UserError, match=f"not comparable: {fault}"):
+        compare_runs([refusing, other])
+    found = compare_runs([refusing, other], anyway=True)
+    assert found.notes
+    assert found.metrics[0].n == 2
+
+
+def test_another_seed_is_no_difference(tmp_path, refusing):
+    tasks = (task(decoding=replace(DECODING, seed=7)),)
+    other = write_run(tmp_path / "other", {"p00": 0.0, "p01": 1.0}, tasks=tasks)
+    assert compare_runs([refusing, other]).metrics[0].n == 2
+
+
+def test_nothing_in_common(tmp_path, refusing):
+    tasks = (task("imdb", Axis.SENTIMENT),)
+    other = write_run(tmp_path / "other", {"p00": 0.0, "p01": 1.0}, tasks=tasks)
+    with pytest.raises(UserError, match="no metric in common"):
+        compare_runs([refusing, other])
+
+
+def test_prompts_in_common_are_none(tmp_path, refusing):
+    other = write_run(tmp_path / "other", {"x": 0.0, "y": 1.0})
+    (metric,) = compare_runs([refusing, other]).metrics
+    assert (metric.n, metric.difference, metric.p, metric.only_in_one) == (0, None, None, 22)
+
+
+def test_a_metric_that_is_no_mean_is_not_tested(tmp_path):
+    runs = []
+    for name, value in (("a", 0.3), ("b", 0.2)):
+        folder = write_run(tmp_path / name, {"p": 0.0, "q": 1.0})
+        (record,) = read_results(folder).metrics
+        controlled = MetricRecord(
+            **{f: getattr(record, f) for f in record.__struct_fields__}
+            | {"name": "lc_win_rate", "value": value, "per_document": False, "headline": False}
+        )
+        runs.append(write_run(folder, {"p": 0.0, "q": 1.0}, metrics=(record, controlled)))
+    found = compare_runs(runs)
+    assert [metric.metric for metric in found.metrics] == ["refusal", "lc_win_rate"]
+    assert found.metrics[1].difference == pytest.approx(0.1)
+    assert found.metrics[1].p is None
+
+
+def test_results_without_their_rows(refusing, answering):
+    next((answering / "scores").glob("*.parquet")).unlink()
+    with pytest.raises(UserError, match="has no row of it; udasa-eval score"):
+        compare_runs([refusing, answering])
+
+
+def test_the_same_folder_twice(refusing):
+    with pytest.raises(UserError, match="given twice"):
+        compare_runs([refusing, refusing])
+
+
+def run(*arguments):
+    code = "from udasa_eval.cli import main; main()"
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_command_line(refusing, answering):
+    shown = run("compare", refusing, answering)
+    assert shown.returncode == 0, shown.stderr
+    assert "refusal ↓" in shown.stdout
+    assert "0/13/6" in shown.stdout
+    assert "19, 1 unscored, 1 in one only" in shown.stdout
+    as_json = run("compare", refusing, answering, "--json")
+    (metric,) = json.loads(as_json.stdout)["metrics"]
+    assert math.isclose(metric["difference"], 6 / 19)
+    refused = run("compare", refusing)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("error: two or more results folders")
+    older = answering / "results.json"
+    older.write_text(older.read_text().replace('"schema_version": 1', '"schema_version": 0'))
+    refused = run("compare", refusing, answering)
+    assert refused.returncode == 1
+    assert "schema_version 0, this version reads 1" in refused.stderr

@@ -1,0 +1,104 @@
+import json
+
+import polars as pl
+import pytest
+
+from udasa_data.errors import UserError
+from udasa_data.schema import Axis
+from udasa_eval.results.folder import (
+    GENERATIONS,
+    SCHEMA_VERSION,
+    SCORES,
+    Decoding,
+    JudgeRecord,
+    MetricRecord,
+    Pinned,
+    Results,
+    TaskRecord,
+    Unscored,
+    read_results,
+    read_tables,
+    write_results,
+    write_table,
+)
+
+
+def example():
+    judge = JudgeRecord(role="harm", id="embedded:harm", revision=None, fingerprint="sha256:1")
+    task = TaskRecord(
+        name="t",
+        axis=Axis.HARMLESSNESS,
+        fingerprint="f",
+        dataset=Pinned(id="walledai/XSTest", revision="c", fingerprint="commit:c"),
+        mode="chat",
+        decoding=Decoding(temperature=0.0, top_p=1.0, max_tokens=8, samples=1, seed=0),
+        headline="unsafe",
+        documents=2,
+        set_aside={"too_long": 1},
+    )
+    metric = MetricRecord(
+        name="unsafe",
+        axis=Axis.HARMLESSNESS,
+        task="t",
+        value=0.5,
+        stderr=0.5,
+        low=0.0,
+        high=1.0,
+        n=2,
+        unscored=0,
+        direction="lower",
+        kind="rate",
+        headline=True,
+    )
+    return Results(
+        schema_version=SCHEMA_VERSION,
+        suite="tiny",
+        axes=(Axis.HARMLESSNESS,),
+        model=Pinned(id="m", revision=None, fingerprint="sha256:2"),
+        engine="transformers",
+        template_sha256=None,
+        system_prompt=None,
+        baseline=None,
+        judges=(judge,),
+        tasks=(task,),
+        metrics=(metric,),
+        unscored=(Unscored(task="t", metric="unsafe", why="judge", count=1, examples=("x",)),),
+        training_data=({"repo": "o/n", "scorers": []},),
+        lm_eval_version="0",
+        versions={"python": "3"},
+    )
+
+
+def test_results_survive_the_file(tmp_path):
+    write_results(tmp_path, example())
+    assert read_results(tmp_path) == example()
+
+
+def test_what_is_no_results_folder_is_reported_in_one_line(tmp_path):
+    with pytest.raises(UserError, match="holds no results"):
+        read_results(tmp_path)
+    write_results(tmp_path, example())
+    path = tmp_path / "results.json"
+    value = json.loads(path.read_text())
+    path.write_text(json.dumps(value | {"schema_version": 0}))
+    with pytest.raises(UserError, match="schema_version 0, this version reads 1"):
+        read_results(tmp_path)
+    path.write_text(json.dumps(value | {"suit": 1}))
+    with pytest.raises(UserError, match="unknown key 'suit'"):
+        read_results(tmp_path)
+    path.write_text("{")
+    with pytest.raises(UserError, match="not JSON"):
+        read_results(tmp_path)
+
+
+def test_tables_are_checked_when_written_and_read(tmp_path):
+    row = {"task": "t", "axis": "harmlessness", "prompt_hash": "h", "metric": "unsafe"}
+    table = pl.DataFrame([row | {"sample": 0, "value": None, "why": "judge"}], schema=SCORES)
+    write_table(tmp_path, "scores/t", table, SCORES)
+    assert read_tables(tmp_path, "scores").equals(table)
+    assert read_tables(tmp_path, "generations").schema == GENERATIONS
+    with pytest.raises(ValueError, match="lacks column 'why'"):
+        write_table(tmp_path, "scores/t", table.drop("why"), SCORES)
+    table.drop("why").write_parquet(tmp_path / "scores/t.parquet")
+    with pytest.raises(UserError, match="not a table of scores"):
+        read_tables(tmp_path, "scores")

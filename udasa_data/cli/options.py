@@ -1,0 +1,51 @@
+"""The options that several commands take, and how what was given of them is gathered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from udasa_data.terminal import echo
+
+DEFAULT_MODEL = "tiny"
+
+ModelOption = Annotated[
+    str | None,
+    typer.Option(help="Preset (see: udasa-data models), Hub id or local folder. [tiny]"),
+]
+PromptsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Preset, Hub id with :config/split#column, or a .jsonl, .json, .csv, .parquet or "
+        ".txt file; AXIS= before it names its axis. May be given again."
+    ),
+]
+LimitOption = Annotated[
+    int | None, typer.Option(min=1, help="Take so many prompts, evenly from the sources.")
+]
+SamplesOption = Annotated[int | None, typer.Option(min=3, max=1024, help="Answers to each prompt.")]
+MaxTokensOption = Annotated[int | None, typer.Option(min=1, help="Longest answer.")]
+ConfigOption = Annotated[
+    Path | None, typer.Option(help="A YAML file; flags win over it.", dir_okay=False)
+]
+ScorersOption = Annotated[
+    str | None,
+    typer.Option(help="Scorer set of presets.yaml: tiny or hub. [the preset's]"),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def given(**options: object) -> dict[str, object]:
+    """Return the options that were given: all but None."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def print_json(facts: object) -> None:
+    """Print a mapping or a struct as one JSON object in one line."""
+    import json
+
+    import msgspec
+
+    echo(json.dumps(msgspec.to_builtins(facts)))

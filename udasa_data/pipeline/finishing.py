@@ -1,0 +1,96 @@
+"""What a run ends with: its tables, its counts, and the dataset folder."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Final
+
+import msgspec
+import polars as pl
+
+from udasa_data.pairing import Restaged, curves_to_json, measure
+from udasa_data.pipeline.derivation import Derived
+from udasa_data.pipeline.preparation import Prepared
+from udasa_data.publish import Tables, write_dataset
+from udasa_data.runs import (
+    Manifest,
+    Run,
+    StepCost,
+    Summary,
+    Thresholds,
+    count,
+    pinned,
+    provenance,
+)
+from udasa_data.schema import DROPPED, require
+
+# of the run's manifest, what the dataset's manifest repeats under ``made_from``
+_RECORDED: Final = (
+    "keys",
+    "sampled_from",
+    "prompt_commits",
+    "engine",
+    "principles",
+    "code",
+    "origin",
+)
+
+
+def finish(prepared: Prepared, restaged: Restaged, left_out: pl.DataFrame, started: float) -> None:
+    """Write what a run ends with: pairs, what was left out, curves, counts and the dataset folder.
+
+    Args:
+        prepared: the run, its configuration, prompts, models and key; recorded already.
+        restaged: the answers, paired and staged.
+        left_out: rows, prompts and samples set aside before pairing.
+        started: the ``time.monotonic()`` of the step's beginning.
+    """
+    run, answers, pairs = prepared.run, restaged.answers, restaged.pairs
+    dropped = pl.concat([left_out, restaged.dropped]).with_columns(pl.col("run").fill_null(0))
+    run.write_table("pairs.parquet", pairs)
+    run.write_table("dropped.parquet", require(dropped, DROPPED, "dropped"))
+    run.write_text("calibration.json", json.dumps(curves_to_json(restaged.curves)) + "\n")
+    counts = count(answers, pairs, dropped, (restaged.low, restaged.high))
+    cost = StepCost(time.monotonic() - started, 0)
+    steps = {**run.manifest.get("steps", {}), "dataset": msgspec.to_builtins(cost)}
+    confounds = measure(answers, pairs)
+    run.save_manifest(
+        steps=steps, counts=msgspec.to_builtins(counts), confounds=msgspec.to_builtins(confounds)
+    )
+    _publish(prepared, Tables(pairs, answers, dropped))
+    run.save_manifest(finished=prepared.keys["dataset"])
+
+
+def _publish(prepared: Prepared, tables: Tables) -> None:
+    """Write the Hub-shaped folder."""
+    run, config, summary = prepared.run, prepared.config, summary_of(prepared.run)
+    answered = prepared.origin.manifest.policy if isinstance(prepared, Derived) else None
+    models = provenance(config, prepared.models, set(tables.samples["axis"].unique()), answered)
+    bounds = summary.counts.thresholds or (None, None)
+    manifest = Manifest(
+        policy=models.policy,
+        scorers=models.scorers,
+        config=pinned(config, prepared.models),
+        stages=Thresholds(*bounds),
+        held_out=config.held_out,
+        counts=summary.counts,
+        confounds=summary.confounds,
+        versions=run.manifest["versions"],
+        notes=summary.notes,
+        made_from={name: run.manifest[name] for name in _RECORDED if name in run.manifest},
+    )
+    run.write_folder("dataset", lambda folder: write_dataset(folder, tables, manifest))
+
+
+def summary_of(run: Run) -> Summary:
+    """Return the counts, costs and notes that a finished run's manifest holds."""
+    return msgspec.convert(
+        {
+            "counts": run.manifest["counts"],
+            "confounds": run.manifest["confounds"],
+            "steps": run.manifest.get("steps", {}),
+            "notes": [note for notes in run.manifest["notes"].values() for note in notes],
+        },
+        Summary,
+    )
