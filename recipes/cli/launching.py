@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import Final, NamedTuple
@@ -17,6 +16,7 @@ import typer
 from udasa_data.errors import UserError
 
 from .options import LaunchKind
+from .running import is_installed
 
 ROOT: Final = Path(__file__).parents[1]
 _FILES: Final = {
@@ -53,7 +53,7 @@ def launched(launch: Launch, script: str, options: Mapping[str, object]) -> bool
         return False
     if "ACCELERATE_MIXED_PRECISION" in os.environ:
         raise UserError("--launch: accelerate has started this process already; leave it out")
-    if kind == "zero3" and find_spec("deepspeed") is None:
+    if kind == "zero3" and not is_installed("deepspeed"):
         raise UserError(f"--launch zero3: deepspeed is not installed; pip install {_DEEPSPEED}")
     count = _count(kind, processes)
     status = run_accelerate(launch_arguments(kind, count, ROOT / script, command_line(options)))
@@ -118,8 +118,7 @@ def run_accelerate(arguments: list[str]) -> int:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     logging.disable(logging.ERROR)  # torch's, of processes that ended: they have said why
-    signal.signal(signal.SIGTERM, _pass_on)
-    signal.signal(signal.SIGINT, _ignore)
+    before = {number: signal.signal(number, handle) for number, handle in _HANDLERS.items()}
     try:
         launch_command(launch_command_parser().parse_args(arguments))
     except subprocess.CalledProcessError as error:
@@ -130,6 +129,8 @@ def run_accelerate(arguments: list[str]) -> int:
         return 128 + error.sigval.value
     finally:
         logging.disable(logging.NOTSET)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return 0
 
 
@@ -147,3 +148,6 @@ def _pass_on(number: int, _: FrameType | None) -> None:
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:
     """Wait for the processes that the terminal has interrupted, too."""
+
+
+_HANDLERS: Final = {signal.SIGTERM: _pass_on, signal.SIGINT: _ignore}

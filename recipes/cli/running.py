@@ -92,13 +92,14 @@ def check_packages() -> None:
     Raises:
         UserError: names it, and the command that installs it.
     """
-    missing = [name for name in _NEEDED if not _is_installed(name)]
+    missing = [name for name in _NEEDED if not is_installed(name)]
     if missing:
         verb = "is" if len(missing) == 1 else "are"
         raise UserError(f"{', '.join(missing)} {verb} not installed; pip install 'udasa[train]'")
 
 
-def _is_installed(name: str) -> bool:
+def is_installed(name: str) -> bool:
+    """Return whether a package can be imported; imports nothing."""
     try:
         return find_spec(name) is not None
     except (ModuleNotFoundError, ValueError):  # one that is half there, or kept away

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from transformers import TrainerCallback
 
-from udasa_data.terminal import echo
+from udasa_data.terminal import echo, note_position
 
 from .config import Recipe
 from .launched import tolerance
@@ -46,10 +46,10 @@ class FirstStep(TrainerCallback):  # type: ignore[misc]
                 check_first_step(options.loss, weights, options.beta, seen, allowed)
             self.note(seen)
         if state.is_world_process_zero:
-            echo(
-                f"{self.stage.name}: step {state.global_step}/{state.max_steps}, "
-                f"loss {logs['loss']:.4f}, margin {logs['rewards/margins']:+.4f}"
-            )
+            position = f"{self.stage.name}: step {state.global_step}/{state.max_steps}"
+            note_position(position)
+            margin = logs["rewards/margins"]
+            echo(f"{position}, loss {logs['loss']:.4f}, margin {margin:+.4f}")
 
 
 class MarkComplete(TrainerCallback):  # type: ignore[misc]

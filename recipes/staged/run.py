@@ -12,7 +12,7 @@ import msgspec
 import torch
 
 from udasa_data.errors import UserError
-from udasa_data.terminal import echo
+from udasa_data.terminal import echo, note_position
 
 from . import policies, references
 from .after import Measured, Pair, measure, why_to_abort
@@ -95,6 +95,7 @@ class StagedRun(RunState):
 
     def _stage(self, number: int) -> None:
         started = time.monotonic()
+        note_position(f"stage {self.recipe.order[number - 1]}")
         entry, stage = begin(self, number)
         trainer = make_trainer(stage, self.recipe, self.prepared.tokenizer, self._note_first)
         entry = self._check_reference(entry, trainer, stage)

@@ -1,7 +1,7 @@
 """How the command lines of all packages speak: errors, bars, tables."""
 
 from udasa_data.terminal.bars import Bars
-from udasa_data.terminal.interruption import Interrupted
+from udasa_data.terminal.interruption import Interrupted, note_position
 from udasa_data.terminal.running import quiet, run_app
 from udasa_data.terminal.screen import Screen, echo, visible
 from udasa_data.terminal.tables import print_table
@@ -11,6 +11,7 @@ __all__ = [
     "Interrupted",
     "Screen",
     "echo",
+    "note_position",
     "print_table",
     "quiet",
     "run_app",
