@@ -160,7 +160,7 @@ def test_an_engine_tells_how_many_prompts_hold_them(chatml):
     found = dict(engine.sample(prompts, Sampling(samples=2, max_tokens=2), lambda _n: None))
     assert all(len(answers) == 2 for answers in found.values())
     assert any(
-        note.startswith("25.00% of the prompts hold control tokens") for note in engine.notes
+        note.startswith("1 of 4 prompts (25.00%) hold control tokens") for note in engine.notes
     )
     weighed = engine.choice_logprobs([prompts[1], asked(*DIALOGUE)], ["Yes", "No"])
     assert (weighed[0] != weighed[1]).all()

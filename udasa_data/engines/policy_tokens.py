@@ -67,10 +67,10 @@ class PolicyTokens:
                 f"{self._name} has no chat template: the plain one is used ('User: … Assistant:')"
             )
         if self._with_controls:
-            share = self._with_controls / self._asked
+            n, asked = self._with_controls, self._asked
             notes.append(
-                f"{share:.2%} of the prompts hold control tokens of {self._name} in their text: "
-                "they are read as text"
+                f"{n:,} of {asked:,} prompts ({n / asked:.2%}) hold control tokens of {self._name} "
+                "in their text: they are read as text"
             )
         return tuple(notes)
 
@@ -82,6 +82,7 @@ class PolicyTokens:
             ControlTokenError: it holds control tokens, which cannot be read as text here.
             UserError: the chat template itself writes BOS twice.
         """
+        self._asked += 1
         text, special = self._text(prompt)
         self._with_controls += is_marked(text)
         ids = self._ids(text, special=special)
@@ -95,7 +96,6 @@ class PolicyTokens:
 
     def fit(self, prompt: PolicyPrompt, max_tokens: int) -> list[int] | SetAside:
         """Return a prompt's ids, or why it cannot be asked for an answer of ``max_tokens``."""
-        self._asked += 1
         try:
             ids = self.encode(prompt)
         except TemplateError as error:
