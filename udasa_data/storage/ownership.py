@@ -63,9 +63,9 @@ def claim_file(file: Path, is_ours: Callable[[Path], bool], holds: str) -> None:
     """Refuse to replace a file that is not one of ours.
 
     Raises:
-        UserError: there is another kind of file, or something that is no file.
+        UserError: there is another kind of file, a link, or something that is no file.
     """
-    if (file.exists() or file.is_symlink()) and not (file.is_file() and is_ours(file)):
+    if file.is_symlink() or (file.exists() and not (file.is_file() and is_ours(file))):
         raise UserError(
             f"{file}: is there and is no {holds}; nothing was written. Move it, or give another "
             "--out"
