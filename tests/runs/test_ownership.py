@@ -8,23 +8,13 @@ import sys
 import msgspec
 import polars as pl
 import pytest
+from folder_contents import everything
 
 from udasa_data import build, resolve
 from udasa_data.errors import UserError
 from udasa_data.runs.layout import BUILD, is_dataset_file, is_shard_file
 from udasa_data.runs.shards import DamagedShardError, Shards
 from udasa_data.runs.store import Run
-
-
-def everything(folder):
-    """Every path below a folder → its content; a link → what it names."""
-    return {
-        path.relative_to(folder).as_posix(): str(path.readlink())
-        if path.is_symlink()
-        else path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_symlink() or path.is_file()
-    }
 
 
 @pytest.fixture(scope="module")

@@ -80,9 +80,10 @@ def test_killed_between_the_two_files(folder, config, monkeypatch):
     def killed(*_args):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(scored_file, "_write_curves", killed)
-        score_file(folder / "in.parquet", new, config)
+        with pytest.raises(KeyboardInterrupt):
+            score_file(folder / "in.parquet", new, config)
     assert not (folder / "new.calibration.json").exists()
     assert score_file(folder / "in.parquet", new, config).reused
     assert set(json.loads((folder / "new.calibration.json").read_text())) == {
