@@ -146,13 +146,12 @@ class Run:
                 "written. Give another --out"
             )
 
-    def take(self) -> None:
-        """Claim the directory and mark it as ours, for processes that share it without a lock.
+    def mark(self) -> None:
+        """Mark the directory, which was claimed, as one of ours.
 
         Raises:
-            UserError: as :meth:`claim`; or it cannot be written.
+            UserError: it cannot be written.
         """
-        self.claim()
         write_new(self.root / LOCK, self._layout.mark)
 
     @contextmanager
@@ -162,7 +161,8 @@ class Run:
         Raises:
             UserError: somebody else's files are there, or another process holds it.
         """
-        self.take()
+        self.claim()
+        self.mark()
         with locked(self.root, shared=shared, tidy=self._layout.tidy):
             yield
 
