@@ -7,7 +7,7 @@ mean P(positive). Bands are 95% intervals over prompts of both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,9 +16,10 @@ import msgspec
 from udasa_data.config import Strict
 from udasa_data.errors import UserError
 from udasa_data.progress import Progress
+from udasa_data.runs import Run
 from udasa_data.schema import Axis
 from udasa_data.storage import write_atomically, write_text
-from udasa_eval.results import MetricRecord, Pinned, Results
+from udasa_eval.results import EVALUATION, FRONTIER, MetricRecord, Pinned, Results
 from udasa_eval.running import RunOptions, run
 
 FILE: Final = "frontier.json"
@@ -72,26 +73,42 @@ def frontier(
         tell: called with each line that a user should know.
 
     Raises:
-        UserError: no reference, a server as engine (it gives no log-probabilities of texts), or
-            whatever a run raises.
+        UserError: no reference, a server as engine (it gives no log-probabilities of texts),
+            somebody else's files in ``out``, or whatever a run raises.
     """
+    if options.reference is None and options.suite != "tiny":
+        raise UserError("a frontier needs a reference policy: give --reference MODEL")
     names = _names(models)
+    folder = Run(out, FRONTIER)
+    folder.claim()
+    for name in names:  # before the first is evaluated
+        Run(out / name, EVALUATION).claim()
+    with folder.locked():
+        curve = _evaluate(options, dict(zip(names, models, strict=True)), out, progress, tell)
+        text = msgspec.json.format(msgspec.json.encode(curve), indent=2)
+        write_text(out / FILE, f"{text.decode()}\n")
+        write_atomically(out / FIGURE, lambda path: _draw(curve, path))
+    return curve
+
+
+def _evaluate(
+    options: RunOptions,
+    models: Mapping[str, str],
+    out: Path,
+    progress: Progress | None,
+    tell: Callable[[str], None],
+) -> Frontier:
+    """Evaluate models, each by the name of its folder, and return their frontier."""
     points = []
     task, reference = "", ""
-    for model, name in zip(models, names, strict=True):
+    for name, model in models.items():
         sentiment = msgspec.structs.replace(options, model=model, axes=(Axis.SENTIMENT,))
-        if sentiment.reference is None and sentiment.suite != "tiny":
-            raise UserError("a frontier needs a reference policy: give --reference MODEL")
         results = run(sentiment, out / name, progress, tell)
         points.append(_point(results, name))
         task = results.tasks[0].name
         reference = options.reference or "tiny"
     points.sort(key=lambda point: point.kl.value)
-    curve = Frontier(reference=reference, suite=options.suite, task=task, points=tuple(points))
-    text = msgspec.json.format(msgspec.json.encode(curve), indent=2)
-    write_text(out / FILE, f"{text.decode()}\n")
-    write_atomically(out / FIGURE, lambda path: _draw(curve, path))
-    return curve
+    return Frontier(reference=reference, suite=options.suite, task=task, points=tuple(points))
 
 
 def _names(models: Sequence[str]) -> list[str]:

@@ -6,17 +6,17 @@ One cell is one training; killed, the same call resumes with the next cell.
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from pathlib import Path
 
 import msgspec
 
-from udasa_data.runs import key_of
-from udasa_data.storage import write_text
+from udasa_data.runs import Run, key_of
+from udasa_data.storage import remove_made, write_text
 from udasa_data.terminal import echo
 
-from ..staged import find_recipe, read_recipe
+from ..staged import Recipe, find_recipe, read_recipe
+from ..staged.folders import ABLATION, is_work_file
 from .cells import Cell, run_cell
 from .config import Ablation
 from .controls import Controls
@@ -30,9 +30,19 @@ def ablate(config: Ablation, where: Path, run: Path, out: Path) -> list[Cell]:
         where: folder that ``config.recipe`` may be relative to.
         run: directory of a finished build.
         out: cells, datasets of the controls, table and plot.
+
+    Raises:
+        UserError: no finished build, or somebody else's files in ``out``; nothing is written.
     """
     recipe = read_recipe(find_recipe(config.recipe, where))
+    folder = Run(out, ABLATION)
+    folder.claim()
     controls = Controls(run, out / "datasets")
+    with folder.locked():
+        return _train_cells(config, recipe, controls, out)
+
+
+def _train_cells(config: Ablation, recipe: Recipe, controls: Controls, out: Path) -> list[Cell]:
     cells = []
     planned = [(seed, name) for seed in config.seeds for name in config.variants]
     for number, (seed, name) in enumerate(planned, start=1):
@@ -43,7 +53,7 @@ def ablate(config: Ablation, where: Path, run: Path, out: Path) -> list[Cell]:
             cell = run_cell(name, seed, config, recipe, controls, out / "work")
             text = json.dumps(msgspec.to_builtins(cell)) + "\n"
             write_text(path, text)
-            shutil.rmtree(out / "work")
+            remove_made(out / "work", is_work_file)
             spent = time.monotonic() - started
             echo(f"cell {number}/{len(planned)}: {name}, seed {seed}, {spent:.0f} s")
         cells.append(msgspec.json.decode(path.read_bytes(), type=Cell))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -43,12 +44,14 @@ def ablate(
     build = needed(run, "--run", "the directory of a finished build")
     folder = needed(out, "--out", "the folder of cells, table and plot")
     check_packages()
+    from udasa_data.storage import write_atomically, write_text
+
     from ..ablation.report import plot, summarise, table
     from ..ablation.running import ablate as train_cells
 
     rows = summarise(train_cells(ablation, path.parent, build, folder))
     text = table(rows)
     echo(text)
-    (folder / "ablation.txt").write_text(text + "\n", encoding="utf-8")
-    plot(rows, folder / "ablation.png")
+    write_text(folder / "ablation.txt", f"{text}\n")
+    write_atomically(folder / "ablation.png", partial(plot, rows))
     echo(f"plot: {folder / 'ablation.png'}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from udasa_data.terminal import echo
 
 from .options import (
@@ -34,8 +36,11 @@ def rounds(
         return
     folder = needed(out, "--out", "the folder of every round's build and policy")
     check_packages()
+    from udasa_data.storage import write_atomically
+
     from ..rounds.figure import plot
     from ..rounds.running import run_rounds
 
-    plot(run_rounds(resolved, path.parent, folder), folder / "rounds.png")
+    done = run_rounds(resolved, path.parent, folder)
+    write_atomically(folder / "rounds.png", partial(plot, done))
     echo(f"plot: {folder / 'rounds.png'}")

@@ -14,10 +14,12 @@ import msgspec
 
 from udasa_data import build, resolve
 from udasa_data.config import ModelRef
-from udasa_data.storage import write_text
+from udasa_data.runs import Run
+from udasa_data.storage import plain_file, write_text
 from udasa_data.terminal import echo
 
 from ..staged import Recipe, find_recipe, read_recipe
+from ..staged.folders import ROUNDS, claim_staged
 from ..staged.run import StagedRun
 from .config import Rounds
 
@@ -48,9 +50,21 @@ def run_rounds(config: Rounds, where: Path, out: Path) -> list[Round]:
         out: every round's build and policy, and ``rounds.json``, which links them.
 
     Raises:
-        UserError: from a build or a training; what is done stays.
+        UserError: from a build or a training; what is done stays. Somebody else's files in ``out``:
+            nothing is written.
     """
     recipe = read_recipe(find_recipe(config.recipe, where))
+    folder = Run(out, ROUNDS)
+    folder.claim()
+    for number in range(1, config.rounds + 1):  # before the first is built
+        plain_file(out, f"round-{number}/policy")
+        Run(out / f"round-{number}" / "build").claim()
+        claim_staged(out / f"round-{number}" / "policy", recipe.order)
+    with folder.locked():
+        return _run_rounds(config, recipe, out)
+
+
+def _run_rounds(config: Rounds, recipe: Recipe, out: Path) -> list[Round]:
     policy = recipe.policy
     done: list[Round] = []
     for number in range(1, config.rounds + 1):

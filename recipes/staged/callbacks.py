@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from transformers import TrainerCallback
 
+from udasa_data.storage import remove_made
 from udasa_data.terminal import echo, note_position
 
 from .config import Recipe
+from .folders import CHECKPOINTS, COMPLETE, is_checkpoint, is_checkpoint_file, is_model_file
 from .launched import tolerance
 from .references import check_first_step
 from .stage import Stage
-
-COMPLETE: Final = "complete"  # a file that a checkpoint has once it is whole
 
 
 class FirstStep(TrainerCallback):  # type: ignore[misc]
@@ -64,16 +64,22 @@ class MarkComplete(TrainerCallback):  # type: ignore[misc]
         """Mark the checkpoint of this step."""
         if state.is_world_process_zero:
             checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            shutil.rmtree(checkpoint / "ref", ignore_errors=True)
+            remove_made(checkpoint / "ref", lambda file: is_model_file(f"ref/{file}"))
             (checkpoint / COMPLETE).touch()
 
 
 def last_checkpoint(folder: Path, *, main: bool) -> str | None:
     """Return the latest whole checkpoint of a stage; those cut short are removed."""
     whole: dict[int, Path] = {}
-    for path in (folder / "checkpoints").glob("checkpoint-*"):
+    for path in (folder / CHECKPOINTS).glob("checkpoint-*"):
+        if path.is_symlink() or not is_checkpoint(path.name):
+            continue
         if (path / COMPLETE).is_file():
             whole[int(path.name.removeprefix("checkpoint-"))] = path
         elif main:
-            shutil.rmtree(path)
+            remove_made(path, partial(_is_of_checkpoint, path.name))
     return str(whole[max(whole)]) if whole else None
+
+
+def _is_of_checkpoint(checkpoint: str, file: str) -> bool:
+    return is_checkpoint_file(f"{checkpoint}/{file}")

@@ -11,15 +11,15 @@ from typing import Final
 import polars as pl
 
 from udasa_data.errors import UserError
-from udasa_data.storage import write_atomically, write_text
+from udasa_data.storage import remove_made, write_atomically, write_text
 
 from .config import Recipe
+from .folders import PROMPTS, is_stage_file
 from .ledger import Ledger, Record, StageRecord
 from .mixture import prompts_table
 from .policies import POLICY_SUFFIXES, is_policy_file
 from .report import matrix_rows
 
-PROMPTS: Final = "training_prompts.parquet"
 # what makes a folder a model, written last: until it is there, no loader takes the folder for one
 _LAST: Final = "config.json"
 
@@ -44,7 +44,7 @@ def finish(ledger: Ledger, policy: Path, trained: list[pl.DataFrame], recipe: Re
     for path in sorted(files, key=lambda path: path.name == _LAST):
         write_atomically(out / path.name, partial(shutil.copyfile, path))
     if not recipe.keep_stages:
-        shutil.rmtree(out / "stages")
+        remove_made(out / "stages", is_stage_file)
 
 
 def card(record: Record, name: str) -> str:

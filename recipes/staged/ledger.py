@@ -12,10 +12,10 @@ from udasa_data.errors import UserError
 from udasa_data.runs import differing
 from udasa_data.storage import write_text
 
+from .folders import LEDGER
 from .guards import Tokenised
 from .measures import StageMeasures
 
-NAME: Final = "stages.json"
 SCHEMA_VERSION: Final = 1
 
 
@@ -91,7 +91,7 @@ class Ledger:
     """The record of a run, on disk after every change."""
 
     def __init__(self, out: Path) -> None:
-        self.path = out / NAME
+        self.path = out / LEDGER
         self.record: Record | None = read(self.path) if self.path.is_file() else None
 
     def open(self, fresh: Record, *, write: bool = True) -> Record:

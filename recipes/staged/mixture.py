@@ -7,7 +7,7 @@ rows and of the reference's weights: a later run finds both.
 
 from __future__ import annotations
 
-import shutil
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -24,6 +24,9 @@ from udasa_data.storage import replace_folder, user_cache
 from .guards import Tokenised
 from .rendering import JOIN, Pair, Renderer
 
+_CACHED: Final = re.compile(
+    r"(state|dataset_info)\.json|data-\d{5}-of-\d{5}\.arrow|cache-[0-9a-z_]+\.arrow|tmp[0-9a-z_]+"
+)
 _REASONS: Final = (
     "completion",
     "too_long",
@@ -155,7 +158,6 @@ def stored(rendered: Rendered, rows_key: str, cache: Path) -> Any:
                 **(_columns(rendered.encoded) if marked else {}),
             }
         )
-        shutil.rmtree(folder, ignore_errors=True)
         folder.parent.mkdir(parents=True, exist_ok=True)
         replace_folder(folder, lambda path: made.save_to_disk(str(path)), _is_cached)
     return load_from_disk(str(folder))
@@ -166,9 +168,9 @@ def _columns(encoded: Sequence[Encoded]) -> dict[str, list[list[int]]]:
     return {f"{side}_ids": [getattr(pair, side) for pair in encoded] for side in Encoded._fields}
 
 
-def _is_cached(_: str) -> bool:
-    """Return True: what lies in a folder that is named by its content is the cache's."""
-    return True
+def _is_cached(path: str) -> bool:
+    """Return whether a path in a folder of rows is of a file that ``datasets`` puts there."""
+    return _CACHED.fullmatch(path) is not None
 
 
 def default_cache() -> Path:

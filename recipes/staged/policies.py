@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 
 from udasa_data.config import ModelRef
-from udasa_data.storage import Located, locate, replace_folder
+from udasa_data.storage import Located, locate, remove_made, replace_folder
 
 from .config import Lora, Recipe
+from .folders import is_model_file
 from .launched import compute_dtype
 from .measures import load_model
 from .merging import merge
@@ -83,13 +84,19 @@ def save(
     if trainer.accelerator.is_main_process:
         for name in _PICKLES:
             (unfinished / name).unlink(missing_ok=True)
-        shutil.rmtree(unfinished / "ref", ignore_errors=True)
-        shutil.rmtree(folder / kind, ignore_errors=True)
-        unfinished.rename(folder / kind)
+        remove_made(unfinished / "ref", lambda file: is_model_file(f"ref/{file}"))
+        replace_folder(folder / kind, partial(_move, unfinished), is_model_file)
+        remove_made(unfinished, is_model_file)
         if recipe.lora is not None:
             digest = _merge(trainer, folder, base, recipe)
     trainer.accelerator.wait_for_everyone()
     return str(_from_main(digest)) if recipe.lora is not None else None
+
+
+def _move(source: Path, target: Path) -> None:
+    for path in list(source.iterdir()):
+        if not path.is_symlink():
+            path.rename(target / path.name)
 
 
 def _from_main(value: Any) -> Any:
@@ -111,5 +118,5 @@ def _merge(trainer: Any, folder: Path, base: tuple[str, dict[str, str]], recipe:
         merged.save_pretrained(path)
         trainer.processing_class.save_pretrained(path)
 
-    replace_folder(folder / "policy", write, is_policy_file)
+    replace_folder(folder / "policy", write, is_model_file)
     return digest

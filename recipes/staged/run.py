@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import shutil
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +20,7 @@ from .callbacks import last_checkpoint
 from .carried import CarryMoments, save_moments
 from .config import options_of
 from .final import finish
+from .folders import remove_checkpoints
 from .ledger import Record, ReferenceRecord, StageRecord
 from .measures import load_model
 from .stage import Stage
@@ -121,7 +121,7 @@ class StagedRun(RunState):
         )
         self.ledger.put(done, write=self.state.is_main_process)
         if self.state.is_main_process:
-            shutil.rmtree(self.folder(number) / "checkpoints", ignore_errors=True)
+            remove_checkpoints(self.folder(number))
 
     def _check_reference(self, entry: StageRecord, trainer: Any, stage: Stage) -> StageRecord:
         """Compare the trainer's reference with the configured one, or an earlier start's."""

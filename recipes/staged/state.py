@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .config import Recipe
+from .folders import STAGED, claim_staged, mark
 from .launched import compute_dtype, processes
 from .mixture import default_cache
 from .prepared import Prepared
@@ -26,16 +27,19 @@ class RunState:
         dtype: of the weights.
 
     Raises:
-        UserError: a guard does not hold, or something cannot be loaded; nothing was trained.
+        UserError: a guard does not hold, something cannot be loaded, or somebody else's files are
+            in ``out``; nothing was trained, nor written there.
     """
 
     def __init__(self, recipe: Recipe, place: str, out: Path, cache: Path | None = None) -> None:
         self.state = processes(recipe.optimizer)
+        claim_staged(out, recipe.order)
         self.recipe, self.out = recipe, out
         self.cache = cache or default_cache()
         self.prepared = Prepared(recipe, place, out)
         self.ledger = self.prepared.ledger
         self.dtype = compute_dtype(recipe)
+        mark(out, STAGED)
 
     def folder(self, number: int) -> Path:
         """Return the working folder of a stage."""

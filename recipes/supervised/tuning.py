@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from udasa_data.config import ModelRef
+from udasa_data.runs import Run
 from udasa_data.storage import locate
 
 from ..staged.callbacks import MarkComplete, last_checkpoint
+from ..staged.folders import TUNED, mark, remove_checkpoints
 from ..staged.launched import by_deepspeed, processes
 from ..staged.measures import load_model
 from ..staged.rendering import load_tokenizer
@@ -27,15 +28,17 @@ def fine_tune(tuning: Tuning, out: Path) -> None:
         out: the folder of the trained policy.
 
     Raises:
-        UserError: the file or the model cannot be read.
+        UserError: the file or the model cannot be read, or somebody else's files are in ``out``.
     """
     from trl import SFTTrainer
 
     processes()
+    Run(out, TUNED).claim()
     rows = read_chats(Path(tuning.data))
     located = locate(ModelRef(id=tuning.model))
     tokenizer = load_tokenizer(located)
     tokenizer.chat_template = tokenizer.chat_template or TEMPLATE
+    mark(out, TUNED)  # before the trainer makes its folder
     trainer = SFTTrainer(
         load_model((located.load_from, located.load_kwargs), torch.float32, place=False),
         args=_arguments(tuning, out),
@@ -49,7 +52,7 @@ def fine_tune(tuning: Tuning, out: Path) -> None:
     trainer.accelerator.wait_for_everyone()
     if main:
         (out / "training_args.bin").unlink(missing_ok=True)
-        shutil.rmtree(out / "checkpoints", ignore_errors=True)
+        remove_checkpoints(out)
 
 
 def _arguments(tuning: Tuning, out: Path) -> Any:

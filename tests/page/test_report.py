@@ -314,3 +314,24 @@ def test_a_damaged_file_is_named(tmp_path):
     with pytest.raises(UserError, match="cannot be read"):
         write_report(str(tmp_path))
     assert not (tmp_path / "report.html").exists()
+
+
+@pytest.mark.parametrize("name", ["report.html", "page.html"])
+def test_a_page_of_somebody_else_is_refused_and_one_of_ours_replaced(tmp_path, name):
+    write_run(tmp_path / "run" / "dataset", scored_answers(30))
+    page = tmp_path / "run" / name
+    page.write_text("<!doctype html><title>mine</title>")
+    out = None if name == "report.html" else page
+    with pytest.raises(UserError, match="is there and is no page of udasa-data report"):
+        write_report(str(tmp_path / "run"), out)
+    assert page.read_text() == "<!doctype html><title>mine</title>"
+    page.unlink()
+    (tmp_path / "theirs.html").write_text("mine")
+    page.symlink_to(tmp_path / "theirs.html")
+    with pytest.raises(UserError, match="is there and is no page"):
+        write_report(str(tmp_path / "run"), out)
+    assert page.is_symlink()
+    assert (tmp_path / "theirs.html").read_text() == "mine"
+    page.unlink()
+    first = write_report(str(tmp_path / "run"), out).path.read_bytes()
+    assert write_report(str(tmp_path / "run"), out).path.read_bytes() == first

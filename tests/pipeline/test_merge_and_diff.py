@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import msgspec
 import polars as pl
 import pytest
+from folder_contents import everything, put_foreign
 
 from benchmarks.inputs.synthetic import scored_answers, write_run
 from udasa_data.config.presets import change, resolve
@@ -212,3 +213,10 @@ def test_merge_on_the_command_line(folder, tmp_path):
         [*command, "--out", tmp_path / "m", "--json"], capture_output=True, text=True, check=False
     )
     assert json.loads(done.stdout)["counts"]["prompts"] == 60
+
+
+def test_merge_writes_into_no_folder_of_another(folder, tmp_path):
+    foreign = put_foreign(tmp_path / "m", "pairs.parquet", "dataset/notes.txt")
+    with pytest.raises(UserError, match="is not empty and holds no run of udasa-data"):
+        merge([str(folder / "first"), str(folder / "second")], str(tmp_path / "m"))
+    assert everything(tmp_path / "m") == foreign

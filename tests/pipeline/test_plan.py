@@ -2,9 +2,11 @@
 
 import json
 import math
+import tempfile
 
 import msgspec
 import pytest
+from folder_contents import everything, put_foreign
 from small_models import save_policy
 
 from udasa_data import resolve
@@ -52,7 +54,7 @@ def test_gpu_memory_from_the_shape(tmp_path, small_config):
     assert gpu_memory(tmp_path, resolve("tiny", {}, file=small_config)) is None
 
 
-def test_a_pilot_of_all_prompts_is_the_truth(small_config, tmp_path):
+def test_a_pilot_of_all_prompts_is_the_truth(small_config, tmp_path, monkeypatch):
     """With every prompt in the pilot, the tokens are those of the build, exactly."""
     prompts = tmp_path / "prompts.jsonl"
     rows = [{"prompt": f"What is {n}?"} for n in "abcdefgh"]
@@ -67,6 +69,13 @@ def test_a_pilot_of_all_prompts_is_the_truth(small_config, tmp_path):
     assert made.money.value == pytest.approx(expected)
     assert made.disk.value > 0
     json.dumps(msgspec.to_builtins(made), allow_nan=False)
+    temporary, working = (tmp_path / name for name in ("temporary", "working"))
+    temporary.mkdir()
+    foreign = put_foreign(working, "samples/notes.txt", "manifest.json")
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.chdir(working)
     half = plan(config, 4)
+    assert everything(working) == foreign
+    assert everything(temporary) == {}  # the pilot's folder was its own, and is gone
     assert (half.prompts, half.pilot, half.money) == (8, 4, None)
     assert half.output_tokens.low <= made.output_tokens.value <= half.output_tokens.high

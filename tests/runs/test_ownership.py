@@ -8,23 +8,13 @@ import sys
 import msgspec
 import polars as pl
 import pytest
+from folder_contents import everything
 
 from udasa_data import build, resolve
 from udasa_data.errors import UserError
 from udasa_data.runs.layout import BUILD, is_dataset_file, is_shard_file
 from udasa_data.runs.shards import DamagedShardError, Shards
 from udasa_data.runs.store import Run
-
-
-def everything(folder):
-    """Every path below a folder → its content; a link → what it names."""
-    return {
-        path.relative_to(folder).as_posix(): str(path.readlink())
-        if path.is_symlink()
-        else path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_symlink() or path.is_file()
-    }
 
 
 @pytest.fixture(scope="module")
@@ -226,3 +216,17 @@ def test_paths_are_no_patterns(run, config, tmp_path):
     shown = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "Δu" in shown.stdout
     assert not build(changed(config), place).reused
+
+
+def test_a_level_that_is_a_link_is_refused(run, config, tmp_path):
+    (run / "samples").rename(tmp_path / "theirs")
+    (run / "samples").symlink_to(tmp_path / "theirs")
+    before = everything(tmp_path / "theirs")
+    with pytest.raises(UserError, match="leads through a link"):
+        build(changed(config), run)
+    assert everything(tmp_path / "theirs") == before
+
+
+def test_processes_that_come_at_once_do_not_refuse_each_other(tmp_path):
+    (tmp_path / ".tmp-0123456789ab-.lock").write_text("of another that has just begun")
+    Run(tmp_path).claim()

@@ -15,9 +15,11 @@ from typing import Any, Final, NamedTuple
 from udasa_data.page.figures import make_figures
 from udasa_data.page.rows import ANSWER_BLOCK, COLUMNS, STATES, TEXT_BLOCK, make_rows
 from udasa_data.runs import Finished, open_finished
-from udasa_data.storage import write_text
+from udasa_data.storage import claim_file, write_text
 
 PAGE_SIZE: Final = 20  # rows shown at a time
+GENERATOR: Final = '<meta name="generator" content="udasa-data report">'  # as report.html has it
+_HEAD: Final = 512  # bytes of a page that hold it
 
 
 class Report(NamedTuple):
@@ -37,11 +39,13 @@ def write_report(place: str, out: Path | None = None) -> Report:
             directory where that is not on this machine.
 
     Raises:
-        UserError: no finished run or dataset there, or the file cannot be written.
+        UserError: no finished run or dataset there, or the file cannot be written, or there is one
+            that is no page of ours.
     """
     finished = open_finished(place)
     is_here = not finished.commit and "://" not in place
     path = out or (Path(place) / "report.html" if is_here else Path("report.html"))
+    claim_file(path, is_page, "page of udasa-data report")
     rows = make_rows(finished)
     facts = {
         **make_figures(finished),
@@ -62,6 +66,15 @@ def write_report(place: str, out: Path | None = None) -> Report:
     page = _page(f"UDASA run: {finished.name}", facts, "\n".join(blocks))
     write_text(path, page)
     return Report(path, rows.total, path.stat().st_size)
+
+
+def is_page(file: Path) -> bool:
+    """Return whether a file is a page that this module wrote."""
+    try:
+        with file.open("rb") as opened:
+            return GENERATOR.encode() in opened.read(_HEAD)
+    except OSError:
+        return False
 
 
 def _page(title: str, facts: Mapping[str, Any], blocks: str) -> str:

@@ -35,6 +35,7 @@ from udasa_data.storage import (
     names_in,
     parse_json,
     place_of,
+    plain_file,
     read_files,
     read_parquet,
     replace_folder,
@@ -130,18 +131,28 @@ class Run:
     # -- whose it is -----------------------------------------------------------------------
 
     def claim(self) -> None:
-        """Refuse to write where somebody else's files are.
+        """Refuse to write where somebody else's files are; writes nothing itself.
 
         Raises:
-            UserError: the directory is not empty, and none of ours.
+            UserError: the directory is not empty, and none of ours; or a level of it is a link.
         """
         if isinstance(self.root, Path):
             claim(self.root, self._layout.is_one, self._layout.holds)
+            for level in self._layout.levels:
+                plain_file(self.root, level)
         elif (names := names_in(self.root)) and not names & {MANIFEST, COPY, LOCK}:
             raise UserError(
                 f"{self.root}: is not empty and holds no {self._layout.holds}; nothing was "
                 "written. Give another --out"
             )
+
+    def mark(self) -> None:
+        """Mark the directory, which was claimed, as one of ours.
+
+        Raises:
+            UserError: it cannot be written.
+        """
+        write_new(self.root / LOCK, self._layout.mark)
 
     @contextmanager
     def locked(self, *, shared: bool = False) -> Iterator[None]:
@@ -151,7 +162,7 @@ class Run:
             UserError: somebody else's files are there, or another process holds it.
         """
         self.claim()
-        write_new(self.root / LOCK, self._layout.mark)
+        self.mark()
         with locked(self.root, shared=shared, tidy=self._layout.tidy):
             yield
 

@@ -7,7 +7,6 @@ scored.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -29,23 +28,17 @@ from udasa_data.pairing import (
     read_curves,
 )
 from udasa_data.progress import Progress, Silent
-from udasa_data.runs import CODE, ScoreSummary, as_notes, code_hash, count_dimensions, differing
+from udasa_data.runs import CODE, ScoreSummary, as_notes, code_hash, count_dimensions
 from udasa_data.schema import ADDED, SCORES, Why
 from udasa_data.scoring.answer_files import GivenAnswers, read_answers
+from udasa_data.scoring.scored_file import read_summary, refuse_foreign_curves, write_scores
 from udasa_data.scoring.shard import score_shard
-from udasa_data.storage import (
-    Located,
-    file_sha256,
-    locate,
-    parquet_metadata,
-    write_atomically,
-    write_text,
-)
+from udasa_data.storage import Located, file_sha256, locate
 
-_METADATA: Final = "udasa"  # the key in the Parquet file's own metadata
 _CODE: Final = (
     *CODE["scores"],
     "scoring/existing_answers.py",
+    "scoring/scored_file.py",
     "scoring/answer_files.py",
     "pairing/calibration.py",
 )
@@ -87,7 +80,8 @@ def score_file(
             is never overwritten.
         config: see :func:`udasa_data.config.presets.resolve`; what concerns the policy is not used.
         calibration: the ``calibration.json`` of an earlier run, applied as it is; None fits the
-            curves on this file, and saves them beside ``out`` as ``NAME.calibration.json``.
+            curves on this file, and saves them in ``out`` and beside it as
+            ``NAME.calibration.json``, which is refused where it is there and ``out`` is not.
         labels: the column that says which answers are wrong (1, true), right (0, false) or not
             judged (null): the curves then give P(wrong), by centred isotonic regression.
         progress: shows how the scoring goes.
@@ -97,22 +91,23 @@ def score_file(
     """
     _refuse(file, out, config, calibration, labels)
     curves_file = calibration or out.with_suffix(".calibration.json")
+    fits = calibration is None
+    if fits:
+        refuse_foreign_curves(out, curves_file)
     curves = read_curves(calibration) if calibration else None
     digest = _digest(file)
     models = {ref.id: locate(ref) for ref in config.scorer_refs}
     made_from = _made_from(digest, config, models, calibration, labels)
-    if (known := _made_already(out, made_from)) is not None:
+    known = read_summary(out, made_from, curves_file if fits else None)
+    if known is not None:
         return ScoreResult(out, curves_file, known, reused=True)
     given = read_answers(file, labels, need_logprobs=config.scoring.semantic == "cocoa")
     scores, notes = _score(given, config, models, progress or Silent())
     rows, fitted = _calibrated(given, scores, curves, config)
     summary = _summary(given, rows, notes)
-    if curves is None:
-        write_text(curves_file, json.dumps(curves_to_json(fitted)) + "\n")
-    metadata = {"made_from": made_from, "summary": msgspec.to_builtins(summary)}
-    stored = {_METADATA: json.dumps(metadata, allow_nan=False)}
     table = pl.concat([given.table, rows.select(ADDED.names())], how="horizontal")
-    write_atomically(out, lambda path: table.write_parquet(path, metadata=stored))
+    made = (curves_file, curves_to_json(fitted)) if fits else None
+    write_scores(out, table, made_from, summary, made)
     return ScoreResult(out, curves_file, summary, reused=False)
 
 
@@ -191,27 +186,6 @@ def _digest(path: Path) -> str:
         return file_sha256(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-
-
-def _made_already(out: Path, made_from: dict[str, Any]) -> ScoreSummary | None:
-    """Return what ``out`` came to, where the same call made it; None where it does not exist.
-
-    Raises:
-        UserError: it exists and is something else.
-    """
-    if not out.exists():
-        return None
-    try:
-        found = json.loads(parquet_metadata(out)[_METADATA])
-        summary = msgspec.convert(found["summary"], ScoreSummary)
-    except (OSError, pl.exceptions.PolarsError, KeyError, ValueError) as error:
-        raise UserError(f"{out} exists and holds no scores; give another --out") from error
-    if differences := differing(found["made_from"], made_from):
-        raise UserError(
-            f"{out} holds scores that differ in: {'; '.join(differences)}. Give another --out, or "
-            "delete that file"
-        )
-    return summary
 
 
 def _score(

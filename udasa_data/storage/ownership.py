@@ -49,7 +49,7 @@ def claim(folder: Path, is_ours: Callable[[Path], bool], holds: str) -> None:
             raise UserError(f"{folder}: is no folder; give another --out")
         return
     try:
-        names = [entry.name for entry in os.scandir(folder) if not _is_desktop_dust(entry.name)]
+        names = [entry.name for entry in os.scandir(folder) if not _counts_for_nothing(entry.name)]
     except OSError as error:
         raise UserError(f"{folder}: cannot be read ({error.strerror})") from error
     if names and not is_ours(folder):
@@ -63,9 +63,9 @@ def claim_file(file: Path, is_ours: Callable[[Path], bool], holds: str) -> None:
     """Refuse to replace a file that is not one of ours.
 
     Raises:
-        UserError: there is another kind of file, or something that is no file.
+        UserError: there is another kind of file, a link, or something that is no file.
     """
-    if (file.exists() or file.is_symlink()) and not (file.is_file() and is_ours(file)):
+    if file.is_symlink() or (file.exists() and not (file.is_file() and is_ours(file))):
         raise UserError(
             f"{file}: is there and is no {holds}; nothing was written. Move it, or give another "
             "--out"
@@ -139,6 +139,15 @@ def remove_left_over(folder: Path, is_file: IsOurs, folders: Mapping[str, IsOurs
             Path(entry.path).unlink(missing_ok=True)
 
 
-def _is_desktop_dust(name: str) -> bool:
-    """Return whether a file manager or an editor put this into a folder by itself."""
-    return name in {".DS_Store", "Thumbs.db", "desktop.ini", ".ipynb_checkpoints", ".directory"}
+def _counts_for_nothing(name: str) -> bool:
+    """Return whether a file manager or an editor put this into a folder by itself.
+
+    Nor counts the mark of a process of ours that comes at the same moment.
+    """
+    return target_of(name) == ".lock" or name in {
+        ".DS_Store",
+        "Thumbs.db",
+        "desktop.ini",
+        ".ipynb_checkpoints",
+        ".directory",
+    }

@@ -18,10 +18,10 @@ import polars as pl
 from udasa_data.engines import Completion, PolicyPrompt, SetAside
 from udasa_data.progress import Progress
 from udasa_data.runs import Run, key_of
-from udasa_data.storage import read_parquet
+from udasa_data.storage import made_in, read_parquet
 from udasa_eval.answers.backend import EngineLM, kl_precision
 from udasa_eval.answers.texts import continuation, has_text
-from udasa_eval.results import GENERATIONS, write_table
+from udasa_eval.results import GENERATIONS, task_of_shard, write_table
 from udasa_eval.tasks import BuiltTask, Document, requests_of
 
 SHARD: Final = 32  # documents that a kill can cost
@@ -188,7 +188,8 @@ class FirstPass:
             write_table(self._run.folder, f"generations/{name}", rows, GENERATIONS)
         done = {**self._run.manifest.get("done", {}), built.plan.name: self._key(built)}
         self._run.save_manifest(done=done)
-        for path in (self._run.folder / "shards").glob(f"{built.plan.name}-*.parquet"):
+        shards = self._run.folder / "shards"
+        for path in list(made_in(shards, lambda file: task_of_shard(file) == built.plan.name)):
             path.unlink()
 
     def _is_done(self, built: BuiltTask) -> bool:

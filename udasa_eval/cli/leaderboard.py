@@ -24,8 +24,10 @@ def leaderboard(
     """Show runs in one table, with intervals, and with what makes numbers doubtful."""
     import tempfile
 
-    from udasa_eval.leaderboard import build_leaderboard, to_markdown
+    from udasa_eval.leaderboard import build_leaderboard, claim_folder, to_markdown
 
+    if out is not None:
+        claim_folder(out)
     board = build_leaderboard(results)
     if as_json:
         print_json(board)

@@ -11,8 +11,9 @@ import msgspec
 import polars as pl
 
 from udasa_data.errors import UserError
+from udasa_data.runs import Layout, Run
 from udasa_data.schema import require
-from udasa_data.storage import write_atomically, write_text
+from udasa_data.storage import LOCK, write_atomically, write_text
 from udasa_eval.leaderboard.building import Leaderboard, Row
 from udasa_eval.leaderboard.markdown import to_markdown
 from udasa_eval.leaderboard.page import document, page, table
@@ -82,12 +83,39 @@ configs:
 """
 
 
+LAYOUT: Final = Layout(
+    holds="leaderboard of udasa-eval",
+    marks=frozenset(),
+    files=frozenset({LOCK, "README.md", PAGE}),
+    levels={
+        "data": lambda name: name == "leaderboard.parquet",
+        "data/samples": lambda name: _is_of_run(name, "parquet"),
+        "samples": lambda name: _is_of_run(name, "html"),
+    },
+    folders={},
+)
+
+
+def claim_folder(out: Path) -> None:
+    """Refuse a folder that is not empty and holds no leaderboard of ours; write nothing.
+
+    Raises:
+        UserError: names it.
+    """
+    Run(out, LAYOUT).claim()
+
+
 def write_folder(board: Leaderboard, out: Path) -> None:
     """Write the page with its pages of samples, Markdown, and the dataset's files.
 
     Raises:
-        UserError: it cannot be written, or a run's tables cannot be read.
+        UserError: it cannot be written, is somebody else's, or a run's tables cannot be read.
     """
+    with Run(out, LAYOUT).locked():
+        _write(board, out)
+
+
+def _write(board: Leaderboard, out: Path) -> None:
     names = slugs(board)
     linked: dict[tuple[str, str], str] = {}
     for row in board.rows:
@@ -154,6 +182,11 @@ def slugs(board: Leaderboard) -> dict[str, str]:
 def slug(text: str) -> str:
     """Return a text as a part of a file name."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.")[:60] or "run"
+
+
+def _is_of_run(name: str, suffix: str) -> bool:
+    """Return whether a name is one that :func:`slugs` begins."""
+    return re.fullmatch(rf"\d\d+-[A-Za-z0-9_.-]+\.{suffix}", name) is not None
 
 
 def _facts(row: Row, board: Leaderboard) -> list[dict[str, object]]:

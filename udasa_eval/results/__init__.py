@@ -17,6 +17,7 @@ from udasa_eval.results.folder import (
     write_results,
     write_table,
 )
+from udasa_eval.results.layout import EVALUATION, FRONTIER, VALIDATION, task_of_shard
 from udasa_eval.results.metrics import ARROWS
 from udasa_eval.results.origins import Origins, origins_of
 from udasa_eval.results.runs import Run, read_runs
@@ -24,9 +25,12 @@ from udasa_eval.results.summary import metrics_of, unscored_of
 
 __all__ = [
     "ARROWS",
+    "EVALUATION",
+    "FRONTIER",
     "GENERATIONS",
     "SCHEMA_VERSION",
     "SCORES",
+    "VALIDATION",
     "Decoding",
     "Direction",
     "JudgeRecord",
@@ -44,6 +48,7 @@ __all__ = [
     "read_results",
     "read_runs",
     "read_tables",
+    "task_of_shard",
     "unscored_of",
     "write_results",
     "write_table",

@@ -22,6 +22,7 @@ from udasa_data.config import Strict, convert
 from udasa_data.errors import UserError
 from udasa_data.schema import MESSAGES, Axis, require
 from udasa_data.storage import read_parquet, write_atomically, write_text
+from udasa_eval.results.layout import is_table_file
 
 SCHEMA_VERSION: Final = 1
 RESULTS_FILE: Final = "results.json"
@@ -260,12 +261,16 @@ def write_table(folder: Path, name: str, table: pl.DataFrame, schema: pl.Schema)
 def read_tables(folder: Path, kind: Literal["generations", "scores"]) -> pl.DataFrame:
     """Return all tasks' rows of one kind, sorted by task; no rows where there are none.
 
+    Files by other names than a task's are not read.
+
     Raises:
         UserError: a file that is not such a table.
     """
     schema = GENERATIONS if kind == "generations" else SCORES
     tables = [pl.DataFrame(schema=schema)]
     for path in sorted((folder / kind).glob("*.parquet")):
+        if not is_table_file(path.name):
+            continue
         try:
             tables.append(require(read_parquet(path), schema, path.stem))
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:

@@ -33,6 +33,7 @@ from udasa_eval.judging import (
     score_tables,
 )
 from udasa_eval.results import (
+    EVALUATION,
     SCHEMA_VERSION,
     SCORES,
     Results,
@@ -66,10 +67,11 @@ def run(
         tell: called with each line that a user should know.
 
     Raises:
-        UserError: something the user can put right; what was generated stays.
+        UserError: something the user can put right; what was generated stays. Where ``out`` holds
+            somebody else's files, nothing is written.
     """
     progress = progress or Silent()
-    folder = Run(out)
+    folder = Run(out, EVALUATION)
     with folder.locked():
         ready = prepare(options, folder)
         for line in ready.stored.notes:
@@ -108,9 +110,9 @@ def score(
     Raises:
         UserError: the folder holds no finished first pass, or a judge cannot be found.
     """
-    if not (out / "manifest.json").is_file():
+    if not EVALUATION.is_one(out):
         raise UserError(f"{out}: holds no evaluation; give the folder that udasa-eval run wrote")
-    folder = Run(out)
+    folder = Run(out, EVALUATION)
     with folder.locked():
         if "stored" not in folder.manifest:
             raise UserError(f"{out}: its first pass is not finished; run udasa-eval run again")

@@ -10,7 +10,14 @@ from typing import NamedTuple
 import polars as pl
 
 from udasa_data.errors import UserError, nearest
-from udasa_data.storage import scan_parquet, write_atomically, write_text
+from udasa_data.storage import (
+    parquet_schema,
+    parse_json,
+    plain_file,
+    scan_parquet,
+    write_atomically,
+    write_text,
+)
 from udasa_eval.tasks.documents import EMBEDDED, ORIGIN, DatasetSpec, datasets_known, from_hub
 
 
@@ -44,7 +51,8 @@ def fetch(
         tell: called with each dataset.
 
     Raises:
-        UserError: an unknown name, no network, no access, or no such part.
+        UserError: an unknown name, no network, no access, or no such part; or something that is
+            not ours has the name of a file that would be written: nothing is then.
     """
     specs = dict(known or datasets_known())
     chosen = list(names or [name for name, spec in specs.items() if spec.parts])
@@ -52,7 +60,36 @@ def fetch(
         if name not in specs or specs[name].file.startswith(EMBEDDED):
             fetchable = [key for key, spec in specs.items() if spec.parts]
             raise UserError(f"no dataset '{name}' to fetch{nearest(name, fetchable)}")
+    for name in chosen:
+        _refuse_foreign(data_dir, specs[name])
     return [_fetch(name, specs[name], data_dir, commits or {}, tell) for name in chosen]
+
+
+def _refuse_foreign(data_dir: Path, spec: DatasetSpec) -> None:
+    """Refuse what is in the way of a dataset's file and of its origin.
+
+    Raises:
+        UserError: names it.
+    """
+    path = data_dir / spec.file
+    if path.is_file():  # whoever put it there: it is read, and left alone
+        try:
+            parquet_schema(path)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise UserError(f"{path}: is there and is no Parquet file; move it") from error
+        return
+    plain_file(data_dir, spec.file)
+    for file, is_ours in ((path, lambda _: False), (path.with_suffix(ORIGIN), _is_origin)):
+        if file.is_symlink() or (file.exists() and not is_ours(file)):
+            raise UserError(f"{file}: is there and was not fetched; nothing was written. Move it")
+
+
+def _is_origin(file: Path) -> bool:
+    """Return whether a killed fetch may have left this."""
+    try:
+        return set(parse_json(file.read_bytes())) == {"id", "revision"}
+    except (OSError, TypeError, ValueError):
+        return False
 
 
 def _fetch(

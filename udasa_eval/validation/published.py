@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from udasa_data.progress import Progress
+from udasa_data.runs import Run
 from udasa_data.schema import Axis
+from udasa_eval.results import EVALUATION, VALIDATION
 from udasa_eval.running import RunOptions, run
 from udasa_eval.validation.outcome import Check
 
@@ -79,29 +81,51 @@ def check_published(
         data_dir: folder of datasets; None reads the Hub.
 
     Raises:
-        UserError: a model or dataset cannot be had.
+        UserError: a model or dataset cannot be had, or ``out`` holds somebody else's files.
     """
-    checks = []
-    for model in dict.fromkeys(figure.model for figure in figures):
-        options = RunOptions(
-            model=model,
-            suite=SUITE,
-            axes=(Axis.TRUTHFULNESS,),
-            data_dir=None if data_dir is None else str(data_dir),
+    folders = {figure.model: out / figure.model.replace("/", "-") for figure in figures}
+    kept = Run(out, VALIDATION)
+    kept.claim()
+    for folder in folders.values():  # before the first is evaluated
+        Run(folder, EVALUATION).claim()
+    with kept.locked():
+        return [
+            check
+            for model, folder in folders.items()
+            for check in _check_model(model, folder, figures, progress, tell, data_dir)
+        ]
+
+
+def _check_model(
+    model: str,
+    out: Path,
+    figures: tuple[Figure, ...],
+    progress: Progress,
+    tell: Callable[[str], None],
+    data_dir: Path | None,
+) -> list[Check]:
+    options = RunOptions(
+        model=model,
+        suite=SUITE,
+        axes=(Axis.TRUTHFULNESS,),
+        data_dir=None if data_dir is None else str(data_dir),
+    )
+    results = run(options, out, progress, tell)
+    metrics = {metric.task: metric for metric in results.metrics if metric.headline}
+    return [
+        Check(
+            group="published",
+            name=f"{figure.task}, {model}",
+            ours=_number(metrics[figure.task].value),
+            theirs=figure.value,
+            tolerance=figure.tolerance,
+            n=metrics[figure.task].n,
+            note=figure.source,
         )
-        results = run(options, out / model.replace("/", "-"), progress, tell)
-        headlines = {metric.task: metric for metric in results.metrics if metric.headline}
-        for figure in (figure for figure in figures if figure.model == model):
-            metric = headlines[figure.task]
-            checks.append(
-                Check(
-                    group="published",
-                    name=f"{figure.task}, {model}",
-                    ours=float("nan") if metric.value is None else metric.value,
-                    theirs=figure.value,
-                    tolerance=figure.tolerance,
-                    n=metric.n,
-                    note=figure.source,
-                )
-            )
-    return checks
+        for figure in figures
+        if figure.model == model
+    ]
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value

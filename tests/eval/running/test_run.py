@@ -13,6 +13,7 @@ from udasa_data.errors import UserError
 from udasa_data.prompts.contamination import text_sha256
 from udasa_data.schema import Axis
 from udasa_eval import RunOptions, read_results, run, score
+from udasa_eval.results.layout import EVALUATION
 from udasa_eval.running.options import axes_of
 
 SENTIMENT = (Axis.SENTIMENT,)
@@ -206,6 +207,10 @@ def test_a_folder_that_holds_no_run_cannot_be_scored(tmp_path):
     with pytest.raises(UserError, match="holds no evaluation"):
         score(tmp_path)
     (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(UserError, match="holds no evaluation"):
+        score(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]
+    (tmp_path / ".lock").write_text(EVALUATION.mark)  # a run that was killed at once
     with pytest.raises(UserError, match="first pass is not finished"):
         score(tmp_path)
 
