@@ -5,6 +5,7 @@ The resolved form is written to the run as ``config.yaml`` and can be given back
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -124,7 +125,7 @@ def _base(name: str, scorers: str | None, *, served: bool) -> dict[str, object]:
     """
     known = read_presets()
     preset = known.models.get(name)
-    if preset is None and not served and "/" not in name and not Path(name).exists():
+    if preset is None and not served and "/" not in name and not is_there(name):
         raise UserError(
             f"unknown model '{name}'{nearest(name, known.models)}; a Hub id reads ORG/NAME, "
             "a local model is the path of its folder"
@@ -145,6 +146,11 @@ def _base(name: str, scorers: str | None, *, served: bool) -> dict[str, object]:
             "shard_size": preset.shard_size,
         }
     return base
+
+
+def is_there(name: str) -> bool:
+    """Return whether there is such a file; False for what cannot be a path: too long, or NUL."""
+    return os.path.exists(name)  # noqa: PTH110 (`Path.exists` raises there)
 
 
 def _scorer_set(name: str) -> dict[str, object]:

@@ -42,6 +42,7 @@ from udasa_data.storage import (
     write_text,
 )
 
+MIN_ANSWERS: Final = 3  # to a prompt: no pairs are made here, whose noise would need a fourth
 _METADATA: Final = "udasa"  # the key in the Parquet file's own metadata
 _CODE: Final = (
     *CODE["scores"],
@@ -240,7 +241,7 @@ def _score(
         def on_share(share: float, size: int = len(prompts)) -> None:
             progress.advance(share * size)
 
-        scored = score_shard(prompts, of_shard, scorers, config.scoring, on_share)
+        scored = score_shard(prompts, of_shard, scorers, config.scoring, on_share, MIN_ANSWERS)
         shards.append(scored.scores.drop(name for name in SCORES if "leave_one_out" in name))
     progress.finish()
     return pl.concat(shards), as_notes(unread.take())
