@@ -2,6 +2,7 @@
 
 import os
 import random
+import sys
 import time
 import traceback
 import zlib
@@ -49,5 +50,6 @@ def test_a_mutated_file_is_read_or_refused_by_one_line(tmp_path_factory, name):
             failures["".join(traceback.format_exception(error)[-3:])] = content
         if time.monotonic() - started > SECONDS:
             failures[f"took more than {SECONDS:g} s"] = content
-    print(f"{name}: {INPUTS} inputs tried, {refused['refused']} refused, {len(failures)} failures")
+    tried = f"{INPUTS} inputs tried, {refused['refused']} refused, {len(failures)} failures"
+    sys.stdout.write(f"{name}: {tried}\n")
     assert not failures, "\n".join(f"{what}\n  {c[:300]!r}" for what, c in failures.items())

@@ -61,17 +61,10 @@ class Judge(Strict, frozen=True):
 class Sampling(Strict, frozen=True):
     """How answers are drawn from the policy. Temperature 0 is greedy: all K answers are equal."""
 
-    samples: Annotated[int, Meta(le=1024)] = 8
+    samples: Annotated[int, Meta(ge=1, le=1024)] = 8  # a build needs MIN_SAMPLES
     temperature: NonNegative = 1.0
     top_p: Annotated[float, Meta(gt=0.0, le=1.0)] = 1.0
     max_tokens: Annotated[int, Meta(ge=1)] = 256
-
-    def __post_init__(self) -> None:
-        if self.samples < MIN_SAMPLES:
-            raise ValueError(
-                f"samples: {self.samples}, and at least {MIN_SAMPLES} are needed: the noise of a "
-                "difference of two answers is estimated from two or more others"
-            )
 
 
 class Scoring(Strict, frozen=True):

@@ -86,8 +86,8 @@ def _problems(value: object, path: str) -> Iterator[tuple[str, str]]:
                 kind = type(key).__name__
                 yield path, f"{_shown(str(key))} is read as a {kind}, not as text; quote it"
                 continue
-            for _, problem in _problems(key, path):
-                yield path, f"a key with {problem}"
+            if of_key := unusable_text(key):
+                yield path, f"a key with {of_key}"
             yield from _problems(inner, f"{path}.{key}" if path else key)
     elif isinstance(value, list):
         for inner in value:

@@ -14,7 +14,15 @@ from typing import TypeAlias
 import msgspec
 import yaml
 
-from udasa_data.config.build import BuildConfig, ModelRef, NliRef, Sampling, Share, ValueRef
+from udasa_data.config.build import (
+    MIN_SAMPLES,
+    BuildConfig,
+    ModelRef,
+    NliRef,
+    Sampling,
+    Share,
+    ValueRef,
+)
 from udasa_data.config.strict import Strict, convert, read_yaml
 from udasa_data.errors import UserError, nearest
 
@@ -95,7 +103,15 @@ def resolve(
     layers = _merge(layers, overrides)
     if "policy" in given and given.get("model", name) != name:
         layers["policy"] = base["policy"]  # the flag wins over the file
-    return convert(layers, BuildConfig, where=str(file) if file else "the command line")
+    where = str(file) if file else "the command line"
+    config = convert(layers, BuildConfig, where=where)
+    if config.sampling.samples < MIN_SAMPLES:
+        raise UserError(
+            f"{where}: key 'sampling.samples': {config.sampling.samples}, and at least "
+            f"{MIN_SAMPLES} are needed: the noise of a difference of two answers is estimated from "
+            "two or more others"
+        )
+    return config
 
 
 def change(
