@@ -160,9 +160,6 @@ def curves_from_json(stored: object) -> Curves:
         ValueError: they are none.
     """
     found = msgspec.convert(stored, dict[str, dict[str, _Stored]])
-    for dimension in Dimension:
-        if POOLED not in found.get(dimension, {}):
-            raise ValueError(f"no curve '{dimension}' of all axes")
     return {
         dimension: {
             axis: Curve(np.array(curve.values, float), np.array(curve.ranks, float), curve.n)
@@ -179,7 +176,10 @@ def read_curves(path: Path) -> Curves:
         UserError: unreadable, or not the curves of a run.
     """
     try:
-        return curves_from_json(parse_json(path.read_bytes()))
+        curves = curves_from_json(parse_json(path.read_bytes()))
+        for dimension in Dimension:
+            if POOLED not in curves.get(dimension, {}):
+                raise ValueError(f"no curve '{dimension}' of all axes")
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, OverflowError) as error:
@@ -187,6 +187,7 @@ def read_curves(path: Path) -> Curves:
             f"{path}: holds no calibration ({first_line(error)}); give the calibration.json of a "
             "run"
         ) from error
+    return curves
 
 
 def _matrix(lists: pl.Series) -> Floats:

@@ -105,7 +105,7 @@ def _run_models(
     work = len(pairs) + len(values) * len(scorers.value) + len(asked) + len(texts)
 
     def done(rows: float) -> None:
-        on_share(rows / work)
+        on_share(rows / max(work, 1))  # no prompt may have enough answers
 
     entailment = scorers.nli(pairs, done)
     violations = _violations(scorers, values, sentiment, done)
