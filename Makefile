@@ -1,5 +1,6 @@
 # make demo   builds a staged dataset with the embedded models, trains on it, and compares before and after
 # make test   runs the tests
+# make faults   feeds thousands of mutated files to every reader; FAULTS says how many
 # make test-vllm  runs the tests of vLLM and of its server, on a CPU
 # make test-deepspeed  trains with DeepSpeed's ZeRO-3 on two processors
 # Each target sets up .venv (.venv-vllm) itself; the second time that costs nothing.
@@ -16,7 +17,7 @@ DEMO_OPTIONS ?=
 # all of them but preset_memory, which takes an hour
 SUBJECTS ?= all
 
-.PHONY: setup setup-browser setup-vllm demo test test-deepspeed test-vllm lint bench clean
+.PHONY: setup setup-browser setup-vllm demo test faults test-deepspeed test-vllm lint bench clean
 .DEFAULT_GOAL := demo
 
 setup: $(READY)
@@ -65,6 +66,11 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov --cov-report=term
+
+# files that are almost right, of every kind that a user gives us: so many of each
+FAULTS ?= 20000
+faults: setup
+	UDASA_FAULTS=$(FAULTS) $(BIN)/python -m pytest --numprocesses auto -rP tests/faults
 
 test-deepspeed: setup $(DEEPSPEED)
 	$(BIN)/python -m pytest -m deepspeed tests/recipes/test_processes.py

@@ -104,7 +104,7 @@ def test_the_value_scorers_tell_bad_from_good():
 
 
 def test_a_build_with_the_embedded_models(tmp_path):
-    options = {"limit": 6, "sampling": {"samples": 3, "max_tokens": 16}, "prompts": ["tiny"]}
+    options = {"limit": 6, "sampling": {"samples": 4, "max_tokens": 16}, "prompts": ["tiny"]}
     result = build(resolve("tiny", options), tmp_path / "run")
     assert result.summary.counts.prompts == 6
     samples = pl.read_parquet(tmp_path / "run" / "dataset/data/samples/*.parquet")

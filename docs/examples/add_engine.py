@@ -40,7 +40,7 @@ class Echo:
         """Hold nothing, give nothing back."""
 
 
-config = resolve("tiny", {"sampling": {"samples": 3}})
+config = resolve("tiny", {"sampling": {"samples": 4}})
 prompts = load_prompts(config.prompts, limit=2, seed=0, commits={}).prompts
 for shard, made in sample_shards([(0, prompts)], Echo(), config, lambda _n: None):
     for row in made.samples.iter_rows(named=True):

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 import msgspec
 import yaml
 
-from udasa_data.config import Strict, read_yaml
+from udasa_data.config import Strict, parse_yaml, read_yaml
 from udasa_data.errors import UserError
 
 T = TypeVar("T")
@@ -42,11 +42,7 @@ def parse_settings(settings: Sequence[str]) -> dict[str, object]:
 def _value(text: str, setting: str) -> object:
     if _NUMBER.fullmatch(text.strip()):
         return float(text)
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        problem = getattr(error, "problem", None) or "not YAML"
-        raise UserError(f"{FLAG} '{setting}': {problem}") from error
+    return parse_yaml(text, f"{FLAG} '{setting}'")
 
 
 def lay_over(base: Mapping[str, object], over: Mapping[str, object]) -> dict[str, object]:

@@ -60,7 +60,7 @@ def test_any_hub_id_or_folder_is_a_model(tmp_path):
         ("samplng: {}", "unknown key 'samplng' (did you mean 'sampling'?)"),
         ("pairing: {vetto: 0.3}", "unknown key 'pairing.vetto' (did you mean 'veto'?)"),
         ("value: [{id: a, violaton: [x]}, {id: b}]", "did you mean 'violation'?"),
-        ("sampling: {samples: 2}", "key 'sampling.samples': expected `int` >= 3"),
+        ("sampling: {samples: 2}", "key 'sampling.samples': 2, and at least 4 are"),
         ("sampling: {samples: many}", "key 'sampling.samples': expected `int`, got `str`"),
         ("sampling: {temperature: -1}", "key 'sampling.temperature'"),
         ("weights: {semantic: 0, factual: 0, value: 0}", "at least one weight"),

@@ -13,7 +13,7 @@ from udasa_data.sampling.shard import SEED_STRIDE, seed_of
 from udasa_data.storage.model_files import locate
 
 PARAMS = Sampling(samples=4, max_tokens=10)
-GREEDY = Sampling(samples=3, max_tokens=40, temperature=0.0)
+GREEDY = Sampling(samples=4, max_tokens=40, temperature=0.0)
 
 
 def engine_of(folder, batch_tokens=32768):
@@ -160,8 +160,8 @@ def test_no_memory_for_one_answer_is_said_in_one_line(small):
 
 def test_cold_and_narrow_draws_take_the_likeliest_token(engine):
     for params in (
-        Sampling(samples=3, max_tokens=6, temperature=1e-4),
-        Sampling(samples=3, max_tokens=6, top_p=1e-6),
+        Sampling(samples=4, max_tokens=6, temperature=1e-4),
+        Sampling(samples=4, max_tokens=6, top_p=1e-6),
     ):
         assert len({c.text for c in answers(engine, [ask("Hello")], params)[0]}) == 1
 

@@ -33,7 +33,7 @@ pytestmark = [
 ]
 
 POLICY = Path(str(files("udasa_data").joinpath("tiny", "lm")))
-GREEDY = Sampling(samples=3, max_tokens=24, temperature=0.0)
+GREEDY = Sampling(samples=4, max_tokens=24, temperature=0.0)
 DRAWN = Sampling(samples=4, max_tokens=24)
 WINDOW = 256
 TEXTS = [

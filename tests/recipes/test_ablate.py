@@ -115,7 +115,7 @@ def config_file(tmp_path, policy, small, variants):
         f"policy: {{id: {policy}}}\n"
         "training: {learning_rate: 1.0e-2, batch: 4, max_length: 200}\ndevice_batch: 4\n"
         "thresholds: {set_aside: 0.9, truncated: 0.9}\n"
-        "measures: {prompts: 4, samples: 3, max_tokens: 8}\n"
+        "measures: {prompts: 4, samples: 4, max_tokens: 8}\n"
     )
     path = tmp_path / "ablate.yaml"
     path.write_text(

@@ -32,7 +32,7 @@ policy: {{id: {policy}}}
 training: {{learning_rate: 1.0e-2, steps: 4, batch: 4, max_length: 200}}
 device_batch: 2
 save_every: 1
-measures: {{prompts: {prompts}, samples: 3, max_tokens: 8}}
+measures: {{prompts: {prompts}, samples: 4, max_tokens: 8}}
 """
 
 

@@ -197,7 +197,7 @@ def test_the_embedded_policy_judges_end_to_end(tmp_path):
     options = {
         "limit": 4,
         "prompts": ["tiny"],
-        "sampling": {"samples": 3, "max_tokens": 12},
+        "sampling": {"samples": 4, "max_tokens": 12},
         "judge": {"principles": ["truthful"]},
         "scoring": {"factual": "p_true"},
     }

@@ -213,13 +213,40 @@ def test_many_runs_write_the_cache_at_once(tmp_path):
     }
 
 
-def test_a_broken_cache_is_one_clear_line(small, tmp_path):
-    (tmp_path / "scores.sqlite").write_text(
-        "this is no database, and long enough to be read as one"
-    )
-    cached = EXACT._replace(cache=ScoreCache(tmp_path / "scores.sqlite"))
-    with pytest.raises(UserError, match=r"cannot be used .* delete it"):
-        nli(small["nli"], cached)(PAIRS, no_progress)
+@pytest.mark.parametrize("broken", ["no database", "cut off", "a folder", "below a file"])
+def test_a_cache_that_cannot_be_used_is_told_once_and_done_without(small, tmp_path, broken):
+    file = tmp_path / "scores.sqlite"
+    expected = nli(small["nli"])(PAIRS, no_progress)
+    if broken == "no database":
+        file.write_text("this is no database, and long enough to be read as one")
+    elif broken == "cut off":
+        nli(small["nli"], EXACT._replace(cache=ScoreCache(file)))(PAIRS, no_progress)
+        file.write_bytes(file.read_bytes()[:700])
+    elif broken == "a folder":
+        file.mkdir()
+    else:
+        (tmp_path / "no_folder").touch()
+        file = tmp_path / "no_folder" / "scores.sqlite"
+    lines = []
+    cached = EXACT._replace(cache=ScoreCache(file, lines.append))
+    for _ in range(2):
+        found = nli(small["nli"], cached)(PAIRS, no_progress)
+        assert np.array_equal(found.entail, expected.entail)
+    (line,) = lines
+    assert "score cache" in line
+    assert "scored without it" in line
+
+
+def test_an_empty_cache_file_is_filled(tmp_path):
+    (tmp_path / "scores.sqlite").touch()
+    lines = []
+    cache = ScoreCache(tmp_path / "scores.sqlite", lines.append)
+    pairs = [TextPair("a", "b")]
+    assert cache.get("s", pairs).rows == []
+    cache.put("s", pairs, np.array([[1.0, 2.0]]), [False])
+    assert cache.get("s", pairs, classes=2).rows == [0]
+    assert cache.get("s", pairs, classes=3).rows == []  # not as it was written
+    assert lines == []
 
 
 def test_out_of_memory_halves_the_batch(small, monkeypatch):

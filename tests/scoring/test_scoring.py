@@ -66,7 +66,7 @@ def shard(*answers, context=None, axis="truthfulness", logprob=-1.0):
 def scored(tables, *, value=(0.2, 0.4), truth=None, options=None):
     shares = []
     scorers = Scorers(neutral, [Constant(v) for v in value], Constant(0.7), truth)
-    result = score_shard(*tables, scorers, options or Scoring(), shares.append)
+    result = score_shard(*tables, scorers, options or Scoring(), shares.append, 3)
     if len(result.scores):
         assert sum(shares) == pytest.approx(1.0)
     assert dict(result.scores.schema) == dict(SCORES)
@@ -141,6 +141,14 @@ def test_cocoa_does_not_miss_the_log_probability_of_an_empty_answer():
     )
     scores = scored((prompts, samples), options=Scoring(semantic="cocoa")).scores
     assert scores["u_semantic"].is_finite().to_list() == [True] * 4 + [False]
+
+
+def test_a_build_scores_no_prompt_whose_noise_cannot_be_estimated():
+    tables = shard(CLAIMS[:3])
+    scorers = Scorers(neutral, [Constant(0.2), Constant(0.4)], Constant(0.7))
+    result = score_shard(*tables, scorers, Scoring(), lambda _share: None)
+    assert result.scores.is_empty()
+    assert result.dropped.select("why", "value", "limit").rows() == [("too_few_samples", 3, 4)]
 
 
 def test_prompts_may_have_different_numbers_of_answers():

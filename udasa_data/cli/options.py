@@ -25,7 +25,7 @@ PromptsOption = Annotated[
 LimitOption = Annotated[
     int | None, typer.Option(min=1, help="Take so many prompts, evenly from the sources.")
 ]
-SamplesOption = Annotated[int | None, typer.Option(min=3, max=1024, help="Answers to each prompt.")]
+SamplesOption = Annotated[int | None, typer.Option(help="Answers to each prompt, 4 to 1024.")]
 MaxTokensOption = Annotated[int | None, typer.Option(min=1, help="Longest answer.")]
 ConfigOption = Annotated[
     Path | None, typer.Option(help="A YAML file; flags win over it.", dir_okay=False)

@@ -20,7 +20,8 @@ from udasa_data.config.build import (
 )
 from udasa_data.config.constitution import Principle, principles_of
 from udasa_data.config.engine import EngineName, Prices, Server, Vllm
-from udasa_data.config.presets import Presets, change, read_presets, resolve, to_yaml
+from udasa_data.config.plain_yaml import parse_yaml
+from udasa_data.config.presets import Presets, change, is_there, read_presets, resolve, to_yaml
 from udasa_data.config.strict import Strict, convert, read_yaml
 
 __all__ = [
@@ -49,6 +50,8 @@ __all__ = [
     "Weights",
     "change",
     "convert",
+    "is_there",
+    "parse_yaml",
     "principles_of",
     "read_presets",
     "read_yaml",

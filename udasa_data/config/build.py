@@ -19,7 +19,8 @@ SemanticEstimator: TypeAlias = Literal[
 ]
 FactualEstimator: TypeAlias = Literal["consistency", "p_true"]
 
-MIN_SAMPLES = 3
+# the noise of a difference of two answers is a jackknife over the others: it needs two of them
+MIN_SAMPLES = 4
 EMBEDDED = "embedded:"
 
 
@@ -60,7 +61,7 @@ class Judge(Strict, frozen=True):
 class Sampling(Strict, frozen=True):
     """How answers are drawn from the policy. Temperature 0 is greedy: all K answers are equal."""
 
-    samples: Annotated[int, Meta(ge=MIN_SAMPLES, le=1024)] = 8
+    samples: Annotated[int, Meta(ge=1, le=1024)] = 8  # a build needs MIN_SAMPLES
     temperature: NonNegative = 1.0
     top_p: Annotated[float, Meta(gt=0.0, le=1.0)] = 1.0
     max_tokens: Annotated[int, Meta(ge=1)] = 256

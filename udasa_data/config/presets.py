@@ -5,6 +5,7 @@ The resolved form is written to the run as ``config.yaml`` and can be given back
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -13,7 +14,15 @@ from typing import TypeAlias
 import msgspec
 import yaml
 
-from udasa_data.config.build import BuildConfig, ModelRef, NliRef, Sampling, Share, ValueRef
+from udasa_data.config.build import (
+    MIN_SAMPLES,
+    BuildConfig,
+    ModelRef,
+    NliRef,
+    Sampling,
+    Share,
+    ValueRef,
+)
 from udasa_data.config.strict import Strict, convert, read_yaml
 from udasa_data.errors import UserError, nearest
 
@@ -94,7 +103,15 @@ def resolve(
     layers = _merge(layers, overrides)
     if "policy" in given and given.get("model", name) != name:
         layers["policy"] = base["policy"]  # the flag wins over the file
-    return convert(layers, BuildConfig, where=str(file) if file else "the command line")
+    where = str(file) if file else "the command line"
+    config = convert(layers, BuildConfig, where=where)
+    if config.sampling.samples < MIN_SAMPLES:
+        raise UserError(
+            f"{where}: key 'sampling.samples': {config.sampling.samples}, and at least "
+            f"{MIN_SAMPLES} are needed: the noise of a difference of two answers is estimated from "
+            "two or more others"
+        )
+    return config
 
 
 def change(
@@ -124,7 +141,7 @@ def _base(name: str, scorers: str | None, *, served: bool) -> dict[str, object]:
     """
     known = read_presets()
     preset = known.models.get(name)
-    if preset is None and not served and "/" not in name and not Path(name).exists():
+    if preset is None and not served and "/" not in name and not is_there(name):
         raise UserError(
             f"unknown model '{name}'{nearest(name, known.models)}; a Hub id reads ORG/NAME, "
             "a local model is the path of its folder"
@@ -145,6 +162,11 @@ def _base(name: str, scorers: str | None, *, served: bool) -> dict[str, object]:
             "shard_size": preset.shard_size,
         }
     return base
+
+
+def is_there(name: str) -> bool:
+    """Return whether there is such a file; False for what cannot be a path: too long, or NUL."""
+    return os.path.exists(name)  # noqa: PTH110 (`Path.exists` raises there)
 
 
 def _scorer_set(name: str) -> dict[str, object]:

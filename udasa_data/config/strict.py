@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TypeVar, get_args
 
 import msgspec
-import yaml
 
-from udasa_data.errors import UserError, nearest
+from udasa_data.config.plain_yaml import parse_yaml
+from udasa_data.errors import UserError, first_line, nearest
 
 
 class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -26,19 +26,17 @@ def read_yaml(path: Path) -> dict[str, object]:
         UserError: unreadable, not UTF-8, not YAML, or no mapping of keys.
     """
     try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text (byte {error.start})") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" line {mark.line + 1}, column {mark.column + 1}:" if mark else ""
-        problem = getattr(error, "problem", None) or "not YAML"
-        raise UserError(f"{path}:{line} {problem}") from error
+    except ValueError as error:  # a path with NUL in it
+        raise UserError(f"{str(path)!r}: is no path ({error})") from error
+    value = parse_yaml(text, str(path))
     if value is None:
         return {}
-    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+    if not isinstance(value, dict):
         raise UserError(f"{path}: the top level must be a mapping of configuration keys")
     return value
 
@@ -54,6 +52,10 @@ def convert(value: object, kind: type[S], where: str) -> S:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         raise UserError(f"{where}: {_explain(str(error), kind)}") from error
+    except UnicodeEncodeError as error:  # of the command line: a file's texts are looked at before
+        raise UserError(f"{where}: a text that is not UTF-8 ({error.object[:40]!r})") from error
+    except (OverflowError, RecursionError) as error:
+        raise UserError(f"{where}: a value out of range ({first_line(error)})") from error
 
 
 def _explain(message: str, kind: type[Strict]) -> str:
@@ -74,6 +76,8 @@ def _section(path: str, kind: type[Strict]) -> type[Strict]:
     """Return the section type at a msgspec path such as ``value[...]`` or ``pairing``."""
     section = kind
     for step in filter(None, re.split(r"\.|\[.*?\]", path)):
+        if step not in section.__struct_fields__:
+            return section  # of a union, which of them it is cannot be seen here
         hint = msgspec.structs.fields(section)[section.__struct_fields__.index(step)].type
         found = [t for t in _flatten(hint) if isinstance(t, type) and issubclass(t, Strict)]
         section = found[0] if found else section

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
 import json
 from collections.abc import Mapping
@@ -15,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from udasa_data.page.figures import make_figures
 from udasa_data.page.rows import ANSWER_BLOCK, COLUMNS, STATES, TEXT_BLOCK, make_rows
 from udasa_data.runs import Finished, open_finished
-from udasa_data.storage import claim_file, write_text
+from udasa_data.storage import claim_file, csp_hash, write_text
 
 PAGE_SIZE: Final = 20  # rows shown at a time
 GENERATOR: Final = '<meta name="generator" content="udasa-data report">'  # as report.html has it
@@ -86,9 +84,9 @@ def _page(title: str, facts: Mapping[str, Any], blocks: str) -> str:
     return Template(_asset("report.html")).substitute(
         title=html.escape(title),
         style=style,
-        style_hash=_csp_hash(style),
+        style_hash=csp_hash(style),
         script=script,
-        script_hash=_csp_hash(script),
+        script_hash=csp_hash(script),
         facts=plain,
         blocks=blocks,
     )
@@ -105,8 +103,3 @@ def _made(finished: Finished) -> str:
 
 def _asset(name: str) -> str:
     return files("udasa_data.page").joinpath(name).read_text(encoding="utf-8")
-
-
-def _csp_hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
-    return f"sha256-{base64.b64encode(digest).decode('ascii')}"

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 
+import msgspec
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from udasa_data.config import Calibration, Weights
-from udasa_data.errors import UserError
+from udasa_data.errors import UserError, first_line
 from udasa_data.schema import CALIBRATED, Dimension
+from udasa_data.storage.json_text import parse_json
 from udasa_data.uncertainty.calibrate import (
     POOLED,
     Curve,
@@ -133,14 +135,37 @@ def curves_to_json(curves: Curves) -> dict[str, Any]:
     }
 
 
-def curves_from_json(stored: dict[str, Any]) -> Curves:
-    """Return the curves that :func:`curves_to_json` made plain."""
+class _Stored(msgspec.Struct, frozen=True):
+    """A curve in ``calibration.json``."""
+
+    n: Annotated[int, msgspec.Meta(ge=0)]
+    values: list[float]
+    ranks: list[float]
+
+    def __post_init__(self) -> None:
+        if len(self.values) != len(self.ranks) or (self.n > 0 and not self.values):
+            raise ValueError("as many ranks as values are needed, and one where n is not 0")
+        if any(later <= value for value, later in pairwise(self.values)):
+            raise ValueError("values do not increase")
+        if not all(0 <= rank <= 1 for rank in self.ranks):
+            raise ValueError("a rank is not in [0, 1]")
+        if any(later < rank for rank, later in pairwise(self.ranks)):
+            raise ValueError("ranks decrease")
+
+
+def curves_from_json(stored: object) -> Curves:
+    """Return the curves that :func:`curves_to_json` made plain.
+
+    Raises:
+        ValueError: they are none.
+    """
+    found = msgspec.convert(stored, dict[str, dict[str, _Stored]])
     return {
         dimension: {
-            axis: Curve(np.array(c["values"]), np.array(c["ranks"]), c["n"])
-            for axis, c in by_axis.items()
+            axis: Curve(np.array(curve.values, float), np.array(curve.ranks, float), curve.n)
+            for axis, curve in by_axis.items()
         }
-        for dimension, by_axis in stored.items()
+        for dimension, by_axis in found.items()
     }
 
 
@@ -148,18 +173,26 @@ def read_curves(path: Path) -> Curves:
     """Read the ``calibration.json`` of an earlier run.
 
     Raises:
-        UserError: unreadable, or no such file.
+        UserError: unreadable, or not the curves of a run.
     """
     try:
-        curves = curves_from_json(json.loads(path.read_text(encoding="utf-8")))
-        whole = all(POOLED in curves[dimension] for dimension in Dimension)
+        curves = curves_from_json(parse_json(path.read_bytes()))
+        _require_pooled(curves)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError, AttributeError):
-        whole = False
-    if not whole:
-        raise UserError(f"{path}: holds no calibration; give the calibration.json of a run")
+    except (ValueError, OverflowError) as error:
+        raise UserError(
+            f"{path}: holds no calibration ({first_line(error)}); give the calibration.json of a "
+            "run"
+        ) from error
     return curves
+
+
+def _require_pooled(curves: Curves) -> None:
+    """Raise a ValueError where a dimension has no curve of all axes."""
+    for dimension in Dimension:
+        if POOLED not in curves.get(dimension, {}):
+            raise ValueError(f"no curve '{dimension}' of all axes")
 
 
 def _matrix(lists: pl.Series) -> Floats:

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import polars as pl
 
 from udasa_data.errors import UserError
+from udasa_data.prompts.row_files import unstorable
 from udasa_data.prompts.sources import Row, Source, parse_source, read_rows
 from udasa_data.schema import DROPPED, PROMPTS, Axis, Mode, Why
 
@@ -36,6 +37,13 @@ class LoadedPrompts(NamedTuple):
 
     prompts: pl.DataFrame
     dropped: pl.DataFrame
+
+
+class NoPrompt(NamedTuple):
+    """Why a row makes no prompt, and what was found in it."""
+
+    why: Why
+    detail: str
 
 
 class _Prompt(NamedTuple):
@@ -69,12 +77,13 @@ def load_prompts(
     for number, source in enumerate(parsed):
         for row in read_rows(source, commits.get(source.place, "main")):
             prompt_row = _prompt(source, row)
-            if isinstance(prompt_row, Why):
-                dropped.append(_left_out(None, prompt_row, row.where))
+            if isinstance(prompt_row, NoPrompt):
+                detail = f"{row.where}: {prompt_row.detail}"
+                dropped.append(_left_out(None, prompt_row.why, detail))
             else:
                 found.append(_Prompt(prompt_row["prompt_id"], number, prompt_row, row.where))
     if not found:
-        reason = "every prompt is empty or malformed"
+        reason = f"every prompt is empty or malformed ({dropped[0]['detail']})"
         raise UserError(f"{', '.join(s.place for s in parsed)}: {reason}; nothing to build from")
     if limit is not None:
         drawn = _draw(found, limit, seed, len(parsed))
@@ -119,15 +128,18 @@ def _fold(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def _prompt(source: Source, row: Row) -> dict[str, Any] | Why:
+def _prompt(source: Source, row: Row) -> dict[str, Any] | NoPrompt:
     """Return a row of the prompts table, or why the source row makes none."""
+    if problem := _problem(row):
+        return NoPrompt(Why.MALFORMED, problem)
     messages = turns_of(row)
     axis = _axis(source, row)
     mode = row.side.get("mode") or (Mode.COMPLETION if row.column == "text" else Mode.CHAT)
-    if isinstance(messages, Why):
+    if isinstance(messages, NoPrompt):
         return messages
-    if axis not in set(Axis) or mode not in set(Mode):
-        return Why.MALFORMED
+    for name, value, known in (("axis", axis, set(Axis)), ("mode", mode, set(Mode))):
+        if not isinstance(value, str) or value not in known:
+            return NoPrompt(Why.MALFORMED, f"{name} is {_shown(value)}")
     context = row.side.get("context")
     context = (context.strip() or None) if isinstance(context, str) else None
     return {
@@ -141,27 +153,43 @@ def _prompt(source: Source, row: Row) -> dict[str, Any] | Why:
     }
 
 
-def turns_of(row: Row) -> list[Message] | Why:
+def _problem(row: Row) -> str | None:
+    """Return what keeps a row's cells from being stored, None where nothing does."""
+    for name, cell in {**row.side, row.column: row.cell}.items():
+        if problem := unstorable(cell):
+            return f"{name} holds {problem}"
+    return None
+
+
+def _shown(value: object) -> str:
+    """Return a value as it can be printed, in one line and shortened."""
+    text = ascii(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def turns_of(row: Row) -> list[Message] | NoPrompt:
     """Return the turns in a prompt cell, up to the one to be answered, or why there are none."""
     messages = _messages(row)
-    if isinstance(messages, Why):
+    if isinstance(messages, NoPrompt):
         return messages
     while messages and messages[-1].role == "assistant":
         messages = messages[:-1]
-    return messages if messages and messages[-1].content else Why.EMPTY_PROMPT
+    empty = NoPrompt(Why.EMPTY_PROMPT, f"nothing to answer in {row.column}")
+    return messages if messages and messages[-1].content else empty
 
 
-def _messages(row: Row) -> list[Message] | Why:
+def _messages(row: Row) -> list[Message] | NoPrompt:
     """Return the turns in a prompt cell: messages, a dialogue, a document or a plain string."""
     cell = row.cell
     if isinstance(cell, list):
         return _chat(cell)
     if not isinstance(cell, str):
-        return Why.EMPTY_PROMPT if cell is None else Why.MALFORMED
+        problem = f"{row.column} is {_shown(cell)}, neither text nor messages"
+        return NoPrompt(Why.EMPTY_PROMPT if cell is None else Why.MALFORMED, problem)
     if cell.lstrip().startswith("Human:"):
         return parse_dialogue(cell)
     if row.column == "chosen":
-        return Why.MALFORMED  # an answer without its prompt
+        return NoPrompt(Why.MALFORMED, "chosen holds an answer without its prompt")
     if row.column == "text":
         return [Message("user", " ".join(cell.split()[:OPENING_WORDS]))]
     extra = row.side.get("input")
@@ -169,14 +197,16 @@ def _messages(row: Row) -> list[Message] | Why:
     return [Message("user", "\n\n".join(part for part in parts if part))]
 
 
-def _chat(cell: list[Any]) -> list[Message] | Why:
+def _chat(cell: list[Any]) -> list[Message] | NoPrompt:
     turns = []
     for turn in cell:
         if not isinstance(turn, dict):
-            return Why.MALFORMED
+            return NoPrompt(Why.MALFORMED, f"{_shown(turn)} is no message")
         role, content = turn.get("role"), turn.get("content")
-        if role not in {"system", "user", "assistant"} or not isinstance(content, str):
-            return Why.MALFORMED
+        if not isinstance(role, str) or role not in {"system", "user", "assistant"}:
+            return NoPrompt(Why.MALFORMED, f"a message's role is {_shown(role)}")
+        if not isinstance(content, str):
+            return NoPrompt(Why.MALFORMED, f"a message's content is {_shown(content)}")
         turns.append(Message(role, content.strip()))
     return turns
 

@@ -10,12 +10,19 @@ from typing import Any, Final, NamedTuple
 
 import polars as pl
 
-from udasa_data.errors import UserError
-from udasa_data.storage import parquet_schema, read_parquet
+from udasa_data.config import is_there
+from udasa_data.errors import UserError, first_line
+from udasa_data.storage import HALF_A_CHARACTER, parquet_schema, read_parquet
 
 SUFFIXES: Final = (".jsonl", ".json", ".csv", ".parquet", ".txt")
 TABLE_SUFFIXES: Final = (".jsonl", ".csv", ".parquet")  # a row is a record of named cells
 
+_DEEPEST: Final = 50  # levels of lists and objects in a cell
+# what polars raises of values and files that it cannot hold; a panic is a BaseException
+_REFUSED: Final = (
+    *(pl.exceptions.PolarsError, pl.exceptions.PanicException),
+    *(ValueError, TypeError, OverflowError, RecursionError),
+)
 _KINDS: Final = {int: "number", float: "number", str: "string", bool: "boolean", dict: "object"}
 
 
@@ -43,11 +50,57 @@ def read_table(path: Path) -> FileTable:
     else:
         rows = text_rows(path)
         _refuse_mixed_kinds(path, rows)
-        table = pl.DataFrame([row for _, row in rows], infer_schema_length=None)
-        found = FileTable(table, [where for where, _ in rows])
+        found = FileTable(_as_table(path, rows), [where for where, _ in rows])
     if found.table.is_empty():
         raise UserError(f"{path}: holds no rows")
     return found
+
+
+def _as_table(path: Path, rows: list[tuple[str, dict[str, Any]]]) -> pl.DataFrame:
+    """Return rows as a table.
+
+    Raises:
+        UserError: a column, which is named, holds what no table can.
+    """
+    for where, row in rows:
+        for name, cell in row.items():
+            for problem in filter(None, (unstorable(name), unstorable(cell))):
+                raise UserError(f"{path}, {where}, column {name!a}: {problem}")
+    plain = [row for _, row in rows]
+    try:
+        return pl.DataFrame(plain, infer_schema_length=None)
+    except _REFUSED as error:
+        for name in dict.fromkeys(name for row in plain for name in row):
+            try:
+                pl.DataFrame([{name: row.get(name)} for row in plain], infer_schema_length=None)
+            except _REFUSED as of_column:
+                problem = f"its values cannot be one column ({first_line(of_column)})"
+                raise UserError(f"{path}, column '{name}': {problem}") from error
+        raise UserError(f"{path}: is no table ({first_line(error)})") from error
+
+
+def unstorable(value: object, depth: int = 0) -> str | None:
+    """Return what keeps a JSON value from being stored in a table, None where nothing does."""
+    if isinstance(value, str):
+        return None if value.isascii() or _is_unicode(value) else HALF_A_CHARACTER
+    if isinstance(value, int):
+        return None if -(2**63) <= value < 2**63 else "an integer beyond 64 bits"
+    if depth > _DEEPEST:
+        return "nested too deeply"
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    if isinstance(value, list):
+        found = (unstorable(part, depth + 1) for part in value)
+        return next((problem for problem in found if problem), None)
+    return None
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _refuse_mixed_kinds(path: Path, rows: list[tuple[str, dict[str, Any]]]) -> None:
@@ -61,7 +114,7 @@ def _refuse_mixed_kinds(path: Path, rows: list[tuple[str, dict[str, Any]]]) -> N
             first_kind, first_where = first.setdefault(name, (kind, where))
             if kind != first_kind:
                 raise UserError(
-                    f"{path}, {where}, column '{name}': a {kind}, but a {first_kind} in "
+                    f"{path}, {where}, column {name!a}: a {kind}, but a {first_kind} in "
                     f"{first_where}; one kind of value a column is needed"
                 )
 
@@ -72,14 +125,22 @@ def read_columns(path: Path, wanted: Callable[[str], bool] = lambda _: True) -> 
     Raises:
         UserError: unreadable, or no Parquet file.
     """
+    _refuse_no_file(path)
     try:
         with path.open("rb"):  # polars' own error for a missing file is less clear
             names = [name for name in parquet_schema(path) if wanted(name)]
             return read_parquet(path, columns=names)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    except pl.exceptions.PolarsError as error:
-        raise UserError(f"{path}: not a readable Parquet file") from error
+    except _REFUSED as error:
+        raise UserError(f"{path}: not a readable Parquet file ({first_line(error)})") from error
+
+
+def _refuse_no_file(path: Path) -> None:
+    """Refuse what is there and is no file: a folder, or a pipe, which would be waited for."""
+    if is_there(str(path)) and not path.is_file():
+        kind = "a folder" if path.is_dir() else "a pipe or a device"
+        raise UserError(f"{path}: is {kind}; give a file")
 
 
 def text_rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
@@ -88,6 +149,7 @@ def text_rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
     Raises:
         UserError: unreadable, not UTF-8, or malformed.
     """
+    _refuse_no_file(path)
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -109,25 +171,30 @@ def _record(value: object, path: Path, where: str) -> dict[str, Any]:
     raise UserError(f"{path}, {where}: an object or a string is needed, not a JSON {kind}")
 
 
+def _json_value(path: Path, where: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        problem = f"malformed JSON ({error.msg}, column {error.colno})"
+        raise UserError(f"{path}, {where or f'line {error.lineno}'}: {problem}") from error
+    except (ValueError, RecursionError) as error:
+        problem = "an integer of thousands of digits"
+        if isinstance(error, RecursionError):
+            problem = "nested too deeply"
+        raise UserError(f"{path}{', ' if where else ''}{where}: {problem}") from error
+
+
 def _jsonl(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
     rows = []
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
-            try:
-                value = json.loads(line)
-            except json.JSONDecodeError as error:
-                problem = f"malformed JSON ({error.msg}, column {error.colno})"
-                raise UserError(f"{path}, line {number}: {problem}") from error
-            rows.append((f"line {number}", _record(value, path, f"line {number}")))
+            where = f"line {number}"
+            rows.append((where, _record(_json_value(path, where, line), path, where)))
     return rows
 
 
 def _json(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
-    try:
-        values = json.loads(text) if text.strip() else []
-    except json.JSONDecodeError as error:
-        problem = f"malformed JSON ({error.msg}, column {error.colno})"
-        raise UserError(f"{path}, line {error.lineno}: {problem}") from error
+    values = _json_value(path, "", text) if text.strip() else []
     if not isinstance(values, list):
         raise UserError(f"{path}: a JSON array of rows is needed; one object a line is .jsonl")
     return [(f"item {n}", _record(value, path, f"item {n}")) for n, value in enumerate(values, 1)]

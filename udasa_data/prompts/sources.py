@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from udasa_data.config import EMBEDDED, read_presets
+from udasa_data.config import EMBEDDED, is_there, read_presets
 from udasa_data.errors import UserError, first_line, nearest
 from udasa_data.prompts.row_files import SUFFIXES, read_columns, text_rows
 from udasa_data.schema import Axis
@@ -42,7 +42,7 @@ class Source:
         """Whether the source is a file rather than a Hub dataset."""
         path = Path(self.place)
         known_suffix = path.suffix in SUFFIXES
-        return self.place.startswith(EMBEDDED) or path.exists() or known_suffix
+        return self.place.startswith(EMBEDDED) or is_there(self.place) or known_suffix
 
 
 class Row(NamedTuple):
@@ -76,7 +76,7 @@ def parse_source(text: str) -> Source:
             f"prompts '{text}': unknown axis '{part['axis']}'{nearest(part['axis'], Axis)}"
         )
     place = part["place"]
-    name = Path(place).name if Path(place).exists() else place
+    name = Path(place).name if is_there(place) else place
     source = Source(
         name, place, part["config"] or None, part["split"], part["column"], part["axis"]
     )
@@ -142,7 +142,7 @@ def _read_file(source: Source) -> _Table:
         side = {*PROMPT_COLUMNS, *SIDE_COLUMNS, source.column}
         table = read_columns(path, lambda name: name in side)
         columns = {*parquet_schema(path)}
-        return _Table(columns, [(f"row {n}", r) for n, r in enumerate(table.to_dicts(), 1)])
+        return _Table(columns, [(f"row {n}", row) for n, row in enumerate(table.to_dicts(), 1)])
     rows = text_rows(path)
     return _Table({column for _, row in rows for column in row}, rows)
 

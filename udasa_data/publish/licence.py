@@ -96,7 +96,7 @@ def _of_folder(what: str, folder: Path) -> Licence:
     text = card.read_text(encoding="utf-8", errors="replace")
     try:
         front = yaml.safe_load(text.split("---\n", 2)[1]) if text.startswith("---\n") else None
-    except (IndexError, yaml.YAMLError):
+    except (IndexError, yaml.YAMLError, ValueError, TypeError, RecursionError):  # a stranger's
         front = None
     return _stated(what, front if isinstance(front, dict) else {}, "its README.md")
 

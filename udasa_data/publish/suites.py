@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from udasa_data.errors import UserError
-from udasa_data.prompts import N_WORDS, overlap, parse_source, read_rows, turns_of
-from udasa_data.schema import Why
+from udasa_data.prompts import N_WORDS, NoPrompt, overlap, parse_source, read_rows, turns_of
 
 # suite → where its prompts lie in a folder of evaluation data ($UDASA_DATA_DIR), if they do
 SUITES: Final = {
@@ -87,6 +86,6 @@ def _texts(place: str) -> list[str]:
             texts.append(cell[0])  # the turns of a user alone, as MT-Bench has them
             continue
         turns = turns_of(row)
-        if not isinstance(turns, Why):
+        if not isinstance(turns, NoPrompt):
             texts.append(turns[-1].content)
     return texts

@@ -70,6 +70,33 @@ class FigureRecord(msgspec.Struct, frozen=True):
     alt: str
 
 
+class _MergedRun(msgspec.Struct, frozen=True, rename={"from_place": "from"}):
+    """What is read of a run that was merged into a dataset."""
+
+    from_place: str
+    name: str
+    policy: PolicyRecord
+    commit: str | None = None
+
+
+class _Origin(msgspec.Struct, frozen=True, rename={"from_place": "from"}):
+    """What is read of the dataset that a build started from."""
+
+    from_place: str
+    commit: str | None = None
+    merged: tuple[_MergedRun, ...] = ()
+
+
+class _MadeFrom(msgspec.Struct, frozen=True):
+    """What is read of ``made_from``, which may hold more."""
+
+    origin: _Origin | msgspec.UnsetType = msgspec.UNSET
+    keys: dict[str, str] = {}
+    prompt_commits: dict[str, str] = {}
+    engine: dict[str, str] = {}
+    code: dict[str, str] = {}
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """All that a reader, a check or another build needs to know of a dataset folder.
 
@@ -183,7 +210,8 @@ def parse_manifest(text: str, where: str) -> Manifest:
         if version != SCHEMA_VERSION:
             raise UserError(f"{where}: version {version} of the manifest; this reads 1")
         manifest = msgspec.convert(plain, Manifest)
-    except (ValueError, AttributeError, msgspec.ValidationError) as error:
+        msgspec.convert(manifest.made_from, _MadeFrom)
+    except (ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise UserError(f"{where}: not the manifest of a dataset ({error})") from error
     for paths, pattern in ((manifest.files, _DATA), (manifest.figures, _FIGURE)):
         for path in paths:

@@ -141,9 +141,10 @@ class Shards:
     def _facts_of(self, number: int, text: bytes | None) -> tuple[ShardFacts, dict[str, str]]:
         try:
             found = unsealed(parse_json(text or b""))
-        except ValueError as error:
+            hashes = msgspec.convert(found["files"], dict[str, str])
+            return msgspec.convert(found["facts"], ShardFacts), hashes
+        except (ValueError, KeyError) as error:  # msgspec's errors are ValueErrors
             raise DamagedShardError(self._step, number) from error
-        return msgspec.convert(found["facts"], ShardFacts), dict(found["files"])
 
     def _place(self, number: int, kind: str) -> Place:
         return self._run.root / self._step / self._name(number, kind)

@@ -74,10 +74,11 @@ def _recall(
     missing = np.ones(len(distinct), dtype=bool)
     if loaded.options.cache is None:
         return np.flatnonzero(missing), 0
-    known = loaded.options.cache.get(loaded.space, distinct)
-    if known.rows:
-        logits[known.rows] = np.stack(known.logits)
-        missing[known.rows] = False
+    known = loaded.options.cache.get(loaded.space, distinct, logits.shape[1])
+    for row, found in zip(known.rows, known.logits, strict=True):
+        if np.isfinite(found).all():  # the cache may be damaged
+            logits[row] = found
+            missing[row] = False
     return np.flatnonzero(missing), known.truncated
 
 

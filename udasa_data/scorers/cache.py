@@ -1,26 +1,34 @@
 """The score cache: a scorer's logits of a pair, kept between runs.
 
 One SQLite file; a pair is known by the hash of its texts and of all that decides its score. Safe
-under concurrent runs: SQLite serialises the writers. It holds hashes and numbers, no text.
+under concurrent runs: SQLite serialises the writers. It holds hashes and numbers, no text. It is
+only a cache: what cannot be read or written is told once, and done without.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from hashlib import blake2b
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
-from udasa_data.errors import UserError
 from udasa_data.scorers.protocol import Floats, TextPair
 from udasa_data.storage import user_cache
 
 _CHUNK: Final = 500  # keys in one query
+_TABLE: Final = (
+    "CREATE TABLE IF NOT EXISTS scores"
+    " (key BLOB PRIMARY KEY, logits BLOB, truncated INTEGER) WITHOUT ROWID"
+)
 _PATIENCE: Final = 120.0  # seconds to wait for another run's write
+
+
+def take_no_line(_line: str) -> None:
+    """Tell nobody."""
 
 
 class Known(NamedTuple):
@@ -41,38 +49,39 @@ class ScoreCache:
 
     Args:
         file: of the cache; made with its folder at the first write.
+        on_unusable: called with a line for the user when it cannot be read, or not written: once.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, on_unusable: Callable[[str], None] = take_no_line) -> None:
         self.file = file
+        self._on_unusable = on_unusable
+        self._given_up: set[str] = set()
 
-    def get(self, space: str, pairs: Sequence[TextPair]) -> Known:
+    def get(self, space: str, pairs: Sequence[TextPair], classes: int | None = None) -> Known:
         """Return what is known of ``pairs``.
 
         Args:
             space: all that decides a score beside the pair: model, length, precision.
             pairs: distinct, ordered pairs.
-
-        Raises:
-            UserError: the file is no score cache.
+            classes: how many logits a pair has; what has more or fewer is damaged, and not taken.
         """
-        if not self.file.is_file():
-            return Known([], [], 0)
         row_of = {key: row for row, key in enumerate(_keys(space, pairs))}
         keys = sorted(row_of)  # neighbours in the index
         found: list[tuple[bytes, bytes, int]] = []
-        with self._open() as database:
-            for start in range(0, len(keys), _CHUNK):
+        with self._open("read") as database:
+            for start in range(0, len(keys) if database else 0, _CHUNK):
+                assert database is not None
                 chunk = keys[start : start + _CHUNK]
                 marks = ",".join("?" * len(chunk))
                 found += database.execute(
                     f"SELECT key, logits, truncated FROM scores WHERE key IN ({marks})",  # noqa: S608 (question marks only)
                     chunk,
                 )
+        found = [row for row in found if _is_whole(row[1], classes)]
         return Known(
             [row_of[key] for key, _, _ in found],
             [np.frombuffer(logits) for _, logits, _ in found],
-            sum(truncated for _, _, truncated in found),
+            sum(truncated == 1 for _, _, truncated in found),
         )
 
     def put(
@@ -85,27 +94,53 @@ class ScoreCache:
         """Add pairs with their logits [N, classes], all or none of them."""
         values = (row.tobytes() for row in np.ascontiguousarray(logits, dtype=np.float64))
         rows = zip(_keys(space, pairs), values, map(int, truncated), strict=True)
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        with self._open() as database:
-            database.execute(
-                "CREATE TABLE IF NOT EXISTS scores"
-                " (key BLOB PRIMARY KEY, logits BLOB, truncated INTEGER) WITHOUT ROWID"
-            )
-            database.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?, ?)", rows)
+        with self._open("written") as database:
+            if database is not None:
+                database.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?, ?)", rows)
 
     @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        database = sqlite3.connect(self.file, timeout=_PATIENCE)
+    def _open(self, to_be: Literal["read", "written"]) -> Iterator[sqlite3.Connection | None]:
+        """Yield the database in one transaction; None where there is none that can be used."""
+        database = None if self._given_up & {"read", to_be} else self._connected(to_be)
         try:
-            with database:  # one transaction
+            with database or nullcontext():
                 yield database
         except sqlite3.DatabaseError as error:
-            raise UserError(
-                f"score cache {self.file} cannot be used ({error}); delete it, or set UDASA_CACHE "
-                "to another folder"
-            ) from error
+            self._give_up(to_be, error)
         finally:
-            database.close()
+            if database is not None:
+                database.close()
+
+    def _connected(self, to_be: Literal["read", "written"]) -> sqlite3.Connection | None:
+        database: sqlite3.Connection | None = None
+        try:
+            if to_be == "written":
+                self.file.parent.mkdir(parents=True, exist_ok=True)
+            elif not self.file.is_file():
+                return None
+            database = sqlite3.connect(self.file, timeout=_PATIENCE)
+            with database:
+                database.execute(_TABLE)
+        except (sqlite3.DatabaseError, OSError) as error:
+            if database is not None:
+                database.close()
+            self._give_up(to_be, error)
+            return None
+        return database
+
+    def _give_up(self, to_be: str, error: Exception) -> None:
+        if not self._given_up:
+            self._on_unusable(
+                f"the score cache {self.file} cannot be {to_be} ({error}): scored without it; "
+                "delete it, or set UDASA_CACHE to another folder"
+            )
+        self._given_up.add(to_be)
+
+
+def _is_whole(logits: object, classes: int | None) -> bool:
+    if not isinstance(logits, bytes):
+        return False
+    return len(logits) % 8 == 0 if classes is None else len(logits) == 8 * classes
 
 
 def _keys(space: str, pairs: Sequence[TextPair]) -> Iterator[bytes]:

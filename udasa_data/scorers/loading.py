@@ -32,6 +32,10 @@ class Unread:
         """Count answers too long for the policy to be asked about."""
         self._counted[f"{scorer}: {{n}} answers were too long to ask about"] += n
 
+    def without_cache(self, line: str) -> None:
+        """Note that there is no score cache to be used, and why."""
+        self._counted[line] += 1
+
     def take(self) -> dict[str, int]:
         """Return what was counted since the last time: a note with ``{n}`` in it → how many."""
         counted, self._counted = dict(self._counted), Counter()
@@ -54,7 +58,7 @@ def load_scorers(
         unread: counts the texts that they could not read whole.
         cache: the file of the score cache; None is the user's.
     """
-    kept = ScoreCache(cache or default_file())
+    kept = ScoreCache(cache or default_file(), unread.without_cache)
     options = Options(config.scoring.max_length, precision, kept, unread.cut)
     embedder = config.embedder_in_use
     return Scorers(

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import polars as pl
 
 from udasa_data.errors import UserError, nearest
-from udasa_data.prompts import FileTable, Row, prompt_id, read_table, turns_of
+from udasa_data.prompts import FileTable, NoPrompt, Row, prompt_id, read_table, turns_of
 from udasa_data.schema import ADDED, PROMPTS, Axis, Mode, Why
 
 _ROUNDING: Final = 1e-6  # by which a log-probability of 1 may come out above 0
@@ -200,10 +200,10 @@ def _prompt(cells: _Cells, row: int, known: str | None, record: dict[str, Any]) 
     if axis not in set(Axis):
         raise cells.fault(row, "axis", f"unknown axis '{axis}'{nearest(axis, Axis)}")
     turns = turns_of(Row("", "prompt", record["prompt"], {}))
-    if turns is Why.MALFORMED:
+    if isinstance(turns, NoPrompt) and turns.why is Why.MALFORMED:
         raise cells.fault(row, "prompt", "text or a list of messages (role, content) is needed")
     context = (record["context"] or "").strip() or None
-    if isinstance(turns, Why):
+    if isinstance(turns, NoPrompt):
         if known is None:
             raise cells.fault(row, "prompt", "empty; give it, or a column 'prompt_id'")
         messages = [{"role": "user", "content": ""}]

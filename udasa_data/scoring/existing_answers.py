@@ -35,6 +35,7 @@ from udasa_data.scoring.scored_file import read_summary, refuse_foreign_curves, 
 from udasa_data.scoring.shard import score_shard
 from udasa_data.storage import Located, file_sha256, locate
 
+MIN_ANSWERS: Final = 3  # to a prompt: no pairs are made here, whose noise would need a fourth
 _CODE: Final = (
     *CODE["scores"],
     "scoring/existing_answers.py",
@@ -214,7 +215,7 @@ def _score(
         def on_share(share: float, size: int = len(prompts)) -> None:
             progress.advance(share * size)
 
-        scored = score_shard(prompts, of_shard, scorers, config.scoring, on_share)
+        scored = score_shard(prompts, of_shard, scorers, config.scoring, on_share, MIN_ANSWERS)
         shards.append(scored.scores.drop(name for name in SCORES if "leave_one_out" in name))
     progress.finish()
     return pl.concat(shards), as_notes(unread.take())

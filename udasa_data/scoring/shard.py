@@ -39,6 +39,7 @@ def score_shard(
     scorers: Scorers,
     options: Scoring,
     on_share: Callable[[float], None],
+    min_answers: int = MIN_SAMPLES,
 ) -> Scored:
     """Score the answers to a shard of prompts in the three dimensions.
 
@@ -48,10 +49,11 @@ def score_shard(
         scorers: the models.
         options: of the scoring step.
         on_share: called with the share of the shard's work just done; the shares sum to 1.
+        min_answers: non-empty ones from which a prompt is scored; pairs need ``MIN_SAMPLES``.
 
     Returns:
-        one row for each sample of each prompt with at least three non-empty answers, in the
-        order of ``prompts`` and ``sample_id``; an empty answer's uncertainties are NaN.
+        one row for each sample of each prompt that is scored, in the order of ``prompts`` and
+        ``sample_id``; an empty answer's uncertainties are NaN.
 
     Raises:
         UserError: an option needs log-probabilities that the samples lack, or a policy to ask.
@@ -60,7 +62,7 @@ def score_shard(
         raise UserError(
             "scoring.factual: p_true asks the policy itself, which is not at hand; use consistency"
         )
-    by_prompt, dropped = _by_prompt(prompts, samples)
+    by_prompt, dropped = _by_prompt(prompts, samples, min_answers)
     if options.semantic == "cocoa":
         _require_logprobs(by_prompt)
     output = _run_models(by_prompt, scorers, on_share)
@@ -103,7 +105,7 @@ def _run_models(
     work = len(pairs) + len(values) * len(scorers.value) + len(asked) + len(texts)
 
     def done(rows: float) -> None:
-        on_share(rows / work)
+        on_share(rows / max(work, 1))  # no prompt may have enough answers
 
     entailment = scorers.nli(pairs, done)
     violations = _violations(scorers, values, sentiment, done)
@@ -116,7 +118,7 @@ def _run_models(
 
 
 def _by_prompt(
-    prompts: pl.DataFrame, samples: pl.DataFrame
+    prompts: pl.DataFrame, samples: pl.DataFrame, least: int
 ) -> tuple[list[Answers], list[dict[str, Any]]]:
     """Return the non-empty answers to each prompt, and the prompts that have too few of them."""
     grouped = {key[0]: rows for key, rows in samples.group_by("prompt_id", maintain_order=True)}
@@ -126,8 +128,10 @@ def _by_prompt(
             continue  # set aside by the sampling step
         of_prompt = grouped[row["prompt_id"]]
         kept = of_prompt.filter(pl.col("text") != "")
-        if len(kept) < MIN_SAMPLES:
-            dropped.append(_too_few(row["prompt_id"], len(kept)))
+        if len(kept) < least:
+            why = Why.TOO_FEW_SAMPLES.value
+            found = {"prompt_id": row["prompt_id"], "value": len(kept), "limit": least}
+            dropped.append({**found, "what": "prompt", "why": why})
             continue
         ids, texts = kept["sample_id"].to_list(), kept["text"].to_list()
         mean, total = (
@@ -135,11 +139,6 @@ def _by_prompt(
         )
         answers.append(Answers(row, ids, texts, mean, total, len(of_prompt)))
     return answers, dropped
-
-
-def _too_few(prompt_id: str, n: int) -> dict[str, Any]:
-    why = Why.TOO_FEW_SAMPLES.value
-    return {"prompt_id": prompt_id, "what": "prompt", "why": why, "value": n, "limit": MIN_SAMPLES}
 
 
 def _require_logprobs(by_prompt: Sequence[Answers]) -> None:

@@ -1,7 +1,8 @@
 """Where files are: local folders, object stores, the Hub, and models on any of them."""
 
 from udasa_data.storage.hub import RepoType, cached_folder, card_of, commit_of, dataset_files
-from udasa_data.storage.json_text import parse_json
+from udasa_data.storage.inline_policy import csp_hash
+from udasa_data.storage.json_text import HALF_A_CHARACTER, parse_json, parse_row
 from udasa_data.storage.locking import LOCK, locked
 from udasa_data.storage.model_files import (
     SERVED,
@@ -37,6 +38,7 @@ from udasa_data.storage.places import (
 )
 
 __all__ = [
+    "HALF_A_CHARACTER",
     "LOCK",
     "SERVED",
     "IsOurs",
@@ -50,6 +52,7 @@ __all__ = [
     "claim",
     "claim_file",
     "commit_of",
+    "csp_hash",
     "dataset_files",
     "file_sha256",
     "local_folder",
@@ -60,6 +63,7 @@ __all__ = [
     "parquet_metadata",
     "parquet_schema",
     "parse_json",
+    "parse_row",
     "place_of",
     "plain_file",
     "reached",

@@ -24,7 +24,10 @@ def read_parquet(file: ParquetSource, columns: Sequence[str] | None = None) -> p
         polars.exceptions.PolarsError: no Parquet file, or it lacks a column.
     """
     chosen = None if columns is None else list(columns)
-    return pl.read_parquet(file, columns=chosen, glob=False, hive_partitioning=False)
+    try:
+        return pl.read_parquet(file, columns=chosen, glob=False, hive_partitioning=False)
+    except pl.exceptions.PanicException as error:  # a BaseException, of a damaged page
+        raise pl.exceptions.ComputeError("damaged: a page of it cannot be decoded") from error
 
 
 def scan_parquet(file: ParquetSource) -> pl.LazyFrame:

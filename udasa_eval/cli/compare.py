@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from udasa_data.errors import UserError
+from udasa_data.storage import parse_row
 from udasa_data.terminal import echo
 from udasa_eval.cli.options import Json, print_json
 
@@ -141,15 +142,30 @@ def _read(path: Path, key: str, score: str) -> dict[str, float]:
     scores: dict[str, float] = {}
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({type(error).__name__})") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text (byte {error.start})") from error
     for number, line in enumerate(lines, 1):
         try:
-            row = json.loads(line)
-            value = row[score]
-            scores[str(row[key])] = float("nan") if value is None else float(value)
-        except (ValueError, KeyError, TypeError) as error:
+            row = parse_row(line)
+            name, value = _scalar(row[key]), row[score]
+            scores[str(name)] = float("nan") if value is None else _number(value)
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise UserError(
                 f"{path}, line {number}: needs '{key}' and a number '{score}'"
             ) from error
     return scores
+
+
+def _scalar(value: object) -> object:
+    if isinstance(value, dict | list):
+        raise TypeError("no name of an item")
+    return value
+
+
+def _number(value: object) -> float:
+    number = float(value) if isinstance(value, int | float) else math.inf
+    if math.isinf(number):  # 1e999, too; NaN is unscored
+        raise ValueError("no finite number")
+    return number

@@ -171,7 +171,7 @@ class _Asker:
         """Return [N, 2]: P(yes) among yes and no, and how much probability both have together."""
         distinct = list(dict.fromkeys(questions))
         pairs = [TextPair(question, "") for question in distinct]
-        known = self._cache.get(self._space, pairs)
+        known = self._cache.get(self._space, pairs, classes=2)
         weighed = np.full((len(distinct), 2), np.nan)
         if known.rows:
             weighed[known.rows] = np.stack(known.logits)

@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Final
 
 from udasa_data.schema import Axis
+from udasa_data.storage import csp_hash
 from udasa_eval.leaderboard.building import MEANINGS, SIGNS, Cell, Column, Leaderboard, Mark, Row
 from udasa_eval.leaderboard.markdown import interval_of, notes
 from udasa_eval.results import ARROWS
@@ -58,11 +59,19 @@ def page(board: Leaderboard, links: Links) -> str:
 
 def document(title: str, body: str, *, script: str = "") -> str:
     """Return an HTML document with the project's style inside; ``body`` is HTML."""
-    scripted = f"<script>\n{script}</script>\n" if script else ""
+    style = f"\n{_asset('page.css')}"
+    script = f"\n{script}" if script else ""
+    scripted = f"<script>{script}</script>\n" if script else ""
+    allowed = f"script-src '{csp_hash(script)}'; " if script else ""
+    policy = (
+        f"default-src 'none'; {allowed}style-src '{csp_hash(style)}'; base-uri 'none'; "
+        "form-action 'none'"
+    )
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{_asset('page.css')}</style>\n</head>\n"
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n"
         f"<body>\n{body}\n{scripted}</body>\n</html>\n"
     )
 

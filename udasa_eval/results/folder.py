@@ -21,7 +21,7 @@ import polars as pl
 from udasa_data.config import Strict, convert
 from udasa_data.errors import UserError
 from udasa_data.schema import MESSAGES, Axis, require
-from udasa_data.storage import read_parquet, write_atomically, write_text
+from udasa_data.storage import parse_json, read_parquet, write_atomically, write_text
 from udasa_eval.results.layout import is_table_file
 
 SCHEMA_VERSION: Final = 1
@@ -231,13 +231,13 @@ def read_results(folder: Path) -> Results:
     """
     path = folder / RESULTS_FILE
     try:
-        value = msgspec.json.decode(path.read_bytes())
+        value = parse_json(path.read_bytes())
     except OSError as error:
         raise UserError(
             f"{folder}: holds no results ({RESULTS_FILE} is missing or unreadable); give the "
             "folder that udasa-eval run wrote"
         ) from error
-    except msgspec.DecodeError as error:
+    except ValueError as error:
         raise UserError(f"{path}: not JSON ({error})") from error
     version = value.get("schema_version") if isinstance(value, dict) else None
     if version != SCHEMA_VERSION:

@@ -18,7 +18,7 @@ def shared_config(small_config, tmp_path_factory):
     prompts.write_text("\n".join(map(json.dumps, rows)))
     flags = {
         "prompts": [str(prompts)],
-        "sampling": {"samples": 3, "max_tokens": 40},
+        "sampling": {"samples": 4, "max_tokens": 40},
         "shard_size": 2,
     }
     return resolve("tiny", flags, file=small_config)
