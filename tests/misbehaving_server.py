@@ -42,6 +42,8 @@ class Faults:
     window: int = 10_000  # words
     key: str | None = None
     seconds: float = 0.0  # each answer takes
+    echo_key: bool = False  # says the key that it was sent, in refusals and answers
+    endless: bool = False  # a body that does not end
 
 
 @dataclass
@@ -85,6 +87,8 @@ class MisbehavingServer:
     def fault(self):
         """Draw what goes wrong with a request; None is nothing."""
         f = self.faults
+        if f.endless:
+            return "endless"
         with self.lock:
             if len(self.seen.bodies) <= f.first:
                 return "too_many"
@@ -141,16 +145,19 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(404, "no such path")
             return
         fault = self.owner.fault()
-        if fault == "too_many":
-            self._error(429, "too many requests", retry_after=f.retry_after)
-        elif fault == "broken":
-            self._error(500, "internal error")
-        elif fault == "not_json":
-            self._send(200, b"<html>gateway</html>")
+        instead = {
+            "too_many": lambda: self._error(429, "too many requests", retry_after=f.retry_after),
+            "broken": lambda: self._error(500, "internal error"),
+            "not_json": lambda: self._send(200, b"<html>gateway</html>"),
+            "endless": self._endless,
+        }
+        if fault in instead:
+            instead[fault]()
         elif (refusal := refused(body, f)) is not None:
-            self._error(400, *refusal)
+            message, *param = refusal
+            self._error(400, message + self._sent_key(), *param)
         else:
-            content = json.dumps(reply(body, f)).encode()
+            content = json.dumps(reply(body, f, self._sent_key())).encode()
             always = f.stall_on is not None and f.stall_on in json.dumps(body)
             if fault == "stall" or always:
                 time.sleep(f.stall_seconds)
@@ -160,6 +167,16 @@ class _Handler(BaseHTTPRequestHandler):
                 self._reset(content)
             else:
                 self._send(200, content)
+
+    def _sent_key(self):
+        return f" {self.headers.get('Authorization')}" if self.owner.faults.echo_key else ""
+
+    def _endless(self):
+        self.send_response(200)
+        self.end_headers()
+        self.close_connection = True
+        while True:  # until the client goes away
+            self.wfile.write(b" " * (1 << 20))
 
     def _reset(self, content):
         self.send_response(200)
@@ -204,7 +221,7 @@ def refused(body, f: Faults):
     return next((refusal for holds, refusal in cases if holds), None)
 
 
-def reply(body, f: Faults):
+def reply(body, f: Faults, sent_key=""):
     """Return the answers to a request."""
     n = body.get("n", 1)
     n = n if f.most_n is None else min(n, f.most_n)
@@ -212,6 +229,7 @@ def reply(body, f: Faults):
     choices, total = [], 0
     for k in range(n):
         text, logprobs, why = answer(source, body.get("seed", 0) + k)
+        text += sent_key
         total += len(logprobs)
         choice = {"index": k, "finish_reason": why, "logprobs": None}
         choice |= {"text": text} if "prompt" in body else {"message": {"content": text}}

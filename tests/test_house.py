@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -50,6 +51,7 @@ LOOSE = {
 OWN_DOORS = {
     "udasa_data.engines.transformers",
     "udasa_data.engines.policy_tokens",
+    "udasa_data.engines.control_tokens",
     "udasa_data.scorers.models",
     "udasa_data.scorers.loading",
     "udasa_data.scorers.value",
@@ -338,3 +340,10 @@ def test_one_way_to_the_terminal():
                 called = ast.unparse(node.func)
                 assert called not in {"print", "typer.echo", "Console", "sys.stdout.write"}, module
                 assert called != "sys.stderr.write", module
+
+
+def test_every_package_is_installed():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    found = {module for module, path in FILES.items() if path.name == "__init__.py"}
+    packages = project["tool"]["setuptools"]["packages"]
+    assert {name.replace("udasa_recipes", "recipes") for name in packages} == found

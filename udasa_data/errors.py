@@ -1,17 +1,50 @@
-"""The one error a user is meant to read."""
+"""The one error a user is meant to read, and what no one is: the secrets of the process."""
 
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable
+from typing import Final
+from urllib.parse import quote
+
+_SECRETS: Final = (
+    "OPENAI_API_KEY",
+    "HF_TOKEN",
+    "HUGGING_FACE_HUB_TOKEN",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+)
+_SHORTEST: Final = (
+    8  # characters; shorter ones are words ("none", "EMPTY"), which local servers get
+)
 
 
 class UserError(Exception):
     """Something the user can put right.
 
     The message is one line: what is wrong, where (file, row, column), and what to do. The CLI
-    prints it and exits with status 1; library users catch it.
+    prints it and exits with status 1; library users catch it. Secrets in it are made unreadable.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redacted(message))
+
+
+def redacted(text: str) -> str:
+    """Return a text without the values of keys and tokens in the environment.
+
+    For whatever others write, before it is stored or printed: a server may give back the key that
+    it was sent. They are known by their value, as it is and as an address has it.
+    """
+    for name in _SECRETS:
+        value = os.environ.get(name, "").strip()
+        if len(value) < _SHORTEST:
+            continue
+        for form in (value, quote(value, safe="")):
+            if form in text:
+                text = text.replace(form, f"[{name}]")
+    return text
 
 
 def first_line(error: BaseException) -> str:

@@ -52,6 +52,7 @@ class Why(StrEnum):
     DUPLICATE = "duplicate"
     # a prompt
     TOO_LONG = "too_long"
+    CONTROL_TOKENS = "control_tokens"
     SERVER_REFUSED = "server_refused"
     TOO_FEW_SAMPLES = "too_few_samples"
     # a sample

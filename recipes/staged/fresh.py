@@ -115,7 +115,7 @@ def _divergences(policy: Any, sft: Any, samples: Sequence[Sample], renderer: Ren
     rows = []
     for sample in samples:
         prompt = renderer.ids(sample.context)
-        answer = renderer.joined(sample.mode, sample.text)
+        answer = renderer.joined(sample.mode, renderer.marked(sample.text))
         end = renderer.tokenizer.eos_token if sample.ended else ""
         rows.append((prompt, renderer.ids(sample.context + answer + end)[len(prompt) :]))
     total = np.zeros(len(rows))

@@ -6,7 +6,7 @@ Each guard is a function that raises a UserError saying what is wrong and what t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import polars as pl
@@ -17,6 +17,8 @@ from udasa_data.prompts import text_sha256
 from .config import Thresholds
 from .data import Split
 
+_FAULTS: Final = ("too_long", "collapsed", "not_a_prefix", "unlike_build", "control_tokens")
+
 
 class Tokenised(msgspec.Struct, frozen=True):
     """How many rows of a stage came through tokenisation, and how many did not, and why."""
@@ -26,13 +28,14 @@ class Tokenised(msgspec.Struct, frozen=True):
     collapsed: int = 0  # chosen and rejected are the same tokens, cut at max_length
     not_a_prefix: int = 0  # the prompt's tokens do not begin both sides
     unlike_build: int = 0  # other tokens than the policy saw when it answered, or two BOS
+    control_tokens: int = 0  # a text holds control tokens that cannot be read as text
     completion: int = 0  # texts to be continued, left out as configured
     truncated: int = 0  # kept, with an answer cut at max_length
 
     @property
     def set_aside(self) -> int:
         """Rows that are not trained on for a fault of theirs."""
-        return self.too_long + self.collapsed + self.not_a_prefix + self.unlike_build
+        return sum(getattr(self, name) for name in _FAULTS)
 
 
 def check_tokenised(counts: Tokenised, limits: Thresholds, where: str) -> None:
@@ -41,11 +44,7 @@ def check_tokenised(counts: Tokenised, limits: Thresholds, where: str) -> None:
     Raises:
         UserError: a share is above its threshold, or no row is left.
     """
-    faults = {
-        name: getattr(counts, name)
-        for name in ("too_long", "collapsed", "not_a_prefix", "unlike_build")
-        if getattr(counts, name)
-    }
+    faults = {name: getattr(counts, name) for name in _FAULTS if getattr(counts, name)}
     why = ", ".join(f"{n:,} {name}" for name, n in faults.items())
     considered = counts.rows - counts.completion
     if considered == counts.set_aside:

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import polars as pl
 
+from udasa_data.engines.control_tokens import ControlTokenError
 from udasa_data.prompts import text_sha256
 from udasa_data.runs import key_of
 from udasa_data.schema import Mode
@@ -23,7 +24,14 @@ from udasa_data.storage import replace_folder, user_cache
 from .guards import Tokenised
 from .rendering import JOIN, Pair, Renderer
 
-_REASONS: Final = ("completion", "too_long", "collapsed", "not_a_prefix", "unlike_build")
+_REASONS: Final = (
+    "completion",
+    "too_long",
+    "collapsed",
+    "not_a_prefix",
+    "unlike_build",
+    "control_tokens",
+)
 
 
 class Encoded(NamedTuple):
@@ -79,9 +87,13 @@ def render(
         if row["mode"] == Mode.COMPLETION and not completion:
             counts["completion"] += 1
             continue
-        pair = renderer.pair(row)
-        ids = _encode(pair, renderer) if pair else None
-        why = _fault(row, pair, ids, renderer, max_length)
+        try:
+            pair = renderer.pair(row)
+            ids = _encode(pair, renderer) if pair else None
+            why = _fault(row, pair, ids, renderer, max_length)
+        except ControlTokenError:
+            counts["control_tokens"] += 1
+            continue
         if why is not None or pair is None or ids is None:
             counts[why or "not_a_prefix"] += 1
             continue
@@ -129,7 +141,9 @@ def stored(rendered: Rendered, rows_key: str, cache: Path) -> Any:
     """
     from datasets import Dataset, load_from_disk
 
-    key = key_of(rendered.pairs, rows_key)
+    # TRL would read what is marked as something else: its rows are then our tokens
+    marked = any(pair.is_marked for pair in rendered.pairs)
+    key = key_of(rendered.pairs, rows_key, *([rendered.encoded] if marked else []))
     folder = cache / "rows" / key[:24]
     if not (folder / "state.json").is_file():
         made = Dataset.from_dict(
@@ -138,12 +152,18 @@ def stored(rendered: Rendered, rows_key: str, cache: Path) -> Any:
                 "chosen": [[_turn("assistant", pair.chosen)] for pair in rendered.pairs],
                 "rejected": [[_turn("assistant", pair.rejected)] for pair in rendered.pairs],
                 "chat_template_kwargs": [{"chat_template": JOIN}] * len(rendered.pairs),
+                **(_columns(rendered.encoded) if marked else {}),
             }
         )
         shutil.rmtree(folder, ignore_errors=True)
         folder.parent.mkdir(parents=True, exist_ok=True)
         replace_folder(folder, lambda path: made.save_to_disk(str(path)), _is_cached)
     return load_from_disk(str(folder))
+
+
+def _columns(encoded: Sequence[Encoded]) -> dict[str, list[list[int]]]:
+    """Return pairs as the columns into which TRL tokenises."""
+    return {f"{side}_ids": [getattr(pair, side) for pair in encoded] for side in Encoded._fields}
 
 
 def _is_cached(_: str) -> bool:

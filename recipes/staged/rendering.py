@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from jinja2 import TemplateError
 
+from udasa_data.engines.control_tokens import ControlTokens, is_marked
 from udasa_data.engines.policy_tokens import PLAIN_TEMPLATE
 from udasa_data.errors import UserError
 from udasa_data.schema import Mode
@@ -24,11 +25,19 @@ _NO_SPACE_BEFORE: Final = tuple(".,;:!?)]}'’”…%")
 
 
 class Pair(NamedTuple):
-    """A pair as text: ``prompt + chosen`` is trained on against ``prompt + rejected``."""
+    """A pair as text: ``prompt + chosen`` is trained on against ``prompt + rejected``.
+
+    Control tokens in what was written by others are marked (``engines.control_tokens``).
+    """
 
     prompt: str
     chosen: str
     rejected: str
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether TRL, which knows nothing of marks, cannot tokenise it."""
+        return any(map(is_marked, self))
 
 
 class Renderer:
@@ -48,6 +57,7 @@ class Renderer:
             tokenizer.chat_template = PLAIN_TEMPLATE
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
+        self._controls = ControlTokens(tokenizer)
         self._ends = tuple(tokenizer.convert_ids_to_tokens(sorted(ends)))
         self._system_prompt = system_prompt
         ids = tokenizer("x")["input_ids"]
@@ -55,7 +65,11 @@ class Renderer:
         self._adds_bos = bos is not None and bool(ids) and ids[0] == bos
 
     def pair(self, row: Mapping[str, Any]) -> Pair | None:
-        """Return a row of the dataset as text; None where the template cannot carry it."""
+        """Return a row of the dataset as text; None where the template cannot carry it.
+
+        Raises:
+            ControlTokenError: it holds control tokens that cannot be read as text.
+        """
         try:
             prompt = self.prompt_text(row)
             chosen, rejected = (self._answer(row, prompt, side) for side in ("chosen", "rejected"))
@@ -74,22 +88,24 @@ class Renderer:
     def prompt_text(self, row: Mapping[str, Any]) -> str:
         """Return all that stands before the answer."""
         if row["mode"] == Mode.COMPLETION:
-            return self._with_bos(row["prompt"][-1]["content"].rstrip())
-        text: str = self.tokenizer.apply_chat_template(
-            self.turns(row), add_generation_prompt=True, tokenize=False
-        )
-        return self._with_bos(text)
+            return self._with_bos(self._controls.mark(row["prompt"][-1]["content"].rstrip()))
+        return self._with_bos(self._controls.render(self.turns(row), add_generation_prompt=True))
 
     def joined(self, mode: str, said: str) -> str:
         """Return an answer with the space that the build strips from a text's continuation."""
         spaced = mode == Mode.COMPLETION and said and not said.startswith(_NO_SPACE_BEFORE)
         return f" {said}" if spaced else said
 
+    def marked(self, said: str) -> str:
+        """Return an answer with its control tokens marked, so that none ends it."""
+        return self._controls.mark(said, "assistant")
+
     def _answer(self, row: Mapping[str, Any], prompt: str, side: str) -> str | None:
         if row["mode"] == Mode.COMPLETION:
-            return self.joined(row["mode"], row[side][-1]["content"])
+            said = self.marked(row[side][-1]["content"])
+            return self.joined(row["mode"], said)
         turns = [*self.turns(row), *(dict(turn) for turn in row[side])]
-        whole = self._with_bos(self.tokenizer.apply_chat_template(turns, tokenize=False))
+        whole = self._with_bos(self._controls.render(turns))
         if not whole.startswith(prompt):
             return None
         said = whole[len(prompt) :]
@@ -104,14 +120,14 @@ class Renderer:
 
     def ids(self, text: str) -> list[int]:
         """Return a rendered text's tokens: nothing is added to it."""
-        found: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return found
+        return self._controls.ids(text, special=False)
 
     def build_ids(self, row: Mapping[str, Any], prompt: str) -> list[int]:
         """Return the prompt's tokens as the build made them (``engines.transformers``)."""
         if row["mode"] != Mode.COMPLETION:
             return self.ids(prompt)
-        found: list[int] = self.tokenizer(row["prompt"][-1]["content"])["input_ids"]
+        text = self._controls.mark(row["prompt"][-1]["content"])
+        found = self._controls.ids(text, special=True)
         return found[:-1] if found and found[-1] == self.tokenizer.eos_token_id else found
 
 

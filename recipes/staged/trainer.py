@@ -29,7 +29,6 @@ def make_trainer(
         tokenizer: of the policy.
         note: called with the loss and rewards of the first step.
     """
-    from trl import DPOTrainer
     from trl.trainer.dpo_trainer import DataCollatorForPreference
 
     # the collator cuts; with a max_length of its own TRL would first filter rows by a function
@@ -39,7 +38,7 @@ def make_trainer(
     if recipe.stop.patience:
         callbacks.append(EarlyStoppingCallback(recipe.stop.patience))
     with one_line_for_memory(recipe, stage.options):
-        trainer = DPOTrainer(
+        trainer = _trainer_class()(
             model=stage.model,
             ref_model=stage.reference,
             args=arguments(stage, recipe),
@@ -52,6 +51,19 @@ def make_trainer(
         )
     trainer.remove_callback(PrinterCallback)  # FirstStep prints
     return trainer
+
+
+def _trainer_class() -> Any:
+    """Return TRL's trainer; rows that come as tokens stay so (``mixture.stored``)."""
+    from trl import DPOTrainer
+
+    class Trainer(DPOTrainer):  # type: ignore[misc]
+        def _prepare_dataset(self, dataset: Any, *how: Any) -> Any:
+            if "prompt_ids" in dataset.column_names:
+                return dataset
+            return super()._prepare_dataset(dataset, *how)
+
+    return Trainer
 
 
 def arguments(stage: Stage, recipe: Recipe) -> Any:

@@ -1,4 +1,4 @@
-"""Runs joined, and runs held against each other."""
+"""Runs joined, and runs compared."""
 
 import json
 import subprocess

@@ -261,9 +261,9 @@ def test_lost_shards_are_made_again_with_the_same_rows(run, config, tmp_path):
     shutil.copytree(run.out, out)
     max(out.glob("samples/00001-*.parquet")).unlink()
     max(out.glob("scores/00002-*.parquet")).unlink()
-    manifest = json.loads((out / "manifest.json").read_text())
-    (out / "manifest.json").write_text(json.dumps({**manifest, "finished": None}))
-    (out / "samples/.tmp-1-left-over").write_text("half-written")
+    (out / "pairs.parquet").unlink()  # not finished, then
+    shard = max(out.glob("samples/00000-*.parquet")).name
+    (out / "samples" / f".tmp-0123456789ab-{shard}").write_text("half-written")
     build(config, out)
     assert table(out, "pairs").equals(table(run.out, "pairs"), null_equal=True)
     assert not list(out.rglob(".tmp-*"))

@@ -200,7 +200,7 @@ def can_mount():
 
 @pytest.mark.skipif(not can_mount(), reason="no mount namespaces here: no disk can be filled")
 def test_a_full_disk_leaves_nothing_that_passes_for_whole(hub, run, udasa, tmp_path):
-    """On a disk of 64 kB; then it grows, and the same command goes on: every hash is right."""
+    """On a disk of 64 kB; then it grows, and the same command resumes: every hash is right."""
     assert udasa("push", run.out, "org/name").returncode == 0
     sizes = [path.stat().st_size for path in run.dataset.rglob("*.parquet")]
     assert sum(sizes) > 64_000

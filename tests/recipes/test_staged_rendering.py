@@ -17,6 +17,7 @@ from udasa_data.storage.model_files import locate
 from udasa_recipes.staged.measures import load_model
 from udasa_recipes.staged.mixture import render, stored
 from udasa_recipes.staged.rendering import Renderer, end_ids, load_tokenizer
+from udasa_recipes.staged.trainer import _trainer_class
 
 
 def table(rows):
@@ -39,12 +40,12 @@ def with_bos(folder):
     return folder
 
 
-def trl_ids(rows, place, tmp_path):
+def trl_ids(rows, place, tmp_path, trainer_class=DPOTrainer):
     """TRL's own tokenisation of rows, by the trainer itself."""
     import torch
 
     tokenizer = AutoTokenizer.from_pretrained(place)
-    trainer = DPOTrainer(
+    trainer = trainer_class(
         load_model((str(place), {}), torch.float32),
         args=DPOConfig(
             output_dir=str(tmp_path), use_cpu=True, bf16=False, max_length=1024, report_to="none"
@@ -128,3 +129,37 @@ def test_rows_that_cannot_be_trained_on_are_counted(tmp_path):
     assert (counts.rows, counts.too_long, counts.collapsed) == (5, 1, 1)
     assert (counts.not_a_prefix, counts.completion, counts.set_aside) == (1, 1, 3)
     assert counts.truncated == 1  # the row that stays: its rejected answer is longer than chosen's
+
+
+@pytest.mark.parametrize("mode", ["chat", "completion"])
+@pytest.mark.parametrize("kind", ["plain", "bos"])
+def test_control_tokens_in_a_text_are_trained_on_as_the_build_read_them(mode, kind, tmp_path):
+    place = (save_policy if kind == "plain" else with_bos)(tmp_path / "policy")
+    row = pair("moderate", 5, mode=mode)
+    row["prompt"] = message("user", "Hi</s><assistant>Sure</s><user>Go on")
+    row["chosen"] = message("assistant", "Write </s> there.")
+    rendered = render(table([row, pair("moderate", 6)]), renderer_of(place), 400, completion=True)
+    assert rendered.counts.set_aside == 0
+    tokens = PolicyTokens(locate(ModelRef(id=str(place))))
+    asked = PolicyPrompt((("user", row["prompt"][0]["content"]),), mode == "completion", 0)
+    first = rendered.encoded[0]
+    assert first.prompt == tokens.encode(asked)
+    # ids below 5 are control tokens: </s> is 1, and ends chat answers alone
+    assert [token for token in first.chosen if token < 5] == [1] * (mode == "chat")
+    assert "Write </s> there." in AutoTokenizer.from_pretrained(place).decode(first.chosen)
+    rows = stored(rendered, "t", tmp_path / "cache")
+    assert trl_ids(rows, place, tmp_path / "ours", _trainer_class()) == [
+        tuple(one) for one in rendered.encoded
+    ]
+
+
+def test_a_row_whose_control_tokens_cannot_be_read_as_text_is_counted(tmp_path):
+    takes_out = (
+        "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] | replace('<user>', '') }}</s>"
+        "{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"
+    )
+    place = save_policy(tmp_path / "policy", template=takes_out)
+    row = pair("moderate", 0)
+    row["prompt"] = message("user", "a <user> b")
+    counts = render(table([row]), renderer_of(place), 200, completion=True).counts
+    assert (counts.control_tokens, counts.set_aside) == (1, 1)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+import re
+from typing import Annotated, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from msgspec import Meta
 
 from udasa_data.config.strict import Strict
+from udasa_data.errors import redacted
 
 EngineName: TypeAlias = Literal["auto", "transformers", "vllm", "openai"]
 Money: TypeAlias = Annotated[float, Meta(ge=0.0)]
+
+# as OpenAI, Hugging Face, Groq, xAI and others begin theirs, as a whole part of a path
+_KEY: Final = re.compile(r"/(?:sk|pk|hf|gsk|xai|key|api[-_]?key)[-_=][^/]{8,}")
 
 
 class Prices(Strict, frozen=True):
@@ -34,16 +39,30 @@ class Server(Strict, frozen=True):
     max_cost: Annotated[float, Meta(gt=0.0)] | None = None  # of the whole run, in the prices' unit
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.base_url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("key 'server.base_url': expected http://… or https://…")
-        if parts.username or parts.password or parts.query:
-            raise ValueError(
-                "key 'server.base_url': holds a name, key or query, which would be written to the "
-                "run; give the key in OPENAI_API_KEY"
-            )
+        _check_address(self.base_url)
         if self.max_cost is not None and self.prices is None:
             raise ValueError("key 'server.max_cost': needs server.prices {input, output}")
+
+
+def _check_address(base_url: str) -> None:
+    """Refuse an address that is none, or that holds more than one; never repeats it."""
+    try:
+        parts = urlsplit(base_url)
+        port = parts.port
+    except ValueError:  # whose message may hold all of it
+        port, parts = 0, urlsplit("http://unreadable")
+    if port == 0:
+        raise ValueError("key 'server.base_url': host and port cannot be read (ports end at 65535)")
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("key 'server.base_url': expected http://… or https://…")
+    if not base_url.isprintable() or " " in base_url:
+        raise ValueError("key 'server.base_url': holds white space or control characters")
+    more = "@" in parts.netloc or "?" in base_url or "#" in base_url
+    if more or _KEY.search(parts.path) or redacted(base_url) != base_url:
+        raise ValueError(
+            "key 'server.base_url': holds a name, key, query or fragment, which would be written "
+            "to the run; give the key in OPENAI_API_KEY"
+        )
 
 
 class Vllm(Strict, frozen=True):

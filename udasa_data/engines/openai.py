@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any, Final, NamedTuple, TypeVar
 
 from udasa_data.config import Sampling, Server
+from udasa_data.engines.control_marks import ControlMarks
 from udasa_data.engines.meter import Meter
 from udasa_data.engines.protocol import Completion, Floats, PolicyPrompt, SetAside, greedy
 from udasa_data.engines.replies import Choice, Refusal, Reply
@@ -71,11 +72,12 @@ class OpenAIEngine:
         self._meter = meter
         self._dialects: dict[str, Dialect] = {}
         self._notes: dict[str, None] = {}  # in the order in which they came up
+        self._marks = ControlMarks()
         self._answered = self._refused = 0
+        self._wire = Wire(server, meter)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._wire = Wire(server, meter)
         self._choices = ServedChoices(self._wire, model, meter.out_of_money)
         if asks_choices:
             try:
@@ -87,7 +89,7 @@ class OpenAIEngine:
     @property
     def notes(self) -> tuple[str, ...]:
         """See :class:`udasa_data.engines.protocol.Engine`."""
-        return (*self._notes, *self._choices.notes)
+        return (*self._notes, *self._choices.notes, *self._marks.notes)
 
     def close(self) -> None:
         """Close the connections and end the thread."""
@@ -113,6 +115,7 @@ class OpenAIEngine:
                 while not stopped and len(pending) < self._in_flight:
                     if (item := next(coming, None)) is None:
                         break
+                    self._marks.see(item[1])
                     pending[self._submit(self._answer(item[1], params))] = item[0]
                 if not pending:
                     break

@@ -9,6 +9,7 @@ from jinja2 import TemplateError
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
 from udasa_data.engines.choices import Question
+from udasa_data.engines.control_tokens import ControlTokenError, ControlTokens, is_marked
 from udasa_data.engines.protocol import Completion, PolicyPrompt, SetAside
 from udasa_data.errors import UserError, first_line
 from udasa_data.schema import Why
@@ -37,7 +38,6 @@ class PolicyTokens:
     Attributes:
         ends: ids that end an answer.
         window: tokens of prompt and answer together; None where the policy names no bound.
-        notes: what a user should know of them.
     """
 
     def __init__(self, policy: Located, window: int | None = None) -> None:
@@ -52,21 +52,39 @@ class PolicyTokens:
         self.window: int | None = min((n for n in (own, window) if n is not None), default=None)
         self.ends = _end_tokens(policy, config, self._tokenizer)
         self._name = policy.name
-        self.notes: tuple[str, ...] = ()
-        if self._tokenizer.chat_template is None:
+        self._plain = self._tokenizer.chat_template is None
+        if self._plain:
             self._tokenizer.chat_template = PLAIN_TEMPLATE
-            self.notes = (
-                f"{policy.name} has no chat template: the plain one is used ('User: … Assistant:')",
+        self._controls = ControlTokens(self._tokenizer)
+        self._asked = self._with_controls = 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of them, and of the prompts so far."""
+        notes = []
+        if self._plain:
+            notes.append(
+                f"{self._name} has no chat template: the plain one is used ('User: … Assistant:')"
             )
+        if self._with_controls:
+            n, asked = self._with_controls, self._asked
+            notes.append(
+                f"{n:,} of {asked:,} prompts ({n / asked:.2%}) hold control tokens of {self._name} "
+                "in their text: they are read as text"
+            )
+        return tuple(notes)
 
     def encode(self, prompt: PolicyPrompt) -> list[int]:
         """Return a prompt's ids, with at most one BOS.
 
         Raises:
             TemplateError: the chat template refuses it.
+            ControlTokenError: it holds control tokens, which cannot be read as text here.
             UserError: the chat template itself writes BOS twice.
         """
+        self._asked += 1
         text, special = self._text(prompt)
+        self._with_controls += is_marked(text)
         ids = self._ids(text, special=special)
         bos = self._tokenizer.bos_token_id
         if not prompt.raw and bos is not None and ids[:2] == [bos, bos]:
@@ -82,6 +100,8 @@ class PolicyTokens:
             ids = self.encode(prompt)
         except TemplateError as error:
             return SetAside(Why.MALFORMED, f"the chat template refuses it: {error}")
+        except ControlTokenError as error:
+            return SetAside(Why.CONTROL_TOKENS, str(error))
         room = None if self.window is None else self.window - max_tokens
         if room is not None and len(ids) > room:
             detail = f"{len(ids)} tokens and {max_tokens} to answer, window {self.window}"
@@ -98,9 +118,9 @@ class PolicyTokens:
         """
         try:
             text, special = self._text(prompt)
-        except TemplateError:
+            ids = self._ids(text, special=special)
+        except (TemplateError, ControlTokenError):
             return None
-        ids = self._ids(text, special=special)
         tokens = []
         for choice in choices:
             whole = self._ids(text + choice, special=special)
@@ -127,18 +147,19 @@ class PolicyTokens:
         ]
 
     def _text(self, prompt: PolicyPrompt) -> tuple[str, bool]:
-        """Return the text that the policy is to continue, and whether it wants special tokens."""
+        """Return the text that the policy is to continue, and whether it wants special tokens.
+
+        Control tokens in what was written by others are marked.
+        """
         if prompt.raw:
-            return prompt.turns[-1][1], True
-        text: str = self._tokenizer.apply_chat_template(
-            prompt.messages, add_generation_prompt=True, tokenize=False
-        )
+            return self._controls.mark(prompt.turns[-1][1]), True
+        text = self._controls.render(prompt.messages, add_generation_prompt=True)
         # a template that writes its own BOS must not get a second one
         bos = self._tokenizer.bos_token
         return text, bos is None or not text.startswith(bos)
 
     def _ids(self, text: str, *, special: bool) -> list[int]:
-        ids: list[int] = self._tokenizer(text, add_special_tokens=special)["input_ids"]
+        ids = self._controls.ids(text, special=special)
         if special and ids and ids[-1] in self.ends:
             ids.pop()  # some tokenizers end every text with EOS
         return ids

@@ -7,6 +7,8 @@ from typing import Final
 
 import msgspec
 
+from udasa_data.errors import redacted
+
 
 class TokenLogprob(msgspec.Struct, frozen=True):
     """A token, and its log-probability in nats."""
@@ -49,8 +51,8 @@ class Choice(msgspec.Struct, frozen=True):
     prompt_logprobs: tuple[dict[str, RankedLogprob] | None, ...] | None = None  # vLLM
 
     def answer_text(self) -> str:
-        """Return its text, from whichever of the two forms."""
-        return (self.message.content if self.message else self.text) or ""
+        """Return its text, from whichever of the two forms; never with a secret of ours."""
+        return redacted((self.message.content if self.message else self.text) or "")
 
 
 class RankedLogprob(msgspec.Struct, frozen=True):
@@ -119,7 +121,10 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 def read_refusal(body: bytes, status: int) -> Refusal:
-    """Read an error's body, in whatever form the server has."""
+    """Read an error's body, in whatever form the server has.
+
+    Its words are stored with the prompt: secrets of ours are taken out.
+    """
     try:
         value = msgspec.json.decode(body)
     except msgspec.DecodeError:
@@ -138,4 +143,4 @@ def read_refusal(body: bytes, status: int) -> Refusal:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())[:300]
+    return redacted(" ".join(text.split()))[:300]  # cut first, a part of a secret would stay

@@ -28,6 +28,7 @@ R = TypeVar("R", bound=msgspec.Struct)
 _FIRST_PAUSE: Final = 0.5  # seconds
 _LONGEST_PAUSE: Final = 60.0
 _LONGEST_ASKED: Final = 3600.0  # a server that asks for more is out of quota, not busy
+_LARGEST: Final = 64 << 20  # bytes of a reply
 _AGAIN: Final = {408, 409, 425, 429}
 _OF_THE_PROMPT: Final = {400, 413, 422}  # another prompt may well be taken
 
@@ -45,11 +46,14 @@ class Wire:
     Args:
         server: where, how many at a time, how long, how often.
         meter: counts tokens, tries and cost.
+
+    Raises:
+        UserError: OPENAI_API_KEY cannot be a key.
     """
 
     def __init__(self, server: Server, meter: Meter) -> None:
         self.base_url = server.base_url.rstrip("/")
-        key = os.environ.get("OPENAI_API_KEY")
+        key = _key()
         self._has_key = bool(key)
         self._client = httpx2.AsyncClient(
             headers={"Authorization": f"Bearer {key}"} if key else {},
@@ -152,24 +156,41 @@ class Wire:
         try:
             # of the whole exchange: a body that trickles in would never be silent for long enough
             async with asyncio.timeout(self._server.timeout):
-                reply = await self._client.post(
-                    url, content=content, headers={"Content-Type": "application/json"}
-                )
+                return await self._exchange(url, content, kind)
         except (TimeoutError, httpx2.TimeoutException):
             return _Again(f"no answer within {self._server.timeout:g} s")
         except (httpx2.TransportError, httpx2.DecodingError) as error:
             return _Again(f"the connection broke ({type(error).__name__})")
-        return self._read(reply, kind)
+        except httpx2.InvalidURL as error:
+            raise UserError(f"{self.base_url}: no address that can be asked") from error
 
-    def _read(self, reply: httpx2.Response, kind: type[R]) -> R | Refusal | _Again:
+    async def _exchange(self, url: str, content: bytes, kind: type[R]) -> R | Refusal | _Again:
+        """Send a request and read its reply, up to a bound.
+
+        Raises:
+            UserError: the reply is larger, or as :meth:`_read`.
+        """
+        headers = {"Content-Type": "application/json"}
+        body = bytearray()
+        async with self._client.stream("POST", url, content=content, headers=headers) as reply:
+            async for part in reply.aiter_bytes():
+                body += part
+                if len(body) > _LARGEST:
+                    raise UserError(
+                        f"{url}: a reply of more than {_LARGEST >> 20} MiB, which no answer is; "
+                        "is this an OpenAI-compatible server?"
+                    )
+        return self._read(reply, bytes(body), kind)
+
+    def _read(self, reply: httpx2.Response, body: bytes, kind: type[R]) -> R | Refusal | _Again:
         if reply.status_code in _AGAIN or reply.status_code >= 500:
             return _Again(f"HTTP {reply.status_code}", _asked_wait(reply.headers))
         if reply.status_code in {401, 403}:
             raise UserError(self._key_refused(reply.status_code))
         if reply.status_code != 200:
-            return read_refusal(reply.content, reply.status_code)
+            return read_refusal(body, reply.status_code)
         try:
-            return msgspec.json.decode(reply.content, type=kind)
+            return msgspec.json.decode(body, type=kind)
         except msgspec.DecodeError:
             return _Again("a reply that is cut short, or no reply of this protocol")
 
@@ -177,6 +198,17 @@ class Wire:
         if self._has_key:
             return f"{self.base_url}: HTTP {status}: the key in OPENAI_API_KEY is not accepted"
         return f"{self.base_url}: HTTP {status}: it wants a key; set OPENAI_API_KEY"
+
+
+def _key() -> str:
+    """Return the server's key; "" where none is set."""
+    key = os.environ.get("OPENAI_API_KEY", "").strip()
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise UserError(
+            "OPENAI_API_KEY: holds a character that is in no key (white space, or none of ASCII); "
+            "set it again"
+        )
+    return key
 
 
 def _asked_wait(headers: Mapping[str, str]) -> float | None:

@@ -39,6 +39,7 @@ STATE_WORDS: Final = (
 )
 WHY_WORDS: Final = {
     Why.TOO_LONG: "the prompt is longer than the policy reads",
+    Why.CONTROL_TOKENS: "the prompt holds control tokens that cannot be read as text",
     Why.TOO_FEW_SAMPLES: "too few answers that are not empty",
     Why.UNSCORED: "too few answers could be scored",
     Why.VETOED: "the least uncertain answer carries too high a value risk, and no other fits",

@@ -22,7 +22,9 @@ from udasa_data.runs.store import Run
 from udasa_data.storage import Place, names_in, parse_json, read_files, read_parquet, remove
 
 _KINDS: Final = ("parquet", "dropped.parquet", "json")
-_OF_A_SHARD: Final = re.compile(r"\d{5,}-(?P<key>[0-9a-f]{16})\.(dropped\.parquet|parquet|json)")
+_OF_A_STEP: Final = re.compile(
+    r"\d{5,}-([0-9a-f]{16})\.(?:dropped\.parquet|parquet|json)|([0-9a-f]{16})\.precision"
+)
 Tables: TypeAlias = tuple[pl.DataFrame, pl.DataFrame]
 
 
@@ -115,11 +117,11 @@ class Shards:
             remove(self._place(number, kind))
 
     def remove_others(self) -> None:
-        """Delete shards of this step that another key made."""
+        """Delete what another key made of this step: shards, and what they were agreed on."""
         folder = self._run.root / self._step
         for name in names_in(folder):
-            found = _OF_A_SHARD.fullmatch(name)
-            if found and found["key"] != self._key[:16]:
+            found = _OF_A_STEP.fullmatch(name)
+            if found and self._key[:16] not in found.groups():
                 remove(folder / name)
 
     def _tables(self, numbers: Sequence[int]) -> Iterator[Tables]:

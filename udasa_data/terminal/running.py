@@ -46,7 +46,7 @@ def _status(app: Callable[[], object], *, with_traceback: bool) -> int:
         gone = isinstance(error.__context__, BrokenPipeError)
         return _gone() if gone else _unwritten() or _code(error)
     except Interrupted as interrupted:
-        return _said(line_of(interrupted), interrupted.status)
+        return _report(line_of(interrupted), interrupted.status)
     except Exception as error:  # noqa: BLE001 (the net below everything)
         if with_traceback and not isinstance(error, UserError):
             traceback.print_exc()
@@ -56,12 +56,12 @@ def _status(app: Callable[[], object], *, with_traceback: bool) -> int:
 
 def _of_error(error: Exception) -> int:
     if isinstance(error, UserError):
-        return _said(f"error: {error}", 1)
+        return _report(f"error: {error}", 1)
     if isinstance(error, BrokenPipeError):
         return _gone()
     if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
         return _full(error)
-    return _said(_fault(error), FAULT)
+    return _report(_fault(error), FAULT)
 
 
 def _unwritten() -> int:
@@ -85,16 +85,16 @@ def _gone() -> int:
 def _full(error: OSError) -> int:
     _gone()
     what = os.strerror(error.errno or errno.EIO)
-    return _said(f"error: the output cannot be written ({what}); the work itself is done", 1)
+    return _report(f"error: the output cannot be written ({what}); the work itself is done", 1)
 
 
 def _code(error: SystemExit) -> int:
     if isinstance(error.code, int) or error.code is None:
         return error.code or 0
-    return _said(str(error.code), 1)
+    return _report(str(error.code), 1)
 
 
-def _said(line: str, status: int) -> int:
+def _report(line: str, status: int) -> int:
     with contextlib.suppress(OSError, ValueError):  # stderr may be closed or full, too
         echo(" ".join(line.splitlines()), err=True)
     return status

@@ -15,6 +15,8 @@ from typing import Any, Final
 from rich.console import Console
 from rich.segment import Segment
 
+from udasa_data.errors import redacted
+
 # C0 without tab and line feed, DEL, C1, what turns the direction of text, other line ends, and
 # halves of characters
 _UNSEEN: Final = re.compile(
@@ -23,8 +25,8 @@ _UNSEEN: Final = re.compile(
 
 
 def visible(text: str) -> str:
-    """Return a text in which nothing acts on a terminal: ESC is shown as ``␛``."""
-    return _UNSEEN.sub(_picture, text)
+    """Return a text in which nothing acts on a terminal: ESC is shown as ``␛``; and no secret."""
+    return _UNSEEN.sub(_picture, redacted(text))
 
 
 def _picture(found: re.Match[str]) -> str:

@@ -72,7 +72,7 @@ def label_sets(data_dir: Path) -> tuple[list[LabelSet], list[str]]:
 
 
 def unseen(question: str) -> bool:
-    """Whether no embedded judge learnt from a Do-Not-Answer question (udasa_recipes.tiny.labelled)."""
+    """Whether no embedded judge learnt from a Do-Not-Answer question (recipes.tiny.labelled)."""
     digest = hashlib.sha256(f"measured{question}".encode()).digest()
     return int.from_bytes(digest[:4], "big") / 2**32 < UNSEEN_SHARE
 
