@@ -59,8 +59,7 @@ demo: setup
 	$(BIN)/udasa-data build --model tiny --out $(DEMO) $(DEMO_OPTIONS)
 	$(BIN)/udasa-data show $(DEMO)
 	$(BIN)/udasa-eval run --model tiny --suite tiny --out $(DEMO)/eval-before
-	$(BIN)/python recipes/staged_dpo.py --config recipes/tiny/staged_dpo.yaml \
-	  --data $(DEMO)/dataset --out $(DEMO)/policy
+	$(BIN)/udasa-train dpo --model tiny --data $(DEMO)/dataset --out $(DEMO)/policy
 	$(BIN)/udasa-eval run --model $(DEMO)/policy --suite tiny --out $(DEMO)/eval-after
 	$(BIN)/udasa-eval compare $(DEMO)/eval-after $(DEMO)/eval-before --examples 0
 

@@ -50,19 +50,11 @@ def sft(
     from ..staged import to_yaml
     from ..supervised import read_tuning
 
-    options = {
-        "model": model,
-        "data": data,
-        "epochs": epochs,
-        "steps": steps,
-        "learning_rate": learning_rate,
-        "device_batch": device_batch,
-        "accumulate": accumulate,
-        "max_length": max_length,
-        "save_every": save_every,
-        "seed": seed,
-    }
-    flags = {name: value for name, value in options.items() if value is not None}
+    flags = _said(
+        model=model, data=data, epochs=epochs, steps=steps, learning_rate=learning_rate,
+        device_batch=device_batch, accumulate=accumulate, max_length=max_length,
+        save_every=save_every, seed=seed,
+    )  # fmt: skip
     tuning = read_tuning(config, flags)
     if dry_run:
         echo(to_yaml(tuning), end="")
@@ -74,3 +66,7 @@ def sft(
     from ..supervised.tuning import fine_tune
 
     fine_tune(tuning, folder)
+
+
+def _said(**options: object) -> dict[str, object]:
+    return {name: value for name, value in options.items() if value is not None}
