@@ -145,7 +145,8 @@ def test_cocoa_does_not_miss_the_log_probability_of_an_empty_answer():
 
 def test_a_build_scores_no_prompt_whose_noise_cannot_be_estimated():
     tables = shard(CLAIMS[:3])
-    result = score_shard(*tables, SCORERS, Scoring(), lambda _share: None)
+    scorers = Scorers(neutral, [Constant(0.2)], Constant(0.7), None)
+    result = score_shard(*tables, scorers, Scoring(), lambda _share: None)
     assert result.scores.is_empty()
     assert result.dropped.select("why", "value", "limit").rows() == [("too_few_samples", 3, 4)]
 
