@@ -73,7 +73,7 @@ def test_unusable_rows_are_set_aside_with_their_place(tmp_path):
     path.write_text('{"prompt": "ok"}\n{"prompt": "  "}\n{"prompt": 3}\n{"prompt": null}\n')
     loaded = load(path)
     assert loaded.dropped["why"].to_list() == ["empty_prompt", "malformed", "empty_prompt"]
-    assert loaded.dropped["detail"][1] == "a.jsonl line 3"
+    assert loaded.dropped["detail"][1] == "a.jsonl line 3: prompt is 3, neither text nor messages"
 
 
 def test_limit_is_spread_over_the_sources_and_seeded(tmp_path):
