@@ -177,9 +177,6 @@ def read_curves(path: Path) -> Curves:
     """
     try:
         curves = curves_from_json(parse_json(path.read_bytes()))
-        for dimension in Dimension:
-            if POOLED not in curves.get(dimension, {}):
-                raise ValueError(f"no curve '{dimension}' of all axes")
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, OverflowError) as error:
@@ -187,6 +184,12 @@ def read_curves(path: Path) -> Curves:
             f"{path}: holds no calibration ({first_line(error)}); give the calibration.json of a "
             "run"
         ) from error
+    for dimension in Dimension:
+        if POOLED not in curves.get(dimension, {}):
+            raise UserError(
+                f"{path}: holds no calibration (no curve '{dimension}' of all axes); give the "
+                "calibration.json of a run"
+            )
     return curves
 
 
