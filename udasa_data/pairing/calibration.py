@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from udasa_data.config import Calibration, Weights
 from udasa_data.errors import UserError, first_line
 from udasa_data.schema import CALIBRATED, Dimension
-from udasa_data.storage.json_text import parse_json
 from udasa_data.uncertainty.calibrate import (
     POOLED,
     Curve,
@@ -176,10 +175,10 @@ def read_curves(path: Path) -> Curves:
         UserError: unreadable, or not the curves of a run.
     """
     try:
-        curves = curves_from_json(parse_json(path.read_bytes()))
+        curves = curves_from_json(msgspec.json.decode(path.read_bytes()))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, OverflowError) as error:
+    except (ValueError, OverflowError, RecursionError) as error:
         raise UserError(
             f"{path}: holds no calibration ({first_line(error)}); give the calibration.json of a "
             "run"
