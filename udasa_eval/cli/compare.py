@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from udasa_data.errors import UserError
-from udasa_data.storage import parse_row
 from udasa_data.terminal import echo
 from udasa_eval.cli.options import Json, print_json
 
@@ -139,6 +138,8 @@ def _compare_files(a: Path, b: Path, key: str, score: str, seed: int, *, as_json
 
 
 def _read(path: Path, key: str, score: str) -> dict[str, float]:
+    from udasa_data.storage import parse_row
+
     scores: dict[str, float] = {}
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
