@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from rounding import rounding
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
     BertConfig,
@@ -25,6 +26,14 @@ TEMPLATE = (
     "{% if add_generation_prompt %}<assistant>{% endif %}"
 )
 
+
+# products that a number in the output of one of these adds up: a layer's matrices, 32 to 64 wide,
+# the head's, and the tokens that are attended to
+SUMMANDS = 512
+# what rounding makes of it: relative, of a log-probability; absolute, of a probability, which
+# moves by half of what its logits do at most, and these are below 4
+LOGPROB_ROUNDING = rounding(SUMMANDS)
+PROBABILITY_ROUNDING = rounding(SUMMANDS, size=4.0) / 2
 
 # of a small encoder
 ENCODER = {

@@ -8,15 +8,15 @@ import subprocess
 import sys
 import time
 
+import forked
 import polars as pl
 import pytest
 
-UDASA = [sys.executable, "-m", "udasa_data"]
+UDASA = ["-m", "udasa_data"]
 
 
-def run(*arguments, **options):
-    command = [*UDASA, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+def run(*arguments):
+    return forked.run(*UDASA, *arguments)
 
 
 def one_clear_line(done):
@@ -39,9 +39,10 @@ def prompts(tmp_path_factory):
 @pytest.fixture(scope="module")
 def finished(small_config, prompts, tmp_path_factory):
     out = tmp_path_factory.mktemp("cli") / "run"
-    done = run(
-        "build", "--config", small_config, "--model", "tiny", "--prompts", prompts, "--out", out
-    )
+    options = ("--config", small_config, "--model", "tiny", "--prompts", prompts, "--out", out)
+    # this one from its first import on
+    command = [sys.executable, *UDASA, "build", *map(str, options)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return out, done
 
@@ -141,8 +142,7 @@ def killed_at_a_random_moment(command, out, moments):
     """True when SIGKILL met the build at work, False when it had ended before."""
     before = len(list(out.rglob("*.parquet")))
     fresh = os.environ | {"UDASA_CACHE": str(out)}  # what another run scored must not help
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(command, **quiet, env=fresh)
+    process = forked.Process(*command, env=fresh)
     while process.poll() is None and len(list(out.rglob("*.parquet"))) <= before:
         time.sleep(0.01)
     time.sleep(moments.uniform(0.0, 0.25))
@@ -164,7 +164,7 @@ def test_killed_ten_times_the_rows_are_the_same(finished, small_config, prompts,
     out = tmp_path / "killed"
     kills = 0
     while kills < 10:
-        command = [*UDASA, "build", *map(str, options), "--out", str(out)]
+        command = [*UDASA, "build", *options, "--out", out]
         if killed_at_a_random_moment(command, out, moments):
             kills += 1
         else:

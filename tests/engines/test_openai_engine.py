@@ -1,12 +1,9 @@
 """The openai engine against a real local server that breaks the protocol in every way."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 
+import forked
 import polars as pl
 import pytest
 from misbehaving_server import MisbehavingServer, answer
@@ -353,21 +350,20 @@ def test_a_killed_build_goes_on_with_the_same_rows(small_config, prompts, tmp_pa
         whole = build(config_of(server, small_config, prompts), tmp_path / "whole")
     with MisbehavingServer(too_many=0.2, reset=0.1, truncated=0.1, seconds=0.15) as server:
         served = without_policy(small_config)
-        command = [sys.executable, "-m", "udasa_data", "build", "--model", "some-model"]
-        command += ["--engine", "openai", "--base-url", server.url, "--config", str(served)]
-        command += ["--prompts", str(prompts), "--out", str(tmp_path / "killed"), "--json"]
-        process = subprocess.Popen(command, stderr=subprocess.PIPE)
+        command = ["-m", "udasa_data", "build", "--model", "some-model"]
+        command += ["--engine", "openai", "--base-url", server.url, "--config", served]
+        command += ["--prompts", prompts, "--out", tmp_path / "killed", "--json"]
+        process = forked.Process(*command)
         shard = tmp_path / "killed" / "samples"
         deadline = time.monotonic() + 120
         while not list(shard.glob("0*.parquet")):
-            assert process.poll() is None, process.stderr.read()
+            assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
-        process.stderr.close()
         seen = len(server.seen.bodies)
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        forked.run(*command).check_returncode()
         assert len(server.seen.bodies) > seen  # it was not done when it was killed
     for one, other in zip(rows(whole.out), rows(tmp_path / "killed"), strict=True):
         assert one.equals(other, null_equal=True)

@@ -5,10 +5,11 @@ import json
 import subprocess
 import sys
 
+import forked
 import msgspec
 import polars as pl
 import pytest
-from small_models import save_classifier
+from small_models import PROBABILITY_ROUNDING, save_classifier
 
 from benchmarks.inputs.synthetic import scored_answers, write_run
 from udasa_data import build, resolve
@@ -130,7 +131,7 @@ def test_another_nli_model_scores_anew_and_samples_nothing(run, config, tmp_path
     assert scores["text"].equals(expected["text"])
     for column in ("u_semantic", "u_factual", "u_value"):
         assert scores[column].to_list() == pytest.approx(
-            expected[column].to_list(), abs=1e-6, nan_ok=True
+            expected[column].to_list(), abs=PROBABILITY_ROUNDING, nan_ok=True
         )
     old = origin.answers.sort("prompt_id", "sample_id")
     assert scores["u_value"].to_list() == pytest.approx(old["u_value"].to_list(), nan_ok=True)
@@ -252,13 +253,7 @@ def test_on_the_command_line_and_without_anything_heavy(run, tmp_path):
     ],
 )
 def test_mistakes_are_one_line(arguments, message, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "udasa_data", "build", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-    )
+    done = forked.run("-m", "udasa_data", "build", *arguments, cwd=tmp_path)
     assert done.returncode == 1
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1

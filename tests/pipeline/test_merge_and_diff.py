@@ -1,10 +1,9 @@
 """Runs joined, and runs compared."""
 
 import json
-import subprocess
-import sys
 from types import SimpleNamespace
 
+import forked
 import msgspec
 import polars as pl
 import pytest
@@ -92,13 +91,8 @@ def test_a_merged_run_can_be_merged_and_paired_again(folder, tmp_path):
     at_once = merged(folder, ["first", "round2", "second"], tmp_path / "at_once").out
     a, b = (open_finished(str(one)).pairs.sort("run", "prompt_id") for one in (three, at_once))
     assert a.equals(b)
-    done = subprocess.run(
-        [sys.executable, "-m", "udasa_data", "build", "--from", three, "--z", "3", "--out", "z"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-    )
+    options = ("--from", three, "--z", "3", "--out", "z")
+    done = forked.run("-m", "udasa_data", "build", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert 0 < open_finished(str(tmp_path / "z")).pairs.height < a.height
     assert len(open_finished(str(tmp_path / "z")).merged) == 3
@@ -188,8 +182,7 @@ def test_every_kind_of_change():
 
 def test_diff_on_the_command_line(folder, tmp_path):
     def run(*arguments):
-        command = [sys.executable, "-m", "udasa_data", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+        return forked.run("-m", "udasa_data", *arguments)
 
     strict = tmp_path / "strict"
     assert run("build", "--from", folder / "whole", "--z", 3, "--out", strict).returncode == 0
@@ -208,10 +201,8 @@ def test_diff_on_the_command_line(folder, tmp_path):
 
 
 def test_merge_on_the_command_line(folder, tmp_path):
-    command = [sys.executable, "-m", "udasa_data", "merge", folder / "first", folder / "second"]
-    done = subprocess.run(
-        [*command, "--out", tmp_path / "m", "--json"], capture_output=True, text=True, check=False
-    )
+    runs = (folder / "first", folder / "second")
+    done = forked.run("-m", "udasa_data", "merge", *runs, "--out", tmp_path / "m", "--json")
     assert json.loads(done.stdout)["counts"]["prompts"] == 60
 
 

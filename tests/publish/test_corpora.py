@@ -2,10 +2,9 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import polars as pl
 import pytest
 import yaml
@@ -188,8 +187,8 @@ def python(hub, tmp_path):
             "PATH": os.environ["PATH"],
             "HF_HUB_OFFLINE": "0",
         }
-        command = [sys.executable, "-c", program, *map(str, arguments)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        given = {"env": environment, "libraries": forked.LIBRARIES}
+        done = forked.run("-c", program, *arguments, **given)
         return done.returncode, done.stdout, done.stderr.strip()
 
     return run

@@ -1,10 +1,9 @@
 """A trained policy on the Hub: pushed by the recipe, loaded by its id by another process."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import pytest
 from hub_server import READER, TOKEN
 from small_models import save_policy
@@ -52,8 +51,8 @@ def python(hub, tmp_path):
             "PYTHONPATH": str(ROOT),
             "PATH": os.environ["PATH"],
         }
-        command = [sys.executable, "-c", program, *map(str, arguments)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        given = {"env": environment, "libraries": forked.LIBRARIES}
+        done = forked.run("-c", program, *arguments, **given)
         assert not {TOKEN, READER} & set((done.stdout + done.stderr).split())
         return done.returncode, done.stdout.strip(), done.stderr.strip()
 

@@ -2,11 +2,10 @@
 
 import json
 import shutil
-import subprocess
-import sys
 import threading
 import time
 
+import forked
 import pytest
 from hub_server import READER, TOKEN, Fault, wait_until
 
@@ -38,13 +37,7 @@ def clients(hub, tmp_path):
 
     def start(*command, token=TOKEN):
         environment = hub.environment(tmp_path / "home", token)
-        process = subprocess.Popen(
-            [sys.executable, *map(str, command)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
+        process = forked.Process(*command, env=environment, libraries=forked.LIBRARIES)
         started.append(process)
         return process
 

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 
+import forked
 import polars as pl
 import pytest
 from hub_server import TOKEN, Fault
@@ -24,12 +25,14 @@ LOAD = (
 def start(hub, tmp_path):
     """Runs a command in a process that knows this Hub alone."""
 
-    def run(*command, home="home", prefix=(), **options):
+    def run(*command, home="home", prefix=()):
         environment = hub.environment(tmp_path / home)
-        given = [*prefix, sys.executable, *map(str, command)]
-        done = subprocess.run(
-            given, capture_output=True, text=True, check=False, env=environment, **options
-        )
+        if prefix:
+            given = [*prefix, sys.executable, *map(str, command)]
+            options = {"capture_output": True, "text": True, "env": environment}
+            done = subprocess.run(given, check=False, **options)
+        else:
+            done = forked.run(*command, env=environment, libraries=forked.LIBRARIES)
         assert TOKEN not in done.stdout + done.stderr
         assert "Traceback" not in done.stderr, done.stderr
         return done

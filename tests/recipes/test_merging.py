@@ -1,6 +1,7 @@
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from rounding import rounding
 from small_models import save_policy
 from transformers import AutoModelForCausalLM
 
@@ -77,5 +78,8 @@ def test_float32_weights_are_merged_as_peft_merges_them(base):
     theirs = adapted(base, torch.float32, 1e-2).merge_and_unload().state_dict()
     assert ours.state_dict().keys() == theirs.keys()
     for name, weight in ours.state_dict().items():
-        torch.testing.assert_close(weight, theirs[name], rtol=1e-6, atol=1e-7)
+        allowed = rounding(
+            4 + 1, weight.abs().max().item()
+        )  # of the adapter's rank, and the weight
+        torch.testing.assert_close(weight, theirs[name], rtol=0, atol=allowed)
     assert not any("lora" in name for name in ours.state_dict())

@@ -1,5 +1,6 @@
 import numpy as np
 import torch
+from rounding import rounding
 
 from udasa_recipes.tiny.muon import Muon, orthogonalised
 
@@ -32,4 +33,6 @@ def test_matrices_of_one_shape_move_as_each_would_alone():
     draws = torch.Generator().manual_seed(2)
     both = torch.randn(2, 30, 12, generator=draws)
     alone = torch.stack([orthogonalised(matrix) for matrix in both])
-    assert torch.allclose(orthogonalised(both), alone, atol=1e-5)
+    # five iterations of three products each; the singular values are near 1
+    allowed = rounding(5 * (30 + 12 + 12))
+    assert torch.allclose(orthogonalised(both), alone, rtol=0, atol=allowed)

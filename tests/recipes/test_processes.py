@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forked
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -68,19 +69,27 @@ def place(tmp_path_factory):
     return save_dataset(tmp_path_factory.mktemp("dataset"))
 
 
-def run(folder, policy, place, more, *, launch=(sys.executable,), env=None):
+def run(folder, policy, place, more, *, launch=None, env=None):
     folder.mkdir()
     config = folder / "recipe.yaml"
     config.write_text(RECIPE.format(policy=policy) + more)
     one = {"UDASA_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "1"}
-    arguments = ["--config", config, "--data", place, "--out", folder / "out"]
+    command = [
+        "recipes/staged_dpo.py",
+        "--config",
+        config,
+        "--data",
+        place,
+        "--out",
+        folder / "out",
+    ]
+    # without coverage, which is not that of the recipes and slows down what they import
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_PROCESS")}
+    options = {"cwd": ROOT, "env": {**kept, **one, **(env or {})}}
+    if launch is None:
+        return forked.run(*command, **options)
     return subprocess.run(
-        [*launch, "recipes/staged_dpo.py", *arguments],
-        cwd=ROOT,
-        env={**os.environ, **one, **(env or {})},
-        capture_output=True,
-        text=True,
-        check=False,
+        [*launch, *command], capture_output=True, text=True, check=False, **options
     )
 
 

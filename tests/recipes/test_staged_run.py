@@ -4,11 +4,10 @@ import hashlib
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
+import forked
 import msgspec
 import polars as pl
 import pytest
@@ -248,15 +247,9 @@ def test_a_dataset_under_another_template_is_refused(tmp_path, policy):
 
 
 def start(config, place, out, cache):
-    return subprocess.Popen(
-        [
-            *(sys.executable, ROOT / "recipes/staged_dpo.py"),
-            *("--config", config, "--data", place, "--out", out),
-        ],
+    return forked.Process(
+        *(ROOT / "recipes/staged_dpo.py", "--config", config, "--data", place, "--out", out),
         env={**os.environ, "UDASA_CACHE": str(cache), "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
     )
 
 
@@ -279,7 +272,7 @@ def test_killed_in_the_middle_of_a_stage_it_ends_with_the_same_bits(tmp_path, po
     torn = out / "stages/2-moderate/checkpoints/checkpoint-99"
     torn.mkdir()  # a checkpoint that was being written when the power went
     again = start(config, place, out, tmp_path / "other-cache")
-    told, _ = again.communicate()
+    told = "".join(again.communicate())
     assert again.returncode == 0, told
     assert "moderate: step 1/40" not in told  # it went on
     resumed = json.loads((out / "stages.json").read_text())
@@ -291,7 +284,7 @@ def test_killed_in_the_middle_of_a_stage_it_ends_with_the_same_bits(tmp_path, po
 
 def test_the_program_says_one_line_for_a_mistake(tmp_path, policy):
     process = start(recipe_file(tmp_path, policy), tmp_path / "nothing", tmp_path / "o", tmp_path)
-    told, _ = process.communicate()
+    told = "".join(process.communicate())
     assert process.returncode == 1
     assert told.strip().splitlines() == [
         f"error: dataset '{tmp_path}/nothing': no such folder; a build writes one to RUN/dataset"

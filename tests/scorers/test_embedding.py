@@ -4,6 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from rounding import rounding
+from small_models import SUMMANDS
 from transformers import AutoModel, AutoTokenizer
 
 from udasa_data import build, resolve
@@ -17,6 +19,8 @@ from udasa_data.scoring.existing_answers import score_file
 from udasa_data.storage.model_files import locate
 from udasa_data.uncertainty.semantic import cosine
 
+# of a token's state, whose numbers are below 4; of the cosine of two
+STATE_ROUNDING, COSINE_ROUNDING = rounding(SUMMANDS, size=4.0), rounding(SUMMANDS)
 TEXTS = ["A cat sat.", "The dog ran away from the cat.", "No.", "A cat sat."]
 
 
@@ -35,8 +39,8 @@ def test_an_embedding_is_the_mean_of_the_token_states(small, embed):
             for text in TEXTS
         ]
     found = embed(TEXTS, no_progress)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-    np.testing.assert_allclose(found[::-1], embed(TEXTS[::-1], no_progress), atol=1e-5)
+    assert found == pytest.approx(np.array(expected), abs=STATE_ROUNDING)
+    assert found[::-1] == pytest.approx(embed(TEXTS[::-1], no_progress), abs=STATE_ROUNDING)
     assert embed([], no_progress).shape == (0, found.shape[1])
 
 
@@ -46,7 +50,8 @@ def test_a_long_text_is_the_mean_of_its_parts(small):
     )
     parts = ["The cat sat on the mat all day.", "The dog lay below it at night."]
     whole = embed([" ".join(parts)], no_progress)[0]
-    np.testing.assert_allclose(whole, embed(parts, no_progress).mean(axis=0), atol=1e-5)
+    expected = embed(parts, no_progress).mean(axis=0)
+    assert whole == pytest.approx(expected, abs=STATE_ROUNDING)
 
 
 def test_a_build_scores_by_cosine(small, small_config, embed, tmp_path):
@@ -68,7 +73,7 @@ def test_a_build_scores_by_cosine(small, small_config, embed, tmp_path):
     assert len(texts) > 8
     for (_,), rows in texts.group_by("prompt_id"):
         expected = cosine(embed(rows["text"].to_list(), no_progress))
-        np.testing.assert_allclose(rows["u_semantic"].to_numpy(), expected, atol=1e-6)
+        assert rows["u_semantic"].to_numpy() == pytest.approx(expected, abs=COSINE_ROUNDING)
     scorers = {one.role: one.id for one in read_manifest(run.dataset).scorers}
     assert scorers["embedder"] == str(small["nli"])
 
@@ -84,7 +89,7 @@ def test_existing_answers_are_scored_by_cosine(small, small_config, embed, tmp_p
     }
     score_file(file, tmp_path / "out.parquet", resolve("tiny", given, file=small_config))
     found = pl.read_parquet(tmp_path / "out.parquet")["u_semantic"].to_numpy()
-    np.testing.assert_allclose(found, cosine(embed(TEXTS, no_progress)), atol=1e-6)
+    assert found == pytest.approx(cosine(embed(TEXTS, no_progress)), abs=COSINE_ROUNDING)
 
 
 def test_cosine_without_an_encoder_is_one_line(small_config):

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from rounding import rounding, summands
 from small_models import ENCODER
 from transformers import (
     BertConfig,
@@ -37,7 +38,8 @@ def test_the_logits_are_the_whole_models(family, attention):
             saved = model.base_model.encoder.layer[-1]
             read_first_token_only(model)
             assert isinstance(model.base_model.encoder.layer[-1], FirstTokenLayer)
-            assert model(**inputs).logits.numpy() == pytest.approx(whole.numpy(), abs=2e-5)
+            allowed = rounding(summands(model, 30), whole.abs().max().item())
+            assert model(**inputs).logits.numpy() == pytest.approx(whole.numpy(), abs=allowed)
             model.base_model.encoder.layer[-1] = saved
 
 

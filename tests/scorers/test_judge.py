@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import polars as pl
 import pytest
-from small_models import save_policy
+from small_models import PROBABILITY_ROUNDING, save_policy
 
 from udasa_data import build, resolve
 from udasa_data.config.build import Judge, ModelRef
@@ -146,7 +146,9 @@ def test_order_and_company_of_the_answers_do_not_matter(tmp_path):
     together = judge.by_principle(pairs, no_progress)
     assert ((together > 0) & (together < 1)).all()
     for row, pair in zip(together, pairs, strict=True):
-        assert judge.by_principle([pair], no_progress)[0] == pytest.approx(row, abs=1e-5)
+        assert judge.by_principle([pair], no_progress)[0] == pytest.approx(
+            row, abs=PROBABILITY_ROUNDING
+        )
 
 
 PROMPTS = [

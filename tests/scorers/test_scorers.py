@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
-from small_models import save_classifier
+from small_models import PROBABILITY_ROUNDING, save_classifier
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from udasa_data.config.build import ModelRef, ValueRef
@@ -36,10 +36,10 @@ def test_batched_equals_single_in_any_order(small, monkeypatch):
     together = scorer(PAIRS, no_progress)
     assert ((together.entail >= 0) & (together.entail + together.contradict <= 1 + 1e-9)).all()
     backwards = scorer(PAIRS[::-1], no_progress)
-    assert backwards.entail[::-1] == pytest.approx(together.entail, abs=1e-6)
+    assert backwards.entail[::-1] == pytest.approx(together.entail, abs=PROBABILITY_ROUNDING)
     monkeypatch.setitem(batching.BATCH_TOKENS, "cpu", 1)
     single = scorer(PAIRS, no_progress)
-    assert single.entail == pytest.approx(together.entail, abs=1e-5)
+    assert single.entail == pytest.approx(together.entail, abs=PROBABILITY_ROUNDING)
 
 
 def test_duplicates_are_scored_once_and_all_rows_reported(small):
@@ -125,8 +125,8 @@ def test_a_long_premise_is_split_and_its_least_neutral_part_speaks(small):
     assert " ".join(part.first for part in pairs) == " ".join(LONG)
     parts = scorer(pairs, no_progress)
     sure = int((parts.entail + parts.contradict).argmax())
-    assert whole.entail[0] == pytest.approx(parts.entail[sure], abs=1e-6)
-    assert whole.contradict[0] == pytest.approx(parts.contradict[sure], abs=1e-6)
+    assert whole.entail[0] == pytest.approx(parts.entail[sure], abs=PROBABILITY_ROUNDING)
+    assert whole.contradict[0] == pytest.approx(parts.contradict[sure], abs=PROBABILITY_ROUNDING)
     assert not told  # nothing was cut
 
 
@@ -139,7 +139,7 @@ def test_of_a_long_answer_the_worst_part_decides_and_rewards_are_averaged(small)
         p, each = scorer([answer, PAIRS[0]], no_progress)[0], scorer(parts, no_progress)
         odds = np.log(each / (1 - each)).mean()
         expected = each.max() if violation else 1 / (1 + np.exp(-odds))
-        assert p == pytest.approx(expected, abs=1e-6)
+        assert p == pytest.approx(expected, abs=PROBABILITY_ROUNDING)
 
 
 def test_progress_of_long_texts_sums_to_their_number(small):
@@ -261,7 +261,9 @@ def test_out_of_memory_halves_the_batch(small, monkeypatch):
         return whole(**inputs)
 
     monkeypatch.setattr(scorer._loaded.model, "forward", forward)
-    assert scorer(PAIRS, no_progress).entail == pytest.approx(expected.entail, abs=1e-6)
+    assert scorer(PAIRS, no_progress).entail == pytest.approx(
+        expected.entail, abs=PROBABILITY_ROUNDING
+    )
     assert max(sizes) > 4 >= sizes[-1]
     monkeypatch.setattr(scorer._loaded.model, "forward", out_of_memory)
     with pytest.raises(UserError, match="no memory for a text of"):

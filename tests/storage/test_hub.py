@@ -2,11 +2,10 @@
 
 import json
 import os
-import subprocess
-import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import forked
 import pytest
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -57,8 +56,8 @@ def look_up(endpoint, repo, revision="main", kind="model"):
         "except UserError as error:\n    print(error)"
     )
     environment = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HUB_OFFLINE": "0"}
-    command = [sys.executable, "-c", program, repo, revision, kind]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    command = ("-c", program, repo, revision, kind)
+    done = forked.run(*command, env=environment, libraries=forked.LIBRARIES)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

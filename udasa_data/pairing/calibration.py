@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from udasa_data.config import Calibration, Weights
 from udasa_data.errors import UserError, first_line
 from udasa_data.schema import CALIBRATED, Dimension
-from udasa_data.storage.json_text import parse_json
 from udasa_data.uncertainty.calibrate import (
     POOLED,
     Curve,
@@ -176,23 +175,21 @@ def read_curves(path: Path) -> Curves:
         UserError: unreadable, or not the curves of a run.
     """
     try:
-        curves = curves_from_json(parse_json(path.read_bytes()))
-        _require_pooled(curves)
+        curves = curves_from_json(msgspec.json.decode(path.read_bytes()))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, OverflowError) as error:
+    except (ValueError, OverflowError, RecursionError) as error:
         raise UserError(
             f"{path}: holds no calibration ({first_line(error)}); give the calibration.json of a "
             "run"
         ) from error
-    return curves
-
-
-def _require_pooled(curves: Curves) -> None:
-    """Raise a ValueError where a dimension has no curve of all axes."""
     for dimension in Dimension:
         if POOLED not in curves.get(dimension, {}):
-            raise ValueError(f"no curve '{dimension}' of all axes")
+            raise UserError(
+                f"{path}: holds no calibration (no curve '{dimension}' of all axes); give the "
+                "calibration.json of a run"
+            )
+    return curves
 
 
 def _matrix(lists: pl.Series) -> Floats:

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import yaml
+from small_models import PROBABILITY_ROUNDING
 
 from udasa_data.config.build import ModelRef
 from udasa_data.config.presets import resolve
@@ -43,7 +44,8 @@ def test_a_question_is_answered_by_log_probabilities(small, monkeypatch):
     for value, pair in zip(found.values, PAIRS, strict=True):
         text = f"Q: {pair.first}\nA: {pair.second}\nTrue:"
         yes, also_yes, no = np.exp(logprobs(small, text, [" yes", " a", " no"]))
-        assert value == pytest.approx((yes + also_yes) / (yes + also_yes + no), rel=1e-4)
+        expected = (yes + also_yes) / (yes + also_yes + no)
+        assert value == pytest.approx(expected, abs=PROBABILITY_ROUNDING)
     assert found.why == [None, None]
 
 
@@ -75,7 +77,7 @@ def test_two_answers_are_shown_in_both_orders(small, monkeypatch):
     with loaded(pinned(judge, "preference")) as ready:
         found = ready.prefer(duels, no_progress)
     a, b = np.exp(logprobs(small, "q\nA: one\nB: two\nBest:", [" A", " B"]))
-    assert found.values[0, 0] == pytest.approx(a / (a + b), rel=1e-4)
+    assert found.values[0, 0] == pytest.approx(a / (a + b), abs=PROBABILITY_ROUNDING)
     # the same two answers exchanged: what was shown first is now shown second
     assert found.values[1] == pytest.approx(1 - found.values[0, ::-1])
     # equal answers: whatever the judge prefers is a matter of order alone

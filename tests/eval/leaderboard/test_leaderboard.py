@@ -1,7 +1,6 @@
 import json
-import subprocess
-import sys
 
+import forked
 import polars as pl
 import pytest
 from example_runs import DECODING, JUDGE, task, write_run
@@ -120,9 +119,8 @@ def test_no_runs():
 
 
 def run(*arguments, env=None):
-    code = "from udasa_eval.cli import main; main()"
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+    program = "from udasa_eval.cli import main; main()"
+    return forked.run("-c", program, *arguments, env=env, libraries=forked.LIBRARIES)
 
 
 def test_command_line(runs, tmp_path):
@@ -157,13 +155,8 @@ def test_push_is_one_commit(runs, tmp_path):
             "samples = datasets.load_dataset('org/board', 'samples', split='train')\n"
             "print(len(rows), len(samples), sorted(set(samples['run'])))"
         )
-        loaded = subprocess.run(
-            [sys.executable, "-c", code],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=env | {"HF_HUB_OFFLINE": "0"},
-        )
+        online = env | {"HF_HUB_OFFLINE": "0"}
+        loaded = forked.run("-c", code, env=online, libraries=forked.LIBRARIES)
         # the third run's samples went with it
         assert "2 40 ['good', 'middling']" in loaded.stdout, loaded.stderr
         refused = run(

@@ -1,8 +1,7 @@
 import json
 import math
-import subprocess
-import sys
 
+import forked
 import pytest
 from example_runs import DECODING, JUDGE, task, write_run
 from msgspec.structs import replace
@@ -133,9 +132,7 @@ def test_the_same_folder_twice(refusing):
 
 
 def run(*arguments):
-    code = "from udasa_eval.cli import main; main()"
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return forked.run("-c", "from udasa_eval.cli import main; main()", *arguments)
 
 
 def test_command_line(refusing, answering):

@@ -1,10 +1,9 @@
 import json
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
+import forked
 import polars as pl
 import pytest
 from small_models import save_policy
@@ -147,9 +146,9 @@ def test_killed_at_any_moment_it_resumes_with_the_same_result(
         "run(RunOptions(model=model, suite='tiny', reference=reference), Path(out))\n"
     )
     out = tmp_path / "run"
-    arguments = [sys.executable, "-c", program, str(small["policy"]), str(reference), str(out)]
+    arguments = ["-c", program, small["policy"], reference, out]
     for parts in (2, 9, 20):
-        process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL)
+        process = forked.Process(*arguments)
         deadline = time.monotonic() + 300
         while process.poll() is None and time.monotonic() < deadline:
             done = list(out.rglob("generations/*.parquet"))
@@ -225,12 +224,8 @@ def test_axes_are_named_with_commas():
 
 
 def test_command_line(small, tmp_path):
-    command = [sys.executable, "-c", "from udasa_eval.cli import main; main()"]
-
     def call(*arguments):
-        return subprocess.run(
-            [*command, *map(str, arguments)], capture_output=True, text=True, check=False
-        )
+        return forked.run("-c", "from udasa_eval.cli import main; main()", *arguments)
 
     out = tmp_path / "run"
     model = ("--model", small["policy"], "--suite", "tiny", "--axes", "harmlessness")

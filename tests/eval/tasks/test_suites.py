@@ -3,6 +3,7 @@ import subprocess
 import sys
 from importlib.resources import files
 
+import forked
 import pytest
 
 from udasa_data.errors import UserError
@@ -117,16 +118,11 @@ def test_a_fingerprint_is_the_same_in_another_process(tmp_path):
 @pytest.mark.slow
 def test_plain_lm_eval_runs_our_files(small, tmp_path):
     tasks = "udasa_tiny_harmless,udasa_tiny_truthful_two_choice"
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "lm_eval", "run", "--model", "hf"),
-            *("--model_args", f"pretrained={small['policy']}", "--device", "cpu"),
-            *("--include_path", str(SUITES), "--tasks", tasks, "--limit", "2"),
-            *("--apply_chat_template", "--output_path", str(tmp_path / "out.json")),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
+    done = forked.run(
+        *("-m", "lm_eval", "run", "--model", "hf"),
+        *("--model_args", f"pretrained={small['policy']}", "--device", "cpu"),
+        *("--include_path", SUITES, "--tasks", tasks, "--limit", "2"),
+        *("--apply_chat_template", "--output_path", tmp_path / "out.json"),
     )
     assert done.returncode == 0, done.stderr
     results = json.loads(next(tmp_path.rglob("*.json")).read_text())["results"]

@@ -2,9 +2,8 @@
 
 import os
 import random
-import subprocess
-import sys
 
+import forked
 import pytest
 
 from udasa_data import build
@@ -13,7 +12,7 @@ from udasa_data.errors import UserError
 from udasa_data.pipeline.building import build_slice
 from udasa_data.runs.store import Run
 
-UDASA = [sys.executable, "-m", "udasa_data", "build"]
+UDASA = ["-m", "udasa_data", "build"]
 
 
 @pytest.fixture(scope="module")
@@ -25,13 +24,7 @@ def config_file(shared_config, tmp_path_factory):
 
 def start(config_file, out, *flags):
     fresh = os.environ | {"UDASA_CACHE": str(out)}  # what another run scored must not help
-    return subprocess.Popen(
-        [*UDASA, "--config", str(config_file), "--out", str(out), *map(str, flags)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=fresh,
-    )
+    return forked.Process(*UDASA, "--config", config_file, "--out", out, *flags, env=fresh)
 
 
 def finished(process):
@@ -116,7 +109,7 @@ def test_the_first_proposal_is_what_all_agree_on(tmp_path):
 )
 def test_flags_that_do_not_go_together_are_one_clear_line(flags, message, tmp_path):
     out = [] if "--out" in flags else ["--out", str(tmp_path / "run")]
-    done = subprocess.run([*UDASA, *out, *flags], capture_output=True, text=True, check=False)
+    done = forked.run(*UDASA, *out, *flags)
     assert done.returncode == 1
     assert done.stdout == ""
     assert message in done.stderr
