@@ -1,3 +1,4 @@
+import contextlib
 import os
 import tempfile
 
@@ -12,6 +13,13 @@ os.environ |= {
     "OMP_NUM_THREADS": "1",  # a test process a core: threads of several would wait for each other
     "UDASA_CACHE": tempfile.mkdtemp(prefix="udasa-test-cache-"),
 }
+
+with contextlib.suppress(ImportError):  # where vLLM is tested there is no Hypothesis
+    from hypothesis import settings
+
+    # how long an example takes says something of the machine, not of the code
+    settings.register_profile("any machine", deadline=None)
+    settings.load_profile("any machine")
 
 from corpora import DATA
 from small_models import save_all

@@ -108,5 +108,5 @@ def test_a_build_with_the_embedded_models(tmp_path):
     result = build(resolve("tiny", options), tmp_path / "run")
     assert result.summary.counts.prompts == 6
     samples = pl.read_parquet(tmp_path / "run" / "dataset/data/samples/*.parquet")
-    assert len(samples) == 18
+    assert len(samples) == 24
     assert samples["u_value"].is_finite().all()

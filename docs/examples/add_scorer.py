@@ -38,7 +38,8 @@ models = {ref.id: locate(ref) for ref in config.scorer_refs}
 scorers = load_scorers(config, models, "float32", Unread())
 scorers = scorers._replace(value=[*scorers.value, Brevity()])
 
-scored = score_shard(prompts, samples, scorers, Scoring(), lambda _share: None)
+few = len(TEXTS)  # a build asks for four, to know the noise of a difference
+scored = score_shard(prompts, samples, scorers, Scoring(), lambda _share: None, few)
 for text, row in zip(TEXTS, scored.scores.iter_rows(named=True), strict=True):
     p = " ".join(f"{p:.2f}" for p in row["p_violation"])
     print(f"{len(text.split())} words: harm, preference, brevity {p}; u_value {row['u_value']:.2f}")

@@ -119,7 +119,7 @@ def test_mistakes_are_one_clear_line(arguments, message, tmp_path):
 
 
 def test_wrong_flags_are_the_parsers():
-    for arguments in (["--samples", "2"], ["--modle", "x"], ["--limit", "0"], ["--engine", "x"]):
+    for arguments in (["--samples", "few"], ["--modle", "x"], ["--limit", "0"], ["--engine", "x"]):
         done = run("build", *arguments)
         assert done.returncode == 2
         assert "Traceback" not in done.stderr

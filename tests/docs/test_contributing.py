@@ -151,10 +151,10 @@ def test_the_judge_tells_praise_from_blame(printed, capsys):
 def test_the_engine_turns_the_question_by_its_seed(printed, capsys):
     said = [line.split(": ", 1)[1] for line in printed("add_engine.py", capsys).splitlines()]
     assert len(said) == 8  # two prompts, four samples each
-    for first in (0, 3):
+    for first in (0, 4):
         words = said[first].split()  # sample k has seed + k: it begins k words later
-        assert [text.split() for text in said[first : first + 3]] == [
-            words[k:] + words[:k] for k in range(3)
+        assert [text.split() for text in said[first : first + 4]] == [
+            words[k:] + words[:k] for k in range(4)
         ]
 
 

@@ -77,7 +77,8 @@ def test_counts_agree_everywhere(run):
     listed = sum(n for reasons in counts["dropped"].values() for n in reasons.values())
     assert listed == len(table(run.out, "dropped"))
     samples = pl.read_parquet(run.dataset / "data/samples/*.parquet")
-    assert counts["samples"] == len(samples) == 4 * (len(PROMPTS) - 1)
+    aside = sum(counts["dropped"].get("prompt", {}).values())  # too long, too few that say a word
+    assert counts["samples"] == len(samples) == 4 * (len(PROMPTS) - aside)
 
 
 def test_confounds_are_in_the_manifest_and_on_the_card(run):

@@ -51,7 +51,7 @@ class Screen(Console):
 
     def __init__(self, *, stderr: bool = False, **options: Any) -> None:
         super().__init__(stderr=stderr, **options)
-        if not self.is_terminal and self._width is None:
+        if not self.is_terminal and "width" not in options:  # nor is it cut to $COLUMNS
             self._width = 10_000
 
     def _render_buffer(self, buffer: Iterable[Segment]) -> str:
