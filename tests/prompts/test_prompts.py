@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from udasa_data.errors import UserError
-from udasa_data.prompts.loading import load_prompts, parse_dialogue
+from udasa_data.prompts.loading import load_prompts
 from udasa_data.prompts.sources import _load_hub, parse_source
 
 
@@ -23,11 +23,6 @@ def test_dialogue_is_cut_at_the_last_assistant_turn(tmp_path):
     loaded = load(path)
     assert contents(loaded) == [["Hi", "Hello.", "Bye?"]]
     assert loaded.prompts["axis"].to_list() == ["harmlessness"]
-
-
-def test_dialogue_parsing():
-    assert parse_dialogue("Human: a\n\nAssistant: b")[1] == ("assistant", "b")
-    assert parse_dialogue("no markers at all") == []
 
 
 def test_chat_messages_lose_their_last_answer(tmp_path):

@@ -18,8 +18,11 @@ from udasa_data.cli.options import (
 
 def score(
     file: Annotated[
-        Path,
-        typer.Argument(help="A .parquet, .jsonl or .csv file: prompt_id or prompt, and text."),
+        str,
+        typer.Argument(
+            metavar="FILE[#COLUMN,…]",
+            help="A .parquet, .jsonl or .csv file of prompts and answers, and where these are.",
+        ),
     ],
     out: Annotated[Path, typer.Option(help="The .parquet file to write.", dir_okay=False)],
     scorers: ScorersOption = None,
@@ -42,12 +45,21 @@ def score(
     from udasa_data.scoring import score_file
     from udasa_data.terminal import Bars
 
+    path, columns = _parsed(file)
     resolved = resolve(None, {}, scorers=scorers, file=config, default=DEFAULT_MODEL)
     with Bars() as bars:
-        result = score_file(file, out, resolved, calibration, labels, bars)
+        result = score_file(path, out, resolved, calibration, labels, bars, columns)
     if as_json:
         places = {"out": str(result.out), "calibration": str(result.calibration)}
         summary = msgspec.to_builtins(result.summary)
         print_json({**places, "reused": result.reused, **summary})
     else:
         score_tables(result)
+
+
+def _parsed(file: str) -> tuple[Path, list[str]]:
+    """Return the file, and the columns that the user names behind it."""
+    place, _, columns = file.rpartition("#")
+    if not place or Path(file).exists():
+        return Path(file), []
+    return Path(place), [name.strip() for name in columns.split(",") if name.strip()]

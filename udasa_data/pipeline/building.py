@@ -21,6 +21,7 @@ from udasa_data.pipeline.executors.protocol import Executor
 from udasa_data.pipeline.finishing import finish, summary_of
 from udasa_data.pipeline.preparation import Prepared
 from udasa_data.progress import Progress, Silent
+from udasa_data.prompts import LeftOut
 from udasa_data.runs import DamagedShardError, Origin, Run, StepCost, Summary, as_notes
 from udasa_data.schema import SCORES, require
 from udasa_data.storage import Place
@@ -70,8 +71,9 @@ class Preview:
 
     config: BuildConfig
     prompts: int
-    left_out: int
+    left_out: tuple[LeftOut, ...]  # rows of the sources, by reason
     shards: dict[str, tuple[int, int]]  # step → (there already, all)
+    notes: tuple[str, ...] = ()
 
 
 def build(
@@ -186,7 +188,7 @@ def preview(config: BuildConfig, out: Path | str, origin: Origin | None = None) 
     prepared.refuse_another_run()
     shards = {step: (s.count - len(s.missing()), s.count) for step, s in prepared.shards.items()}
     loaded = prepared.loaded
-    return Preview(config, len(loaded.prompts), len(loaded.dropped), shards)
+    return Preview(config, len(loaded.prompts), loaded.left_out, shards, loaded.notes)
 
 
 def _prepare(config: BuildConfig, run: Run, origin: Origin | None) -> Prepared:

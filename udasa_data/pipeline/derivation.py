@@ -30,6 +30,7 @@ _OF_SAMPLES: Final = (
     "policy",
     "prompts",
     "limit",
+    "near_duplicates",
     "seed",
     "engine",
     "system_prompt",
@@ -121,10 +122,10 @@ class Derived(Prepared):
         return key_of(samples_key) if self.reuses_scores else super()._scores_key(samples_key)
 
     def _facts(self) -> dict[str, Any]:
-        notes: dict[str, Any] = self.run.manifest.get("notes", {})
+        facts = super()._facts()
         reused = ["samples", "scores"] if self.reuses_scores else ["samples"]
         origin = {**self.origin.record, "reused": reused}
-        return {**super()._facts(), "origin": origin, "notes": {**notes, "origin": self._notes()}}
+        return {**facts, "origin": origin, "notes": {**facts["notes"], "origin": self._notes()}}
 
     def _notes(self) -> list[str]:
         notes = [
