@@ -78,11 +78,13 @@ def _turns(cell: object, column: str) -> list[tuple[str, Any]] | NoPrompt:
     return malformed(f"{column} is {{found}}, neither text nor messages", cell)
 
 
-def _of_list(cell: Sequence[object], column: str) -> list[tuple[str, Any]] | NoPrompt:
+def _of_list(cell: Sequence[Any], column: str) -> list[tuple[str, Any]] | NoPrompt:
     if len(cell) == 1 and isinstance(cell[0], list):
         return _turns(cell[0], column)
     if cell and all(isinstance(turn, str) for turn in cell):
         return [("assistant" if n % 2 else "user", turn) for n, turn in enumerate(cell)]
+    if cell and all(_is_pair(turn) for turn in cell):
+        return [turn for user, answer in cell for turn in (("user", user), ("assistant", answer))]
     turns = []
     for turn in cell:
         read = _turn(turn)
@@ -90,6 +92,11 @@ def _of_list(cell: Sequence[object], column: str) -> list[tuple[str, Any]] | NoP
             return read
         turns.append(read)
     return turns
+
+
+def _is_pair(turn: object) -> bool:
+    """Return whether an item is a question and its answer, as chat interfaces keep a history."""
+    return isinstance(turn, list) and len(turn) == 2 and isinstance(turn[0], str)
 
 
 def _of_text(text: str, column: str) -> list[tuple[str, Any]] | NoPrompt:

@@ -99,10 +99,12 @@ def read_rows(source: Source, commit: str = "main") -> SourceRows:
         UserError: unreadable, malformed, not UTF-8, empty, or without a prompt column.
     """
     table = _read_file(source) if source.is_local else _read_hub(source, commit)
-    if not table.rows:
+    if not table.rows and not table.columns:
         raise UserError(f"{source.place}: holds no rows; give a file with at least one prompt")
     cells = [row for _, row in table.rows]
     columns = choose_columns(source.place, cells, table.columns, source.column)
+    if not table.rows:
+        raise UserError(f"{source.place}: holds no rows; give a file with at least one prompt")
     side = [name for name in columns.side if not (name == "axis" and source.axis)]
     rows = []
     for where, row in table.rows:

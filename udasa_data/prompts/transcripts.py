@@ -21,7 +21,10 @@ _HASHED: Final = re.compile(
 )
 _INLINE: Final = re.compile(r"(?<=\s)(?:Assistant|ASSISTANT|AI|Bot|GPT|ChatGPT):")
 _ALPACA: Final = {"instruction": "user", "response": "assistant"}
-_PREAMBLE: Final = "Below is an instruction"  # of Alpaca's template; no part of the question
+# what templates say before the first turn: Alpaca's, which is no part of the question, and those
+# that stand for a system prompt
+_TEMPLATE: Final = re.compile(r"Below is an instruction")
+_SETTING: Final = re.compile(r"A chat between|The following is a (?:conversation|chat|dialogue)")
 
 
 class _Marker(NamedTuple):
@@ -35,26 +38,40 @@ class _Marker(NamedTuple):
 def transcript_of(text: str) -> list[Message] | NoPrompt | None:
     """Return the turns of a transcript, why it cannot be read, or None for a text that is none.
 
-    A transcript begins with a speaker. In one whose answers all stand apart by a blank line, as in
-    HH-RLHF, only what stands so is a turn; in another, each line that a speaker begins.
+    A transcript begins with a speaker, or with a template's words. In one whose answers all stand
+    apart by a blank line, as in HH-RLHF, only what stands so is a turn; in another, each line that
+    a speaker begins.
     """
     text = unix_lines(text)
     markers = _markers(text)
     if not any(marker.role == "user" for marker in markers):
         return None
     before = text[: markers[0].start].strip()
-    if before and not (markers[0].name == "instruction" and before.startswith(_PREAMBLE)):
+    if before and not (_TEMPLATE.match(before) or _SETTING.match(before)):
         return _behind_other_text(text, markers)
-    answers = [marker for marker in markers if marker.role == "assistant"]
+    system = [Message("system", before)] if _SETTING.match(before) else []
+    answers = {marker.is_apart for marker in markers if marker.role == "assistant"}
     if not answers:
-        if found := _INLINE.search(text, markers[0].end):
-            return malformed("an answer may stand inside a line of it", text[found.start() :])
-        return _turns(text, markers) if markers[0].name in {"human", "instruction"} else None
-    apart = {marker.is_apart for marker in answers}
-    if len(apart) > 1:
+        return _without_answers(text, markers)
+    apart = _turns(text, [marker for marker in markers if marker.is_apart])
+    if answers == {True}:
+        return system + apart
+    every = _turns(text, markers)
+    if answers == {True, False} and _asked(every) != _asked(apart):
         return malformed("its answers are set apart in two ways, by lines and by blank lines", text)
-    only_apart = apart == {True}
-    return _turns(text, [marker for marker in markers if marker.is_apart or not only_apart])
+    return system + every
+
+
+def _asked(turns: list[Message]) -> list[Message]:
+    """Return the turns up to the last of the user."""
+    last = max((n for n, turn in enumerate(turns) if turn.role == "user"), default=-1)
+    return turns[: last + 1]
+
+
+def _without_answers(text: str, markers: list[_Marker]) -> list[Message] | NoPrompt | None:
+    if found := _INLINE.search(text, markers[0].end):
+        return malformed("an answer may stand inside a line of it", text[found.start() :])
+    return _turns(text, markers) if markers[0].name in {"human", "instruction"} else None
 
 
 def _markers(text: str) -> list[_Marker]:
