@@ -66,7 +66,7 @@ def test_one_row_an_answer(rows, tmp_path):
     assert given.samples["text"].to_list() == TEXTS
     assert given.samples["sample_id"].to_list() == [0, 1, 2]
     assert given.table["prompt_id"].n_unique() == 1
-    assert given.table["text"].to_list() == TEXTS if "text" in given.table else True
+    assert given.table["text"].to_list() == TEXTS
 
 
 def test_numbers_and_labels_of_each_answer_go_with_it(tmp_path):
