@@ -3,6 +3,7 @@
 from udasa_data.prompts.columns import (
     PROMPT_COLUMNS,
     Columns,
+    cell_of,
     is_blank,
     prompt_columns,
     side_columns,
@@ -33,6 +34,7 @@ __all__ = [
     "Source",
     "Split",
     "canonical",
+    "cell_of",
     "decoded",
     "excerpt",
     "fingerprint",
