@@ -53,6 +53,19 @@ def test_what_looks_like_a_list_and_is_none_is_malformed(column):
     assert '\'[{"role": "user"' in said  # an excerpt
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (r'[{"role": "user", "content": "x \ud83d"}]', "half a character"),
+        (r"[{'role': 'user', 'content': 'x \ud83d'}]", "half a character"),
+        ("[" * 80 + "]" * 80, "nested too deeply"),
+        ("[" * 5000 + "]" * 5000, "neither JSON nor a Python literal"),
+    ],
+)
+def test_what_a_text_holds_must_be_storable(text, problem):
+    assert problem in refused(text)
+
+
 def test_plain_text_is_no_list_of_messages():
     assert "a list of messages is needed: 'Why?'" in refused("Why?", "messages")
     assert read_messages("[1, 2] are what?", "prompt") == [("user", "[1, 2] are what?")]

@@ -116,6 +116,24 @@ def test_the_command_takes_columns_behind_a_hash(tmp_path):
     assert table["u_value"].is_finite().all()
 
 
+def test_one_answer_that_cannot_be_read_does_not_end_the_run(tmp_path):
+    path = tmp_path / "a.jsonl"
+    half = r'"[\"One.\", \"\\ud83d\", \"Three.\"]"'  # half a character, escaped in escaped JSON
+    path.write_text(
+        f'{{"prompt": "Why?", "responses": {half}}}\n{{"prompt": "How?", "responses": "["}}'
+    )
+    given = read_answers(path)
+    assert given.samples["text"].to_list() == ["One.", "", "Three.", ""]
+    (note,) = [note for note in given.notes if "cannot be read" in note]
+    assert note.startswith("2 answers cannot be read and count as empty; the first: line 1, column")
+
+
+def test_an_answer_that_is_a_list_of_messages_stays_one(tmp_path):
+    answer = json.dumps([{"role": "user", "content": "Hi"}, said("Hello.")])
+    given, _ = read(tmp_path / "a.jsonl", [{"prompt": "Write a chat as JSON.", "text": answer}])
+    assert given.samples["text"].to_list() == [answer]
+
+
 def test_prompts_that_differ_as_text_are_never_joined(tmp_path):
     rows = [{"prompt": p, "text": t} for p in ("What is 2² + 1?", "What is 22 + 1?") for t in TEXTS]
     given, asked = read(tmp_path / "a.jsonl", rows)

@@ -18,8 +18,9 @@ from udasa_data.prompts.messages import read_answer
 from udasa_data.prompts.rows import Row, read_prompt, turns_of
 from udasa_data.prompts.sources import Source, fingerprint, parse_source, read_rows
 from udasa_data.prompts.splits import SPLITS, Split, split_of, splits_of, with_split
+from udasa_data.prompts.storable import unstorable
 from udasa_data.prompts.tables import FileTable, read_table
-from udasa_data.prompts.turns import NoPrompt, excerpt
+from udasa_data.prompts.turns import NoPrompt, excerpt, malformed
 
 __all__ = [
     "N_WORDS",
@@ -42,6 +43,7 @@ __all__ = [
     "lines_of",
     "load_prompts",
     "looks_like_turns",
+    "malformed",
     "overlap",
     "parse_literal",
     "parse_source",
@@ -57,6 +59,7 @@ __all__ = [
     "splits_of",
     "text_sha256",
     "turns_of",
+    "unstorable",
     "with_split",
     "word_of",
 ]

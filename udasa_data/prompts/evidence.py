@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from udasa_data.prompts.identity import canonical
 from udasa_data.prompts.literals import parse_literal
+from udasa_data.prompts.storable import unstorable
 
 _PASSAGE = ("sentences", "contexts", "context", "passages", "text", "content", "passage")
 
@@ -23,8 +24,9 @@ def evidence_of(cell: object) -> str:
     """
     if isinstance(cell, str) and cell.lstrip().startswith(("[", "{")):
         try:
-            return _text(parse_literal(cell))
-        except (ValueError, RecursionError):
+            value = parse_literal(cell)
+            return canonical(cell) if unstorable(value) else _text(value)
+        except ValueError:  # text that begins so, like a citation
             return canonical(cell)
     return _text(cell)
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from udasa_data.prompts.identity import canonical
 from udasa_data.prompts.literals import looks_like_turns, parse_literal
 from udasa_data.prompts.roles import role_of
+from udasa_data.prompts.storable import unstorable
 from udasa_data.prompts.transcripts import transcript_of
 from udasa_data.prompts.turns import Message, NoPrompt, malformed
 from udasa_data.schema import Why
@@ -103,9 +104,12 @@ def _of_text(text: str, column: str) -> list[tuple[str, Any]] | NoPrompt:
     is_list = _name(column) in LISTS and text.lstrip().startswith(("[", "{"))
     if is_list or looks_like_turns(text):
         try:
-            return _turns(_object(parse_literal(text)), column)
+            value = _object(parse_literal(text))
         except ValueError as error:
             return malformed(f"{column} looks like a list of messages, but is {error}", text)
+        if problem := unstorable(value):
+            return malformed(f"{column} holds {problem}", text)
+        return _turns(value, column)
     turns = transcript_of(text)
     if turns is None:
         return _of_plain_text(text, column)

@@ -20,7 +20,7 @@ def unstorable(value: object, depth: int = 0) -> str | None:
         return "nested too deeply"
     if isinstance(value, dict):
         value = [*value, *value.values()]
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         found = (unstorable(part, depth + 1) for part in value)
         return next((problem for problem in found if problem), None)
     return None

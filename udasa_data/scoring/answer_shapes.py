@@ -14,8 +14,10 @@ from udasa_data.prompts import (
     NoPrompt,
     is_blank,
     looks_like_turns,
+    malformed,
     parse_literal,
     read_answer,
+    unstorable,
 )
 
 # tried in this order: an answer in each row, several in each row, a conversation that ends in one
@@ -56,6 +58,26 @@ def one_row_an_answer(
         UserError: no column has answers, or a cell holds something else.
     """
     columns = tuple(named) or _answer_columns(found.table)
+    _check(path, found, columns)
+    cells = zip(*(found.table[name].to_list() for name in columns), strict=True)
+    answers = [
+        [
+            answer
+            for name, cell in zip(columns, of_row, strict=True)
+            for answer in _answers(cell, name)
+        ]
+        for of_row in cells
+    ]
+    notes = _unread(path, found, columns, answers)
+    counts = [len(of_row) for of_row in answers]
+    if max(counts) > 1:
+        found = _spread(path, found, columns, of_each, counts)
+    texts = [None if isinstance(a, NoPrompt) else a for of_row in answers for a in of_row]
+    return FileAnswers(found._replace(notes=[*found.notes, *notes]), columns, texts)
+
+
+def _check(path: Path, found: FileTable, columns: Sequence[str]) -> None:
+    """Raise a UserError where there is no column of answers, or one of numbers and the like."""
     names = found.table.columns
     if not columns:
         raise UserError(
@@ -70,19 +92,32 @@ def one_row_an_answer(
             place = found.places[int(column.is_not_null().arg_true()[0])]
             problem = f"text is needed, not {column.dtype}"
             raise UserError(f"{path}, {place}, column '{name}': {problem}")
-    cells = zip(*(found.table[name].to_list() for name in columns), strict=True)
-    texts = [
-        [
-            answer
-            for name, cell in zip(columns, of_row, strict=True)
-            for answer in _answers(cell, name, f"{path}, {place}, column '{name}'")
-        ]
-        for place, of_row in zip(found.places, cells, strict=True)
+
+
+def _unread(
+    path: Path,
+    found: FileTable,
+    columns: Sequence[str],
+    answers: Sequence[Sequence[str | NoPrompt | None]],
+) -> list[str]:
+    """Return a note of the answers that cannot be read, which count as empty.
+
+    Raises:
+        UserError: none can be read.
+    """
+    faults = [
+        (place, answer)
+        for place, of_row in zip(found.places, answers, strict=True)
+        for answer in of_row
+        if isinstance(answer, NoPrompt)
     ]
-    counts = [len(answers) for answers in texts]
-    if max(counts) > 1:
-        found = _spread(path, found, columns, of_each, counts)
-    return FileAnswers(found, columns, [answer for answers in texts for answer in answers])
+    if not faults:
+        return []
+    place, first = faults[0]
+    where = f"{place}, column '{', '.join(columns)}': {first.detail}"
+    if not any(isinstance(answer, str) for of_row in answers for answer in of_row):
+        raise UserError(f"{path}, {where}")
+    return [f"{len(faults):,} answers cannot be read and count as empty; the first: {where}"]
 
 
 def _answer_columns(table: pl.DataFrame) -> tuple[str, ...]:
@@ -101,7 +136,7 @@ def _ends_in_answer(cell: object) -> bool:
     return isinstance(read_answer(cell, "messages"), str)
 
 
-def _answers(cell: object, name: str, where: str) -> list[str | None]:
+def _answers(cell: object, name: str) -> list[str | NoPrompt | None]:
     """Return the answers in a cell: several in a list, one otherwise; None where it is empty."""
     if is_blank(cell):
         return [None]
@@ -109,10 +144,10 @@ def _answers(cell: object, name: str, where: str) -> list[str | None]:
         try:
             cell = parse_literal(cell)
         except ValueError as error:
-            raise UserError(f"{where}: looks like a list of answers, but is {error}") from error
-    if isinstance(cell, list) and not _is_conversation(cell, name):
-        return [_text(item, name, where) for item in cell]
-    return [_text(cell, name, where)]
+            return [malformed(f"looks like a list of answers, but is {error}", cell)]
+    if isinstance(cell, list) and cell and not _is_conversation(cell, name):
+        return [_text(item, name) for item in cell]
+    return [_text(cell, name)]
 
 
 def _is_conversation(cell: Sequence[object], name: str) -> bool:
@@ -121,22 +156,30 @@ def _is_conversation(cell: Sequence[object], name: str) -> bool:
     return speaks or name in CONVERSATIONS
 
 
-def _text(item: object, name: str, where: str) -> str | None:
+def _text(item: object, name: str) -> str | NoPrompt | None:
     """Return the text of an answer: text, an object with it, or messages that end in it."""
+    found: str | NoPrompt | None
     if item is None:
         return None
-    if isinstance(item, str) and not (name in CONVERSATIONS or looks_like_turns(item)):
-        return item
-    if isinstance(item, Mapping) and not any(item.get(key) for key in ("role", "from")):
-        for key in _INSIDE:
-            if isinstance(text := item.get(key), str):
-                return text
-    if isinstance(item, str | Mapping | list):
-        answer = read_answer(item, name)
-        if isinstance(answer, NoPrompt):
-            raise UserError(f"{where}: {answer.detail}")
-        return answer
-    raise UserError(f"{where}: text is needed, not {type(item).__name__}")
+    if isinstance(item, str) and name not in CONVERSATIONS:
+        # an answer may be such a list itself, where nothing says that messages are meant
+        found = read_answer(item, name) if name != "text" and looks_like_turns(item) else item
+        found = found if isinstance(found, str) else item
+    elif isinstance(item, str | Mapping | list):
+        found = _inside(item) or read_answer(item, name)
+    else:
+        found = malformed(f"text is needed, not {type(item).__name__}", item)
+    if isinstance(found, str) and (problem := unstorable(found)):
+        return malformed(f"holds {problem}", found)
+    return found
+
+
+def _inside(item: str | Mapping[str, object] | list[object]) -> str | None:
+    """Return the text in an object that is no message; None where it is something else."""
+    if not isinstance(item, Mapping) or any(item.get(key) for key in ("role", "from")):
+        return None
+    texts = (item[key] for key in _INSIDE if key in item)
+    return next((text for text in texts if isinstance(text, str)), None)
 
 
 def _spread(
