@@ -10,7 +10,7 @@ import polars as pl
 from udasa_data.config import BuildConfig, ModelRef
 from udasa_data.errors import UserError
 from udasa_data.pipeline.preparation import Prepared
-from udasa_data.prompts import LoadedPrompts
+from udasa_data.prompts import LeftOut, LoadedPrompts
 from udasa_data.runs import (
     CODE,
     Origin,
@@ -21,7 +21,7 @@ from udasa_data.runs import (
     differing,
     key_of,
 )
-from udasa_data.schema import DROPPED, PROMPTS, SAMPLES, empty, require
+from udasa_data.schema import DROPPED, PROMPTS, SAMPLES, Why, empty, require
 from udasa_data.storage import Located, locate
 
 # What decides samples and scores; the rest of the configuration is read after them.
@@ -84,7 +84,14 @@ class Derived(Prepared):
     def _load(self) -> LoadedPrompts:
         rows = self.origin.answers.unique(["run", "prompt_id"], keep="first", maintain_order=True)
         prompts = rows.with_columns(messages="prompt", split=pl.lit(None, dtype=pl.String))
-        return LoadedPrompts(prompts.select(PROMPTS.names()), self.origin.dropped)
+        dropped = self.origin.dropped
+        of_rows = dropped.filter(pl.col("what") == "row").group_by("why", maintain_order=True)
+        counted = of_rows.agg(pl.len(), pl.col("detail").first())
+        left_out = [
+            LeftOut(Why(why), f"already in {self.origin.name}", n, detail or "")
+            for why, n, detail in counted.iter_rows()
+        ]
+        return LoadedPrompts(prompts.select(PROMPTS.names()), dropped, tuple(left_out))
 
     def _locate(self) -> dict[str, Located]:
         """Take what the dataset records of each model; find only those that are to score."""
