@@ -184,12 +184,13 @@ def test_an_object_without_text_says_how_to_name_its_key(tmp_path):
 def test_a_transcript_in_a_text_column_is_no_document(tmp_path):
     rows = [
         {"text": "### Human: Why? ### Assistant: Because."},
+        {"text": json.dumps([{"role": "user", "content": "How?"}, CHAT[1]])},
         {"text": "one two three four five six seven eight nine"},
     ]
     loaded = load(tmp_path / "p.jsonl", rows)
-    assert questions(loaded) == ["Why?", "one two three four five six seven eight"]
-    assert loaded.prompts["mode"].to_list() == ["chat", "completion"]
-    assert loaded.prompts["axis"].to_list() == ["helpfulness", "sentiment"]
+    assert questions(loaded) == ["Why?", "How?", "one two three four five six seven eight"]
+    assert loaded.prompts["mode"].to_list() == ["chat", "chat", "completion"]
+    assert loaded.prompts["axis"].to_list() == ["helpfulness", "helpfulness", "sentiment"]
 
 
 def test_a_parquet_file_without_a_prompt_column_says_what_it_has(tmp_path):

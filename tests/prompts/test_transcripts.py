@@ -1,5 +1,7 @@
 """Conversations written as one text: the last answer must not reach the policy."""
 
+import time
+
 import pytest
 
 from udasa_data.prompts.messages import read_messages
@@ -71,6 +73,10 @@ def test_other_transcripts(text, turns):
     [
         ("Human: Hi Assistant: the reference", "inside a line"),
         ("USER: Hi ASSISTANT: the reference", "inside a line"),
+        ("<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nthe reference", "chat template"),
+        ("<s>[INST] Hi [/INST] the reference </s>", "chat template"),
+        ("<start_of_turn>user\nHi<end_of_turn>\n<start_of_turn>model\nthe", "chat template"),
+        ("<|user|>\nHi</s>\n<|assistant|>\nthe reference", "chat template"),
         ("Some words.\n\nHuman: Hi\n\nAssistant: the reference", "before the first turn"),
         ("Human: a\n\nAssistant: b\n\nHuman: c\nAssistant: d\n\nHuman: e", "in two ways"),
     ],
@@ -88,6 +94,8 @@ def test_what_may_hold_an_answer_and_cannot_be_read_is_malformed(text, problem):
     [
         "What is a human: an animal?",
         "User: alice\nIs that a good name?",
+        "What does <|im_start|>assistant do in [INST] or [/INST] here?",
+        "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant",
         "Model: T\nYear: 1908\nWho built it?",
         "AI: what is it?",
         "Complete this:\n\nHuman: Hi\n\nAssistant:",  # no answer stands in it
@@ -97,6 +105,21 @@ def test_what_may_hold_an_answer_and_cannot_be_read_is_malformed(text, problem):
 def test_plain_text_stays_as_it_is(text):
     assert transcript_of(text) is None
     assert read_messages(text, "prompt") == [("user", text)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("\n" * 200_000, " \t" * 100_000 + "x", "### " * 50_000, "<|im_start|>" * 20_000),
+        *("Human:" + " \n" * 100_000, "Human: a\n\nAssistant: b\n" * 5_000, "}\n" * 50_000),
+        "[" + " " * 200_000 + "{",
+    ],
+    ids=lambda text: repr(text[:12]),
+)
+def test_no_text_takes_long(text):
+    started = time.monotonic()
+    read_messages(text, "messages")
+    assert time.monotonic() - started < 5
 
 
 def test_chosen_and_rejected_without_a_prompt_are_no_question():

@@ -8,11 +8,11 @@ import re
 import warnings
 from typing import Any, Final
 
-_LIST: Final = re.compile(r"\s*(?:array\(\s*)?\[?\s*\{")
+_LIST: Final = re.compile(r"\s*(?:array\(\s*)?(?:\[\s*)?\{")
 _KEYS: Final = re.compile(r"""["'](?:role|from)["']\s*:""")
 _ARRAY: Final = re.compile(r"array\((.*),\s*dtype=object\)", re.DOTALL)
 # NumPy prints no commas between items. A line never ends inside a quoted text of Python's
-_NO_COMMA: Final = re.compile(r"\}\s*\n\s*\{")
+_NO_COMMA: Final = re.compile(r"\}[ \t]*\n[ \t]*\{")
 
 
 def looks_like_turns(text: str) -> bool:

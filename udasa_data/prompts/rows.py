@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from udasa_data.prompts.columns import axis_in, is_blank, is_input, word_of
 from udasa_data.prompts.evidence import evidence_of
 from udasa_data.prompts.identity import canonical, prompt_id
+from udasa_data.prompts.literals import looks_like_turns
 from udasa_data.prompts.messages import read_messages
 from udasa_data.prompts.storable import unstorable
 from udasa_data.prompts.transcripts import transcript_of
@@ -34,6 +35,7 @@ class Row(NamedTuple):
         return (
             self.column == "text"
             and isinstance(self.cell, str)
+            and not looks_like_turns(self.cell)
             and transcript_of(self.cell) is None
         )
 

@@ -20,6 +20,14 @@ _HASHED: Final = re.compile(
     rf"###[ \t]*(?P<name>{_NAMES}|instruction|response)[ \t]*:[ \t]?", re.IGNORECASE
 )
 _INLINE: Final = re.compile(r"(?<=\s)(?:Assistant|ASSISTANT|AI|Bot|GPT|ChatGPT):")
+# a text that a chat template made, with an answer in it: ChatML, Llama 2 and 3, Gemma, Zephyr
+_RENDERED: Final = re.compile(
+    r"\s*(?:(?:<s>|<bos>|<\|begin_of_text\|>)\s*)?(?:<\|im_start\|>|<\|start_header_id\|>"
+    r"|<start_of_turn>|<\|system\|>|<\|user\|>|\[INST\]).*"
+    r"(?:<\|im_start\|>assistant|<\|start_header_id\|>assistant<\|end_header_id\|>"
+    r"|<start_of_turn>model|<\|assistant\|>|\[/INST\])\s*[^\s<]",
+    re.DOTALL,
+)
 _ALPACA: Final = {"instruction": "user", "response": "assistant"}
 # what templates say before the first turn: Alpaca's, which is no part of the question, and those
 # that stand for a system prompt
@@ -42,6 +50,8 @@ def transcript_of(text: str) -> list[Message] | NoPrompt | None:
     apart by a blank line, as in HH-RLHF, only what stands so is a turn; in another, each line that
     a speaker begins.
     """
+    if _RENDERED.match(text):
+        return malformed("a chat template made it, with an answer in it; give messages", text)
     text = unix_lines(text)
     markers = _markers(text)
     if not any(marker.role == "user" for marker in markers):
@@ -49,17 +59,24 @@ def transcript_of(text: str) -> list[Message] | NoPrompt | None:
     before = text[: markers[0].start].strip()
     if before and not (_TEMPLATE.match(before) or _SETTING.match(before)):
         return _behind_other_text(text, markers)
-    system = [Message("system", before)] if _SETTING.match(before) else []
+    turns = _conversation(text, markers)
+    if isinstance(turns, list) and _SETTING.match(before):
+        return [Message("system", before), *turns]
+    return turns
+
+
+def _conversation(text: str, markers: list[_Marker]) -> list[Message] | NoPrompt | None:
+    """Return the turns from the first speaker on."""
     answers = {marker.is_apart for marker in markers if marker.role == "assistant"}
     if not answers:
         return _without_answers(text, markers)
     apart = _turns(text, [marker for marker in markers if marker.is_apart])
     if answers == {True}:
-        return system + apart
+        return apart
     every = _turns(text, markers)
     if answers == {True, False} and _asked(every) != _asked(apart):
         return malformed("its answers are set apart in two ways, by lines and by blank lines", text)
-    return system + every
+    return every
 
 
 def _asked(turns: list[Message]) -> list[Message]:
