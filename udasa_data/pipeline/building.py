@@ -197,8 +197,9 @@ def preview(
 def _prepare(config: BuildConfig, run: Run, origin: Origin | GivenAnswers | None) -> Prepared:
     if origin is None:
         return Prepared(config, run)
-    kind = Derived if isinstance(origin, Origin) else Answered
-    return kind(config, run, origin)
+    if isinstance(origin, Origin):
+        return Derived(config, run, origin)
+    return Answered(config, run, origin)
 
 
 def _take_stock(prepared: Prepared) -> None:

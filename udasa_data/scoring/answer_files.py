@@ -1,7 +1,8 @@
 """A file of existing answers → the tables that the scoring step takes.
 
 One row an answer: ``text``, and ``prompt_id`` or ``prompt``; optional are ``context``, ``axis``,
-``n_tokens``, ``finish_reason``, and the policy's ``sum_logprob`` (or ``logprob``) and ``mean_logprob``.
+``n_tokens``, ``finish_reason``, and the policy's ``sum_logprob`` (or ``logprob``) and
+``mean_logprob``.
 """
 
 from __future__ import annotations
