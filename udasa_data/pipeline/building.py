@@ -15,6 +15,7 @@ import polars as pl
 from udasa_data.config import BuildConfig
 from udasa_data.errors import UserError
 from udasa_data.pairing import restage
+from udasa_data.pipeline.answered import Answered
 from udasa_data.pipeline.derivation import Derived
 from udasa_data.pipeline.executors.local import LocalExecutor
 from udasa_data.pipeline.executors.protocol import Executor
@@ -23,6 +24,7 @@ from udasa_data.pipeline.preparation import Prepared
 from udasa_data.progress import Progress, Silent
 from udasa_data.runs import DamagedShardError, Origin, Run, StepCost, Summary, as_notes
 from udasa_data.schema import SCORES, require
+from udasa_data.scoring import GivenAnswers
 from udasa_data.storage import Place
 
 REPAIRS: Final = 1000
@@ -79,7 +81,7 @@ def build(
     out: Path | str,
     progress: Progress | None = None,
     executor: Executor | None = None,
-    origin: Origin | None = None,
+    origin: Origin | GivenAnswers | None = None,
 ) -> BuildResult:
     """Build a staged preference dataset from a model's own answers.
 
@@ -92,7 +94,7 @@ def build(
         progress: shows how the long steps go.
         executor: where samples and scores are made; None makes them in this process.
         origin: the dataset whose samples to start from, and whose scores where ``config`` leaves
-            them as they are; None draws and scores them.
+            them as they are; or the answers of a file; None draws and scores them.
 
     Raises:
         UserError: something the user can put right; the directory is left whole.
@@ -110,7 +112,8 @@ def build(
 
 
 def _make(prepared: Prepared, executor: Executor, progress: Progress) -> None:
-    if not _has_scores(prepared):
+    if not prepared.reuses_scores:
+        prepared.bring_samples()
         executor.make_shards(prepared, progress)
         _take_stock(prepared)
     _pair(prepared)
@@ -176,7 +179,9 @@ def build_slice(
     return SliceResult(run.root, rank, world_size, len(range(rank, count, world_size)), count)
 
 
-def preview(config: BuildConfig, out: Path | str, origin: Origin | None = None) -> Preview:
+def preview(
+    config: BuildConfig, out: Path | str, origin: Origin | GivenAnswers | None = None
+) -> Preview:
     """Return what :func:`build` would do; writes nothing.
 
     Raises:
@@ -189,17 +194,12 @@ def preview(config: BuildConfig, out: Path | str, origin: Origin | None = None) 
     return Preview(config, len(loaded.prompts), len(loaded.dropped), shards)
 
 
-def _prepare(config: BuildConfig, run: Run, origin: Origin | None) -> Prepared:
-    return Prepared(config, run) if origin is None else Derived(config, run, origin)
-
-
-def _has_scores(prepared: Prepared) -> bool:
-    """Return whether the scores are there already; brings the samples that are to be scored."""
-    if not isinstance(prepared, Derived):
-        return False
-    if not prepared.reuses_scores:
-        prepared.write_samples()
-    return prepared.reuses_scores
+def _prepare(config: BuildConfig, run: Run, origin: Origin | GivenAnswers | None) -> Prepared:
+    if origin is None:
+        return Prepared(config, run)
+    if isinstance(origin, Origin):
+        return Derived(config, run, origin)
+    return Answered(config, run, origin)
 
 
 def _take_stock(prepared: Prepared) -> None:

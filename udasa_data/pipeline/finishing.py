@@ -10,7 +10,6 @@ import msgspec
 import polars as pl
 
 from udasa_data.pairing import Restaged, curves_to_json, measure
-from udasa_data.pipeline.derivation import Derived
 from udasa_data.pipeline.preparation import Prepared
 from udasa_data.publish import Tables, write_dataset
 from udasa_data.runs import (
@@ -65,8 +64,8 @@ def finish(prepared: Prepared, restaged: Restaged, left_out: pl.DataFrame, start
 def _publish(prepared: Prepared, tables: Tables) -> None:
     """Write the Hub-shaped folder."""
     run, config, summary = prepared.run, prepared.config, summary_of(prepared.run)
-    answered = prepared.origin.manifest.policy if isinstance(prepared, Derived) else None
-    models = provenance(config, prepared.models, set(tables.samples["axis"].unique()), answered)
+    axes = set(tables.samples["axis"].unique())
+    models = provenance(config, prepared.models, axes, prepared.answered)
     bounds = summary.counts.thresholds or (None, None)
     manifest = Manifest(
         policy=models.policy,

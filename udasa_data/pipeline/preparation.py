@@ -10,12 +10,22 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
-from udasa_data.config import BuildConfig, EngineName, ModelRef, principles_of, to_yaml
+from udasa_data.config import BuildConfig, ModelRef, principles_of, to_yaml
 from udasa_data.engines import choose_engine
 from udasa_data.errors import UserError
 from udasa_data.pairing import curves_to_json, read_curves
 from udasa_data.prompts import LoadedPrompts, fingerprint, load_prompts, parse_source
-from udasa_data.runs import CODE, DamagedShardError, Run, Shards, code_hash, differing, key_of
+from udasa_data.runs import (
+    CODE,
+    DamagedShardError,
+    PolicyRecord,
+    Run,
+    Shards,
+    code_hash,
+    differing,
+    key_of,
+)
+from udasa_data.schema import DROPPED, SAMPLES, empty, require
 from udasa_data.storage import Located, locate, served
 
 # of a finished run; one that is not as it was written is made again
@@ -46,10 +56,7 @@ class Prepared:
         self.principles = principles_of(config.judge) if config.judge else ()
         self.commits = self._commits()
         self.loaded = self._load()
-        began = run.manifest.get("engine")
-        self.engine, self.engine_reason = choose_engine(
-            config, (began["name"], began["reason"]) if began else None
-        )
+        self.engine, self.engine_reason = self._engine()
         self.models = self._locate()
         self.inputs = self._inputs()
         samples_key = key_of(self.inputs)
@@ -80,6 +87,24 @@ class Prepared:
         known: dict[str, str] = self.run.manifest.get("prompt_commits", {})
         sources = [parse_source(text) for text in self.config.prompts]
         return {s.place: known.get(s.place) or fingerprint(s) for s in sources}
+
+    @property
+    def answered(self) -> PolicyRecord | None:
+        """Who answered, where the answers are there already; None: the policy answers here."""
+        return None
+
+    @property
+    def reuses_scores(self) -> bool:
+        """Whether the answers come scored, and as this configuration scores them."""
+        return False
+
+    def bring_samples(self) -> None:
+        """Write the shards of answers that are there already; here none are."""
+
+    def _engine(self) -> tuple[str, str]:
+        """Return what samples, and why: as recorded when the run started, else as of now."""
+        began = self.run.manifest.get("engine")
+        return choose_engine(self.config, (began["name"], began["reason"]) if began else None)
 
     def _load(self) -> LoadedPrompts:
         config = self.config
@@ -137,12 +162,6 @@ class Prepared:
         weights = {name: located.fingerprint for name, located in self.models.items()}
         return {**chosen, "weights": weights}
 
-    @property
-    def resolved(self) -> BuildConfig:
-        """The configuration with the engine that ``auto`` came to."""
-        engine = msgspec.convert(self.engine, EngineName)
-        return msgspec.structs.replace(self.config, engine=engine)
-
     def refuse_another_run(self) -> None:
         """Raise a UserError when the directory holds something else.
 
@@ -172,6 +191,17 @@ class Prepared:
     def shard_of_prompts(self, number: int) -> pl.DataFrame:
         """Return the prompts of a shard."""
         return self.loaded.prompts.slice(number * self.config.shard_size, self.config.shard_size)
+
+    def write_samples(self, samples: pl.DataFrame) -> None:
+        """Write answers that are there already as the shards that are missing.
+
+        Args:
+            samples: as ``schema.SAMPLES``; the answers to a prompt stand together.
+        """
+        shards, found = self.shards["samples"], require(samples, SAMPLES, "samples")
+        for number in shards.missing():
+            of_shard = self.shard_of_prompts(number).select("prompt_id")
+            shards.write(number, found.join(of_shard, "prompt_id", "semi"), empty(DROPPED))
 
     def record(self) -> None:
         """Write the resolved configuration, the prompts and what they were made from."""

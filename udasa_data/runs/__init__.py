@@ -2,6 +2,7 @@
 
 from udasa_data.runs.code import CODE, code_hash
 from udasa_data.runs.dataset_manifest import (
+    GIVEN,
     MANIFEST,
     FigureRecord,
     FileRecord,
@@ -9,6 +10,7 @@ from udasa_data.runs.dataset_manifest import (
     PolicyRecord,
     ScorerRecord,
     Thresholds,
+    answers_were_given,
     parse_manifest,
     pinned,
     provenance,
@@ -36,6 +38,7 @@ from udasa_data.runs.summary import (
 __all__ = [
     "BUILD",
     "CODE",
+    "GIVEN",
     "MANIFEST",
     "DamagedShardError",
     "Difference",
@@ -56,6 +59,7 @@ __all__ = [
     "StepCost",
     "Summary",
     "Thresholds",
+    "answers_were_given",
     "as_notes",
     "code_hash",
     "compare",
