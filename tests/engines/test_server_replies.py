@@ -73,7 +73,7 @@ def test_thoughts_alone_are_an_empty_answer_and_a_note():
     found, notes, _ = asked(answer)
     one = found[0][0]
     assert (one.text, one.reasoning, one.finish_reason) == ("", "long thoughts", "length")
-    assert notes == ("8 answers are empty behind their reasoning: raise sampling.max_tokens",)
+    assert notes == ("some answers are empty behind their reasoning: raise sampling.max_tokens",)
 
 
 def test_a_refusal_of_the_models_own_is_its_answer():
@@ -90,7 +90,7 @@ def test_a_logprob_that_is_none_leaves_its_sum_unknown(p):
     found, notes, bodies = asked(each(lambda k: choice(index=k, logprobs=logprobs_of(-0.5, p))))
     assert [(one.n_tokens, one.sum_logprob) for one in found[1]] == [(2, None)] * 4
     assert notes == (
-        "8 answers have log-probabilities that are null or infinite: their sum_logprob is null",
+        "some log-probabilities are null or infinite: the sum_logprob of their answers is null",
     )
     assert len(bodies) == 2
 
@@ -135,7 +135,7 @@ def test_half_a_character_is_replaced_and_counted():
     found, notes, bodies = asked(of_message(content="Rice \ud83d here \ud83d\ude00"))
     assert found[0][0].text == "Rice \ufffd here 😀"
     assert notes == (
-        "8 answers hold half a character (a lone surrogate): U+FFFD stands in its place",
+        "some answers hold half a character (a lone surrogate): U+FFFD stands in its place",
     )
     assert len(bodies) == 2
 

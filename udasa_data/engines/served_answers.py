@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -12,27 +11,27 @@ from udasa_data.engines.replies import Choice, Reply
 from udasa_data.engines.shares import share_out
 
 _SOME_UNKNOWN: Final = (
-    "{n} answers have log-probabilities that are null or infinite: their sum_logprob is null"
+    "some log-probabilities are null or infinite: the sum_logprob of their answers is null"
 )
 _TOGETHER: Final = (
     "the server counts the tokens of a prompt's answers together: n_tokens is each one's share by "
     "length"
 )
 _UNCOUNTED: Final = "the server counts no tokens: n_tokens is a quarter of an answer's bytes"
-_HALF: Final = "{n} answers hold half a character (a lone surrogate): U+FFFD stands in its place"
-_THOUGHT: Final = "{n} answers are empty behind their reasoning: raise sampling.max_tokens"
+_HALF: Final = "some answers hold half a character (a lone surrogate): U+FFFD stands in its place"
+_THOUGHT: Final = "some answers are empty behind their reasoning: raise sampling.max_tokens"
 
 
 class AnswerReader:
-    """Reads replies, and counts what they lack."""
+    """Reads replies, and notes what they lack."""
 
     def __init__(self) -> None:
-        self._counted: Counter[str] = Counter()
+        self._notes: dict[str, None] = {}  # in the order in which they came up
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Facts about the replies so far, one line each."""
-        return tuple(note.format(n=f"{n:,}") for note, n in self._counted.items())
+        return tuple(self._notes)
 
     def completions(self, reply: Reply, asked: Request) -> list[Completion | None]:
         """Return the answers to a request, in order; None for one that came to an error alone.
@@ -52,13 +51,12 @@ class AnswerReader:
         self, choice: Choice, length: int, logprobs: list[float] | None, asked: Request, seed: int
     ) -> Completion:
         text, reasoning = choice.answer_text().strip(), choice.reasoning().strip()
-        self._counted[_HALF] += choice.holds_half_a_character
-        self._counted[_THOUGHT] += bool(reasoning and not text)
+        self._note(_HALF, choice.holds_half_a_character)
+        self._note(_THOUGHT, bool(reasoning and not text))
         if logprobs is None and text:
             known = choice.known_logprobs
             given = known is not None and bool(known.content or known.token_logprobs)
-            self._counted[_SOME_UNKNOWN if given else NO_LOGPROBS] += 1
-        self._counted = +self._counted
+            self._note(_SOME_UNKNOWN if given else NO_LOGPROBS)
         # a server that does not say why an answer ended: at the bound it was cut off there
         ending = choice.ending or ("length" if length >= asked.max_tokens else "stop")
         total = None if logprobs is None else float(sum(logprobs))
@@ -72,10 +70,14 @@ class AnswerReader:
         sizes = [len((choice.reasoning() + choice.answer_text()).encode()) for choice in choices]
         total = reply.usage.completion_tokens if reply.usage else None
         if total and len(reply.in_order()) == len(choices):
-            self._counted[_TOGETHER] += len(choices) > 1
+            self._note(_TOGETHER, len(choices) > 1)
             return share_out(total, sizes)
-        self._counted[_UNCOUNTED] += any(sizes)
+        self._note(_UNCOUNTED, any(sizes))
         return [-(-size // 4) for size in sizes]
+
+    def _note(self, note: str, *holds: bool) -> None:
+        if all(holds):
+            self._notes.setdefault(note)
 
 
 def _logprobs(choice: Choice) -> list[float] | None:
