@@ -16,8 +16,8 @@ OPTIONS: Final = {
     "logprobs": re.compile(r"log[\s_-]?prob(s|abilit)", re.IGNORECASE),
     "seed": re.compile(r"(?<![a-z])seed(?![a-z])", re.IGNORECASE),
     "n": re.compile(
-        r"(?<![\w\\-])n(?![\w-])|candidate_?count|number of (choices|candidates|completions)|"
-        r"multiple (choices|candidates|completions)",
+        r"(?<![\w\\-])n(?![\w-]|['’]\w)|candidate_?count|"
+        r"(number of|multiple) (choices|candidates|completions)",
         re.IGNORECASE,
     ),
     "top_p": re.compile(r"top[\s_-]?p(?![a-z])", re.IGNORECASE),
