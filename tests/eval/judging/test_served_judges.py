@@ -58,7 +58,7 @@ def test_what_it_says_instead_is_quoted_from_its_reasoning():
     assert found.examples == ("Perhaps, I would say",)
 
 
-def test_a_server_without_log_probabilities_is_refused_in_its_own_words():
+def test_a_server_without_log_probabilities_is_no_judge():
     refusal = {"error": {"message": "Logprobs is not enabled for models/some-flash"}}
 
     def answer(_path, body):
