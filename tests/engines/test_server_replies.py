@@ -134,9 +134,7 @@ def test_answers_without_an_index_of_their_own_stand_in_order(index):
 def test_half_a_character_is_replaced_and_counted():
     found, notes, bodies = asked(of_message(content="Rice \ud83d here \ud83d\ude00"))
     assert found[0][0].text == "Rice \ufffd here 😀"
-    assert notes == (
-        "some answers hold half a character (a lone surrogate): U+FFFD stands in its place",
-    )
+    assert notes == ("some answers hold U+FFFD, where the server wrote no whole character",)
     assert len(bodies) == 2
 
 
@@ -267,6 +265,51 @@ def test_a_stream_is_one_line():
             texts=["Say one"],
         )
     assert len(bodies) == 1
+
+
+ODD = (None, -1, "x", "\ud800", [], [[]], [None], {}, {"error": None}, math.nan, 10**30)
+
+
+def odd_replies():
+    """Return replies that have an odd value, or none, in each place in turn."""
+    body = {"n": 2}
+
+    def places(value, path=()):
+        yield path
+        parts = value.items() if isinstance(value, dict) else enumerate(value)
+        for name, part in parts:
+            yield from (
+                places(part, (*path, name)) if isinstance(part, (dict, list)) else [(*path, name)]
+            )
+
+    for path in list(places(reply(body)))[1:]:
+        for odd in (*ODD, "missing"):
+            made = json.loads(json.dumps(reply(body)))
+            at = made
+            for step in path[:-1]:
+                at = at[step]
+            at[path[-1]] = odd
+            if odd == "missing":
+                del at[path[-1]]
+            yield made
+
+
+def test_an_odd_value_in_any_place_is_an_answer_or_sets_one_prompt_aside():
+    made = [reply({"n": 2}), *odd_replies(), *ODD]
+
+    def answer(_path, body):
+        words = body["messages"][0]["content"].split()
+        whole = words == ["Hi"] or body.get("n") is None
+        return 200, reply(body) if whole else made[int(words[1])]
+
+    two = Sampling(samples=2, max_tokens=16)
+    texts = [f"Say {n}" for n in range(len(made))]
+    found, _, _ = asked(answer, texts, params=two, leave_out=())
+    assert len(found) == len(made)
+    for one in found.values():
+        assert isinstance(one, SetAside) or len(one) == 2
+    answered = sum(not isinstance(one, SetAside) for one in found.values())
+    assert answered > len(made) / 2
 
 
 def test_what_a_filter_cut_is_set_aside_with_its_own_reason(small_config, tmp_path):

@@ -13,7 +13,9 @@ _TITLE: Final = re.compile(rb"<title[^>]*>\s*([^<]*)", re.IGNORECASE)
 
 
 def read_json(body: bytes) -> object:
-    """Return the value of a JSON text; NaN, Infinity and halves of surrogate pairs are let through.
+    """Return the value of a JSON text; NaN and Infinity are let through.
+
+    U+FFFD stands in place of what no UTF-8 can hold: half of a surrogate pair, or a byte of none.
 
     Raises:
         ValueError: it is cut short, or no JSON.
@@ -23,14 +25,20 @@ def read_json(body: bytes) -> object:
     except (ValueError, RecursionError):
         pass
     try:
-        return json.loads(body.decode("utf-8-sig", errors="replace"), strict=False)
+        return _whole(json.loads(body.decode("utf-8-sig", errors="replace"), strict=False))
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
 
-def whole(text: str) -> str:
-    """Return a text with U+FFFD for each half of a surrogate pair, which no UTF-8 can hold."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+def _whole(value: object) -> object:
+    """Return a value with U+FFFD for each half of a surrogate pair in its texts."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_whole(part) for part in value]
+    if isinstance(value, dict):
+        return {str(_whole(name)): _whole(part) for name, part in value.items()}
+    return value
 
 
 def misfit(error: msgspec.ValidationError) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from udasa_data.engines.bodies import read_json, whole
+from udasa_data.engines.bodies import read_json
 from udasa_data.errors import redacted
 
 # What a request can do without, and how servers call it. Where a refusal blames two, the first is
@@ -151,9 +151,11 @@ def error_in(value: object) -> object:
         return None
     choices = value.get("choices")
     if not choices:
-        return value.get("error")
+        return value.get("error") or None
+    if not isinstance(choices, list):
+        return None
     errors = [isinstance(choice, dict) and choice.get("error") for choice in choices]
-    return errors[0] if all(errors) else None
+    return errors[0] if all(errors) else None  # else the others are asked for again
 
 
 def _innermost(value: Any) -> dict[str, Any]:
@@ -187,4 +189,4 @@ def _words(value: Any) -> str:
 
 
 def _one_line(text: str) -> str:
-    return redacted(" ".join(whole(text).split()))[:300]  # cut first, a part of a secret would stay
+    return redacted(" ".join(text.split()))[:300]  # cut first, a part of a secret would stay

@@ -11,7 +11,6 @@ from typing import Any, Final, Literal, TypeAlias, TypeGuard
 
 import msgspec
 
-from udasa_data.engines.bodies import whole
 from udasa_data.errors import redacted
 
 Ending: TypeAlias = Literal["stop", "length", "content_filter"]
@@ -108,17 +107,11 @@ class Choice(msgspec.Struct, frozen=True):
 
     def answer_text(self) -> str:
         """Return its text, from whichever of the two forms; never with a secret of ours."""
-        return redacted(whole((self.message.text if self.message else self.text) or ""))
+        return redacted((self.message.text if self.message else self.text) or "")
 
     def reasoning(self) -> str:
         """Return what was thought, as :meth:`answer_text` returns what was said."""
-        return redacted(whole(self.message.thoughts if self.message else ""))
-
-    @property
-    def holds_half_a_character(self) -> bool:
-        """Whether a lone surrogate had to be replaced."""
-        text = (self.message.text if self.message else self.text) or ""
-        return whole(text) != text
+        return redacted(self.message.thoughts if self.message else "")
 
     @property
     def ending(self) -> Ending | None:

@@ -18,7 +18,7 @@ _TOGETHER: Final = (
     "length"
 )
 _UNCOUNTED: Final = "the server counts no tokens: n_tokens is a quarter of an answer's bytes"
-_HALF: Final = "some answers hold half a character (a lone surrogate): U+FFFD stands in its place"
+_HALF: Final = "some answers hold U+FFFD, where the server wrote no whole character"
 _THOUGHT: Final = "some answers are empty behind their reasoning: raise sampling.max_tokens"
 
 
@@ -51,7 +51,7 @@ class AnswerReader:
         self, choice: Choice, length: int, logprobs: list[float] | None, asked: Request, seed: int
     ) -> Completion:
         text, reasoning = choice.answer_text().strip(), choice.reasoning().strip()
-        self._note(_HALF, choice.holds_half_a_character)
+        self._note(_HALF, "\ufffd" in text)
         self._note(_THOUGHT, bool(reasoning and not text))
         if logprobs is None and text:
             known = choice.known_logprobs
