@@ -142,10 +142,17 @@ class Prepared:
             "shard_size": config.shard_size,
             "batch_tokens": config.batch_tokens,
             "engine": self.engine,
+            **self._left_out(),
             **({"vllm.max_model_len": config.vllm.max_model_len} if self.engine == "vllm" else {}),
             **{f"sampling.{k}": v for k, v in msgspec.to_builtins(config.sampling).items()},
             "code of the sampling step": code_hash(CODE["samples"]),
         }
+
+    def _left_out(self) -> dict[str, Any]:
+        server = self.config.server
+        if server is None or not server.leave_out:
+            return {}  # as in runs that were begun before there was the option
+        return {"server.leave_out": ", ".join(sorted(server.leave_out))}
 
     def _scored_with(self) -> dict[str, Any]:
         config = self.config

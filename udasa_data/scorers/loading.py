@@ -30,7 +30,7 @@ class Unread:
 
     def unasked(self, scorer: str, n: int) -> None:
         """Count answers too long for the policy to be asked about."""
-        self._counted[f"{scorer}: {{n}} answers were too long to ask about"] += n
+        self._counted[f"{scorer}: {{n}} answers were too long to ask about, or refused"] += n
 
     def without_cache(self, line: str) -> None:
         """Note that there is no score cache to be used, and why."""
