@@ -94,7 +94,7 @@ class Prepared:
         """Pin every model: a Hub revision as recorded when the run started, else as of now."""
         known: dict[str, Any] = self.run.manifest.get("models", {})
         config = self.config
-        refs = config.scorer_refs
+        refs: list[ModelRef] = [*config.scorer_refs]
         if config.server is None:
             refs = [config.policy, *refs]
         located = {ref.id: locate(ref, known.get(_name(ref))) for ref in dict.fromkeys(refs)}
