@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+
 # A text of which more than this is unknown is not read: what the model says of it is about the
 # rest, and the same for all such texts.
 MOSTLY: Final = 0.5
@@ -30,7 +32,8 @@ class Vocabulary:
     def tokenise(self, texts: Sequence[str]) -> list[Size]:
         """Return the number of tokens of each text, and whether it is read.
 
-        It is read where at most half of its characters lie in pieces that are unknown.
+        It is read where at most half of its pieces are unknown, and these hold at most half of its
+        characters: a whole Russian word may be one piece, and each letter of a Chinese one.
         """
         fast: bool = self._tokenizer.is_fast
         found = self._tokenizer(
@@ -38,13 +41,12 @@ class Vocabulary:
         )
         sizes = []
         for n, ids in enumerate(found["input_ids"]):
+            unknown = np.array([self._is_unknown(piece) for piece in ids], dtype=np.float64)
             # a byte is at least a character wide; a tokenizer in Python tells no widths
             spans = found["offset_mapping"][n] if fast else [(0, 1)] * len(ids)
-            widths = [max(end - start, 1) for start, end in spans]
-            unknown = sum(
-                w for w, piece in zip(widths, ids, strict=True) if self._is_unknown(piece)
-            )
-            sizes.append(Size(len(ids), unknown <= MOSTLY * sum(widths)))
+            widths = np.array([max(end - start, 1) for start, end in spans], dtype=np.float64)
+            is_read = not ids or max(unknown.mean(), unknown @ widths / widths.sum()) <= MOSTLY
+            sizes.append(Size(len(ids), bool(is_read)))
         return sizes
 
     def _is_unknown(self, piece: int) -> bool:
