@@ -68,6 +68,9 @@ class Derived(Prepared):
             )
         super().__init__(config, run)
 
+    def try_system_prompt(self) -> None:
+        """Try nothing: the samples are there."""
+
     def write_samples(self) -> None:
         """Write the samples as shards of this run, for the scoring step to read."""
         shards = self.shards["samples"]

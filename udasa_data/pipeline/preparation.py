@@ -16,6 +16,7 @@ from udasa_data.errors import UserError
 from udasa_data.pairing import curves_to_json, read_curves
 from udasa_data.prompts import LoadedPrompts, fingerprint, load_prompts, parse_source
 from udasa_data.runs import CODE, DamagedShardError, Run, Shards, code_hash, differing, key_of
+from udasa_data.schema import Mode
 from udasa_data.storage import Located, locate, served
 
 # of a finished run; one that is not as it was written is made again
@@ -158,6 +159,25 @@ class Prepared:
                 f"{self.run.root} holds a run that differs in: {'; '.join(differences)}. "
                 "Give another --out, or delete that directory"
             )
+
+    def try_system_prompt(self) -> None:
+        """Raise a UserError where the policy's chat template does not take the system prompt.
+
+        Before anything is written: the option is wrong, and not the prompts. A server knows its
+        own template.
+
+        Raises:
+            UserError: names the option.
+        """
+        config, prompts = self.config, self.loaded.prompts
+        if config.system_prompt is None or config.server is not None:
+            return
+        role = pl.col("messages").list.first().struct.field("role")
+        needed = prompts.filter((pl.col("mode") == Mode.CHAT) & (role != "system"))
+        if len(needed) and self.shards["samples"].missing():
+            from udasa_data.engines.policy_tokens import require_system_turn
+
+            require_system_turn(self.models[config.policy.id], config.system_prompt)
 
     def is_finished(self) -> bool:
         """Return whether the directory holds this very build, whole."""

@@ -39,6 +39,7 @@ CODE: Final = {
         "runs/dataset_manifest.py",
         "publish/markdown.py",
         "runs/summary.py",
+        "runs/outcome.py",
         "pairing/confounds.py",
     ),
 }
