@@ -55,7 +55,7 @@ def test_no_pairs(whole, tmp_path):
     assert "prompts are left out as " in line
     assert "; raise sampling." in line
     assert len(loaded(done.stdout)) > 0  # all is saved
-    assert "no pairs: " in (tmp_path / "run" / "dataset" / "README.md").read_text()
+    assert "no pairs" in (tmp_path / "run" / "dataset" / "README.md").read_text()
     again = run("build", "--from", whole.out, *options, "--out", tmp_path / "run", "--json")
     assert again.returncode == 1
     assert '"reused": true' in again.stdout
