@@ -162,7 +162,7 @@ def _run(
 
     with Bars() as bars:
         result = build_dataset(config, out, bars, executor, origin)
-    if repo_id is None or not as_json:
+    if repo_id is None or not as_json or result.summary.no_pairs:
         show_result(result, as_json=as_json)
     if repo_id is not None:
         from udasa_data.publish import Target

@@ -57,7 +57,7 @@ def overrides(
     if cutoffs is not None:
         flags["stages"] = {"cutoffs": None if cutoffs == "tertiles" else _two_numbers(cutoffs)}
     if nli is not None:
-        flags["nli"] = {"id": nli, "revision": "main", "labels": []}
+        flags["nli"] = {"id": nli, "revision": "main", "labels": [], "languages": []}
     return flags
 
 

@@ -194,6 +194,8 @@ def _merge(base: Json, over: Json) -> dict[str, object]:
     for key, value in over.items():
         old = merged.get(key)
         if isinstance(old, Mapping) and isinstance(value, Mapping):
+            if value.get("id", old.get("id")) != old.get("id"):  # another model, of other languages
+                old = {name: kept for name, kept in old.items() if name != "languages"}
             merged[key] = _merge(old, value)
         else:
             merged[key] = value

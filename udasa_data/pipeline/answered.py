@@ -43,6 +43,9 @@ class Answered(Prepared):
         """Who answered, as far as the user said, and the digest of what was answered."""
         return PolicyRecord(self.config.policy.id, None, self._digest, None)
 
+    def try_system_prompt(self) -> None:
+        """Try nothing: no policy is asked."""
+
     def bring_samples(self) -> None:
         """Write the answers as shards of this run, for the scoring step to read."""
         self.write_samples(as_samples(self.given))

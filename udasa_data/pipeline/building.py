@@ -22,10 +22,21 @@ from udasa_data.pipeline.executors.protocol import Executor
 from udasa_data.pipeline.finishing import finish, summary_of
 from udasa_data.pipeline.preparation import Prepared
 from udasa_data.progress import Progress, Silent
-from udasa_data.runs import DamagedShardError, Origin, Run, StepCost, Summary, as_notes
+from udasa_data.runs import (
+    MANIFEST,
+    DamagedShardError,
+    Loadable,
+    Origin,
+    Run,
+    StepCost,
+    Summary,
+    as_notes,
+    loadable,
+    parse_manifest,
+)
 from udasa_data.schema import SCORES, require
 from udasa_data.scoring import GivenAnswers
-from udasa_data.storage import Place
+from udasa_data.storage import Place, read_files
 
 REPAIRS: Final = 1000
 
@@ -39,12 +50,14 @@ class BuildResult:
         dataset: the Hub-shaped folder in it.
         summary: counts, costs and notes.
         reused: nothing had to be done.
+        loads: a configuration and split of the dataset that has rows; None where none has.
     """
 
     out: Place
     dataset: Place
     summary: Summary
     reused: bool
+    loads: Loadable | None
 
 
 @dataclass(frozen=True)
@@ -104,6 +117,7 @@ def build(
     prepared.refuse_another_run()
     if prepared.is_finished():
         return _result(run, reused=True)
+    prepared.try_system_prompt()
     executor, progress = executor or LocalExecutor(), progress or Silent()
     with run.locked():
         prepared.record()
@@ -168,6 +182,7 @@ def build_slice(
     run = Run(out)
     prepared = Prepared(config, run)
     prepared.refuse_another_run()
+    prepared.try_system_prompt()
     with run.locked(shared=True):
         if not prepared.join():  # another rank was first, and what it pinned counts
             run.reread()
@@ -189,6 +204,7 @@ def preview(
     """
     prepared = _prepare(config, Run(out), origin)
     prepared.refuse_another_run()
+    prepared.try_system_prompt()
     shards = {step: (s.count - len(s.missing()), s.count) for step, s in prepared.shards.items()}
     loaded = prepared.loaded
     return Preview(config, len(loaded.prompts), len(loaded.dropped), shards)
@@ -252,4 +268,8 @@ def _answers(prepared: Prepared) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def _result(run: Run, *, reused: bool) -> BuildResult:
-    return BuildResult(run.root, run.root / "dataset", summary_of(run), reused)
+    dataset = run.root / "dataset"
+    (text,) = read_files([dataset / MANIFEST])
+    files = parse_manifest(text.decode(), str(dataset)).files if text else {}
+    loads = loadable(files.values())
+    return BuildResult(run.root, dataset, summary_of(run), reused, loads)

@@ -77,6 +77,9 @@ class Derived(Prepared):
         """Whether nothing is scored anew."""
         return self._as_scored
 
+    def try_system_prompt(self) -> None:
+        """Try nothing: the samples are there."""
+
     def bring_samples(self) -> None:
         """Write the samples as shards of this run, for the scoring step to read."""
         self.write_samples(self.origin.answers.select(SAMPLES.names()))

@@ -21,6 +21,8 @@ from udasa_data.runs import (
     count,
     pinned,
     provenance,
+    stage_notes,
+    why_no_pairs,
 )
 from udasa_data.schema import DROPPED, require
 
@@ -54,8 +56,13 @@ def finish(prepared: Prepared, restaged: Restaged, left_out: pl.DataFrame, start
     cost = StepCost(time.monotonic() - started, 0)
     steps = {**run.manifest.get("steps", {}), "dataset": msgspec.to_builtins(cost)}
     confounds = measure(answers, pairs)
+    notes = {**run.manifest.get("notes", {}), "dataset": stage_notes(pairs, prepared.config)}
     run.save_manifest(
-        steps=steps, counts=msgspec.to_builtins(counts), confounds=msgspec.to_builtins(confounds)
+        steps=steps,
+        counts=msgspec.to_builtins(counts),
+        confounds=msgspec.to_builtins(confounds),
+        notes=notes,
+        no_pairs=why_no_pairs(answers, pairs, dropped),
     )
     _publish(prepared, Tables(pairs, answers, dropped))
     run.save_manifest(finished=prepared.keys["dataset"])
@@ -76,7 +83,7 @@ def _publish(prepared: Prepared, tables: Tables) -> None:
         counts=summary.counts,
         confounds=summary.confounds,
         versions=run.manifest["versions"],
-        notes=summary.notes,
+        notes=(*summary.notes, *([summary.no_pairs] if summary.no_pairs else [])),
         made_from={name: run.manifest[name] for name in _RECORDED if name in run.manifest},
     )
     run.write_folder("dataset", lambda folder: write_dataset(folder, tables, manifest))
@@ -89,6 +96,7 @@ def summary_of(run: Run) -> Summary:
             "counts": run.manifest["counts"],
             "confounds": run.manifest["confounds"],
             "steps": run.manifest.get("steps", {}),
+            "no_pairs": run.manifest.get("no_pairs"),
             "notes": [note for notes in run.manifest["notes"].values() for note in notes],
         },
         Summary,

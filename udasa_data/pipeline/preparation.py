@@ -25,7 +25,7 @@ from udasa_data.runs import (
     differing,
     key_of,
 )
-from udasa_data.schema import DROPPED, SAMPLES, empty, require
+from udasa_data.schema import DROPPED, SAMPLES, Mode, empty, require
 from udasa_data.storage import Located, locate, served
 
 # of a finished run; one that is not as it was written is made again
@@ -119,7 +119,7 @@ class Prepared:
         """Pin every model: a Hub revision as recorded when the run started, else as of now."""
         known: dict[str, Any] = self.run.manifest.get("models", {})
         config = self.config
-        refs = config.scorer_refs
+        refs: list[ModelRef] = [*config.scorer_refs]
         if config.server is None:
             refs = [config.policy, *refs]
         located = {ref.id: locate(ref, known.get(_name(ref))) for ref in dict.fromkeys(refs)}
@@ -184,6 +184,25 @@ class Prepared:
                 f"{self.run.root} holds a run that differs in: {'; '.join(differences)}. "
                 "Give another --out, or delete that directory"
             )
+
+    def try_system_prompt(self) -> None:
+        """Raise a UserError where the policy's chat template does not take the system prompt.
+
+        Before anything is written: the option is wrong, and not the prompts. A server knows its
+        own template.
+
+        Raises:
+            UserError: names the option.
+        """
+        config, prompts = self.config, self.loaded.prompts
+        if config.system_prompt is None or config.server is not None:
+            return
+        role = pl.col("messages").list.first().struct.field("role")
+        needed = prompts.filter((pl.col("mode") == Mode.CHAT) & (role != "system"))
+        if len(needed) and self.shards["samples"].missing():
+            from udasa_data.engines.policy_tokens import require_system_turn
+
+            require_system_turn(self.models[config.policy.id], config.system_prompt)
 
     def is_finished(self) -> bool:
         """Return whether the directory holds this very build, whole."""

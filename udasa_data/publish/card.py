@@ -28,7 +28,8 @@ from udasa_data.publish.front_matter import front_matter
 from udasa_data.publish.licence import UNKNOWN, Licences
 from udasa_data.publish.markdown import block, code, inline, table
 from udasa_data.publish.suites import Contamination
-from udasa_data.runs import Manifest, answers_were_given
+from udasa_data.runs import Loadable, Manifest, answers_were_given, loadable
+from udasa_data.schema import Stage
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,13 @@ def card(facts: CardFacts) -> str:
     config, counts = manifest.config, manifest.counts
     template = Template(files("udasa_data.publish").joinpath("card.md").read_text(encoding="utf-8"))
     place = facts.repo_id or "PATH_OR_REPO"
+    loads = loadable(manifest.files.values()) or Loadable(str(Stage.CONSERVATIVE), "train")
     body = template.substitute(
         answers_of=_answers_of(manifest),
         answered=_answered(manifest),
         place=place,
+        loaded_config=loads.config,
+        loaded_split=loads.split,
         n_pairs=f"{counts.pairs:,}",
         held_out=f"{manifest.held_out:.0%}",
         stages=stages(facts.pairs, facts.samples),

@@ -22,6 +22,7 @@ from udasa_data.runs.finished import Finished, open_finished
 from udasa_data.runs.layout import BUILD, Layout
 from udasa_data.runs.local_copy import local_dataset
 from udasa_data.runs.origin import Origin, origin_of
+from udasa_data.runs.outcome import Loadable, loadable, stage_notes, why_no_pairs
 from udasa_data.runs.pair_views import PairView, read_pairs
 from udasa_data.runs.sealing import key_of
 from udasa_data.runs.shards import DamagedShardError, ShardFacts, Shards
@@ -47,6 +48,7 @@ __all__ = [
     "FileRecord",
     "Finished",
     "Layout",
+    "Loadable",
     "Manifest",
     "Origin",
     "PairView",
@@ -67,6 +69,7 @@ __all__ = [
     "count_dimensions",
     "differing",
     "key_of",
+    "loadable",
     "local_dataset",
     "open_finished",
     "origin_of",
@@ -75,5 +78,7 @@ __all__ = [
     "provenance",
     "read_manifest",
     "read_pairs",
+    "stage_notes",
     "to_json",
+    "why_no_pairs",
 ]

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 import polars as pl
 
 from udasa_data.errors import UserError, nearest
+from udasa_data.languages import count_words
 from udasa_data.prompts import FileTable, NoPrompt, Row, prompt_id, read_table, turns_of
 from udasa_data.schema import ADDED, PROMPTS, Axis, Mode, Why
 
@@ -241,7 +242,7 @@ def _samples(cells: _Cells, ids: pl.Series) -> tuple[pl.DataFrame, str]:
         {
             "prompt_id": ids,
             "text": text,
-            length: text.str.count_matches(r"\w+") if tokens.has_nulls() else tokens,
+            length: [count_words(answer) for answer in text] if tokens.has_nulls() else tokens,
             **known.to_dict(),
             # as servers say it; whatever else they say, the answer came to its end
             "finish_reason": pl.Series(

@@ -38,6 +38,7 @@ EXAMPLES: Final = 3
 _CHUNK: Final = 64
 _NONSENSE: Final = "the judge says something else"
 _UNASKED: Final = "too long for the judge, or refused by it"
+_UNREAD: Final = "most of its characters are unknown to the judge"
 
 
 class Duel(NamedTuple):
@@ -211,7 +212,8 @@ class _Asker:
 
 
 def _all(values: Floats) -> Judged:
-    return Judged(values, [None] * len(values))
+    """Return values as judgements; NaN where the judge's vocabulary lacks the text's characters."""
+    return Judged(values, [_UNREAD if np.isnan(value).any() else None for value in values])
 
 
 def _prompt(question: str, *, raw: bool) -> PolicyPrompt:
