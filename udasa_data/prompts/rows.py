@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
+from udasa_data.languages import opening
 from udasa_data.prompts.columns import axis_in, is_blank, is_input, word_of
 from udasa_data.prompts.evidence import evidence_of
 from udasa_data.prompts.identity import canonical, prompt_id
@@ -73,7 +74,7 @@ def read_prompt(row: Row, axis: str | None) -> dict[str, Any] | NoPrompt:
 def turns_of(row: Row) -> list[Message] | NoPrompt:
     """Return the turns in a row's prompt cell, up to the one to be answered, or why it has none."""
     if row.is_document and not is_blank(row.cell):
-        return [Message("user", " ".join(row.cell.split()[:OPENING_WORDS]))]
+        return [Message("user", opening(row.cell, OPENING_WORDS))]
     messages = read_messages(row.cell, row.column)
     extra = row.side.get("input")
     if isinstance(messages, NoPrompt) or row.column != "instruction" or not is_input(extra):

@@ -1,18 +1,20 @@
 """A file of existing answers → the tables that the scoring step takes.
 
 One row an answer: ``text``, and ``prompt_id`` or ``prompt``; optional are ``context``, ``axis``,
-``n_tokens``, and the policy's ``sum_logprob`` (or ``logprob``) and ``mean_logprob``.
+``n_tokens``, ``finish_reason``, and the policy's ``sum_logprob`` (or ``logprob``) and
+``mean_logprob``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import polars as pl
 
 from udasa_data.errors import UserError, nearest
+from udasa_data.languages import count_words
 from udasa_data.prompts import (
     PROMPT_COLUMNS,
     Columns,
@@ -29,6 +31,8 @@ from udasa_data.schema import ADDED, PROMPTS, Axis, Why
 from udasa_data.scoring.answer_cells import NUMBERS, Cells
 from udasa_data.scoring.answer_shapes import CONVERSATIONS, one_row_an_answer
 
+CUT: Final = frozenset({"length", "max_tokens", "MAX_TOKENS"})
+
 
 class GivenAnswers(NamedTuple):
     """A file's answers.
@@ -38,7 +42,7 @@ class GivenAnswers(NamedTuple):
         prompts: one row a prompt (schema ``PROMPTS``), in order of first appearance.
         samples: one row for each of the table's, in its order: ``prompt_id, sample_id, text``
             (empty where missing or blank), ``sum_logprob``, ``mean_logprob`` (nats, NaN where not
-            known), and the length.
+            known), ``finish_reason`` (stop | length), and the length.
         length: the column of lengths: ``n_tokens``, or ``n_words`` where tokens are not known.
         notes: what a user should know of what was missing.
     """
@@ -196,8 +200,13 @@ def _samples(cells: Cells, ids: pl.Series, texts: Sequence[str | None]) -> tuple
         {
             "prompt_id": ids,
             "text": text,
-            length: text.str.count_matches(r"\w+") if tokens.has_nulls() else tokens,
+            length: [count_words(answer) for answer in text] if tokens.has_nulls() else tokens,
             **known.to_dict(),
+            # as servers say it; whatever else they say, the answer came to its end
+            "finish_reason": pl.Series(
+                ["length" if why in CUT else "stop" for why in cells.raw("finish_reason")],
+                dtype=pl.String,
+            ),
         }
     )
     blank = pl.col("text").str.strip_chars() == ""
