@@ -53,15 +53,20 @@ def origin_of(finished: Finished) -> Origin:
     if finished.merged:
         record["merged"] = finished.merged
     answers = finished.answers.drop(list(CALIBRATED)[2:])
-    _check(finished.place, answers)
+    _check(finished.place, answers, finished.manifest.counts.samples)
     dropped = finished.dropped.filter(pl.col("what") != "pair")
     key = finished.scores_key
     return Origin(finished.name, finished.manifest, key, record, answers, dropped)
 
 
-def _check(place: str, answers: pl.DataFrame) -> None:
+def _check(place: str, answers: pl.DataFrame, expected: int) -> None:
     if answers.is_empty():
         raise UserError(f"{place}: holds no scored answers to start from")
+    if len(answers) != expected:
+        raise UserError(
+            f"{place}: its configuration samples has {len(answers):,} rows, and its manifest "
+            f"counts {expected:,}"
+        )
     of_prompt = answers.group_by("run", "prompt_id").agg(
         pl.len(), last=pl.col("sample_id").max(), kinds=pl.col("sample_id").n_unique()
     )
