@@ -12,7 +12,7 @@ import polars as pl
 from udasa_data.errors import UserError, nearest
 from udasa_data.runs import key_of
 from udasa_data.schema import MESSAGES, Stage
-from udasa_data.storage import commit_of
+from udasa_data.storage import commit_of, did_you_mean, reads_as_path
 
 COLUMNS: Final = {
     "prompt": MESSAGES,
@@ -68,8 +68,11 @@ def open_source(place: str, revision: str = "main") -> Source:
     if folder.is_dir():
         path = folder / "manifest.json"
         return Source(str(folder), None, _manifest(path) if path.is_file() else None)
-    if place.startswith((".", "/", "~")) or place.count("/") != 1:
-        raise UserError(f"dataset '{place}': no such folder; a build writes one to RUN/dataset")
+    if place.count("/") != 1 or reads_as_path(place):
+        raise UserError(
+            f"dataset '{place}': no such folder{did_you_mean(place)}; a build writes one to "
+            "RUN/dataset"
+        )
     commit = commit_of(place, revision, "dataset")
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError

@@ -275,7 +275,7 @@ def test_mistakes_say_where(rows, message, tmp_path):
         ("in.csv", b"prompt_id,text,text\n1,x,y\n", "two columns are named 'text'"),
         ("in.csv", b"prompt_id,text\n", "holds no rows"),
         ("in.parquet", b"PAR1", "not a readable Parquet file"),
-        ("in.txt", b"x", "unknown kind of file"),
+        ("in.txt", b"x", "lines of text have no columns"),
     ],
 )
 def test_files_that_are_not_what_they_seem(name, content, message, tmp_path):

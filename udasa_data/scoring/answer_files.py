@@ -20,6 +20,7 @@ from udasa_data.prompts import (
     Columns,
     NoPrompt,
     Row,
+    Source,
     excerpt,
     prompt_columns,
     read_prompt,
@@ -55,16 +56,16 @@ class GivenAnswers(NamedTuple):
 
 
 def read_answers(
-    path: Path,
+    path: Path | Source,
     labels: str | None = None,
     *,
     need_logprobs: bool = False,
     columns: Sequence[str] = (),
 ) -> GivenAnswers:
-    """Read a .parquet, .jsonl or .csv file with one row an answer, or several answers a row.
+    """Read a file, or another place of rows, with one row an answer, or several answers a row.
 
     Args:
-        path: of the file.
+        path: of the file; or a place in any form that prompts are read from.
         labels: the column of labels, 1 or true for a wrong answer; in ``samples`` it is ``wrong``.
         need_logprobs: whether every answer must have its mean log-probability.
         columns: of the answers; none finds them.
