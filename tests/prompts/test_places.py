@@ -1,4 +1,4 @@
-"""The places that people keep prompts in: files of many names, folders, patterns, saved datasets."""
+"""The places that people keep prompts in: files, folders, patterns, saved datasets."""
 
 import bz2
 import gzip
@@ -57,9 +57,10 @@ FILES = {
     "joined.jsonl": "".join(f"\ufeff{line}\n" for line in LINES.splitlines()).encode(),
     "joined.json": "".join(f"\ufeff{line}\n" for line in LINES.splitlines()).encode(),
     "marked.json": b"\xef\xbb\xbf" + json.dumps(ROWS).encode(),
+    "commas.jsonl": ",\n".join(LINES.splitlines()).encode(),
     "a.ndjson": LINES.encode(),
     "a.jsonl.gz": gzip.compress(LINES.encode()),
-    "joined.jsonl.gz": b"".join(gzip.compress(line.encode()) for line in LINES.splitlines(True)),
+    "joined.jsonl.gz": b"".join(gzip.compress(line) for line in io.BytesIO(LINES.encode())),
     "unpacked_on_the_way.jsonl.gz": LINES.encode(),
     "packed_without_saying.jsonl": gzip.compress(LINES.encode()),
     "A.JSON.GZ": gzip.compress(json.dumps(ROWS).encode()),
@@ -70,7 +71,7 @@ FILES = {
     "a.jsonl.bz2": bz2.compress(LINES.encode()),
     "a.jsonl.xz": lzma.compress(LINES.encode()),
     "a.jsonl.zst": zstandard(LINES.encode()),
-    "joined.jsonl.zst": b"".join(zstandard(line.encode()) for line in LINES.splitlines(True)),
+    "joined.jsonl.zst": b"".join(zstandard(line) for line in io.BytesIO(LINES.encode())),
     "a.txt.gz": gzip.compress("\n".join(TEXTS).encode()),
     "a.tsv": b"prompt\tsource\nWhy is the sky blue?\ta\nIs water wet?\tb, c\n",
     "a.parquet.gz": gzip.compress(parquet(ROWS)),

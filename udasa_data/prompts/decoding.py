@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import codecs
 import re
-from pathlib import Path
 from typing import Final
 
 from udasa_data.errors import UserError
+from udasa_data.storage import Place
 
 _LINE_ENDS: Final = re.compile(r"\r\n|\n|\r")
 _MARKS: Final = (  # the longer first: UTF-16's begins UTF-32's
@@ -19,7 +19,7 @@ _MARKS: Final = (  # the longer first: UTF-16's begins UTF-32's
 )
 
 
-def decoded(path: Path, content: bytes) -> str:
+def decoded(path: Place, content: bytes) -> str:
     """Return the text of a file: UTF-8, or what the mark at its beginning says.
 
     Raises:

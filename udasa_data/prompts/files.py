@@ -94,18 +94,21 @@ def files_of(place: str, config: str | None = None, split: str | None = None) ->
             which none is named.
     """
     where = place_of(place)
-    is_remote = isinstance(where, Remote)
-    found = is_there(str(where)) if not is_remote else kind_of(_name(where)) is not None
-    if not found and is_pattern(place):
+    is_url = place.startswith(("http://", "https://"))  # "?" is no pattern there; nor are folders
+    if is_pattern(place) and not is_url and not _exists(where):
         return _matched(where)
-    if not found and not is_remote:
+    if isinstance(where, Path) and not is_there(str(where)):
         raise UserError(f"{place}: cannot be read (No such file or directory){did_you_mean(place)}")
-    is_folder = not found if is_remote else Path(str(where)).is_dir()
-    if is_folder and not place.startswith(("http://", "https://")):
+    is_folder = where.is_dir() if isinstance(where, Path) else kind_of(_name(where)) is None
+    if is_folder and not is_url:
         return _in_folder(where, config, split)
     if config or split:
         raise UserError(f"{place}: is one file, without configurations or splits; leave them out")
     return [_one(where, _name(where))]
+
+
+def _exists(place: Place) -> bool:
+    return is_there(str(place)) if isinstance(place, Path) else place.exists()
 
 
 def _name(place: Place) -> str:

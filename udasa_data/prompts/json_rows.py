@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from udasa_data.errors import UserError
 from udasa_data.prompts.columns import PROMPT_COLUMNS
 from udasa_data.prompts.decoding import lines_of
+from udasa_data.storage import Place
 
 _Rows: TypeAlias = list[tuple[str, dict[str, Any]]]
 _DECODER: Final = json.JSONDecoder()
 
 
-def jsonl_rows(path: Path, text: str) -> _Rows:
+def jsonl_rows(path: Place, text: str) -> _Rows:
     """Return the rows of a .jsonl file: one a line, or an array that was given this name.
 
     Raises:
@@ -25,7 +25,7 @@ def jsonl_rows(path: Path, text: str) -> _Rows:
     return _lines(path, text)
 
 
-def json_rows(path: Path, text: str) -> _Rows:
+def json_rows(path: Place, text: str) -> _Rows:
     """Return the rows of a .json file: an array, an object around one, or one a line.
 
     ``to_json`` of datasets and of pandas (``lines=True``) writes JSON Lines into such files.
@@ -44,7 +44,7 @@ def json_rows(path: Path, text: str) -> _Rows:
     return _array(path, value)
 
 
-def txt_rows(path: Path, text: str) -> _Rows:
+def txt_rows(path: Place, text: str) -> _Rows:
     """Return the lines of a text that are not empty, each as a prompt."""
     del path
     lines = enumerate(lines_of(text), 1)
@@ -61,22 +61,23 @@ def _goes_on(text: str) -> bool:
     return bool(text[end:].strip("\ufeff \t\r\n"))
 
 
-def _lines(path: Path, text: str) -> _Rows:
+def _lines(path: Place, text: str) -> _Rows:
     rows = []
     for number, line in enumerate(lines_of(text), 1):
         if line.strip():
             where = f"line {number}"
-            rows.append((where, _record(_json_value(path, where, line), path, where)))
+            row = line.rstrip().removesuffix(",")  # an array's, written without its brackets
+            rows.append((where, _record(_json_value(path, where, row), path, where)))
     return rows
 
 
-def _array(path: Path, value: Any) -> _Rows:
+def _array(path: Place, value: Any) -> _Rows:
     if not isinstance(value, list):
         raise UserError(f"{path}: a JSON array of rows is needed, or one object a line")
     return [(f"item {n}", _record(row, path, f"item {n}")) for n, row in enumerate(value, 1)]
 
 
-def _object(path: Path, value: dict[str, Any]) -> _Rows:
+def _object(path: Place, value: dict[str, Any]) -> _Rows:
     """Return the rows in an object: of the one list of objects in it, or itself as a row."""
     lists = [
         key
@@ -95,7 +96,7 @@ def _object(path: Path, value: dict[str, Any]) -> _Rows:
     )
 
 
-def _record(value: object, path: Path, where: str) -> dict[str, Any]:
+def _record(value: object, path: Place, where: str) -> dict[str, Any]:
     if isinstance(value, str):
         return {"prompt": value}
     if isinstance(value, dict):
@@ -104,7 +105,7 @@ def _record(value: object, path: Path, where: str) -> dict[str, Any]:
     raise UserError(f"{path}, {where}: an object or a string is needed, not a JSON {kind}")
 
 
-def _json_value(path: Path, where: str, text: str) -> Any:
+def _json_value(path: Place, where: str, text: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:

@@ -15,7 +15,7 @@ from udasa_data.prompts.csv_rows import csv_rows
 from udasa_data.prompts.decoding import decoded
 from udasa_data.prompts.files import DataFile
 from udasa_data.prompts.json_rows import json_rows, jsonl_rows, txt_rows
-from udasa_data.storage import parquet_schema, read_parquet
+from udasa_data.storage import Place, parquet_schema, read_parquet
 
 # what polars raises of values and files that it cannot hold; a panic is a BaseException
 REFUSED: Final = (
@@ -86,11 +86,10 @@ def text_rows(file: DataFile) -> _Rows:
     Raises:
         UserError: unreadable, not UTF-8, or malformed.
     """
-    place = Path(str(file.place))
-    return _READERS[file.kind](place, decoded(place, file.content()))
+    return _READERS[file.kind](file.place, decoded(file.place, file.content()))
 
 
-_READERS: Final[dict[str, Callable[[Path, str], _Rows]]] = {
+_READERS: Final[dict[str, Callable[[Place, str], _Rows]]] = {
     "jsonl": jsonl_rows,
     "json": json_rows,
     "csv": csv_rows,

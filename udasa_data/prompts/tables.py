@@ -59,7 +59,7 @@ def read_table(place: Path | Source, typed: Collection[str] = ()) -> FileTable:
         if files[0].kind == "txt":
             raise UserError(f"{place}: lines of text have no columns; give a .jsonl or .csv file")
         read = _joined_columns if files[0].kind in TABLES else _joined_rows
-        found = read(Path(source.place), files, typed)
+        found = read(source, files, typed)
     if found.table.is_empty():
         raise UserError(f"{place}: holds no rows")
     return found
@@ -90,7 +90,7 @@ def _row_places(label: str, table: pl.DataFrame) -> list[str]:
     return [f"{label} row {n}".lstrip() for n in range(1, len(table) + 1)]
 
 
-def _joined_columns(path: Path, files: Sequence[DataFile], typed: Collection[str]) -> FileTable:
+def _joined_columns(path: Source, files: Sequence[DataFile], typed: Collection[str]) -> FileTable:
     """Join files of typed columns; a column that one of them lacks is null there."""
     del typed  # they have their types
     tables = [read_columns(file).table for file in files]
@@ -106,14 +106,14 @@ def _joined_columns(path: Path, files: Sequence[DataFile], typed: Collection[str
     return FileTable(table, places, [])
 
 
-def _joined_rows(path: Path, files: Sequence[DataFile], typed: Collection[str]) -> FileTable:
+def _joined_rows(path: Source, files: Sequence[DataFile], typed: Collection[str]) -> FileTable:
     rows = [
         (f"{file.label} {where}".lstrip(), row) for file in files for where, row in text_rows(file)
     ]
     return _as_table(path, rows, typed)
 
 
-def _as_table(path: Path, rows: _Rows, typed: Collection[str]) -> FileTable:
+def _as_table(path: Source, rows: _Rows, typed: Collection[str]) -> FileTable:
     columns: dict[str, pl.Series] = {}
     notes = []
     for name in dict.fromkeys(name for _, row in rows for name in row):
@@ -136,7 +136,7 @@ def _as_table(path: Path, rows: _Rows, typed: Collection[str]) -> FileTable:
     return FileTable(pl.DataFrame(columns), [where for where, _ in rows], notes)
 
 
-def _refuse_what_is_not_typed(path: Path, rows: _Rows, name: str) -> None:
+def _refuse_what_is_not_typed(path: Source, rows: _Rows, name: str) -> None:
     """Raise a UserError at the first cell of another kind than those above it in its column."""
     first: tuple[str, str] | None = None
     for where, row in rows:
@@ -190,7 +190,7 @@ def _same(held: object, value: object) -> bool:
     return held == value or (held != held and value != value)  # noqa: PLR0124 - NaN is NaN
 
 
-def _texts(path: Path, rows: _Rows, name: str) -> pl.Series:
+def _texts(path: Source, rows: _Rows, name: str) -> pl.Series:
     texts = []
     for where, row in rows:
         try:
