@@ -226,8 +226,9 @@ MISTYPED = {
     "./quesions": "(did you mean 'questions.jsonl'?)",
     "runs/demos": "(did you mean 'runs/demo'?)",
     "run/demo/data.parquet": "(did you mean 'runs'?)",
+    "runs/else": "(no Hub id: there is a folder 'runs' here)",
     "none/of/these": "(there is no folder 'none')",
-    "quesions.jsonl#prompt": "quesions.jsonl: cannot be read",
+    "quesions.jsonl#prompt": "quesions.jsonl: no such file",
 }
 
 
@@ -238,7 +239,7 @@ def test_a_mistyped_path_is_no_hub_id(place, tmp_path, monkeypatch):
     (tmp_path / "runs" / "demo").mkdir(parents=True)
     assert parse_source(place).is_local
     message = refused(place)
-    assert "No such file" in message
+    assert "no such file or folder" in message
     assert MISTYPED[place] in message
 
 

@@ -166,7 +166,7 @@ def test_bad_files_are_named_in_one_line(tmp_path, message):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("nowhere.jsonl", "No such file"),
+        ("nowhere.jsonl", "no such file or folder"),
         ("tinny", "did you mean 'tiny'"),
         ("wrong=a/b", "unknown axis 'wrong'"),
         ("no-such-thing", "no such preset"),

@@ -98,7 +98,7 @@ def files_of(place: str, config: str | None = None, split: str | None = None) ->
     if is_pattern(place) and not is_url and not _exists(where):
         return _matched(where)
     if isinstance(where, Path) and not is_there(str(where)):
-        raise UserError(f"{place}: cannot be read (No such file or directory){did_you_mean(place)}")
+        raise UserError(f"{place}: no such file or folder{did_you_mean(place)}")
     is_folder = where.is_dir() if isinstance(where, Path) else kind_of(_name(where)) is None
     if is_folder and not is_url:
         return _in_folder(where, config, split)

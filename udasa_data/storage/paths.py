@@ -35,8 +35,11 @@ def reads_as_path(text: str) -> bool:
 def did_you_mean(text: str) -> str:
     """Return ``" (did you mean 'x'?)"`` for the nearest name beside a missing path; else ``""``.
 
-    Where the folder that it should lie in is missing, that one is told.
+    Where the folder that it should lie in is missing, that one is told; and where one alone keeps
+    the text from being a Hub id (:func:`reads_as_path`), that one.
     """
+    if "://" in text or os.path.exists(text):  # noqa: PTH110 - no path may raise
+        return ""
     path = Path(os.path.expanduser(text))  # noqa: PTH111 - no user may raise
     there, missing = path.parent, path.name
     try:
@@ -47,4 +50,8 @@ def did_you_mean(text: str) -> str:
         return ""
     if close:
         return f" (did you mean '{there / close[0]}'?)"
-    return f" (there is no folder '{there / missing}')" if missing != path.name else ""
+    if missing != path.name:
+        return f" (there is no folder '{there / missing}')"
+    first, slash, _ = text.partition("/")
+    is_kept = slash and text.count("/") == 1 and first.strip(".~")
+    return f" (no Hub id: there is a folder '{first}' here)" if is_kept else ""
