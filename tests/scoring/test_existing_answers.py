@@ -361,7 +361,7 @@ def test_the_command(scored, small_config, tmp_path):
         (["--out", "scores.csv"], "ends in .parquet"),
         (["--out", "o.parquet", "--calibration", "none.json"], "none.json: cannot be read"),
         (["--out", "o.parquet", "--scorers", "tin"], "did you mean 'tiny'"),
-        (["--out", "o.parquet"], "cannot be read"),
+        (["--out", "o.parquet"], "missing.jsonl: no such file"),
     ],
 )
 def test_wrong_options(options, message, tmp_path, monkeypatch):

@@ -27,7 +27,7 @@ _KINDS: Final[Mapping[str, str]] = {
 }
 _PACKED: Final = (".gz", ".bz2", ".xz", ".zst")
 TABLES: Final = frozenset({"parquet", "arrow"})  # kinds with typed columns
-KNOWN: Final = ", ".join([*_KINDS, *(f"{ending} behind one of these" for ending in _PACKED[:1])])
+KNOWN: Final = f"{', '.join(_KINDS)}; behind one of them {', '.join(_PACKED)}"
 
 
 def kind_of(name: str) -> str | None:
