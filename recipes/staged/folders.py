@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from udasa_data.config import read_bytes
 from udasa_data.runs import Layout, Run
-from udasa_data.storage import LOCK, claim, parse_json, plain_file, remove_made
+from udasa_data.storage import LOCK, claim, parse_json, plain_file, remove_left_over, remove_made
 
 LEDGER: Final = "stages.json"
+OPTIMIZER: Final = "optimizer.safetensors"
 PROMPTS: Final = "training_prompts.parquet"
 CHECKPOINTS: Final = "checkpoints"
 COMPLETE: Final = "complete"  # a file that a checkpoint has once it is whole
@@ -64,7 +66,7 @@ def is_stage_file(path: str) -> bool:
     folder, _, file = rest.partition("/")
     if folder == CHECKPOINTS:
         return is_checkpoint_file(file)
-    return rest == "optimizer.safetensors" or bool(
+    return rest == OPTIMIZER or bool(
         _POLICY.fullmatch(folder) and is_model_file(file)
     )
 
@@ -136,6 +138,20 @@ def claim_staged(out: Path, order: Sequence[str]) -> None:
             plain_file(out, f"stages/{number}-{name}/{kind}.unfinished")
 
 
+def tidy_staged(out: Path, order: Sequence[str]) -> None:
+    """Delete what killed runs left half-written; another run must not be at work in the folder.
+
+    Args:
+        out: the folder of a staged run, which was claimed.
+        order: its stages.
+    """
+    STAGED.tidy(out)
+    remove_left_over(out, is_model_file, {})
+    for number, name in enumerate(order, start=1):
+        folders = {"policy": is_model_file, "adapter": is_model_file}
+        remove_left_over(out / f"stages/{number}-{name}", OPTIMIZER.__eq__, folders)
+
+
 def mark(out: Path, layout: Layout) -> None:
     """Mark a folder that was claimed; of processes that do so at once, each may go on."""
     if not layout.is_one(out):
@@ -151,6 +167,6 @@ def _is_staged(folder: Path) -> bool:
     if STAGED.is_one(folder):
         return True
     try:
-        return {"inputs", "policy", "stages"} <= set(parse_json((folder / LEDGER).read_bytes()))
+        return {"inputs", "policy", "stages"} <= set(parse_json(read_bytes(folder / LEDGER)))
     except (OSError, TypeError, ValueError):
         return False

@@ -19,8 +19,8 @@ from .beginning import begin
 from .callbacks import last_checkpoint
 from .carried import CarryMoments, save_moments
 from .config import options_of
-from .final import finish
-from .folders import remove_checkpoints
+from .final import finish, is_finished
+from .folders import OPTIMIZER, remove_checkpoints
 from .ledger import Record, ReferenceRecord, StageRecord
 from .measures import load_model
 from .stage import Stage
@@ -28,7 +28,6 @@ from .state import RunState
 from .trainer import make_trainer, one_line_for_memory
 
 START: Final = "start"
-_OPTIMIZER: Final = "optimizer.safetensors"
 
 
 class StagedRun(RunState):
@@ -41,7 +40,7 @@ class StagedRun(RunState):
             UserError: a guard or an abort rule stops the run; what is finished stays.
         """
         known = self.ledger.record
-        if known is not None and known.finished and (self.out / "config.json").is_file():
+        if known is not None and is_finished(self.ledger):
             return self.ledger.open(
                 self.prepared.record(known.policy.weights_sha256), write=self.state.is_main_process
             )
@@ -65,6 +64,8 @@ class StagedRun(RunState):
             if done is None or not done.finished:
                 self._stage(number)
                 release()
+            if self.state.is_main_process:
+                remove_checkpoints(self.folder(number))
             self._abort_if_asked(number)
         return record
 
@@ -120,8 +121,6 @@ class StagedRun(RunState):
             measures=measured.measures,
         )
         self.ledger.put(done, write=self.state.is_main_process)
-        if self.state.is_main_process:
-            remove_checkpoints(self.folder(number))
 
     def _check_reference(self, entry: StageRecord, trainer: Any, stage: Stage) -> StageRecord:
         """Compare the trainer's reference with the configured one, or an earlier start's."""
@@ -156,11 +155,11 @@ class StagedRun(RunState):
         self.state.wait_for_everyone()
         carries = self.recipe.optimizer == "carry"
         if carries and stage.number > 1 and checkpoint is None:  # which has its own
-            trainer.add_callback(CarryMoments(self.folder(stage.number - 1) / _OPTIMIZER))
+            trainer.add_callback(CarryMoments(self.folder(stage.number - 1) / OPTIMIZER))
         with one_line_for_memory(self.recipe, stage.options):
             trainer.train(resume_from_checkpoint=checkpoint)
         if carries:
-            save_moments(trainer, stage.folder / _OPTIMIZER)
+            save_moments(trainer, stage.folder / OPTIMIZER)
 
     # -- after a stage ---------------------------------------------------------------------
 

@@ -142,7 +142,7 @@ class Ground:
         """Put what a job starts from into an empty folder; return somebody else's files there."""
         work.mkdir(parents=True)
         for name, source in job.starts.items():
-            source = self.root / source
+            source = self.root / source  # absolute ones stay
             (shutil.copytree if source.is_dir() else shutil.copyfile)(source, work / name)
         if job.name == "push":
             self._reset_hub()

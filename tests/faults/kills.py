@@ -85,7 +85,7 @@ class Trials:
             at_operation = trial % 4 != 3 and bool(operations)
             first = Stop("kill", operations.pop()) if at_operation else self._moment(draw, "kill")
             stops = [first]
-            while draw.random() < 0.4:
+            while draw.random() < 0.55:
                 stops.append(self._any(draw))
             yield stops
 

@@ -124,7 +124,9 @@ class Derived(Prepared):
         notes: dict[str, Any] = self.run.manifest.get("notes", {})
         reused = ["samples", "scores"] if self.reuses_scores else ["samples"]
         origin = {**self.origin.record, "reused": reused}
-        return {**super()._facts(), "origin": origin, "notes": {**notes, "origin": self._notes()}}
+        # first, as in a run that was never killed
+        notes = {"origin": self._notes(), **notes}
+        return {**super()._facts(), "origin": origin, "notes": notes}
 
     def _notes(self) -> list[str]:
         notes = [

@@ -21,7 +21,7 @@ from udasa_data.runs.layout import BUILD, Layout
 from udasa_data.runs.local_copy import local_dataset
 from udasa_data.runs.origin import Origin, origin_of
 from udasa_data.runs.pair_views import PairView, read_pairs
-from udasa_data.runs.sealing import key_of
+from udasa_data.runs.sealing import checked, key_of, sealed
 from udasa_data.runs.shards import DamagedShardError, ShardFacts, Shards
 from udasa_data.runs.store import Run, differing
 from udasa_data.runs.summary import (
@@ -57,6 +57,7 @@ __all__ = [
     "Summary",
     "Thresholds",
     "as_notes",
+    "checked",
     "code_hash",
     "compare",
     "count",
@@ -71,5 +72,6 @@ __all__ = [
     "provenance",
     "read_manifest",
     "read_pairs",
+    "sealed",
     "to_json",
 ]

@@ -36,6 +36,7 @@ from udasa_data.storage.places import (
     write_new,
     write_text,
 )
+from udasa_data.storage.sealed_parquet import is_whole, read_sealed, write_sealed
 
 __all__ = [
     "HALF_A_CHARACTER",
@@ -55,6 +56,7 @@ __all__ = [
     "csp_hash",
     "dataset_files",
     "file_sha256",
+    "is_whole",
     "local_folder",
     "locate",
     "locked",
@@ -69,6 +71,7 @@ __all__ = [
     "reached",
     "read_files",
     "read_parquet",
+    "read_sealed",
     "remove",
     "remove_left_over",
     "remove_made",
@@ -78,5 +81,6 @@ __all__ = [
     "user_cache",
     "write_atomically",
     "write_new",
+    "write_sealed",
     "write_text",
 ]

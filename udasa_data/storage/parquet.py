@@ -13,6 +13,8 @@ from typing import TypeAlias
 
 import polars as pl
 
+from udasa_data.config import require_file
+
 ParquetSource: TypeAlias = Path | io.BytesIO
 
 
@@ -20,9 +22,11 @@ def read_parquet(file: ParquetSource, columns: Sequence[str] | None = None) -> p
     """Read a Parquet file, or some of its columns.
 
     Raises:
-        OSError: it cannot be opened.
+        OSError: it cannot be opened, or is no file.
         polars.exceptions.PolarsError: no Parquet file, or it lacks a column.
     """
+    if isinstance(file, Path):
+        require_file(file)
     chosen = None if columns is None else list(columns)
     try:
         return pl.read_parquet(file, columns=chosen, glob=False, hive_partitioning=False)
@@ -42,4 +46,6 @@ def parquet_schema(file: ParquetSource) -> dict[str, pl.DataType]:
 
 def parquet_metadata(file: ParquetSource) -> dict[str, str]:
     """Return the key-value metadata of a Parquet file; raises as :func:`read_parquet`."""
+    if isinstance(file, Path):
+        require_file(file)
     return pl.read_parquet_metadata(file)  # never expands a pattern

@@ -138,11 +138,12 @@ def _compare_files(a: Path, b: Path, key: str, score: str, seed: int, *, as_json
 
 
 def _read(path: Path, key: str, score: str) -> dict[str, float]:
+    from udasa_data.config import read_bytes
     from udasa_data.storage import parse_row
 
     scores: dict[str, float] = {}
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_bytes(path).decode("utf-8").splitlines()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:

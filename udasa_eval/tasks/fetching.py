@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from udasa_data.config import read_bytes
 from udasa_data.errors import UserError, nearest
 from udasa_data.storage import (
     parquet_schema,
@@ -87,7 +88,7 @@ def _refuse_foreign(data_dir: Path, spec: DatasetSpec) -> None:
 def _is_origin(file: Path) -> bool:
     """Return whether a killed fetch may have left this."""
     try:
-        return set(parse_json(file.read_bytes())) == {"id", "revision"}
+        return set(parse_json(read_bytes(file))) == {"id", "revision"}
     except (OSError, TypeError, ValueError):
         return False
 

@@ -1,0 +1,36 @@
+"""Damaged files are made again, done without, or refused by one line; never believed."""
+
+import os
+
+import pytest
+from faults.campaign import log, number, told
+from faults.file_faults import FileFaults
+from faults.scenes import SCENES
+
+FAULTS = number("UDASA_FILE_FAULTS", 32)
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_damage_is_never_believed(ground, name, tmp_path):
+    scene = SCENES[name](ground)
+    faults = FileFaults(ground, scene, tmp_path)
+    tried = 0
+    for fault in faults.planned(round(FAULTS * scene.share / 100) or 1):
+        tried += 1
+        if wrong := faults.run(*fault):
+            log("FAILURE " + "; ".join((faults.failures[-1][0], *wrong)))
+    kinds = len(faults.files)
+    told(
+        f"{name}: {tried} faults of {kinds} kinds of files, {faults.refused} refused, "
+        f"{len(faults.failures)} failures"
+    )
+    lines = [f"{words}: {'; '.join(wrong)}" for words, wrong in faults.failures]
+    assert not faults.failures, "\n".join(
+        [*lines, "run one by UDASA_FILE_FAULT='WORDS' pytest -k one_fault"]
+    )
+
+
+@pytest.mark.skipif("UDASA_FILE_FAULT" not in os.environ, reason="for a fault of the campaign")
+def test_one_fault(ground, tmp_path):
+    name, path, fault, seed = os.environ["UDASA_FILE_FAULT"].split()
+    assert not FileFaults(ground, SCENES[name](ground), tmp_path).run(path, fault, int(seed))
