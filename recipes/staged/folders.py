@@ -66,9 +66,7 @@ def is_stage_file(path: str) -> bool:
     folder, _, file = rest.partition("/")
     if folder == CHECKPOINTS:
         return is_checkpoint_file(file)
-    return rest == OPTIMIZER or bool(
-        _POLICY.fullmatch(folder) and is_model_file(file)
-    )
+    return rest == OPTIMIZER or bool(_POLICY.fullmatch(folder) and is_model_file(file))
 
 
 def is_measure_file(name: str) -> bool:

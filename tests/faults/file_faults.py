@@ -76,7 +76,9 @@ class FileFaults:
         wrong = self._ended(path, name, original, before)
         wrong += [f"{n}: touched" for n in self.foreign if (self.work / n).read_text() != "mine"]
         if wrong:
-            self.failures.append((f"{self.scene.name.replace('-', '_')} {name} {fault} {seed}", wrong))
+            self.failures.append(
+                (f"{self.scene.name.replace('-', '_')} {name} {fault} {seed}", wrong)
+            )
         return wrong
 
     def _ended(self, path, name, original, before):
@@ -87,22 +89,26 @@ class FileFaults:
         except subprocess.TimeoutExpired:
             process.kill()
             return [f"runs for more than {SECONDS:g} s"]
-        if "Traceback" in out + err or "panicked" in err:
-            return [f"status {process.returncode}, {err[-3000:]!r}"]
-        if process.returncode == 0:
+        if process.returncode == 0 and not _is_fault(out, err):
             return self._believed(name, out)
-        if process.returncode == 2 and "Usage:" in err:  # of typer's
-            return differences(before, contents(self.work))
-        said = [line for line in err.splitlines() if not line.startswith("note: ")]
-        checked = self.scene.name == "verify" and not said
-        if process.returncode != 1 or (len(said) != 1 and not checked):
-            return [f"status {process.returncode}, {err[-3000:]!r}"]
+        if wrong := self._not_one_line(process.returncode, out, err):
+            return wrong
         self.refused += 1
-        if self.scene.how is not REPEATS:
+        if self.scene.how is not REPEATS or process.returncode == 2:
             return differences(before, contents(self.work))
         if looked[0] != "file" and damage.looks(path) != looked:
             return [f"{name}: touched, though refused"]
         return self._put_back(path, original)
+
+    def _not_one_line(self, status, out, err):
+        """Return what is wrong with how a command refused a file."""
+        said = [line for line in err.splitlines() if not line.startswith("note: ")]
+        one_line = status == 1 and len(said) == 1
+        checked = self.scene.name == "verify" and status == 1 and not said
+        of_typer = status == 2 and "Usage:" in err
+        if (one_line or checked or of_typer) and not _is_fault(out, err):
+            return []
+        return [f"status {status}, {err[-3000:]!r}"]
 
     def _believed(self, name, out):
         """Return how what was made, in spite of the fault, differs from what is right."""
@@ -133,6 +139,10 @@ class FileFaults:
         if process.returncode:
             return [f"refused, and with the file put back, too: {err[-1000:]!r}"]
         return differences(self.undisturbed, contents(self.work))
+
+
+def _is_fault(out, err):
+    return "Traceback" in out + err or "panicked" in err
 
 
 def _timeless(text):

@@ -7,8 +7,10 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import forked
@@ -59,7 +61,7 @@ class Job(NamedTuple):
 
     name: str
     command: tuple
-    starts: dict = {}
+    starts: Mapping = MappingProxyType({})
     foreign: tuple = ("mine.txt", "out/mine/mine.txt")
     layout: object = None
     cost: float = 1.0
@@ -141,8 +143,8 @@ class Ground:
     def lay_out(self, job, work):
         """Put what a job starts from into an empty folder; return somebody else's files there."""
         work.mkdir(parents=True)
-        for name, source in job.starts.items():
-            source = self.root / source  # absolute ones stay
+        for name, place in job.starts.items():
+            source = self.root / place  # absolute ones stay
             (shutil.copytree if source.is_dir() else shutil.copyfile)(source, work / name)
         if job.name == "push":
             self._reset_hub()

@@ -49,7 +49,8 @@ def _left(ground, job, name, **plan):
     ground.lay_out(job, place)
     process, _, err = ground.run(job.command, place, **plan)
     assert process.returncode == (-9 if plan else 0), err
-    shutil.rmtree(place / "cache", ignore_errors=not job.name.startswith("score"))
+    if job.name != "score":
+        shutil.rmtree(place / "cache", ignore_errors=True)
     starts = {path.name: path for path in place.iterdir() if path.name != "mine.txt"}
     return job._replace(starts=starts, foreign=("mine.txt",), layout=None)
 
@@ -104,8 +105,17 @@ def merge(ground):
 
 
 def score_again(ground):
-    files = ("scores.*", "cache/*")
-    return Scene("score-again", _finished(ground, ground.score()), files, REPEATS, 6, re.compile("scores.*"))
+    files = ("scores.*",)
+    return Scene(
+        "score-again", _finished(ground, ground.score()), files, REPEATS, 4, re.compile("scores.*")
+    )
+
+
+def score_cached(ground):
+    """Find scores in the cache."""
+    done = _left(ground, ground.score(), "score-cached")
+    starts = {name: done.starts[name] for name in ("answers.jsonl", "cache")}
+    return Scene("score-cached", done._replace(starts=starts), ("cache/*",), REPEATS, 5)
 
 
 def answers(ground):
@@ -113,11 +123,15 @@ def answers(ground):
 
 
 def eval_again(ground):
-    return Scene("eval-again", _finished(ground, ground.evaluation()), ("out/**/*",), REPEATS, 6, EVALUATION)
+    return Scene(
+        "eval-again", _finished(ground, ground.evaluation()), ("out/**/*",), REPEATS, 6, EVALUATION
+    )
 
 
 def eval_on(ground):
-    return Scene("eval-on", _half(ground, ground.evaluation(), 40), ("out/**/*",), REPEATS, 4, EVALUATION)
+    return Scene(
+        "eval-on", _half(ground, ground.evaluation(), 40), ("out/**/*",), REPEATS, 4, EVALUATION
+    )
 
 
 def compare(ground):
@@ -149,7 +163,18 @@ def inputs(ground):
 SCENES = {
     scene.__name__: scene
     for scene in (
-        *(build_again, build_on, rebuild, from_again, report, show, verify, diff, merge, score_again),
-        *(answers, eval_again, eval_on, compare, dpo_again, dpo_on, inputs),
+        *(
+            build_again,
+            build_on,
+            rebuild,
+            from_again,
+            report,
+            show,
+            verify,
+            diff,
+            merge,
+            score_again,
+        ),
+        *(score_cached, answers, eval_again, eval_on, compare, dpo_again, dpo_on, inputs),
     )
 }

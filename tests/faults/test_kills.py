@@ -10,8 +10,17 @@ from faults.kills import Trials, stops_of
 KILLS = number("UDASA_KILLS", 24)
 # of them, in hundredths: what takes long is killed less often
 SHARES = {
-    **{"build": 20, "rebuild": 10, "from": 9, "from-scored": 10, "merge": 9, "report": 5},
-    **{"score": 8, "push": 11, "eval": 8, "dpo": 6, "dpo-lora": 4},
+    "build": 18,
+    "rebuild": 10,
+    "from": 9,
+    "from-scored": 10,
+    "merge": 9,
+    "report": 4,
+    "score": 10,
+    "push": 12,
+    "eval": 6,
+    "dpo": 7,
+    "dpo-lora": 5,
 }
 KILLS_A_TRIAL = 1.7  # about: some are stopped again
 

@@ -21,6 +21,7 @@ KINDS = (
     *("config_yaml", "constitution", "dataset_manifest", "eval_results", "judges_yaml"),
     *("prompts_csv", "prompts_json", "prompts_jsonl", "prompts_parquet", "prompts_txt"),
     *("recipe_yaml", "run_manifest", "run_pairs", "run_shards"),
+    *("chats", "eval_table", "score_cache", "scored_file", "stages_json"),
 )
 
 

@@ -186,7 +186,7 @@ def rewrite(finished, path, rows):
     manifest = finished.folder / "manifest.json"
     old = finished.manifest.files[path].sha256
     changed = json.loads(manifest.read_text().replace(old, digest))
-    del changed["sha256"]
+    changed.pop("sha256", None)
     manifest.write_text(json.dumps(changed))
 
 

@@ -11,6 +11,7 @@ from udasa_data.storage.model_files import (
     local_folder,
     locate,
     served,
+    spot_sha256,
 )
 from udasa_data.storage.object_stores import Remote, reached
 from udasa_data.storage.ownership import (
@@ -20,6 +21,7 @@ from udasa_data.storage.ownership import (
     made_in,
     plain_file,
     remove_left_over,
+    remove_left_over_of,
     remove_made,
 )
 from udasa_data.storage.parquet import parquet_metadata, parquet_schema, read_parquet, scan_parquet
@@ -74,10 +76,12 @@ __all__ = [
     "read_sealed",
     "remove",
     "remove_left_over",
+    "remove_left_over_of",
     "remove_made",
     "replace_folder",
     "scan_parquet",
     "served",
+    "spot_sha256",
     "user_cache",
     "write_atomically",
     "write_new",

@@ -15,6 +15,7 @@ from udasa_data.storage import (
     parquet_schema,
     parse_json,
     plain_file,
+    remove_left_over_of,
     scan_parquet,
     write_atomically,
     write_text,
@@ -109,6 +110,7 @@ def _fetch(
         origin = {"id": loaded.pinned.id, "revision": loaded.pinned.revision}
         text = json.dumps(origin, indent=2) + "\n"
         # the rows last: a file that is there has its origin beside it
+        remove_left_over_of(path, path.with_suffix(ORIGIN))
         write_text(path.with_suffix(ORIGIN), text)
         write_atomically(path, loaded.rows.write_parquet)
         fetched = Fetched(name, path, len(loaded.rows), loaded.pinned.revision, was_there=False)
