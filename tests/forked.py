@@ -89,12 +89,13 @@ class Process:
         cwd: where it begins, if not here.
         libraries: those that it finds imported.
         born_with: (name, value) of the environment in which they were imported.
+        out: the file, pipe or terminal for its standard output; None takes a file of its own.
     """
 
-    def __init__(self, *command, env=None, cwd=None, libraries=OFFLINE, born_with=()):
+    def __init__(self, *command, env=None, cwd=None, libraries=OFFLINE, born_with=(), out=None):
         self._server = server(libraries, born_with)
         folder = self._server.folder()
-        self._out, self._err = folder / "stdout", folder / "stderr"
+        self._out, self._err = Path(out or folder / "stdout"), folder / "stderr"
         self.args = list(map(str, command))
         self.returncode = None
         self.pid = self._server.ask(
@@ -120,7 +121,9 @@ class Process:
 
     def communicate(self, timeout=600.0):
         self.wait(timeout)
-        return self._out.read_text(), self._err.read_text()
+        files = [path for path in (self._out, self._err) if path.is_file()]
+        texts = {path: path.read_text(errors="backslashreplace") for path in files}
+        return texts.get(self._out, ""), texts[self._err]
 
     def send_signal(self, number):
         if self.poll() is None:

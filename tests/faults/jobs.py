@@ -113,8 +113,8 @@ class Ground:
             return os.environ | own
         return self.hub.environment(self.root / "home") | own
 
-    def begin(self, command, work, **plan):
-        """Start a program of ours; ``plan`` says where it is stopped."""
+    def begin(self, command, work, *, out=None, more=(), **plan):
+        """Start a program of ours; ``plan`` says where it is stopped, ``more`` what it finds."""
         plan = {"below": f"{work}/", **plan}
         born_with = ()
         if self.hub is not None:
@@ -123,7 +123,8 @@ class Ground:
             born_with = (*((name, given[name]) for name in wanted), ("HF_HUB_OFFLINE", "0"))
         return forked.Process(
             *("-m", "faults.stopping", json.dumps(plan), *command),
-            env=self.environment(work),
+            env=self.environment(work) | dict(more),
+            out=out,
             cwd=work,
             libraries=LIBRARIES,
             born_with=(*born_with, ("PYTHONPATH", f"{ROOT / 'tests'}{os.pathsep}{ROOT}")),

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import traceback
+from pathlib import Path
 
 MAINS = {
     "udasa-data": "udasa_data.cli",
@@ -77,8 +78,20 @@ class Stopping:
             os.write(self.log, f"{event} {path.removeprefix(self.below)}\n".encode())
         if self.seen == self.at:
             if event == "os.fsync" and self.number == signal.SIGKILL:
-                os.truncate(path, os.stat(path).st_size // 2)
+                os.truncate(path, Path(path).stat().st_size // 2)
             os.kill(os.getpid(), self.number)
+
+
+def told_when_watching(file):
+    """Make a file once the program watches for signals."""
+    set_handler = signal.signal
+
+    def watching(number, handler):
+        set_handler(number, handler)
+        if number == signal.SIGTERM and callable(handler):
+            Path(file).touch()
+
+    signal.signal = watching
 
 
 def main():
@@ -87,6 +100,12 @@ def main():
     status = 0
     try:
         module = importlib.import_module(MAINS[program])
+        watched = plan.pop("watched", None)
+        if watched:
+            told_when_watching(watched)
+        encoding = plan.pop("encoding", None)
+        for stream in (sys.stdout, sys.stderr) if encoding else ():
+            stream.reconfigure(encoding=encoding)  # as PYTHONIOENCODING would, had it been there
         Stopping(**plan).watch()
         module.main()
     except SystemExit as end:

@@ -26,7 +26,7 @@ def test_damage_is_never_believed(ground, name, tmp_path):
     )
     lines = [f"{words}: {'; '.join(wrong)}" for words, wrong in faults.failures]
     assert not faults.failures, "\n".join(
-        [*lines, "run one by UDASA_FILE_FAULT='WORDS' pytest -k one_fault"]
+        [*lines, "one of them again: UDASA_FILE_FAULT='WORDS' pytest tests/faults -k one_fault"]
     )
 
 

@@ -28,17 +28,24 @@ KILLS_A_TRIAL = 1.7  # about: some are stopped again
 @pytest.mark.parametrize("name", JOBS)
 def test_a_killed_command_resumes_to_the_same(ground, name, tmp_path):
     trials = Trials(ground, JOBS[name](ground), tmp_path)
-    for stops in trials.planned(round(KILLS * SHARES[name] / 100 / KILLS_A_TRIAL) or 1):
+    number_of_trials = round(KILLS * SHARES[name] / 100 / KILLS_A_TRIAL) or 1
+    for at, stops in enumerate(trials.planned(number_of_trials), start=1):
         if wrong := trials.run(stops):
             log("FAILURE " + "; ".join((trials.failures[-1][0], *wrong)))
-    kills = trials.stopped["kill"]
-    signals = trials.stopped["int"] + trials.stopped["term"]
-    told(
-        f"{name}: {kills} kills, {signals} signals, {trials.undisturbed.operations} file "
-        f"operations, {len(trials.failures)} failures"
-    )
+        if at % 20 == 0:
+            log(f"so far: {figures(trials)}")
+    told(figures(trials))
     lines = [f"{stops}: {'; '.join(wrong)}" for stops, wrong in trials.failures]
-    assert not trials.failures, "\n".join([*lines, "run one by UDASA_STOPS='WORDS' pytest -k one"])
+    again = "one of them again: UDASA_STOPS='WORDS' pytest tests/faults -k one_trial"
+    assert not trials.failures, "\n".join([*lines, again])
+
+
+def figures(trials):
+    signals = trials.stopped["int"] + trials.stopped["term"]
+    return (
+        f"{trials.job.name}: {trials.stopped['kill']} kills, {signals} signals, "
+        f"{trials.undisturbed.operations} file operations, {len(trials.failures)} failures"
+    )
 
 
 @pytest.mark.skipif("UDASA_STOPS" not in os.environ, reason="for a trial of the campaign again")

@@ -17,7 +17,7 @@ from udasa_data.publish.front_matter import PARTS
 from udasa_data.publish.repository import explained
 from udasa_data.publish.tokenisation import MAX_ROWS, load_tokenizer, tokenise
 from udasa_data.runs import Manifest
-from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Stage
+from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Stage, empty
 from udasa_data.storage import file_sha256, parquet_schema, read_parquet, scan_parquet
 
 _LOST: Final = 0.01  # share of the rows that may be lost to the length
@@ -161,15 +161,16 @@ def _loads(copy: DatasetCopy) -> Check:
 
 def _pairs(copy: DatasetCopy) -> pl.DataFrame:
     """Return all pairs, with the configuration they lie in as ``config``."""
+    none = empty(PAIRS).with_columns(config=pl.lit(""))
     tables = []
     for path, local in copy.paths.items():
         config = copy.manifest.files[path].config
         if config in _STAGES:
             tables.append(scan_parquet(local).with_columns(config=pl.lit(config)))
     try:
-        return pl.concat(tables).collect() if tables else pl.DataFrame()
+        return pl.concat(tables).collect() if tables else none
     except pl.exceptions.PolarsError:
-        return pl.DataFrame()  # the files are damaged, which their own check reports
+        return none  # the files are damaged, which their own check reports
 
 
 def _splits(copy: DatasetCopy) -> Check:
