@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import forked
+import polars as pl
 from folder_contents import put_foreign
 from small_dataset import save_dataset
 from small_models import save_all, save_classifier
@@ -83,6 +84,13 @@ class Ground:
         self.prompts = self._prompts("prompts.jsonl", "abcd")
         self.other_prompts = self._prompts("others.jsonl", "efgh")
         self._answers()
+
+    @cached_property
+    def parquet_prompts(self):
+        """Prompts as a Parquet file."""
+        rows = [{"prompt": f"Is {word} old?", "axis": "helpfulness"} for word in "ij"]
+        pl.DataFrame(rows).write_parquet(self.root / "more.parquet")
+        return "more.parquet"
 
     def _write(self, name, text):
         (self.root / name).write_text(text)

@@ -22,7 +22,6 @@ class Scene(NamedTuple):
         files: patterns of the files that are damaged.
         how: REPEATS a command that makes the files, and makes a damaged one again; READS them, and
             must not believe one that is damaged; TAKES them from a user, whose they are.
-        share: of all faults, in hundredths.
         own: the names that must be as they are undisturbed; other files are not read any more.
     """
 
@@ -30,7 +29,6 @@ class Scene(NamedTuple):
     job: Job
     files: tuple
     how: str
-    share: int
     own: re.Pattern = re.compile("(?!)")
 
 
@@ -61,53 +59,53 @@ def _reader(ground, *command):
 
 
 def build_again(ground):
-    return Scene("build-again", _finished(ground, ground.build()), ("out/**/*",), REPEATS, 12, RUN)
+    return Scene("build-again", _finished(ground, ground.build()), ("out/**/*",), REPEATS, RUN)
 
 
 def build_on(ground):
-    return Scene("build-on", _half(ground, ground.build(), 100), ("out/**/*",), REPEATS, 9, RUN)
+    return Scene("build-on", _half(ground, ground.build(), 100), ("out/**/*",), REPEATS, RUN)
 
 
 def rebuild(ground):
     """Read the samples and scores of a finished run."""
     files = ("out/scores/*", "out/samples/*", "out/*")
-    return Scene("rebuild", ground.rebuild(), files, REPEATS, 9, ALL_OF_RUN)
+    return Scene("rebuild", ground.rebuild(), files, REPEATS, ALL_OF_RUN)
 
 
 def from_again(ground):
     files = ("out/*", "source/dataset/**/*")
-    return Scene("from-again", _finished(ground, ground.restage()), files, REPEATS, 5, RUN)
+    return Scene("from-again", _finished(ground, ground.restage()), files, REPEATS, RUN)
 
 
 def report(ground):
     job = _reader(ground, "udasa-data", "report", "source", "--out", "page.html")
-    return Scene("report", job, ("source/dataset/**/*", "source/*.json"), READS, 7)
+    return Scene("report", job, ("source/dataset/**/*", "source/*.json"), READS)
 
 
 def show(ground):
     job = _reader(ground, "udasa-data", "show", "source")
-    return Scene("show", job, ("source/dataset/**/*", "source/*.parquet"), READS, 5)
+    return Scene("show", job, ("source/dataset/**/*", "source/*.parquet"), READS)
 
 
 def verify(ground):
     job = _reader(ground, "udasa-data", "verify", "source")
-    return Scene("verify", job, ("source/dataset/**/*",), READS, 5)
+    return Scene("verify", job, ("source/dataset/**/*",), READS)
 
 
 def diff(ground):
     job = _reader(ground, "udasa-data", "diff", "source", "other")
-    return Scene("diff", job, ("source/*", "source/dataset/**/*"), READS, 5)
+    return Scene("diff", job, ("source/*", "source/dataset/**/*"), READS)
 
 
 def merge(ground):
     job = _reader(ground, "udasa-data", "merge", "source", "other", "--out", "out")
-    return Scene("merge", job, ("source/dataset/**/*",), READS, 5)
+    return Scene("merge", job, ("source/dataset/**/*",), READS)
 
 
 def score_again(ground):
     files = ("scores.*",)
     return Scene(
-        "score-again", _finished(ground, ground.score()), files, REPEATS, 4, re.compile("scores.*")
+        "score-again", _finished(ground, ground.score()), files, REPEATS, re.compile("scores.*")
     )
 
 
@@ -115,22 +113,22 @@ def score_cached(ground):
     """Find scores in the cache."""
     done = _left(ground, ground.score(), "score-cached")
     starts = {name: done.starts[name] for name in ("answers.jsonl", "cache")}
-    return Scene("score-cached", done._replace(starts=starts), ("cache/*",), REPEATS, 5)
+    return Scene("score-cached", done._replace(starts=starts), ("cache/*",), REPEATS)
 
 
 def answers(ground):
-    return Scene("answers", ground.score(), ("answers.jsonl",), TAKES, 3)
+    return Scene("answers", ground.score(), ("answers.jsonl",), TAKES)
 
 
 def eval_again(ground):
     return Scene(
-        "eval-again", _finished(ground, ground.evaluation()), ("out/**/*",), REPEATS, 6, EVALUATION
+        "eval-again", _finished(ground, ground.evaluation()), ("out/**/*",), REPEATS, EVALUATION
     )
 
 
 def eval_on(ground):
     return Scene(
-        "eval-on", _half(ground, ground.evaluation(), 40), ("out/**/*",), REPEATS, 4, EVALUATION
+        "eval-on", _half(ground, ground.evaluation(), 40), ("out/**/*",), REPEATS, EVALUATION
     )
 
 
@@ -139,25 +137,26 @@ def compare(ground):
     command = ("udasa-eval", "compare", "out", "before")
     starts = {**done.starts, "before": done.starts["out"]}
     job = Job("compare", command, starts, ("mine.txt",))
-    return Scene("compare", job, ("out/**/*",), READS, 5)
+    return Scene("compare", job, ("out/**/*",), READS)
 
 
 def dpo_again(ground):
-    return Scene("dpo-again", _finished(ground, ground.dpo()), ("out/**/*",), REPEATS, 5, POLICY)
+    return Scene("dpo-again", _finished(ground, ground.dpo()), ("out/**/*",), REPEATS, POLICY)
 
 
 def dpo_on(ground):
-    return Scene("dpo-on", _half(ground, ground.dpo(), 200), ("out/**/*",), REPEATS, 4, POLICY)
+    return Scene("dpo-on", _half(ground, ground.dpo(), 200), ("out/**/*",), REPEATS, POLICY)
 
 
 def inputs(ground):
     """Prompts, configuration and recipe, as the user's files that they are."""
     job = ground.build()
-    starts = {"prompts.jsonl": "prompts.jsonl", "small.yaml": "small.yaml"}
+    names = ("prompts.jsonl", "small.yaml", ground.parquet_prompts)
+    starts = {name: name for name in names}
     command = ("udasa-data", "build", "--model", "tiny", "--config", "small.yaml")
-    command = (*command, "--prompts", "prompts.jsonl", "--out", "out")
+    command = (*command, "--prompts", "prompts.jsonl", "--prompts", "more.parquet", "--out", "out")
     job = job._replace(command=command, starts=starts, foreign=("mine.txt",), layout=None)
-    return Scene("inputs", job, ("prompts.jsonl", "small.yaml"), TAKES, 5)
+    return Scene("inputs", job, names, TAKES)
 
 
 SCENES = {
