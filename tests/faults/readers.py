@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
+import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -104,31 +107,44 @@ def _dataset(folder: Path, content: bytes) -> None:
     write_report(str(folder), folder / "report.html")
 
 
-def _results(folder: Path, content: bytes) -> None:
+@cache
+def _kept() -> Path:
+    """Return a folder of two evaluations and a run, written once, to be copied."""
+    folder = Path(tempfile.mkdtemp(prefix="udasa-readers-"))
     for name in ("a", "b"):
-        write_run(folder / name, {"p1": 1.0, "p2": 0.0, "p3": 0.5})
+        write_run(folder / "evaluations" / name, {"p1": 1.0, "p2": 0.0, "p3": 0.5})
+    _run(folder / "runs")
+    return folder
+
+
+def _results(folder: Path, content: bytes) -> None:
+    shutil.copytree(_kept() / "evaluations", folder, dirs_exist_ok=True)
     (folder / "b" / "results.json").write_bytes(content)
     compare_runs([folder / "a", folder / "b"], seed=0, examples=1, anyway=True)
 
 
-def _run(folder: Path) -> Run:
+def _copied_run(folder: Path) -> Run:
+    shutil.copytree(_kept() / "runs", folder, dirs_exist_ok=True)
+    return Run(folder / "run")
+
+
+def _run(folder: Path) -> None:
     run = Run(folder / "run")
     run.write_table("pairs.parquet", pl.DataFrame(schema=PAIRS))
     table, dropped = pl.DataFrame(schema=SAMPLES), pl.DataFrame(schema=DROPPED)
     Shards(run, "samples", "ab" * 32, 1).write(0, table, dropped)
     run.save_manifest(sampled_from={"prompts": "tiny"}, finished=None)
-    return run
 
 
 def _run_manifest(folder: Path, content: bytes) -> None:
-    run = _run(folder)
+    run = _copied_run(folder)
     for name in ("manifest.json", "manifest.copy.json"):
         (folder / "run" / name).write_bytes(content)
         Run(run.root).read_table("pairs.parquet")
 
 
 def _run_pairs(folder: Path, content: bytes) -> None:
-    run = _run(folder)
+    run = _copied_run(folder)
     (folder / "run" / "pairs.parquet").write_bytes(content)
     for name in ("manifest.json", "manifest.copy.json"):  # with no hash, too, it is read whole
         (folder / "run" / name).unlink()
@@ -136,7 +152,7 @@ def _run_pairs(folder: Path, content: bytes) -> None:
 
 
 def _run_shards(folder: Path, content: bytes) -> None:
-    run = _run(folder)
+    run = _copied_run(folder)
     shards = Shards(run, "samples", "ab" * 32, 1)
     for path in sorted((folder / "run" / "samples").iterdir()):
         whole = path.read_bytes()
@@ -229,8 +245,7 @@ def _stages(folder: Path, content: bytes) -> None:
 
 
 def _eval_table(folder: Path, content: bytes) -> None:
-    for name in ("a", "b"):
-        write_run(folder / name, {"p1": 1.0, "p2": 0.0, "p3": 0.5})
+    shutil.copytree(_kept() / "evaluations", folder, dirs_exist_ok=True)
     (table,) = (folder / "b" / "scores").iterdir()
     table.write_bytes(content)
     compare_runs([folder / "a", folder / "b"], seed=0, examples=1, anyway=True)

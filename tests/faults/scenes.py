@@ -10,7 +10,9 @@ REPEATS, READS, TAKES = "repeats", "reads", "takes"
 RUN = re.compile(r"out/([a-z.]+\.(json|yaml|parquet)|dataset/.*)")
 EVALUATION = re.compile(r"out/([a-z.]+\.json|(generations|scores)/.*)")
 POLICY = re.compile(r"out/[a-z_]+\.(json|safetensors|jinja|parquet)")
-ALL_OF_RUN = re.compile(r"out/([a-z.]+\.(json|yaml|parquet)|(dataset|scores|samples)/.*)")
+ALL_OF_RUN = re.compile(
+    r"out/([a-z.]+\.(json|yaml|parquet)|dataset/.*|(scores|samples)/.*(parquet|json))"
+)
 
 
 class Scene(NamedTuple):

@@ -2,6 +2,7 @@
 
 import random
 import resource
+import shutil
 import time
 import traceback
 import zlib
@@ -38,12 +39,14 @@ def test_a_mutated_file_is_read_or_refused_by_one_line(tmp_path_factory, name):
     failures: dict[str, bytes] = {}
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     refused = Counter()
+    folder = tmp_path_factory.mktemp("inputs") / "input"
     for number in range(INPUTS):
         seed = zlib.crc32(f"{name} {number}".encode())
         content = mutated(random.Random(seed).choice(kind.examples), seed)
         started = time.monotonic()
         try:
-            kind.read(tmp_path_factory.mktemp("fault", numbered=True), content)
+            folder.mkdir()
+            kind.read(folder, content)
         except UserError as error:
             refused["refused"] += 1
             if "\n" in str(error):
@@ -52,6 +55,8 @@ def test_a_mutated_file_is_read_or_refused_by_one_line(tmp_path_factory, name):
             if isinstance(error, KeyboardInterrupt):
                 raise
             failures["".join(traceback.format_exception(error)[-3:])] = content
+        finally:
+            shutil.rmtree(folder)
         if time.monotonic() - started > SECONDS:
             failures[f"took more than {SECONDS:g} s"] = content
         if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > memory + MEMORY:

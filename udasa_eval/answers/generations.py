@@ -71,6 +71,8 @@ class FirstPass:
             elif built.decoding is None:
                 self._weigh_choices(built)
             self._finish(built)
+            self._remove_shards([built])
+        self._remove_shards(tasks)
         cut: dict[str, int] = self._run.manifest.get("cut", {})
         return [
             f"{task}: {n:,} texts were longer than the model's window; cut from the left, as "
@@ -181,15 +183,19 @@ class FirstPass:
         return built.plan.notes.scoring == "sentiment" and self._asked.engine != "openai"
 
     def _finish(self, built: BuiltTask) -> None:
-        """Put a task's shards together, one table a task name, and delete them."""
+        """Put a task's shards together, one table a task name."""
         kind = ".own" if self._weighs_own(built) else ""
         table = pl.concat([read_sealed(path) for path in self._shards(built, kind)])
         for (name,), rows in table.group_by("task", maintain_order=True):
             write_table(self._run.folder, f"generations/{name}", rows, GENERATIONS)
         done = {**self._run.manifest.get("done", {}), built.plan.name: self._key(built)}
         self._run.save_manifest(done=done)
+
+    def _remove_shards(self, tasks: Sequence[BuiltTask]) -> None:
+        """Delete the shards of tasks that are done, also those that a killed run left."""
+        names = {built.plan.name for built in tasks}
         shards = self._run.folder / "shards"
-        for path in list(made_in(shards, lambda file: task_of_shard(file) == built.plan.name)):
+        for path in list(made_in(shards, lambda file: task_of_shard(file) in names)):
             path.unlink()
 
     def _is_done(self, built: BuiltTask) -> bool:
