@@ -19,10 +19,10 @@ from benchmarks.paths import require_data
 from benchmarks.report import write_results
 from benchmarks.subjects import parser
 from udasa_data.config.build import ModelRef
+from udasa_data.languages import sentences
 from udasa_data.scorers.models import Options
 from udasa_data.scorers.nli import NliScorer
 from udasa_data.scorers.protocol import TextPair, no_progress
-from udasa_data.scorers.texts import sentences
 from udasa_data.storage.model_files import locate
 from udasa_data.uncertainty import meaning, semantic, spectral
 

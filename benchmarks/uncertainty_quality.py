@@ -25,12 +25,12 @@ from benchmarks.report import write_results
 from benchmarks.subjects import parser
 from udasa_data.config.build import ModelRef, Scoring, SemanticEstimator, ValueRef
 from udasa_data.config.presets import resolve
+from udasa_data.languages import sentences
 from udasa_data.scorers.cache import ScoreCache
 from udasa_data.scorers.embedding import Embedder
 from udasa_data.scorers.models import Options
 from udasa_data.scorers.nli import NliScorer
 from udasa_data.scorers.protocol import TextPair, no_progress
-from udasa_data.scorers.texts import sentences
 from udasa_data.scorers.value import ValueScorer
 from udasa_data.scoring.claims import is_checkable
 from udasa_data.scoring.estimators import ESTIMATORS, Evidence

@@ -20,7 +20,7 @@ PACKAGES = ("udasa_data", "udasa_eval", "recipes")
 # From the ground up: a room imports rooms of the floors below its own, never of its own floor.
 FLOORS = {
     "udasa_data": [
-        {"schema", "errors", "progress", "uncertainty", "tiny"},
+        {"schema", "errors", "progress", "languages", "uncertainty", "tiny"},
         {"config", "terminal"},
         {"pairing", "storage"},
         {"prompts", "engines"},
@@ -63,7 +63,17 @@ OWN_DOORS = {
 }
 # what the evaluation may take from the data package: models, definitions, files; never a step
 OF_EVAL = {
-    *("schema", "errors", "progress", "config", "storage", "prompts", "engines", "scorers"),
+    *(
+        "schema",
+        "errors",
+        "progress",
+        "languages",
+        "config",
+        "storage",
+        "prompts",
+        "engines",
+        "scorers",
+    ),
     *("runs", "scoring", "terminal"),
 }
 PARQUET = "udasa_data/storage/parquet.py"

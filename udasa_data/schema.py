@@ -57,6 +57,7 @@ class Why(StrEnum):
     TOO_FEW_SAMPLES = "too_few_samples"
     # a sample
     EMPTY_SAMPLE = "empty_sample"
+    CONTENT_FILTER = "content_filter"
     # a prompt's pair, in the order in which the reasons are tried
     UNSCORED = "unscored"
     VETOED = "vetoed"
@@ -94,7 +95,7 @@ SAMPLES: Final = pl.Schema(
         "n_tokens": pl.Int32(),  # generated tokens, the end-of-text token included
         "sum_logprob": _F,  # nats, under the policy at temperature 1
         "mean_logprob": _F,
-        "finish_reason": pl.String(),  # stop | length
+        "finish_reason": pl.String(),  # stop | length | content_filter
         "seed": pl.Int64(),
     }
 )

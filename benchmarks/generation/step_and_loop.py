@@ -14,8 +14,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import polars as pl
 
+from udasa_data.config import EngineName
 from udasa_data.config.build import BuildConfig, Sampling
 from udasa_data.config.presets import resolve
 from udasa_data.engines.loading import load_engine
@@ -79,7 +81,8 @@ def main() -> None:
     rows = [shard.iter_rows(named=True) for _, shard in shards_of(prepared)]
     shards = [[policy_prompt(row, config) for row in shard] for shard in rows]
     policy = prepared.models[config.policy.id]
-    with closing(load_engine(prepared.resolved, policy)) as engine:
+    resolved = msgspec.structs.replace(config, engine=msgspec.convert(prepared.engine, EngineName))
+    with closing(load_engine(resolved, policy)) as engine:
         loop(shards[:1], config.sampling, engine)  # warms up
         turns = [
             (step(config, engine), loop(shards, config.sampling, engine))

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import polars as pl
 
-from udasa_data.scorers.texts import sentences
+from udasa_data.languages import sentences
 from udasa_recipes.tiny.labelled import measured
 
 MOST_ANSWERS: Final = 6

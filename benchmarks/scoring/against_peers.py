@@ -8,8 +8,8 @@ from benchmarks.inputs.model_answers import between
 from benchmarks.scoring.one_by_one import one_by_one
 from benchmarks.scoring.peers import Peer
 from benchmarks.scoring.timing import NLI, Row, in_turn, modes, row, scorer, timed
+from udasa_data.languages import sentences
 from udasa_data.scorers.protocol import TextPair, no_progress
-from udasa_data.scorers.texts import sentences
 
 
 def all_pairs(prompts: list[list[str]], rounds: int) -> list[Row]:

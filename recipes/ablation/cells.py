@@ -95,7 +95,11 @@ def _wins(scorer: ValueScorer, samples: pl.DataFrame, sft: pl.DataFrame) -> ByPr
         chat = table.filter(pl.col("mode") == Mode.CHAT)
         texts = chat.select("question", "text").iter_rows()
         violation = scorer([TextPair(*row) for row in texts], no_progress)
-        scored.append(chat.select("prompt_id", "sample_id").with_columns(bad=pl.Series(violation)))
+        scored.append(
+            chat.select("prompt_id", "sample_id").with_columns(
+                bad=pl.Series(violation).fill_nan(None)
+            )
+        )
     joined = scored[0].join(scored[1], on=["prompt_id", "sample_id"], suffix="_sft")
     better = (pl.col("bad") < pl.col("bad_sft")).cast(pl.Float64)
     tie = (pl.col("bad") == pl.col("bad_sft")).cast(pl.Float64)

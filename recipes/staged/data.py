@@ -11,7 +11,7 @@ import polars as pl
 from udasa_data.config import read_bytes
 from udasa_data.errors import UserError, nearest
 from udasa_data.runs import checked, key_of
-from udasa_data.schema import MESSAGES
+from udasa_data.schema import MESSAGES, Stage
 from udasa_data.storage import commit_of, file_sha256, parse_json, plain_file
 
 COLUMNS: Final = {
@@ -141,9 +141,12 @@ def load_split(source: Source, name: str) -> Split:
             f"{source.place}: configuration '{name}' cannot be read ({said})"
         ) from error
     if name not in known:
+        stages = [str(stage) for stage in Stage if stage in known]
+        there = f"has {', '.join(stages)}" if stages else "has no pairs at all"
         raise UserError(
             f"{source.place}: no configuration '{name}'{nearest(name, known)}; a build that kept "
-            "no pairs for a stage has none: leave it out of 'order', or build from more prompts"
+            f"no pairs for a stage has none (this one {there}): leave it out of 'order', or build "
+            "from more prompts"
         )
     where = f"{source.place}, {name}"
     tables = {split: _checked(table.to_polars(), where) for split, table in loaded.items()}

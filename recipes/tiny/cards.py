@@ -168,7 +168,7 @@ tags: [udasa, toy]
 
 {size:.1f} MB, bfloat16, safetensors. For demonstrations, tests and learning without a network. Not
 for any decision about people or content, not for judging models that matter, and not a baseline:
-it is far below models of useful size.
+it is far below models of useful size. It knows English alone.
 
 ## Measured
 

@@ -107,3 +107,13 @@ def test_unknown_model(model, message):
 def test_unknown_scorers():
     with pytest.raises(UserError, match="unknown scorers 'hubb'"):
         resolve("tiny", {}, scorers="hubb")
+
+
+def test_the_languages_of_a_scorer_are_not_those_of_the_one_it_replaces(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("nli: {id: org/multilingual}\n")
+    assert resolve("tiny", {}).nli.languages == ("en",)
+    assert resolve("tiny", {}, file=path).nli.languages == ()
+    path.write_text("scoring: {language: German}\n")
+    with pytest.raises(UserError, match=r"scoring\.language"):
+        resolve("tiny", {}, file=path)

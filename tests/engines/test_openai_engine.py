@@ -11,8 +11,9 @@ from misbehaving_server import MisbehavingServer, answer
 from udasa_data import build, resolve
 from udasa_data.config.build import Sampling
 from udasa_data.config.engine import Prices, Server
+from udasa_data.engines.dialect import SEEDS
 from udasa_data.engines.meter import Meter
-from udasa_data.engines.openai import SEEDS, OpenAIEngine
+from udasa_data.engines.openai import OpenAIEngine
 from udasa_data.engines.protocol import PolicyPrompt, SetAside
 from udasa_data.engines.shares import share_out
 from udasa_data.errors import UserError
@@ -195,10 +196,29 @@ def test_a_prompt_that_is_refused_is_set_aside():
 
 def test_a_server_that_refuses_every_prompt_ends_the_run():
     with (
-        MisbehavingServer(refuse="Say") as server,
+        MisbehavingServer(refuse="") as server,
         pytest.raises(UserError, match="refuses every prompt: flagged"),
     ):
         answers(engine_of(server))
+
+
+def test_prompts_that_are_all_refused_do_not_end_the_run_where_the_server_takes_others():
+    with MisbehavingServer(refuse="Say") as server:
+        found = answers(engine_of(server))
+        greetings = [body for body in server.seen.bodies if "Say" not in json.dumps(body)]
+        assert len(greetings) == 2  # one a path
+    assert {one.why for one in found.values()} == {"server_refused"}
+
+
+@pytest.mark.parametrize("in_flight", [1, 4, 24])
+def test_whichever_prompts_are_refused_first_the_rows_are_the_same(in_flight):
+    refused = [PolicyPrompt((("user", f"forbidden {n}"),), raw=False, seed=n) for n in range(40)]
+    for prompts in ([*refused, *PROMPTS], [*PROMPTS, *refused]):
+        with MisbehavingServer(refuse="forbidden") as server:
+            found = answers(engine_of(server, in_flight=in_flight), prompts)
+        first = prompts.index(PROMPTS[0])
+        check_whole({n: found[first + n] for n in range(24)})
+        assert sum(isinstance(one, SetAside) for one in found.values()) == 40
 
 
 def test_keys_come_from_the_environment_alone(monkeypatch):

@@ -12,7 +12,7 @@ from udasa_data.config.engine import Server
 from udasa_data.engines.meter import Meter
 from udasa_data.engines.openai import OpenAIEngine
 from udasa_data.engines.protocol import PolicyPrompt
-from udasa_data.engines.replies import read_refusal
+from udasa_data.engines.refusals import read_refusal
 from udasa_data.errors import UserError, redacted
 from udasa_data.terminal import echo
 

@@ -36,6 +36,14 @@ def test_an_empty_stage(tmp_path):
     assert "no training pairs" in said(folder)
 
 
+def test_a_stage_that_is_not_there_and_those_that_are(tmp_path):
+    def without(table, stage, _split):
+        return None if stage == "moderate" else table
+
+    folder = save_dataset(tmp_path, change=without)
+    assert "this one has conservative, exploratory): leave it out of 'order'" in said(folder)
+
+
 def test_strings_in_place_of_messages(tmp_path):
     import polars as pl
 

@@ -120,7 +120,9 @@ def test_a_long_premise_is_split_and_its_least_neutral_part_speaks(small):
     told = {}
     scorer = nli(small["nli"], EXACT._replace(on_truncated=told.__setitem__))
     whole = scorer([TextPair(" ".join(LONG), "A cat."), TextPair("y", "z")], no_progress)
-    pairs = chunks._split(scorer._loaded, [TextPair(" ".join(LONG), "A cat.")], "first")[0]
+    long = TextPair(" ".join(LONG), "A cat.")
+    sizes = chunks._sizes(scorer._loaded, long)
+    pairs = chunks._split(scorer._loaded, [long], "first", sizes)[0]
     assert len(pairs) > 2
     assert " ".join(part.first for part in pairs) == " ".join(LONG)
     parts = scorer(pairs, no_progress)
@@ -134,7 +136,8 @@ def test_of_a_long_answer_the_worst_part_decides_and_rewards_are_averaged(small)
     answer = TextPair("Well?", " ".join(LONG))
     for name, violation in (("harm", ["unsafe"]), ("reward", [])):
         scorer = value(small[name], *violation)
-        parts = chunks._split(scorer._loaded, [answer], "second")[0]
+        sizes = chunks._sizes(scorer._loaded, answer)
+        parts = chunks._split(scorer._loaded, [answer], "second", sizes)[0]
         assert len(parts) > 2
         p, each = scorer([answer, PAIRS[0]], no_progress)[0], scorer(parts, no_progress)
         odds = np.log(each / (1 - each)).mean()

@@ -1,6 +1,6 @@
 import pytest
 
-from udasa_data.scorers.texts import sentences
+from udasa_data.languages import sentences
 from udasa_data.scoring.claims import is_checkable
 from udasa_data.scoring.refusal import is_refusal
 
@@ -29,6 +29,15 @@ def test_sentences():
         ("Oh yes.", False),
         ("No one knows the answer.", True),
         ("Icebergs float on the sea.", True),
+        ("北京是中国的首都。", True),
+        ("是的。", False),  # a word and a half
+        ("你喜欢哪个？", False),
+        ("東京は日本の首都です。", True),
+        ("กรุงเทพมหานครเป็นเมืองหลวงของประเทศไทย", True),
+        ("ครับ", False),  # three characters, one word
+        ("هل تعلم ذلك الآن؟", False),
+        ("القاهرة هي عاصمة مصر.", True),
+        ("서울은 대한민국의 수도이다.", True),
     ],
 )
 def test_what_is_checkable(sentence, expected):

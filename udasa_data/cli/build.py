@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from udasa_data.config import BuildConfig
     from udasa_data.pipeline import Executor
     from udasa_data.runs import Origin
+    from udasa_data.scoring import GivenAnswers
+
+    Start: TypeAlias = Origin | GivenAnswers | None
 
 TemperatureOption = Annotated[float | None, typer.Option(help="Sampling temperature; 0 is greedy.")]
 SeedOption = Annotated[
@@ -68,6 +71,7 @@ def build(
     base_url: BaseUrlOption = None,
     max_cost: MaxCostOption = None,
     scorers: ScorersOption = None,
+    answers: restage.AnswersOption = None,
     from_: restage.FromOption = None,
     nli: restage.NliOption = None,
     rejected: restage.RejectedOption = None,
@@ -89,7 +93,14 @@ def build(
     flags = given(prompts=prompts, limit=limit, seed=seed, engine=engine)
     flags |= given(sampling=sampling or None, server=server or None)
     flags |= restage.overrides(nli, rejected, z, cutoffs)
-    origin, resolved, folder = _resolved(model, flags, scorers, config, out, from_, rank)
+    origin: Start
+    if answers is not None:
+        restage.refuse_beside_answers(flags, from_, rank)
+        origin, resolved, folder = restage.start_answered(
+            answers, model, flags, scorers, config, out
+        )
+    else:
+        origin, resolved, folder = _resolved(model, flags, scorers, config, out, from_, rank)
     ray = scale.check(executor, address, workers, gpus_per_worker, rank, world_size)
     if dry_run:
         _show_preview(resolved, folder, origin, as_json=as_json)
@@ -120,7 +131,7 @@ def _resolved(
     return None, resolved, out or str(Path("runs") / resolved.model.strip("./~").replace("/", "-"))
 
 
-def _show_preview(config: BuildConfig, out: str, origin: Origin | None, *, as_json: bool) -> None:
+def _show_preview(config: BuildConfig, out: str, origin: Start, *, as_json: bool) -> None:
     from udasa_data.config import to_yaml
     from udasa_data.pipeline import preview
 
@@ -140,7 +151,7 @@ def _run(
     config: BuildConfig,
     out: str,
     executor: Executor | None,
-    origin: Origin | None,
+    origin: Start,
     repo_id: str | None,
     *,
     as_json: bool,
@@ -151,7 +162,7 @@ def _run(
 
     with Bars() as bars:
         result = build_dataset(config, out, bars, executor, origin)
-    if repo_id is None or not as_json:
+    if repo_id is None or not as_json or result.summary.no_pairs:
         show_result(result, as_json=as_json)
     if repo_id is not None:
         from udasa_data.publish import Target

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
@@ -12,6 +12,7 @@ from udasa_data.cli.options import given
 if TYPE_CHECKING:
     from udasa_data.config import BuildConfig
     from udasa_data.runs import Origin
+    from udasa_data.scoring import GivenAnswers
 
 FromOption = Annotated[
     str | None,
@@ -19,6 +20,14 @@ FromOption = Annotated[
         "--from",
         help="Start from the samples of a run, or of a dataset ORG/NAME[@REVISION], and from its "
         "scores where no option changes them.",
+    ),
+]
+AnswersOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Take the answers of a file instead of a policy's: prompt or prompt_id, and text, one "
+        "row an answer; --model then says who answered.",
+        dir_okay=False,
     ),
 ]
 NliOption = Annotated[str | None, typer.Option(help="The NLI model: Hub id or local folder.")]
@@ -48,7 +57,7 @@ def overrides(
     if cutoffs is not None:
         flags["stages"] = {"cutoffs": None if cutoffs == "tertiles" else _two_numbers(cutoffs)}
     if nli is not None:
-        flags["nli"] = {"id": nli, "revision": "main", "labels": []}
+        flags["nli"] = {"id": nli, "revision": "main", "labels": [], "languages": []}
     return flags
 
 
@@ -75,6 +84,52 @@ def start_from(
         raise UserError("--from needs --out: the source stays as it is")
     origin = origin_of(open_finished(place))
     return origin, change(origin.manifest.config, flags, scorers=scorers, file=file), out
+
+
+# of the flags that concern sampling, the names a user knows them by
+_OF_SAMPLING: Final = {
+    "prompts": "--prompts",
+    "limit": "--limit",
+    "engine": "--engine",
+    "sampling": "--samples, --temperature and --max-tokens",
+    "server": "--base-url and --max-cost",
+}
+
+
+def refuse_beside_answers(flags: dict[str, Any], from_: str | None, rank: int | None) -> None:
+    """Refuse what says how to sample beside ``--answers``.
+
+    Raises:
+        UserError: names it.
+    """
+    from udasa_data.errors import UserError
+
+    found = [option for name, option in _OF_SAMPLING.items() if name in flags]
+    found += ["--from"] if from_ is not None else []
+    found += ["--rank"] if rank is not None else []
+    if found:
+        raise UserError(f"--answers samples nothing: leave out {', '.join(found)}")
+
+
+def start_answered(
+    file: Path,
+    model: str | None,
+    flags: dict[str, Any],
+    scorers: str | None,
+    config: Path | None,
+    out: str | None,
+) -> tuple[GivenAnswers, BuildConfig, str]:
+    """Return the answers of a file, the configuration of a build of them, and its place.
+
+    Raises:
+        UserError: the file holds no answers, or a wrong option.
+    """
+    from udasa_data.config import resolve
+    from udasa_data.scoring import read_answers
+
+    resolved = resolve(model, flags, scorers=scorers, file=config, answers=file)
+    read = read_answers(file, need_logprobs=resolved.scoring.semantic == "cocoa")
+    return read, resolved, out or str(Path("runs") / file.stem)
 
 
 def _two_numbers(text: str) -> list[float]:

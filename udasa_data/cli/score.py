@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from udasa_data.cli.options import (
     ScorersOption,
     print_json,
 )
+
+if TYPE_CHECKING:
+    from udasa_data.runs import ScoreSummary
 
 
 def score(
@@ -39,6 +42,7 @@ def score(
 
     from udasa_data.cli.tables import score_tables
     from udasa_data.config import resolve
+    from udasa_data.errors import UserError
     from udasa_data.scoring import score_file
     from udasa_data.terminal import Bars
 
@@ -51,3 +55,19 @@ def score(
         print_json({**places, "reused": result.reused, **summary})
     else:
         score_tables(result)
+    if not any(dimension.finite for dimension in result.summary.dimensions.values()):
+        raise UserError(f"no scores: {_why_none(result.summary)}")
+
+
+def _why_none(summary: ScoreSummary) -> str:
+    """Return why nothing could be scored, and what to do."""
+    few = summary.set_aside.get("prompt", {}).get("too_few_samples", 0)
+    if few == summary.prompts:
+        return (
+            f"all {few:,} prompts have fewer than three answers that are not empty; rows of one "
+            "prompt need one 'prompt_id' (or the same 'prompt')"
+        )
+    return (
+        "the scorers could read none of the answers, see the notes; take scorers of their language "
+        "(--scorers, --config)"
+    )

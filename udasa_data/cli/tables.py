@@ -13,6 +13,7 @@ from rich.text import Text
 
 from udasa_data.cli.options import print_json
 from udasa_data.config import Presets
+from udasa_data.errors import UserError
 from udasa_data.pairing import Confounds, confound_rows
 from udasa_data.pipeline import BuildResult
 from udasa_data.runs import PairView, Summary
@@ -21,11 +22,17 @@ from udasa_data.terminal import Screen, print_table
 
 
 def show_result(result: BuildResult, *, as_json: bool) -> None:
-    """Print what a build or a merge came to: tables, or one JSON object."""
+    """Print what a build or a merge came to: tables, or one JSON object.
+
+    Raises:
+        UserError: it came to no pairs.
+    """
     if as_json:
         print_json(result_facts(result))
     else:
         summary_tables(result)
+    if result.summary.no_pairs:
+        raise UserError(result.summary.no_pairs)
 
 
 def result_facts(result: BuildResult) -> dict[str, Any]:
@@ -47,8 +54,10 @@ def summary_tables(result: BuildResult) -> None:
     for note in summary.notes:
         console.print(Text(f"note: {note}"))
     console.print(Text(f"dataset: {result.dataset}"))
-    load = f'datasets.load_dataset("{result.dataset}", "conservative", split="train")'
-    console.print(Text(load), soft_wrap=True)
+    if result.loads:
+        config, split = result.loads
+        load = f'datasets.load_dataset("{result.dataset}", "{config}", split="{split}")'
+        console.print(Text(load), soft_wrap=True)
     console.print(Text(f"page: udasa-data report {result.out}"), soft_wrap=True)
 
 

@@ -31,13 +31,19 @@ class ModelRef(Strict, frozen=True):
     revision: str = "main"
 
 
-class NliRef(ModelRef, frozen=True):
+class ScorerRef(ModelRef, frozen=True):
+    """A model that reads answers. ``languages`` it knows, by ISO 639-1 code; empty: not told."""
+
+    languages: tuple[str, ...] = ()
+
+
+class NliRef(ScorerRef, frozen=True):
     """An NLI model. ``labels`` names its classes in its own order, where it does not itself."""
 
     labels: tuple[str, ...] = ()
 
 
-class ValueRef(ModelRef, frozen=True):
+class ValueRef(ScorerRef, frozen=True):
     """A value scorer. ``violation`` names the classes whose probability is P(violation).
 
     Logits are divided by ``temperature`` first: above 1 softens a scorer that is too sure.
@@ -70,6 +76,8 @@ class Sampling(Strict, frozen=True):
 class Scoring(Strict, frozen=True):
     """How answers are turned into raw uncertainties."""
 
+    # ISO 639-1 code of the answers' language, as de; none: found for each prompt
+    language: Annotated[str, Meta(pattern="^[a-z]{2,3}$")] | None = None
     semantic: SemanticEstimator = "degree"
     # where a prompt has no evidence: agreement of the other answers, or the policy's own P(False)
     factual: FactualEstimator = "consistency"
@@ -133,7 +141,7 @@ class BuildConfig(Strict, frozen=True):
     value: Annotated[tuple[ValueRef, ...], Meta(min_length=1)]
     sentiment: ValueRef
     prompts: Annotated[tuple[str, ...], Meta(min_length=1)]
-    embedder: ModelRef | None = None  # sentence embeddings, for scoring.semantic: cosine
+    embedder: ScorerRef | None = None  # sentence embeddings, for scoring.semantic: cosine
     judge: Judge | None = None
     limit: Annotated[int, Meta(ge=1)] | None = None
     seed: Annotated[int, Meta(ge=0)] = 0
@@ -161,13 +169,13 @@ class BuildConfig(Strict, frozen=True):
             )
 
     @property
-    def embedder_in_use(self) -> ModelRef | None:
+    def embedder_in_use(self) -> ScorerRef | None:
         """The sentence encoder, where the chosen estimator needs one."""
         return self.embedder if self.scoring.semantic == "cosine" else None
 
     @property
-    def scorer_refs(self) -> list[ModelRef]:
+    def scorer_refs(self) -> list[ScorerRef]:
         """The models that score, each once."""
         embedder = [self.embedder_in_use] if self.embedder_in_use else []
-        refs: list[ModelRef] = [self.nli, *self.value, self.sentiment, *embedder]
+        refs: list[ScorerRef] = [self.nli, *self.value, self.sentiment, *embedder]
         return list(dict.fromkeys(refs))

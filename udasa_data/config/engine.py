@@ -12,6 +12,8 @@ from udasa_data.config.strict import Strict
 from udasa_data.errors import redacted
 
 EngineName: TypeAlias = Literal["auto", "transformers", "vllm", "openai"]
+# what a request to a server can do without
+Option: TypeAlias = Literal["logprobs", "seed", "n", "temperature", "top_p", "system"]
 Money: TypeAlias = Annotated[float, Meta(ge=0.0)]
 
 # as OpenAI, Hugging Face, Groq, xAI and others begin theirs, as a whole part of a path
@@ -32,9 +34,10 @@ class Server(Strict, frozen=True):
     """
 
     base_url: str
-    in_flight: Annotated[int, Meta(ge=1)] = 32  # requests
+    in_flight: Annotated[int, Meta(ge=1)] = 64  # requests at most; fewer where it bears fewer
     timeout: Annotated[float, Meta(gt=0.0)] = 600.0  # seconds, of a request from end to end
     retries: Annotated[int, Meta(ge=0)] = 8
+    leave_out: tuple[Option, ...] = ()  # never sent; what it refuses is left out by itself
     prices: Prices | None = None
     max_cost: Annotated[float, Meta(gt=0.0)] | None = None  # of the whole run, in the prices' unit
 

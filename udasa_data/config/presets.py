@@ -78,6 +78,7 @@ def resolve(
     scorers: str | None = None,
     file: Path | None = None,
     default: str | None = None,
+    answers: Path | None = None,
 ) -> BuildConfig:
     """Lay preset, file and flags over each other.
 
@@ -87,21 +88,27 @@ def resolve(
         scorers: name of a scorer set, over the file's; None takes the file's, or the preset's.
         file: a YAML file in the shape of the configuration, any subset of its keys.
         default: the model where neither ``model`` nor the file names one.
+        answers: a file of answers that take a policy's place: then ``model`` only says who gave
+            them, by default the file's name, and the scorers are the embedded ones unless named.
 
     Raises:
         UserError: unknown model, key or value, in one line.
     """
     given = read_yaml(file) if file else {}
-    name = model or given.get("model") or default
+    name = model or given.get("model") or (answers.stem if answers else default)
     if not isinstance(name, str):
         raise UserError("no model named: give --model NAME|HUB-ID|PATH (see: udasa-data models)")
     engine = overrides.get("engine") or given.get("engine")
-    base = _base(name, scorers, served=engine == "openai")
+    if answers:
+        given = {**given, "policy": {"id": name}, "prompts": [str(answers)]}
+    base = _base(
+        name, scorers or ("tiny" if answers else None), anything=bool(answers) or engine == "openai"
+    )
     layers = _merge(base, {**given, "model": name})
     if scorers:  # the flag wins over the file
         layers |= _scorer_set(scorers)
     layers = _merge(layers, overrides)
-    if "policy" in given and given.get("model", name) != name:
+    if "policy" in given and given.get("model", name) != name and not answers:
         layers["policy"] = base["policy"]  # the flag wins over the file
     where = str(file) if file else "the command line"
     config = convert(layers, BuildConfig, where=where)
@@ -134,14 +141,14 @@ def to_yaml(config: BuildConfig) -> str:
     return yaml.safe_dump(msgspec.to_builtins(config), sort_keys=False, allow_unicode=True)
 
 
-def _base(name: str, scorers: str | None, *, served: bool) -> dict[str, object]:
+def _base(name: str, scorers: str | None, *, anything: bool) -> dict[str, object]:
     """Return the preset layer for ``name``; an unnamed policy gets the Hub's scorers.
 
-    A served model has whatever name its server gave it.
+    A served model has whatever name its server gave it, and who answered a file any: ``anything``.
     """
     known = read_presets()
     preset = known.models.get(name)
-    if preset is None and not served and "/" not in name and not is_there(name):
+    if preset is None and not anything and "/" not in name and not is_there(name):
         raise UserError(
             f"unknown model '{name}'{nearest(name, known.models)}; a Hub id reads ORG/NAME, "
             "a local model is the path of its folder"
@@ -187,6 +194,8 @@ def _merge(base: Json, over: Json) -> dict[str, object]:
     for key, value in over.items():
         old = merged.get(key)
         if isinstance(old, Mapping) and isinstance(value, Mapping):
+            if value.get("id", old.get("id")) != old.get("id"):  # another model, of other languages
+                old = {name: kept for name, kept in old.items() if name != "languages"}
             merged[key] = _merge(old, value)
         else:
             merged[key] = value

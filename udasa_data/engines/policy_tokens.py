@@ -165,6 +165,35 @@ class PolicyTokens:
         return ids
 
 
+def require_system_turn(policy: Located, system_prompt: str) -> None:
+    """Try once whether a policy's chat template takes a system prompt.
+
+    Raises:
+        UserError: it refuses a system turn, or leaves it out; or the policy cannot be loaded.
+    """
+    tokens = PolicyTokens(policy)
+    user = ("user", "Hello")
+    without, asked = (
+        PolicyPrompt(turns, raw=False, seed=0)
+        for turns in ((user,), (("system", system_prompt), user))
+    )
+    try:
+        plain = tokens.encode(without)
+    except (TemplateError, ControlTokenError):
+        return  # not the system prompt's fault: each prompt says so itself
+    try:
+        problem = "leaves a system turn out" if tokens.encode(asked) == plain else None
+    except TemplateError as error:
+        problem = f"takes no system turn ({first_line(error)})"
+    except ControlTokenError as error:
+        raise UserError(f"system_prompt: {error}; take them out of it") from error
+    if problem:
+        raise UserError(
+            f"model '{policy.name}': its chat template {problem}; leave out system_prompt, put its "
+            "text into the prompts, or take a policy whose template has one"
+        )
+
+
 def unloadable(policy: Located, error: Exception) -> UserError:
     """Return what a failed load means to the user."""
     return UserError(f"model '{policy.name}' cannot be loaded: {first_line(error)}")

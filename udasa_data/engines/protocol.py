@@ -45,8 +45,9 @@ class Completion(NamedTuple):
     n_tokens: int  # the end-of-text token included
     # nats, under the policy at temperature 1, the end-of-text token included; None: not known
     sum_logprob: float | None
-    finish_reason: str  # stop | length
+    finish_reason: str  # stop | length | content_filter (of a server)
     seed: int
+    reasoning: str = ""  # what a server tells apart from the text
 
 
 class SetAside(NamedTuple):

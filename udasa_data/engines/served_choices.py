@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Final
 
 import numpy as np
 
+from udasa_data.engines.asking import Asker
+from udasa_data.engines.dialect import MOST_TOP, Request
 from udasa_data.engines.protocol import Floats, PolicyPrompt
-from udasa_data.engines.replies import (
-    Detokenized,
-    Logprobs,
-    Refusal,
-    Reply,
-    Tokenized,
-    TokenLogprob,
-)
+from udasa_data.engines.refusals import Refusal
+from udasa_data.engines.replies import Detokenized, Reply, Tokenized
 from udasa_data.engines.wire import Wire
 from udasa_data.errors import UserError
-
-_TOP: Final = 20  # as many as OpenAI's own server returns; 5 for completions
-_TOP_COMPLETION: Final = 5
-_TEMPLATE_TOKENS: Final = 64  # that a chat template may add to a message
 
 
 class ServedChoices:
@@ -34,12 +25,16 @@ class ServedChoices:
 
     Args:
         wire: to the server.
+        asker: puts requests in what the server takes.
         model: the name that it knows the policy by.
         out_of_money: what to raise where the cost's bound leaves no room.
     """
 
-    def __init__(self, wire: Wire, model: str, out_of_money: Callable[[], UserError]) -> None:
+    def __init__(
+        self, wire: Wire, asker: Asker, model: str, out_of_money: Callable[[], UserError]
+    ) -> None:
         self._wire = wire
+        self._asker = asker
         self._model = model
         self._out_of_money = out_of_money
         self._root = wire.base_url.removesuffix("/v1")  # vLLM's own paths are beside /v1
@@ -53,9 +48,9 @@ class ServedChoices:
             UserError: the server returns neither, or the cost's bound is reached.
         """
         if self._exact is None:
-            self._exact = isinstance(await self._tokens({"prompt": "Yes"}), Tokenized)
+            self._exact = await self._tokenizes()
             if not self._exact:
-                source = f"the judge and p_true read its {_TOP} likeliest first tokens instead"
+                source = f"the judge and p_true read its {MOST_TOP} likeliest first tokens instead"
                 self.notes = (f"the server returns no log-probabilities of given texts: {source}",)
         weigh = self._exactly if self._exact else self._from_the_likeliest
         rows = await asyncio.gather(*(weigh(prompt, choices) for prompt in prompts))
@@ -89,14 +84,13 @@ class ServedChoices:
         reply = await self._wire.ask("/completions", body, (longest * len(choices), len(choices)))
         if reply is None:
             raise self._out_of_money()
-        if isinstance(reply, Refusal) or len(reply.choices) != len(choices):
-            raise _cannot(self._wire.base_url)
-        ordered = sorted(reply.choices, key=lambda choice: choice.index)
+        if isinstance(reply, Refusal) or len(reply.in_order()) != len(choices):
+            raise self._cannot(reply)
         found = []
-        for weighed, choice in zip(ordered, tokens, strict=True):
+        for weighed, choice in zip(reply.in_order(), tokens, strict=True):
             logprobs = (weighed.prompt_logprobs or ())[-len(choice) :]
             if len(logprobs) < len(choice):
-                raise _cannot(self._wire.base_url)
+                raise self._cannot(reply)
             pairs = zip(logprobs, choice, strict=True)
             found.append(sum(of[str(token)].logprob for of, token in pairs if of is not None))
         return found
@@ -110,8 +104,17 @@ class ServedChoices:
             return whole.tokens[n:]
         alone = await self._tokens({"prompt": choice, "add_special_tokens": False})
         if isinstance(alone, Refusal) or not alone.tokens:
-            raise _cannot(self._wire.base_url)
+            raise self._cannot(alone)
         return alone.tokens
+
+    async def _tokenizes(self) -> bool:
+        """Return whether the server has vLLM's /tokenize; tried once, for no other has it."""
+        body = {"model": self._model, "prompt": "Yes"}
+        try:
+            found = await self._wire.post(f"{self._root}/tokenize", body, Tokenized, retries=0)
+        except UserError:  # whatever stands there in its place
+            return False
+        return isinstance(found, Tokenized)
 
     async def _tokens(self, request: dict[str, object]) -> Tokenized | Refusal:
         body = {"model": self._model, **request}
@@ -121,67 +124,38 @@ class ServedChoices:
         body = {"model": self._model, "tokens": tokens}
         found = await self._wire.post(f"{self._root}/detokenize", body, Detokenized)
         if isinstance(found, Refusal):
-            raise _cannot(self._wire.base_url)
+            raise self._cannot(found)
         return found.prompt
 
     async def _from_the_likeliest(
         self, prompt: PolicyPrompt, choices: Sequence[str]
     ) -> list[float]:
         """Return the log-probability of each choice among the likeliest first tokens."""
-        body: dict[str, object] = {"model": self._model, "temperature": 1.0}
-        if prompt.raw:
-            body |= {"prompt": prompt.turns[-1][1], "logprobs": _TOP_COMPLETION, "max_tokens": 1}
-        else:
-            body |= {"messages": prompt.messages, "logprobs": True, "top_logprobs": _TOP}
-            body |= {"max_tokens": 1}
-        most = (most_tokens(prompt), 1)
-        reply = await self._wire.ask(path_of(prompt), body, most)
-        if isinstance(reply, Refusal) and reply.wants_new_limit:
-            body["max_completion_tokens"] = body.pop("max_tokens")
-            reply = await self._wire.ask(path_of(prompt), body, most)
+        request = Request(prompt, max_tokens=1, temperature=1.0, top=MOST_TOP)
+        reply = await self._asker.ask(request)
         if reply is None:
             raise self._out_of_money()
-        if isinstance(reply, Refusal) and reply.too_long:
+        if isinstance(reply, Refusal) and (reply.too_long or self._asker.answered):
             return [float("nan")] * len(choices)
-        likeliest = _first_tokens(reply) if isinstance(reply, Reply) else None
+        found = reply.in_order()[0].known_logprobs if isinstance(reply, Reply) else None
+        likeliest = found.first_tokens() if found is not None else []
         if not likeliest:
-            raise _cannot(self._wire.base_url)
-        known = {first.token for first in likeliest} & set(choices)
+            raise self._cannot(reply)
+        known = {token for token, _ in likeliest} & set(choices)
         if not known:
             return [float("nan")] * len(choices)
-        least = min(first.logprob for first in likeliest)
+        least = min(p for _, p in likeliest)
         return [
-            float(np.logaddexp.reduce([t.logprob for t in likeliest if t.token == choice]))
+            float(np.logaddexp.reduce([p for token, p in likeliest if token == choice]))
             if choice in known
             else least
             for choice in choices
         ]
 
-
-def path_of(prompt: PolicyPrompt) -> str:
-    """Return where a prompt is sent to."""
-    return "/completions" if prompt.raw else "/chat/completions"
-
-
-def most_tokens(prompt: PolicyPrompt) -> int:
-    """Return how many tokens a prompt has at most: a token is a byte at least."""
-    return sum(len(content.encode()) + _TEMPLATE_TOKENS for _, content in prompt.turns)
-
-
-def _first_tokens(reply: Reply) -> list[TokenLogprob] | None:
-    """Return the likeliest first tokens of a reply's first answer; None: it has none."""
-    logprobs: Logprobs | None = reply.choices[0].logprobs if reply.choices else None
-    if logprobs is None:
-        return None
-    if logprobs.content:
-        return list(logprobs.content[0].top_logprobs or ())
-    if logprobs.top_logprobs and logprobs.top_logprobs[0]:
-        return [TokenLogprob(token, p) for token, p in logprobs.top_logprobs[0].items()]
-    return None
-
-
-def _cannot(base_url: str) -> UserError:
-    return UserError(
-        f"{base_url}: returns no log-probabilities of given words, which the judge and "
-        "scoring.factual: p_true ask for; leave them out, or use --engine vllm or transformers"
-    )
+    def _cannot(self, reply: object) -> UserError:
+        says = f" (it says: {reply.message})" if isinstance(reply, Refusal) else ""
+        return UserError(
+            f"{self._wire.base_url}: returns no log-probabilities of given words, which the judge "
+            "and scoring.factual: p_true ask for; leave them out, or use --engine vllm or "
+            f"transformers{says}"
+        )

@@ -8,8 +8,6 @@ protocol comes through typed.
 from __future__ import annotations
 
 import asyncio
-import email.utils
-import os
 import random
 import time
 from collections.abc import Mapping
@@ -19,8 +17,12 @@ import httpx2
 import msgspec
 
 from udasa_data.config import Server
+from udasa_data.engines.bodies import is_stream, misfit, page_title, read_json
+from udasa_data.engines.headers import asked_wait, server_key
 from udasa_data.engines.meter import Meter
-from udasa_data.engines.replies import Refusal, Reply, read_refusal
+from udasa_data.engines.refusals import Refusal, error_in, read_refusal, refusal_of
+from udasa_data.engines.replies import Reply
+from udasa_data.engines.window import Window
 from udasa_data.errors import UserError
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -29,15 +31,21 @@ _FIRST_PAUSE: Final = 0.5  # seconds
 _LONGEST_PAUSE: Final = 60.0
 _LONGEST_ASKED: Final = 3600.0  # a server that asks for more is out of quota, not busy
 _LARGEST: Final = 64 << 20  # bytes of a reply
-_AGAIN: Final = {408, 409, 425, 429}
-_OF_THE_PROMPT: Final = {400, 413, 422}  # another prompt may well be taken
+_BUSY: Final = {429, 502, 503, 504, 529}  # asked too much at a time
+_PAGES: Final = 5  # web pages, and nothing else: no server of ours is there
 
 
 class _Again(NamedTuple):
-    """Why a try came to nothing, and how long the server asks to wait."""
+    """Why a try came to nothing, what the server says, and how long it asks to wait.
+
+    ``overloaded``: fewer requests at a time may fare better. ``refused``: nothing was done for it.
+    """
 
     why: str
+    words: str = ""
     wait: float | None = None
+    overloaded: bool = False
+    refused: bool = False
 
 
 class Wire:
@@ -53,7 +61,7 @@ class Wire:
 
     def __init__(self, server: Server, meter: Meter) -> None:
         self.base_url = server.base_url.rstrip("/")
-        key = _key()
+        key = server_key()
         self._has_key = bool(key)
         self._client = httpx2.AsyncClient(
             headers={"Authorization": f"Bearer {key}"} if key else {},
@@ -61,10 +69,11 @@ class Wire:
             limits=httpx2.Limits(max_connections=server.in_flight),
         )
         self._server = server
-        self._room = asyncio.Semaphore(server.in_flight)
+        self.window = Window(server.in_flight)
         self._meter = meter
         self._settled = asyncio.Condition()
         self._not_before = 0.0  # all requests wait when one was asked to
+        self._answers = self._pages = 0
 
     async def ask(
         self, path: str, body: Mapping[str, object], most: tuple[int, int]
@@ -89,13 +98,12 @@ class Wire:
         try:
             reply = await self.post(self.base_url + path, body, Reply)
             if isinstance(reply, Reply):
-                usage = reply.usage
-                used = (usage.prompt_tokens, usage.completion_tokens) if usage else most
+                used = reply.tokens(most)
         finally:
             self._meter.settle(reserved, *used)
             async with self._settled:
                 self._settled.notify_all()
-        if isinstance(reply, Refusal) and reply.status not in _OF_THE_PROMPT:
+        if isinstance(reply, Refusal) and not reply.of_the_request:
             raise UserError(f"{self.base_url}{path}: HTTP {reply.status}: {reply.message}")
         return reply
 
@@ -106,28 +114,53 @@ class Wire:
                 await self._settled.wait()
         return reserved
 
-    async def post(self, url: str, body: Mapping[str, object], kind: type[R]) -> R | Refusal:
-        """Return the server's reply as ``kind``, or why it refuses the request (4xx).
+    async def post(
+        self, url: str, body: Mapping[str, object], kind: type[R], retries: int | None = None
+    ) -> R | Refusal:
+        """Return the server's reply as ``kind``, or why it refuses the request.
+
+        Args:
+            url: where to.
+            body: of the request.
+            kind: of the reply.
+            retries: tries after the first; None is as many as configured.
 
         Raises:
             UserError: no answer after all tries, or a key that is not accepted.
         """
         content = msgspec.json.encode(body)
-        tried = 0
+        retries = self._server.retries if retries is None else retries
+        tried = failed = 0
         while True:
-            async with self._room:
-                await self._pause()
-                found = await self._try(url, content, kind)
+            answers = self._answers
+            found = await self._in_turn(url, content, kind)
             if not isinstance(found, _Again):
                 return found
             self._meter.retried()
             tried += 1
-            if tried > self._server.retries:
+            # no try of its own, while others are answered: it only came when there was no room
+            failed += not (found.refused and self._answers > answers)
+            if failed > retries:
+                says = f" (it says: {found.words})" if found.words else ""
                 raise UserError(
-                    f"{url}: {found.why}, {tried} times; the same command resumes from here once "
-                    "it answers"
+                    f"{url}: {found.why}, {failed} times; the same command resumes from here once "
+                    f"it answers{says}"
                 )
             await self._back_off(found, tried)
+
+    async def _in_turn(self, url: str, content: bytes, kind: type[R]) -> R | Refusal | _Again:
+        """Try once there is room, and tell the window what became of it."""
+        entered = await self.window.enter()
+        answered = overloaded = False
+        try:
+            await self._pause()
+            found = await self._try(url, content, kind)
+            answered = not isinstance(found, _Again)
+            overloaded = isinstance(found, _Again) and found.overloaded
+        finally:
+            self.window.leave(entered, answered=answered, overloaded=overloaded)
+        self._answers += answered
+        return found
 
     async def close(self) -> None:
         """Close the connections."""
@@ -143,9 +176,10 @@ class Wire:
         """Wait as the server asks, else twice as long each time, with full jitter."""
         if found.wait is not None:
             if found.wait > _LONGEST_ASKED:
+                says = f" (it says: {found.words})" if found.words else ""
                 raise UserError(
                     f"{self.base_url}: {found.why}, and asks to wait {found.wait:,.0f} s; the same "
-                    "command resumes from here later"
+                    f"command resumes from here later{says}"
                 )
             self._not_before = max(self._not_before, time.monotonic() + found.wait)
             return
@@ -158,9 +192,11 @@ class Wire:
             async with asyncio.timeout(self._server.timeout):
                 return await self._exchange(url, content, kind)
         except (TimeoutError, httpx2.TimeoutException):
-            return _Again(f"no answer within {self._server.timeout:g} s")
+            return _Again(f"no answer within {self._server.timeout:g} s", overloaded=True)
         except (httpx2.TransportError, httpx2.DecodingError) as error:
-            return _Again(f"the connection broke ({type(error).__name__})")
+            refused = isinstance(error, httpx2.ConnectError)
+            why = f"the connection broke ({type(error).__name__})"
+            return _Again(why, overloaded=True, refused=refused)
         except httpx2.InvalidURL as error:
             raise UserError(f"{self.base_url}: no address that can be asked") from error
 
@@ -183,45 +219,63 @@ class Wire:
         return self._read(reply, bytes(body), kind)
 
     def _read(self, reply: httpx2.Response, body: bytes, kind: type[R]) -> R | Refusal | _Again:
-        if reply.status_code in _AGAIN or reply.status_code >= 500:
-            return _Again(f"HTTP {reply.status_code}", _asked_wait(reply.headers))
-        if reply.status_code in {401, 403}:
-            raise UserError(self._key_refused(reply.status_code))
         if reply.status_code != 200:
-            return read_refusal(body, reply.status_code)
+            refusal = read_refusal(body, reply.status_code)
+            return self._refused(refusal, "HTTP", asked_wait(reply.headers))
         try:
-            return msgspec.json.decode(body, type=kind)
-        except msgspec.DecodeError:
+            value = read_json(body)
+        except ValueError:
+            return self._no_json(body)
+        self._pages = 0
+        if (inside := error_in(value)) is not None:
+            return self._refused(refusal_of(inside), "a reply that is the error", None)
+        try:
+            return msgspec.convert(value, kind, strict=False)
+        except msgspec.ValidationError as error:
+            return Refusal(f"a reply of another shape: {misfit(error)}", 200)
+
+    def _refused(self, refusal: Refusal, how: str, wait: float | None) -> Refusal | _Again:
+        """Say whether a refusal is to be tried again.
+
+        Raises:
+            UserError: it is about the account.
+        """
+        why = f"{how} {refusal.status}"
+        if refusal.out_of_credit:
+            raise UserError(f"{self.base_url}: {why}: {refusal.message}")
+        if refusal.wants_a_key:
+            raise UserError(f"{self.base_url}: {why}: {self._wanted} ({refusal.message})")
+        if refusal.transient:
+            busy = refusal.status in _BUSY
+            refused = refusal.status in {429, 503}
+            return _Again(why, refusal.message, wait, overloaded=busy, refused=refused)
+        return refusal
+
+    def _no_json(self, body: bytes) -> _Again:
+        """Say what a body is that is no JSON.
+
+        Raises:
+            UserError: it is what no further try will change.
+        """
+        if is_stream(body):
+            raise UserError(
+                f"{self.base_url}: answers with a stream of events, which was not asked for; have "
+                "the server, or what stands before it, answer whole"
+            )
+        title = page_title(body)
+        if title is None:
             return _Again("a reply that is cut short, or no reply of this protocol")
+        self._pages += 1
+        if self._pages >= _PAGES and not self._answers:
+            named = f" ('{title}')" if title else ""
+            raise UserError(
+                f"{self.base_url}: answers with a web page{named}, as a proxy or a log-in does; "
+                "check the address (it mostly ends in /v1)"
+            )
+        return _Again("a web page in place of a reply")
 
-    def _key_refused(self, status: int) -> str:
+    @property
+    def _wanted(self) -> str:
         if self._has_key:
-            return f"{self.base_url}: HTTP {status}: the key in OPENAI_API_KEY is not accepted"
-        return f"{self.base_url}: HTTP {status}: it wants a key; set OPENAI_API_KEY"
-
-
-def _key() -> str:
-    """Return the server's key; "" where none is set."""
-    key = os.environ.get("OPENAI_API_KEY", "").strip()
-    if not (key.isascii() and key.isprintable()) or " " in key:
-        raise UserError(
-            "OPENAI_API_KEY: holds a character that is in no key (white space, or none of ASCII); "
-            "set it again"
-        )
-    return key
-
-
-def _asked_wait(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that ``Retry-After`` asks for (RFC 9110, 10.2.3); None: it does not."""
-    value = headers.get("retry-after")
-    if value is None:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        at = email.utils.parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, at.timestamp() - time.time())
+            return "the key in OPENAI_API_KEY is not accepted"
+        return "it wants a key; set OPENAI_API_KEY"

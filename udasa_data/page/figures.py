@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from udasa_data.config import to_yaml
 from udasa_data.pairing import MAX_K_FOR_WORST, confound_rows, correlations
-from udasa_data.runs import Finished
+from udasa_data.runs import Finished, answers_were_given
 from udasa_data.schema import Dimension, Stage, Why
 
 Json: TypeAlias = dict[str, Any]
@@ -120,9 +120,12 @@ def _making(finished: Finished) -> list[tuple[str, str]]:
     manifest, sampling = finished.manifest, finished.manifest.config.sampling
     rows = [("policy", _model(manifest.policy.id, manifest.policy.revision))]
     rows += [(f"scorer: {s.role}", _model(s.id, s.revision)) for s in manifest.scorers]
-    drawn = f"{sampling.samples} a prompt, temperature {sampling.temperature:g}"
+    drawn = (
+        f"{sampling.samples} a prompt, temperature {sampling.temperature:g}, top-p "
+        f"{sampling.top_p:g}, up to {sampling.max_tokens} tokens"
+    )
     rows += [
-        ("answers", f"{drawn}, top-p {sampling.top_p:g}, up to {sampling.max_tokens} tokens"),
+        ("answers", "given; nothing was sampled" if answers_were_given(manifest) else drawn),
         ("held out", f"{manifest.held_out:.0%} of the prompts (split test)"),
         *confound_rows(manifest.confounds),
         *((f"version: {name}", text) for name, text in manifest.versions.items()),

@@ -46,8 +46,8 @@ def restage(answers: pl.DataFrame, config: BuildConfig) -> Restaged:
     The curves and the stages are of all runs together; pairs are made within one run.
 
     Args:
-        answers: the columns of ``schema.ANSWERS`` without the calibrated ones, K contiguous rows a
-            prompt; K may differ between runs, and is one within a run.
+        answers: the columns of ``schema.ANSWERS`` without the calibrated ones; the answers to a
+            prompt stand together, and prompts may have different numbers of them.
         config: its calibration, weights, pairing, stages and seed are used.
 
     Raises:
@@ -56,21 +56,28 @@ def restage(answers: pl.DataFrame, config: BuildConfig) -> Restaged:
     axes = answers["axis"].to_numpy().astype(str)
     known = config.calibration.curves
     curves = read_curves(Path(known)) if known else fit_curves(answers, axes, config.calibration)
-    one_run = answers["run"].n_unique() == 1  # as nearly always: nothing to copy
-    parts = [answers] if one_run else answers.partition_by("run", maintain_order=True)
-    parts = [part for part in parts if not part.is_empty()]
-    runs = [_pair_run(part, curves, config) for part in parts]
-    if not runs:
+    if answers.is_empty():
         nan = float("nan")
         return Restaged(empty(ANSWERS), empty(PAIRS), empty(DROPPED), curves, nan, nan)
+    runs = [_pair_run(part, curves, config) for part in _by_run_and_size(answers)]
     calibrated, paired, dropped = (pl.concat(tables) for tables in zip(*runs, strict=True))
     staged = assign_stages(paired, config.stages.cutoffs)
     pairs = _with_texts(staged.pairs, calibrated)
     return Restaged(calibrated, pairs, dropped, curves, staged.low, staged.high)
 
 
+def _by_run_and_size(answers: pl.DataFrame) -> list[pl.DataFrame]:
+    """Return the answers in parts, each of one run and of prompts with as many answers."""
+    size = pl.len().over(_KEYS).alias("size")
+    sized = answers.with_columns(size)
+    if sized.select("run", "size").n_unique() == 1:  # as nearly always: nothing to copy
+        return [answers]
+    parts = sized.partition_by("run", "size", maintain_order=True)
+    return [part.drop("size") for part in parts]
+
+
 class _RunPaired(NamedTuple):
-    """The answers of one run, calibrated, its pairs, and its prompts without one."""
+    """Answers of one run, calibrated, their pairs, and the prompts without one."""
 
     answers: pl.DataFrame
     pairs: pl.DataFrame

@@ -15,15 +15,28 @@ import polars as pl
 from udasa_data.config import BuildConfig
 from udasa_data.errors import UserError
 from udasa_data.pairing import restage
+from udasa_data.pipeline.answered import Answered
 from udasa_data.pipeline.derivation import Derived
 from udasa_data.pipeline.executors.local import LocalExecutor
 from udasa_data.pipeline.executors.protocol import Executor
 from udasa_data.pipeline.finishing import finish, summary_of
 from udasa_data.pipeline.preparation import Prepared
 from udasa_data.progress import Progress, Silent
-from udasa_data.runs import DamagedShardError, Origin, Run, StepCost, Summary, as_notes
+from udasa_data.runs import (
+    MANIFEST,
+    DamagedShardError,
+    Loadable,
+    Origin,
+    Run,
+    StepCost,
+    Summary,
+    as_notes,
+    loadable,
+    parse_manifest,
+)
 from udasa_data.schema import SCORES, require
-from udasa_data.storage import Place
+from udasa_data.scoring import GivenAnswers
+from udasa_data.storage import Place, read_files
 
 REPAIRS: Final = 1000
 
@@ -37,12 +50,14 @@ class BuildResult:
         dataset: the Hub-shaped folder in it.
         summary: counts, costs and notes.
         reused: nothing had to be done.
+        loads: a configuration and split of the dataset that has rows; None where none has.
     """
 
     out: Place
     dataset: Place
     summary: Summary
     reused: bool
+    loads: Loadable | None
 
 
 @dataclass(frozen=True)
@@ -79,7 +94,7 @@ def build(
     out: Path | str,
     progress: Progress | None = None,
     executor: Executor | None = None,
-    origin: Origin | None = None,
+    origin: Origin | GivenAnswers | None = None,
 ) -> BuildResult:
     """Build a staged preference dataset from a model's own answers.
 
@@ -92,7 +107,7 @@ def build(
         progress: shows how the long steps go.
         executor: where samples and scores are made; None makes them in this process.
         origin: the dataset whose samples to start from, and whose scores where ``config`` leaves
-            them as they are; None draws and scores them.
+            them as they are; or the answers of a file; None draws and scores them.
 
     Raises:
         UserError: something the user can put right; the directory is left whole.
@@ -102,6 +117,7 @@ def build(
     prepared.refuse_another_run()
     if prepared.is_finished() and run.is_kept_twice:
         return _result(run, reused=True)
+    prepared.try_system_prompt()
     executor, progress = executor or LocalExecutor(), progress or Silent()
     with run.locked():
         if reused := prepared.is_finished():
@@ -113,7 +129,8 @@ def build(
 
 
 def _make(prepared: Prepared, executor: Executor, progress: Progress) -> None:
-    if not _has_scores(prepared):
+    if not prepared.reuses_scores:
+        prepared.bring_samples()
         executor.make_shards(prepared, progress)
         _take_stock(prepared)
     _pair(prepared)
@@ -168,6 +185,7 @@ def build_slice(
     run = Run(out)
     prepared = Prepared(config, run)
     prepared.refuse_another_run()
+    prepared.try_system_prompt()
     with run.locked(shared=True):
         if not prepared.join():  # another rank was first, and what it pinned counts
             run.reread()
@@ -179,7 +197,9 @@ def build_slice(
     return SliceResult(run.root, rank, world_size, len(range(rank, count, world_size)), count)
 
 
-def preview(config: BuildConfig, out: Path | str, origin: Origin | None = None) -> Preview:
+def preview(
+    config: BuildConfig, out: Path | str, origin: Origin | GivenAnswers | None = None
+) -> Preview:
     """Return what :func:`build` would do; writes nothing.
 
     Raises:
@@ -187,22 +207,18 @@ def preview(config: BuildConfig, out: Path | str, origin: Origin | None = None) 
     """
     prepared = _prepare(config, Run(out), origin)
     prepared.refuse_another_run()
+    prepared.try_system_prompt()
     shards = {step: (s.count - len(s.missing()), s.count) for step, s in prepared.shards.items()}
     loaded = prepared.loaded
     return Preview(config, len(loaded.prompts), len(loaded.dropped), shards)
 
 
-def _prepare(config: BuildConfig, run: Run, origin: Origin | None) -> Prepared:
-    return Prepared(config, run) if origin is None else Derived(config, run, origin)
-
-
-def _has_scores(prepared: Prepared) -> bool:
-    """Return whether the scores are there already; brings the samples that are to be scored."""
-    if not isinstance(prepared, Derived):
-        return False
-    if not prepared.reuses_scores:
-        prepared.write_samples()
-    return prepared.reuses_scores
+def _prepare(config: BuildConfig, run: Run, origin: Origin | GivenAnswers | None) -> Prepared:
+    if origin is None:
+        return Prepared(config, run)
+    if isinstance(origin, Origin):
+        return Derived(config, run, origin)
+    return Answered(config, run, origin)
 
 
 def _take_stock(prepared: Prepared) -> None:
@@ -255,4 +271,8 @@ def _answers(prepared: Prepared) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def _result(run: Run, *, reused: bool) -> BuildResult:
-    return BuildResult(run.root, run.root / "dataset", summary_of(run), reused)
+    dataset = run.root / "dataset"
+    (text,) = read_files([dataset / MANIFEST])
+    files = parse_manifest(text.decode(), str(dataset)).files if text else {}
+    loads = loadable(files.values())
+    return BuildResult(run.root, dataset, summary_of(run), reused, loads)

@@ -21,7 +21,7 @@ from udasa_data.runs import (
     differing,
     key_of,
 )
-from udasa_data.schema import DROPPED, PROMPTS, SAMPLES, empty, require
+from udasa_data.schema import PROMPTS, SAMPLES
 from udasa_data.storage import Located, locate
 
 # What decides samples and scores; the rest of the configuration is read after them.
@@ -49,7 +49,6 @@ class Derived(Prepared):
 
     Attributes:
         origin: what it starts from.
-        reuses_scores: whether nothing is scored anew.
     """
 
     def __init__(self, config: BuildConfig, run: Run, origin: Origin) -> None:
@@ -60,21 +59,30 @@ class Derived(Prepared):
                 f"--from takes the samples of {origin.name} as they are, but these options would "
                 f"change them: {'; '.join(changed)}. Build without --from, or leave them out"
             )
-        self.reuses_scores = not _changes(old, config, _OF_SCORES)
-        if not self.reuses_scores and origin.is_merged:
+        self._as_scored = not _changes(old, config, _OF_SCORES)
+        if not self._as_scored and origin.is_merged:
             raise UserError(
                 f"{origin.name} was merged from several runs: score each of them anew "
                 "(build --from), then merge them again"
             )
         super().__init__(config, run)
 
-    def write_samples(self) -> None:
+    @property
+    def answered(self) -> PolicyRecord:
+        """The policy of the dataset that it starts from."""
+        return self.origin.manifest.policy
+
+    @property
+    def reuses_scores(self) -> bool:
+        """Whether nothing is scored anew."""
+        return self._as_scored
+
+    def try_system_prompt(self) -> None:
+        """Try nothing: the samples are there."""
+
+    def bring_samples(self) -> None:
         """Write the samples as shards of this run, for the scoring step to read."""
-        shards = self.shards["samples"]
-        samples = require(self.origin.answers.select(list(SAMPLES)), SAMPLES, "samples")
-        size = self.config.shard_size * (len(samples) // len(self.loaded.prompts))
-        for number in shards.missing():
-            shards.write(number, samples.slice(number * size, size), empty(DROPPED))
+        self.write_samples(self.origin.answers.select(SAMPLES.names()))
 
     def _commits(self) -> dict[str, str]:
         commits: dict[str, str] = self.origin.manifest.made_from.get("prompt_commits", {})

@@ -10,7 +10,6 @@ import msgspec
 import polars as pl
 
 from udasa_data.pairing import Restaged, curves_to_json, measure
-from udasa_data.pipeline.derivation import Derived
 from udasa_data.pipeline.preparation import Prepared
 from udasa_data.publish import Tables, write_dataset
 from udasa_data.runs import (
@@ -22,6 +21,8 @@ from udasa_data.runs import (
     count,
     pinned,
     provenance,
+    stage_notes,
+    why_no_pairs,
 )
 from udasa_data.schema import DROPPED, require
 
@@ -55,8 +56,13 @@ def finish(prepared: Prepared, restaged: Restaged, left_out: pl.DataFrame, start
     cost = StepCost(time.monotonic() - started, 0)
     steps = {**run.manifest.get("steps", {}), "dataset": msgspec.to_builtins(cost)}
     confounds = measure(answers, pairs)
+    notes = {**run.manifest.get("notes", {}), "dataset": stage_notes(pairs, prepared.config)}
     run.save_manifest(
-        steps=steps, counts=msgspec.to_builtins(counts), confounds=msgspec.to_builtins(confounds)
+        steps=steps,
+        counts=msgspec.to_builtins(counts),
+        confounds=msgspec.to_builtins(confounds),
+        notes=notes,
+        no_pairs=why_no_pairs(answers, pairs, dropped),
     )
     _publish(prepared, Tables(pairs, answers, dropped))
     run.save_manifest(finished=prepared.keys["dataset"])
@@ -65,8 +71,8 @@ def finish(prepared: Prepared, restaged: Restaged, left_out: pl.DataFrame, start
 def _publish(prepared: Prepared, tables: Tables) -> None:
     """Write the Hub-shaped folder."""
     run, config, summary = prepared.run, prepared.config, summary_of(prepared.run)
-    answered = prepared.origin.manifest.policy if isinstance(prepared, Derived) else None
-    models = provenance(config, prepared.models, set(tables.samples["axis"].unique()), answered)
+    axes = set(tables.samples["axis"].unique())
+    models = provenance(config, prepared.models, axes, prepared.answered)
     bounds = summary.counts.thresholds or (None, None)
     manifest = Manifest(
         policy=models.policy,
@@ -77,7 +83,7 @@ def _publish(prepared: Prepared, tables: Tables) -> None:
         counts=summary.counts,
         confounds=summary.confounds,
         versions=run.manifest["versions"],
-        notes=summary.notes,
+        notes=(*summary.notes, *([summary.no_pairs] if summary.no_pairs else [])),
         made_from={name: run.manifest[name] for name in _RECORDED if name in run.manifest},
     )
     run.write_folder("dataset", lambda folder: write_dataset(folder, tables, manifest))
@@ -90,6 +96,7 @@ def summary_of(run: Run) -> Summary:
             "counts": run.manifest["counts"],
             "confounds": run.manifest["confounds"],
             "steps": run.manifest.get("steps", {}),
+            "no_pairs": run.manifest.get("no_pairs"),
             "notes": [note for notes in run.manifest["notes"].values() for note in notes],
         },
         Summary,

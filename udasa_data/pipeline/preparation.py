@@ -10,12 +10,22 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
-from udasa_data.config import BuildConfig, EngineName, ModelRef, principles_of, to_yaml
+from udasa_data.config import BuildConfig, ModelRef, principles_of, to_yaml
 from udasa_data.engines import choose_engine
 from udasa_data.errors import UserError
 from udasa_data.pairing import curves_to_json, read_curves
 from udasa_data.prompts import LoadedPrompts, fingerprint, load_prompts, parse_source
-from udasa_data.runs import CODE, DamagedShardError, Run, Shards, code_hash, differing, key_of
+from udasa_data.runs import (
+    CODE,
+    DamagedShardError,
+    PolicyRecord,
+    Run,
+    Shards,
+    code_hash,
+    differing,
+    key_of,
+)
+from udasa_data.schema import DROPPED, SAMPLES, Mode, empty, require
 from udasa_data.storage import Located, locate, served
 
 # of a finished run; one that is not as it was written is made again
@@ -46,10 +56,7 @@ class Prepared:
         self.principles = principles_of(config.judge) if config.judge else ()
         self.commits = self._commits()
         self.loaded = self._load()
-        began = run.manifest.get("engine")
-        self.engine, self.engine_reason = choose_engine(
-            config, (began["name"], began["reason"]) if began else None
-        )
+        self.engine, self.engine_reason = self._engine()
         self.models = self._locate()
         self.inputs = self._inputs()
         samples_key = key_of(self.inputs)
@@ -81,6 +88,24 @@ class Prepared:
         sources = [parse_source(text) for text in self.config.prompts]
         return {s.place: known.get(s.place) or fingerprint(s) for s in sources}
 
+    @property
+    def answered(self) -> PolicyRecord | None:
+        """Who answered, where the answers are there already; None: the policy answers here."""
+        return None
+
+    @property
+    def reuses_scores(self) -> bool:
+        """Whether the answers come scored, and as this configuration scores them."""
+        return False
+
+    def bring_samples(self) -> None:
+        """Write the shards of answers that are there already; here none are."""
+
+    def _engine(self) -> tuple[str, str]:
+        """Return what samples, and why: as recorded when the run started, else as of now."""
+        began = self.run.manifest.get("engine")
+        return choose_engine(self.config, (began["name"], began["reason"]) if began else None)
+
     def _load(self) -> LoadedPrompts:
         config = self.config
         return load_prompts(
@@ -94,7 +119,7 @@ class Prepared:
         """Pin every model: a Hub revision as recorded when the run started, else as of now."""
         known: dict[str, Any] = self.run.manifest.get("models", {})
         config = self.config
-        refs = config.scorer_refs
+        refs: list[ModelRef] = [*config.scorer_refs]
         if config.server is None:
             refs = [config.policy, *refs]
         located = {ref.id: locate(ref, known.get(_name(ref))) for ref in dict.fromkeys(refs)}
@@ -117,10 +142,17 @@ class Prepared:
             "shard_size": config.shard_size,
             "batch_tokens": config.batch_tokens,
             "engine": self.engine,
+            **self._left_out(),
             **({"vllm.max_model_len": config.vllm.max_model_len} if self.engine == "vllm" else {}),
             **{f"sampling.{k}": v for k, v in msgspec.to_builtins(config.sampling).items()},
             "code of the sampling step": code_hash(CODE["samples"]),
         }
+
+    def _left_out(self) -> dict[str, Any]:
+        server = self.config.server
+        if server is None or not server.leave_out:
+            return {}  # as in runs that were begun before there was the option
+        return {"server.leave_out": ", ".join(sorted(server.leave_out))}
 
     def _scored_with(self) -> dict[str, Any]:
         config = self.config
@@ -136,12 +168,6 @@ class Prepared:
         )
         weights = {name: located.fingerprint for name, located in self.models.items()}
         return {**chosen, "weights": weights}
-
-    @property
-    def resolved(self) -> BuildConfig:
-        """The configuration with the engine that ``auto`` came to."""
-        engine = msgspec.convert(self.engine, EngineName)
-        return msgspec.structs.replace(self.config, engine=engine)
 
     def refuse_another_run(self) -> None:
         """Raise a UserError when the directory holds something else.
@@ -159,6 +185,25 @@ class Prepared:
                 "Give another --out, or delete that directory"
             )
 
+    def try_system_prompt(self) -> None:
+        """Raise a UserError where the policy's chat template does not take the system prompt.
+
+        Before anything is written: the option is wrong, and not the prompts. A server knows its
+        own template.
+
+        Raises:
+            UserError: names the option.
+        """
+        config, prompts = self.config, self.loaded.prompts
+        if config.system_prompt is None or config.server is not None:
+            return
+        role = pl.col("messages").list.first().struct.field("role")
+        needed = prompts.filter((pl.col("mode") == Mode.CHAT) & (role != "system"))
+        if len(needed) and self.shards["samples"].missing():
+            from udasa_data.engines.policy_tokens import require_system_turn
+
+            require_system_turn(self.models[config.policy.id], config.system_prompt)
+
     def is_finished(self) -> bool:
         """Return whether the directory holds this very build, whole."""
         made = self.run.manifest.get("finished") == self.keys["dataset"]
@@ -172,6 +217,17 @@ class Prepared:
     def shard_of_prompts(self, number: int) -> pl.DataFrame:
         """Return the prompts of a shard."""
         return self.loaded.prompts.slice(number * self.config.shard_size, self.config.shard_size)
+
+    def write_samples(self, samples: pl.DataFrame) -> None:
+        """Write answers that are there already as the shards that are missing.
+
+        Args:
+            samples: as ``schema.SAMPLES``; the answers to a prompt stand together.
+        """
+        shards, found = self.shards["samples"], require(samples, SAMPLES, "samples")
+        for number in shards.missing():
+            of_shard = self.shard_of_prompts(number).select("prompt_id")
+            shards.write(number, found.join(of_shard, "prompt_id", "semi"), empty(DROPPED))
 
     def record(self) -> None:
         """Write the resolved configuration, the prompts and what they were made from."""

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import polars as pl
 
 from udasa_data.errors import UserError
+from udasa_data.languages import opening
 from udasa_data.prompts.row_files import unstorable
 from udasa_data.prompts.sources import Row, Source, parse_source, read_rows
 from udasa_data.schema import DROPPED, PROMPTS, Axis, Mode, Why
@@ -191,7 +192,7 @@ def _messages(row: Row) -> list[Message] | NoPrompt:
     if row.column == "chosen":
         return NoPrompt(Why.MALFORMED, "chosen holds an answer without its prompt")
     if row.column == "text":
-        return [Message("user", " ".join(cell.split()[:OPENING_WORDS]))]
+        return [Message("user", opening(cell, OPENING_WORDS))]
     extra = row.side.get("input")
     parts = [cell.strip(), extra.strip() if isinstance(extra, str) else ""]
     return [Message("user", "\n\n".join(part for part in parts if part))]

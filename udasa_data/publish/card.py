@@ -28,7 +28,8 @@ from udasa_data.publish.front_matter import front_matter
 from udasa_data.publish.licence import UNKNOWN, Licences
 from udasa_data.publish.markdown import block, code, inline, table
 from udasa_data.publish.suites import Contamination
-from udasa_data.runs import Manifest
+from udasa_data.runs import Loadable, Manifest, answers_were_given, loadable
+from udasa_data.schema import Stage
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,13 @@ def card(facts: CardFacts) -> str:
     config, counts = manifest.config, manifest.counts
     template = Template(files("udasa_data.publish").joinpath("card.md").read_text(encoding="utf-8"))
     place = facts.repo_id or "PATH_OR_REPO"
+    loads = loadable(manifest.files.values()) or Loadable(str(Stage.CONSERVATIVE), "train")
     body = template.substitute(
-        model=inline(config.model),
-        policy=code(config.policy.id),
+        answers_of=_answers_of(manifest),
+        answered=_answered(manifest),
         place=place,
-        samples=config.sampling.samples,
-        n_prompts=f"{counts.prompts:,}",
+        loaded_config=loads.config,
+        loaded_split=loads.split,
         n_pairs=f"{counts.pairs:,}",
         held_out=f"{manifest.held_out:.0%}",
         stages=stages(facts.pairs, facts.samples),
@@ -91,6 +93,21 @@ def card(facts: CardFacts) -> str:
     front = front_matter(manifest, facts.licences)
     head = yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
     return f"---\n{head}---\n\n{body}"
+
+
+def _answers_of(manifest: Manifest) -> str:
+    model = inline(manifest.config.model)
+    return f"the answers of {model}" if answers_were_given(manifest) else f"{model}'s own answers"
+
+
+def _answered(manifest: Manifest) -> str:
+    """Return who answered how many prompts how often, as a clause."""
+    config, prompts = manifest.config, f"{manifest.counts.prompts:,} prompts"
+    if answers_were_given(manifest):
+        answers = f"{manifest.counts.samples:,} answers"
+        return f"{answers} to {prompts}, as a file by the name of {code(config.policy.id)} has them"
+    times = config.sampling.samples
+    return f"the policy {code(config.policy.id)} answered\n{prompts} {times} times each"
 
 
 def _contamination(found: Contamination, prompts: int) -> str:
@@ -130,6 +147,9 @@ def _rebuild(manifest: Manifest, repo_id: str | None) -> str:
     if repo_id:
         lines.append(f"hf download {repo_id} config.yaml --repo-type dataset --local-dir .")
     start = f"--from {_source(origin)} " if origin else ""
+    if answers_were_given(manifest):
+        file, by = manifest.config.prompts[0], manifest.config.model
+        start = f"--answers {shlex.quote(file)} --model {shlex.quote(by)} "
     return "\n".join([*lines, f"udasa-data build {start}--config config.yaml --out runs/again"])
 
 

@@ -11,7 +11,7 @@ from udasa_data.prompts import SPLITS
 from udasa_data.publish.figures import pair_lengths
 from udasa_data.publish.front_matter import PARTS
 from udasa_data.publish.markdown import code, inline, table
-from udasa_data.runs import Manifest
+from udasa_data.runs import Manifest, answers_were_given
 from udasa_data.schema import Dimension, Stage
 
 
@@ -113,6 +113,8 @@ def dropped(manifest: Manifest) -> str:
 
 
 def _sampling(manifest: Manifest) -> str:
+    if answers_were_given(manifest):
+        return "given; nothing was sampled"
     sampling = manifest.config.sampling
     nucleus = "" if sampling.top_p == 1 else f", nucleus {sampling.top_p:g}"
     engine = manifest.made_from.get("engine", {}).get("name", manifest.config.engine)

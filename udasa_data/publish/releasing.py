@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from udasa_data.errors import UserError
 from udasa_data.publish.dataset import card_of_folder, read_prompts
 from udasa_data.publish.licence import Licences, licences_of
 from udasa_data.publish.pushing import Content, Pushed, Target, content_of, find_dataset, push
@@ -56,10 +57,13 @@ def prepare(
         look_up: whether licences of Hub repositories are looked up there.
 
     Raises:
-        UserError: no finished run, damaged files, or too many of them.
+        UserError: no finished run, one without pairs, damaged files, or too many of them.
     """
     folder = find_dataset(source)
     manifest = read_manifest(folder)
+    if not manifest.counts.pairs:
+        said = (note for note in manifest.notes if note.startswith(("no pairs", "no samples")))
+        raise UserError(f"{folder}: nothing to push: {next(said, 'it has no pairs')}")
     licences = licences_of(manifest, card_of if look_up else None)
     found = contamination(read_prompts(folder), against)
     card = card_of_folder(folder, repo_id, licences, found)

@@ -2,6 +2,7 @@
 
 from udasa_data.runs.code import CODE, code_hash
 from udasa_data.runs.dataset_manifest import (
+    GIVEN,
     MANIFEST,
     FigureRecord,
     FileRecord,
@@ -9,6 +10,7 @@ from udasa_data.runs.dataset_manifest import (
     PolicyRecord,
     ScorerRecord,
     Thresholds,
+    answers_were_given,
     parse_manifest,
     pinned,
     provenance,
@@ -20,6 +22,7 @@ from udasa_data.runs.finished import Finished, open_finished
 from udasa_data.runs.layout import BUILD, Layout
 from udasa_data.runs.local_copy import local_dataset
 from udasa_data.runs.origin import Origin, origin_of
+from udasa_data.runs.outcome import Loadable, loadable, stage_notes, why_no_pairs
 from udasa_data.runs.pair_views import PairView, read_pairs
 from udasa_data.runs.sealing import checked, key_of, sealed
 from udasa_data.runs.shards import DamagedShardError, ShardFacts, Shards
@@ -36,6 +39,7 @@ from udasa_data.runs.summary import (
 __all__ = [
     "BUILD",
     "CODE",
+    "GIVEN",
     "MANIFEST",
     "DamagedShardError",
     "Difference",
@@ -44,6 +48,7 @@ __all__ = [
     "FileRecord",
     "Finished",
     "Layout",
+    "Loadable",
     "Manifest",
     "Origin",
     "PairView",
@@ -56,6 +61,7 @@ __all__ = [
     "StepCost",
     "Summary",
     "Thresholds",
+    "answers_were_given",
     "as_notes",
     "checked",
     "code_hash",
@@ -64,6 +70,7 @@ __all__ = [
     "count_dimensions",
     "differing",
     "key_of",
+    "loadable",
     "local_dataset",
     "open_finished",
     "origin_of",
@@ -73,5 +80,7 @@ __all__ = [
     "read_manifest",
     "read_pairs",
     "sealed",
+    "stage_notes",
     "to_json",
+    "why_no_pairs",
 ]

@@ -16,7 +16,9 @@ CODE: Final = {
         "scoring/pairwise.py",
         "scoring/estimators.py",
         "scoring/claims.py",
+        "scoring/claim_support.py",
         "scoring/refusal.py",
+        "languages",
         "uncertainty",
         "scorers",
     ),
@@ -37,6 +39,7 @@ CODE: Final = {
         "runs/dataset_manifest.py",
         "publish/markdown.py",
         "runs/summary.py",
+        "runs/outcome.py",
         "pairing/confounds.py",
     ),
 }

@@ -20,6 +20,7 @@ from udasa_data.schema import Axis
 from udasa_data.storage import Located, chat_template_sha256, parse_json
 
 MANIFEST: Final = "manifest.json"
+GIVEN: Final = "given"  # the engine of a build from the answers of a file
 SCHEMA_VERSION: Final = 1
 _DATA: Final = re.compile(r"data(/[A-Za-z0-9_.-]+)+\.parquet")
 _FIGURE: Final = re.compile(r"figures(/[A-Za-z0-9_.-]+)+\.png")
@@ -121,6 +122,11 @@ class Manifest(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
     made_from: dict[str, Any] = {}
     schema_version: int = SCHEMA_VERSION
+
+
+def answers_were_given(manifest: Manifest) -> bool:
+    """Return whether the answers come from a file, and not from a policy that was asked."""
+    return bool(manifest.made_from.get("engine", {}).get("name") == GIVEN)
 
 
 class Provenance(msgspec.Struct, frozen=True):

@@ -22,7 +22,7 @@ class Origin:
         manifest: of the dataset.
         scores_key: what its samples and scores are known by.
         record: where they are from, as the new run's manifest records it.
-        answers: ``schema.ANSWERS`` without the calibrated columns; K rows a prompt.
+        answers: ``schema.ANSWERS`` without the calibrated columns.
         dropped: what was left out before pairing.
         notes: what a user should know about them.
     """
@@ -45,7 +45,7 @@ def origin_of(finished: Finished) -> Origin:
     """Return a finished dataset as something to start from.
 
     Raises:
-        UserError: a file of it cannot be read, or its prompts have different numbers of answers.
+        UserError: a file of it cannot be read, or answers are missing from it.
     """
     record: dict[str, Any] = {"from": finished.place, "scores": finished.scores_key}
     if finished.commit:
@@ -53,19 +53,26 @@ def origin_of(finished: Finished) -> Origin:
     if finished.merged:
         record["merged"] = finished.merged
     answers = finished.answers.drop(list(CALIBRATED)[2:])
-    _check(finished.place, answers)
+    _check(finished.place, answers, finished.manifest.counts.samples)
     dropped = finished.dropped.filter(pl.col("what") != "pair")
     key = finished.scores_key
     return Origin(finished.name, finished.manifest, key, record, answers, dropped)
 
 
-def _check(place: str, answers: pl.DataFrame) -> None:
+def _check(place: str, answers: pl.DataFrame, expected: int) -> None:
     if answers.is_empty():
         raise UserError(f"{place}: holds no scored answers to start from")
-    sizes = answers.group_by("run", "prompt_id").len().group_by("run").agg(pl.col("len").unique())
-    if uneven := [row for row in sizes["len"].to_list() if len(row) > 1]:
-        counts = ", ".join(str(k) for k in sorted(uneven[0]))
+    if len(answers) != expected:
         raise UserError(
-            f"{place}: its prompts have different numbers of answers ({counts}); rows are missing "
-            "from the configuration samples"
+            f"{place}: its configuration samples has {len(answers):,} rows, and its manifest "
+            f"counts {expected:,}"
+        )
+    of_prompt = answers.group_by("run", "prompt_id").agg(
+        pl.len(), last=pl.col("sample_id").max(), kinds=pl.col("sample_id").n_unique()
+    )
+    whole = (pl.col("last") + 1 == pl.col("len")) & (pl.col("kinds") == pl.col("len"))
+    if damaged := len(of_prompt.filter(~whole)):
+        raise UserError(
+            f"{place}: answers to {damaged:,} of its prompts are missing from the configuration "
+            "samples, which count them from 0"
         )

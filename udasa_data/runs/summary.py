@@ -55,12 +55,16 @@ class Counts(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """Counts, confounds, costs by step, and the notes a user should read."""
+    """Counts, confounds, costs by step, and the notes a user should read.
+
+    ``no_pairs`` says why there are no pairs, and what to do; None where there are.
+    """
 
     counts: Counts
     confounds: Confounds
     steps: dict[str, StepCost]
     notes: tuple[str, ...]
+    no_pairs: str | None = None
 
 
 class ScoreSummary(msgspec.Struct, frozen=True):

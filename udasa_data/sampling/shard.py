@@ -100,10 +100,11 @@ def _sampled(
                 "prompt_id": prompt_id,
                 "sample_id": n,
                 "what": "sample",
-                "why": Why.EMPTY_SAMPLE.value,
+                "why": (Why.CONTENT_FILTER if _is_filtered(sample) else Why.EMPTY_SAMPLE).value,
+                "detail": sample.text or None,
             }
             for n, sample in enumerate(answer)
-            if not sample.text
+            if _is_filtered(sample) or not sample.text
         ]
     return Sampled(
         pl.DataFrame(samples, schema=SAMPLES, orient="row"),
@@ -131,13 +132,18 @@ def _sample(prompt_id: str, number: int, answer: Completion) -> dict[str, Any]:
     return {
         "prompt_id": prompt_id,
         "sample_id": number,
-        "text": answer.text,
+        # what a filter cut is no answer of the policy: its text stands in ``dropped`` alone
+        "text": "" if _is_filtered(answer) else answer.text,
         "n_tokens": answer.n_tokens,
         "sum_logprob": total,
         "mean_logprob": None if total is None else total / max(answer.n_tokens, 1),
         "finish_reason": answer.finish_reason,
         "seed": answer.seed,
     }
+
+
+def _is_filtered(answer: Completion) -> bool:
+    return answer.finish_reason == "content_filter"
 
 
 def _set_aside(prompt_id: str, reason: SetAside) -> dict[str, Any]:

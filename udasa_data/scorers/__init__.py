@@ -10,7 +10,6 @@ from udasa_data.scorers.protocol import (
     TextScorer,
     no_progress,
 )
-from udasa_data.scorers.texts import sentences
 
 __all__ = [
     "Entailment",
@@ -22,6 +21,5 @@ __all__ = [
     "TextScorer",
     "default_file",
     "no_progress",
-    "sentences",
     "take_no_line",
 ]

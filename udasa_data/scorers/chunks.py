@@ -1,21 +1,22 @@
 """Texts longer than a scorer reads: split at sentences, each part scored, nothing cut.
 
 Only a single sentence that is longer than the scorer reads is cut, by the batching core, which
-counts it.
+counts it. A text in characters that the scorer's vocabulary lacks is not scored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from udasa_data.languages import sentences
 from udasa_data.scorers.batching import score_logits
 from udasa_data.scorers.models import Loaded
 from udasa_data.scorers.protocol import Floats, OnBatch, TextPair
-from udasa_data.scorers.texts import sentences
+from udasa_data.scorers.vocabulary import Size
 
 Side: TypeAlias = Literal["first", "second"]
 
@@ -24,7 +25,7 @@ class Parts(NamedTuple):
     """The logits of every part, and which pair each belongs to.
 
     Attributes:
-        logits: [M, classes], M ≥ N.
+        logits: [M, classes], M ≥ N; NaN for a pair that the scorer cannot read.
         owner: [M] int, ascending, each of the N pairs at least once.
     """
 
@@ -57,29 +58,38 @@ def score_in_parts(
         side: the text that is split; the other is put to every part.
         on_batch: called with how many of the N are done with each batch.
     """
-    parts, owner = [], []
-    for number, split in enumerate(_split(loaded, pairs, side)):
+    sizes = _sizes(loaded, [text for pair in pairs for text in pair])
+    parts, owner, readable = [], [], []
+    for number, split in enumerate(_split(loaded, pairs, side, sizes)):
         parts += split
         owner += [number] * len(split)
+        readable += [all(sizes[text].is_read for text in pairs[number])] * len(split)
+    is_read = np.array(readable, dtype=bool)
+    if unread := sum(not size.is_read for size in sizes.values()):
+        loaded.options.on_unknown(loaded.name, unread)
     share = len(pairs) / max(len(parts), 1)
-    logits = score_logits(loaded, parts, lambda rows: on_batch(rows * share))
+    logits = np.full((len(parts), loaded.model.config.num_labels), np.nan)
+    read = [part for part, reads in zip(parts, readable, strict=True) if reads]
+    logits[is_read] = score_logits(loaded, read, lambda rows: on_batch(rows * share))
+    on_batch(float((~is_read).sum()) * share)
     return Parts(logits, np.array(owner, dtype=np.int64))
 
 
-def _split(loaded: Loaded, pairs: Sequence[TextPair], side: Side) -> list[list[TextPair]]:
-    """Return the parts of each pair; each distinct text is measured once."""
+def _split(
+    loaded: Loaded, pairs: Sequence[TextPair], side: Side, sizes: Mapping[str, Size]
+) -> list[list[TextPair]]:
+    """Return the parts of each pair."""
     limit = loaded.options.max_length
-    sizes = _sizes(loaded, [text for pair in pairs for text in pair])
     extra = loaded.tokenizer.num_special_tokens_to_add(pair=any(pair.second for pair in pairs))
     known: dict[TextPair, list[TextPair]] = {}
     result = []
     for pair in pairs:
-        if sizes[pair.first] + sizes[pair.second] + extra <= limit:
+        if sizes[pair.first].tokens + sizes[pair.second].tokens + extra <= limit:
             result.append([pair])
             continue
         if pair not in known:
             other = pair.second if side == "first" else pair.first
-            known[pair] = _parts(loaded, pair, side, limit - extra - sizes[other])
+            known[pair] = _parts(loaded, pair, side, limit - extra - sizes[other].tokens)
         result.append(known[pair])
     return result
 
@@ -92,18 +102,17 @@ def _parts(loaded: Loaded, pair: TextPair, side: Side, room: int) -> list[TextPa
     held: list[str] = []
     size = 0
     for sentence in pieces:
-        if held and size + sizes[sentence] > room:
+        if held and size + sizes[sentence].tokens > room:
             parts.append(pair._replace(**{side: " ".join(held)}))
             held, size = [], 0
         held.append(sentence)
-        size += sizes[sentence] + 1  # the space between may be a token of its own
+        size += sizes[sentence].tokens + 1  # the space between may be a token of its own
     return [*parts, pair._replace(**{side: " ".join(held)})] if held else [pair]
 
 
-def _sizes(loaded: Loaded, texts: Sequence[str]) -> dict[str, int]:
-    """Return how many tokens each distinct text is, special ones not counted."""
+def _sizes(loaded: Loaded, texts: Sequence[str]) -> dict[str, Size]:
+    """Return how many tokens each distinct text is, and whether these are of it."""
     distinct = list(dict.fromkeys(texts))
     if not distinct:
         return {}
-    ids = loaded.tokenizer(distinct, add_special_tokens=False, verbose=False)["input_ids"]
-    return {text: len(tokens) for text, tokens in zip(distinct, ids, strict=True)}
+    return dict(zip(distinct, loaded.vocabulary.tokenise(distinct), strict=True))

@@ -26,7 +26,7 @@ class Embedder:
         self._loaded = load_embedder(located, options)
 
     def __call__(self, texts: Sequence[str], on_batch: OnBatch) -> Floats:
-        """Return the embedding of each text, [N, width]."""
+        """Return the embedding of each text, [N, width]; NaN where it reads none of it."""
         pairs = [TextPair(text, "") for text in texts]
         parts = score_in_parts(self._loaded, pairs, "first", on_batch)
         _, starts, counts = np.unique(parts.owner, return_index=True, return_counts=True)

@@ -42,7 +42,7 @@ class PolicyJudge:
         engine: of the policy.
         principles: to ask about; two questions each.
         on_set_aside: called with the judge's name and how many of a call's distinct answers were
-            too long to be asked about.
+            too long to be asked about, or refused by a server.
     """
 
     name = "judge"

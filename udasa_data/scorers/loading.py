@@ -28,9 +28,32 @@ class Unread:
         """Count texts that a scorer could not read whole."""
         self._counted[f"{scorer}: {{n}} texts were cut to its length"] += n
 
+    def unknown(self, scorer: str, n: int) -> None:
+        """Count texts in characters that a scorer's vocabulary lacks."""
+        self._counted[
+            f"{scorer}: {{n}} texts were not scored: most of their characters are unknown to it; "
+            "take a scorer of their language"
+        ] += n
+
+    def languages(self, prompts: Mapping[str, int], config: BuildConfig) -> None:
+        """Count prompts answered in a language that scorers do not know.
+
+        Args:
+            prompts: by the language of their answers.
+            config: says which languages its scorers know.
+        """
+        for language, n in prompts.items():
+            refs = [r for r in config.scorer_refs if r.languages and language not in r.languages]
+            if refs:
+                names = ", ".join(ref.id for ref in refs)
+                self._counted[
+                    f"{{n}} prompts are answered in the language '{language}', which {names} do "
+                    "not know: do not rely on these scores"
+                ] += n
+
     def unasked(self, scorer: str, n: int) -> None:
         """Count answers too long for the policy to be asked about."""
-        self._counted[f"{scorer}: {{n}} answers were too long to ask about"] += n
+        self._counted[f"{scorer}: {{n}} answers were too long to ask about, or refused"] += n
 
     def without_cache(self, line: str) -> None:
         """Note that there is no score cache to be used, and why."""
@@ -59,7 +82,7 @@ def load_scorers(
         cache: the file of the score cache; None is the user's.
     """
     kept = ScoreCache(cache or default_file(), unread.without_cache)
-    options = Options(config.scoring.max_length, precision, kept, unread.cut)
+    options = Options(config.scoring.max_length, precision, kept, unread.cut, unread.unknown)
     embedder = config.embedder_in_use
     return Scorers(
         NliScorer(models[config.nli.id], options, config.nli.labels),

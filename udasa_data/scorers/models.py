@@ -14,11 +14,12 @@ from udasa_data.errors import UserError, first_line
 from udasa_data.scorers.cache import ScoreCache
 from udasa_data.scorers.disentangled import shift_positions
 from udasa_data.scorers.first_token import read_first_token_only
+from udasa_data.scorers.vocabulary import Vocabulary
 from udasa_data.storage import Located
 
 
 def take_no_note(_scorer: str, _n: int) -> None:
-    """Ignore truncations."""
+    """Ignore texts that could not be read, or not whole."""
 
 
 class Options(NamedTuple):
@@ -30,12 +31,15 @@ class Options(NamedTuple):
         cache: where scores are kept between runs; None keeps none.
         on_truncated: called with a scorer's name and how many of a call's distinct texts were
             longer.
+        on_unknown: called with a scorer's name and how many of a call's distinct texts are
+            mostly of characters that its vocabulary lacks.
     """
 
     max_length: int = 512
     precision: Precision = "auto"
     cache: ScoreCache | None = None
     on_truncated: Callable[[str, int], None] = take_no_note
+    on_unknown: Callable[[str, int], None] = take_no_note
 
 
 class Loaded(NamedTuple):
@@ -43,6 +47,7 @@ class Loaded(NamedTuple):
 
     model: Any
     tokenizer: Any
+    vocabulary: Vocabulary
     device: torch.device
     name: str
     space: str  # all that decides a score beside the texts
@@ -131,6 +136,7 @@ def _load(located: Located, options: Options, kind: Any) -> Loaded:
     return Loaded(
         model,
         tokenizer,
+        Vocabulary(tokenizer),
         device,
         located.name,
         space,

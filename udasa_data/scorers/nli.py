@@ -28,7 +28,8 @@ class NliScorer:
     def __call__(self, pairs: Sequence[TextPair], on_batch: OnBatch) -> Entailment:
         """Return p_e and p_c of each (premise, hypothesis), [N] each in [0, 1].
 
-        Of a premise longer than the model reads, the part that is least neutral speaks.
+        Of a premise longer than the model reads, the part that is least neutral speaks. NaN where
+        its vocabulary lacks most characters of a text.
         """
         parts = score_in_parts(self._loaded, pairs, "first", on_batch)
         probabilities = softmax(parts.logits)

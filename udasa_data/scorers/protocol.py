@@ -34,7 +34,7 @@ class PairScorer(Protocol):
     """Scores premise–hypothesis pairs."""
 
     def __call__(self, pairs: Sequence[TextPair], on_batch: OnBatch) -> Entailment:
-        """Return the NLI probabilities of each pair, in the order given."""
+        """Return the NLI probabilities of each pair, in the order given; NaN: it cannot read it."""
         ...
 
 
@@ -44,7 +44,7 @@ class TextScorer(Protocol):
     name: str
 
     def __call__(self, pairs: Sequence[TextPair], on_batch: OnBatch) -> Floats:
-        """Return P(violation) of each (prompt, answer), [N] in [0, 1]."""
+        """Return P(violation) of each (prompt, answer), [N] in [0, 1]; NaN: could not be scored."""
         ...
 
 

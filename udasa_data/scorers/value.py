@@ -34,13 +34,16 @@ class ValueScorer:
         self._classes = _violation_classes(self._loaded, ref)
 
     def __call__(self, pairs: Sequence[TextPair], on_batch: OnBatch) -> Floats:
-        """Return P(violation) of each (prompt, answer) or (text, ""), [N] in [0, 1]."""
+        """Return P(violation) of each (prompt, answer) or (text, ""), [N] in [0, 1].
+
+        NaN where the scorer's vocabulary lacks most characters of a text.
+        """
         single = not any(pair.second for pair in pairs)
         parts = score_in_parts(self._loaded, pairs, "first" if single else "second", on_batch)
         logits = parts.logits / self._temperature
         config = self._loaded.model.config
         if config.num_labels == 1:
-            return np.asarray(_sigmoid(-parts.mean(logits[:, 0])))
+            return _sigmoid(-parts.mean(logits[:, 0]))
         if config.problem_type == "multi_label_classification":
             p = _sigmoid(logits[:, self._classes]).max(axis=-1, initial=0.0)
         else:
@@ -49,7 +52,8 @@ class ValueScorer:
 
 
 def _sigmoid(logits: Floats) -> Floats:
-    return np.exp(-np.logaddexp(0.0, -logits))
+    with np.errstate(invalid="ignore"):  # of a text that was not read: NaN
+        return np.asarray(np.exp(-np.logaddexp(0.0, -logits)))
 
 
 def _violation_classes(loaded: Loaded, ref: ValueRef) -> list[int]:

@@ -1,7 +1,8 @@
 """A file of existing answers → the tables that the scoring step takes.
 
 One row an answer: ``text``, and ``prompt_id`` or ``prompt``; optional are ``context``, ``axis``,
-``n_tokens``, and the policy's ``sum_logprob`` (or ``logprob``) and ``mean_logprob``.
+``n_tokens``, ``finish_reason``, and the policy's ``sum_logprob`` (or ``logprob``) and
+``mean_logprob``.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from typing import Any, Final, NamedTuple
 import polars as pl
 
 from udasa_data.errors import UserError, nearest
+from udasa_data.languages import count_words
 from udasa_data.prompts import FileTable, NoPrompt, Row, prompt_id, read_table, turns_of
 from udasa_data.schema import ADDED, PROMPTS, Axis, Mode, Why
 
+CUT: Final = frozenset({"length", "max_tokens", "MAX_TOKENS"})
 _ROUNDING: Final = 1e-6  # by which a log-probability of 1 may come out above 0
 
 
@@ -26,7 +29,7 @@ class GivenAnswers(NamedTuple):
         prompts: one row a prompt (schema ``PROMPTS``), in order of first appearance.
         samples: one row for each of the table's, in its order: ``prompt_id, sample_id, text``
             (empty where missing or blank), ``sum_logprob``, ``mean_logprob`` (nats, NaN where not
-            known), and the length.
+            known), ``finish_reason`` (stop | length), and the length.
         length: the column of lengths: ``n_tokens``, or ``n_words`` where tokens are not known.
         notes: what a user should know of what was missing.
     """
@@ -239,8 +242,13 @@ def _samples(cells: _Cells, ids: pl.Series) -> tuple[pl.DataFrame, str]:
         {
             "prompt_id": ids,
             "text": text,
-            length: text.str.count_matches(r"\w+") if tokens.has_nulls() else tokens,
+            length: [count_words(answer) for answer in text] if tokens.has_nulls() else tokens,
             **known.to_dict(),
+            # as servers say it; whatever else they say, the answer came to its end
+            "finish_reason": pl.Series(
+                ["length" if why in CUT else "stop" for why in cells.raw("finish_reason")],
+                dtype=pl.String,
+            ),
         }
     )
     blank = pl.col("text").str.strip_chars() == ""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_WORD = re.compile(r"\w+")
+from udasa_data.languages import count_words, is_question
+
 # An opinion, a plan, an apology or an address to the reader asserts nothing that evidence could
 # bear out or refute.
 _NOT_AN_ASSERTION = re.compile(
@@ -23,11 +24,12 @@ def is_checkable(sentence: str) -> bool:
     """Return whether a sentence asserts something that evidence could bear out.
 
     Left out: questions, sentences of fewer than three words (an opening ``Yes,`` not counted), and
-    those that begin as an opinion, apology or address (``I think``, ``Sorry``, ``Please``).
+    those that begin as an opinion, apology or address (``I think``, ``Sorry``, ``Please``), which
+    is known of English only.
     """
-    if sentence.rstrip("\"'”’) ").endswith("?"):
+    if is_question(sentence):
         return False
     asserted = _INTERJECTIONS.sub("", sentence.lstrip("\"'“‘(-*• "), count=1)
-    if len(_WORD.findall(asserted)) < MIN_CLAIM_WORDS:
+    if count_words(asserted) < MIN_CLAIM_WORDS:
         return False
     return _NOT_AN_ASSERTION.match(asserted) is None

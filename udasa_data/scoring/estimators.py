@@ -9,9 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udasa_data.config import SemanticEstimator
+from udasa_data.languages import words
 from udasa_data.uncertainty import meaning, semantic, spectral
 
 Floats: TypeAlias = NDArray[np.float64]
+
+
+MIN_READ: Final = 3  # answers that compare: one is left out at a time
 
 
 class Evidence(NamedTuple):
@@ -38,7 +42,10 @@ class Evidence(NamedTuple):
 
     def without(self, left_out: int) -> Evidence:
         """Return what is known of the other answers."""
-        rest = [n for n in range(len(self.texts)) if n != left_out]
+        return self.only(np.delete(np.arange(len(self.texts)), left_out))
+
+    def only(self, rest: NDArray[np.int64]) -> Evidence:
+        """Return what is known of some of the answers."""
         square = np.ix_(rest, rest)
         return Evidence(
             self.entail[square],
@@ -68,16 +75,44 @@ ESTIMATORS: Final[dict[SemanticEstimator, Callable[[Evidence], Floats]]] = {
     "eccentricity": lambda e: spectral.eccentricity(e.entail),
     "cluster": lambda e: meaning.cluster_surprise(meaning.meaning_clusters(e.entail, e.contradict)),
     "cocoa": lambda e: semantic.cocoa(e.entail, e.mean_logprobs),
-    "lexical": lambda e: semantic.lexical(e.texts),
+    "lexical": lambda e: semantic.lexical([words(text.lower()) for text in e.texts]),
     "cosine": lambda e: semantic.cosine(e.embeddings),
 }
+
+
+def comparable(evidence: Evidence) -> NDArray[np.bool_]:
+    """Return [K]: whether the NLI model can read an answer, so that it compares with another.
+
+    Equal texts entail each other without being read, and say nothing of it.
+    """
+    texts = np.array(evidence.texts, dtype=object)
+    others = texts[:, None] != texts[None, :]
+    return np.asarray((np.isfinite(evidence.entail) & others).any(axis=1) | ~others.any(axis=1))
 
 
 def estimate(name: SemanticEstimator, evidence: Evidence) -> tuple[Floats, Floats]:
     """Return u_semantic, [K], and its values with each other answer left out, [K, K].
 
-    The replicates' diagonal is NaN.
+    The replicates' diagonal is NaN, and so is an answer that the estimator's model cannot read: it
+    is none of the others' either. All are NaN where fewer than three are left.
     """
+    k = len(evidence.texts)
+    u, without = np.full(k, np.nan), np.full((k, k), np.nan)
+    read = np.flatnonzero(_readable(name, evidence))
+    if len(read) >= MIN_READ:
+        u[read], without[np.ix_(read, read)] = _estimate(name, evidence.only(read))
+    return u, without
+
+
+def _readable(name: SemanticEstimator, evidence: Evidence) -> NDArray[np.bool_]:
+    if name == "lexical":
+        return np.ones(len(evidence.texts), dtype=bool)
+    if name == "cosine":
+        return np.asarray(np.isfinite(evidence.embeddings).all(axis=1))
+    return comparable(evidence)
+
+
+def _estimate(name: SemanticEstimator, evidence: Evidence) -> tuple[Floats, Floats]:
     u = ESTIMATORS[name](evidence)
     if name == "degree":  # in closed form
         return u, semantic.degree_leave_one_out(evidence.entail)

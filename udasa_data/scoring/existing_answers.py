@@ -217,6 +217,7 @@ def _score(
             progress.advance(share * size)
 
         scored = score_shard(prompts, of_shard, scorers, config.scoring, on_share, MIN_ANSWERS)
+        unread.languages(scored.languages, config)
         shards.append(scored.scores.drop(name for name in SCORES if "leave_one_out" in name))
     progress.finish()
     return pl.concat(shards), as_notes(unread.take())

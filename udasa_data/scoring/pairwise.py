@@ -13,8 +13,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from udasa_data.languages import sentences
 from udasa_data.schema import Axis
-from udasa_data.scorers import Entailment, TextPair, sentences
+from udasa_data.scorers import Entailment, TextPair
 from udasa_data.scoring.claims import is_checkable
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -30,6 +31,7 @@ class Answers:
     mean_logprobs: list[float]  # of a token, nats; NaN where unknown
     sum_logprobs: list[float]
     n_samples: int
+    language: str | None = None  # of the answers, ISO 639; None: not known
     sentences: list[list[str]] = field(default_factory=list)
     claims: list[list[int]] = field(default_factory=list)  # sentence numbers
     prefix: str = ""
@@ -66,7 +68,7 @@ def plan_pairs(by_prompt: Sequence[Answers]) -> list[TextPair]:
 
 def _find_claims(answers: Answers) -> None:
     """Split the answers into sentences, and note which of these are claims."""
-    answers.sentences = [sentences(text) or [text] for text in answers.texts]
+    answers.sentences = [sentences(text, answers.language) or [text] for text in answers.texts]
     if answers.row["axis"] == Axis.SENTIMENT:  # a review to be continued asserts nothing checkable
         answers.claims = [[] for _ in answers.texts]
     else:
@@ -93,7 +95,7 @@ def _pairs_between(answers: Answers) -> list[TextPair]:
 
 def _pairs_with_evidence(answers: Answers) -> list[TextPair]:
     """Return (sentence of the evidence, claim), and note which of them each is of."""
-    answers.evidence = evidence = sentences(answers.row["context"] or "")
+    answers.evidence = evidence = sentences(answers.row["context"] or "", answers.language)
     for i, claims in enumerate(answers.claims):
         answers.evidence_rows += [(i, n, e) for n in claims for e in range(len(evidence))]
     return [TextPair(evidence[e], answers.sentences[i][n]) for i, n, e in answers.evidence_rows]
@@ -127,6 +129,19 @@ def cubes(answers: Answers, entailment: Entailment) -> tuple[Floats, Floats]:
 
 
 def between_answers(answers: Answers, cube: Floats) -> Floats:
-    """Return [K, K]: the probability from answer i to answer j, a mean over j's sentences (LUQ)."""
-    of_answer = [cube[j, : len(split)].mean(axis=0) for j, split in enumerate(answers.sentences)]
+    """Return [K, K]: the probability from answer i to answer j, a mean over j's sentences (LUQ).
+
+    Sentences that the model cannot read are left out; NaN where none is left.
+    """
+    of_answer = [_mean(cube[j, : len(split)]) for j, split in enumerate(answers.sentences)]
     return np.stack(of_answer).T
+
+
+def _mean(values: Floats) -> Floats:
+    """Return the mean [K] of [S, K], NaN left out."""
+    if np.isfinite(values).all():
+        return np.asarray(values.mean(axis=0))
+    finite = np.isfinite(values)
+    n = finite.sum(axis=0)
+    total = np.where(finite, values, 0.0).sum(axis=0)
+    return np.where(n > 0, total / np.maximum(n, 1), np.nan)

@@ -6,6 +6,7 @@ answer against each other answer to the same prompt.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -15,22 +16,31 @@ from numpy.typing import NDArray
 
 from udasa_data.config import MIN_SAMPLES, Scoring
 from udasa_data.errors import UserError
+from udasa_data.languages import language_of
 from udasa_data.schema import DROPPED, SCORES, Axis, Dimension, Why
 from udasa_data.scorers import Entailment, Scorers, TextPair, TextScorer
-from udasa_data.scoring.estimators import Evidence, estimate
+from udasa_data.scoring.claim_support import factual_uncertainty
+from udasa_data.scoring.estimators import Evidence, comparable, estimate
 from udasa_data.scoring.pairwise import Answers, between_answers, cubes, plan_pairs, value_pairs
 from udasa_data.scoring.refusal import is_refusal
-from udasa_data.uncertainty import factual, meaning, value
+from udasa_data.uncertainty import meaning, value
 from udasa_data.uncertainty.jackknife import jackknife_se
 
 Floats: TypeAlias = NDArray[np.float64]
 
 
 class Scored(NamedTuple):
-    """The scores of a shard, and the prompts that could not be scored."""
+    """The scores of a shard, the prompts that could not be scored, and what languages they are in.
+
+    Attributes:
+        scores: as ``schema.SCORES``.
+        dropped: as ``schema.DROPPED``.
+        languages: prompts scored by the language of their answers; unsure ones are not counted.
+    """
 
     scores: pl.DataFrame
     dropped: pl.DataFrame
+    languages: Counter[str]
 
 
 def score_shard(
@@ -62,7 +72,7 @@ def score_shard(
         raise UserError(
             "scoring.factual: p_true asks the policy itself, which is not at hand; use consistency"
         )
-    by_prompt, dropped = _by_prompt(prompts, samples, min_answers)
+    by_prompt, dropped = _by_prompt(prompts, samples, min_answers, options.language)
     if options.semantic == "cocoa":
         _require_logprobs(by_prompt)
     output = _run_models(by_prompt, scorers, on_share)
@@ -75,6 +85,7 @@ def score_shard(
     return Scored(
         pl.DataFrame(rows, schema=SCORES, orient="row"),
         pl.DataFrame(dropped, schema=DROPPED, orient="row"),
+        Counter(answers.language for answers in by_prompt if answers.language),
     )
 
 
@@ -118,7 +129,7 @@ def _run_models(
 
 
 def _by_prompt(
-    prompts: pl.DataFrame, samples: pl.DataFrame, least: int
+    prompts: pl.DataFrame, samples: pl.DataFrame, least: int, language: str | None
 ) -> tuple[list[Answers], list[dict[str, Any]]]:
     """Return the non-empty answers to each prompt, and the prompts that have too few of them."""
     grouped = {key[0]: rows for key, rows in samples.group_by("prompt_id", maintain_order=True)}
@@ -130,14 +141,15 @@ def _by_prompt(
         kept = of_prompt.filter(pl.col("text") != "")
         if len(kept) < least:
             why = Why.TOO_FEW_SAMPLES.value
-            found = {"prompt_id": row["prompt_id"], "value": len(kept), "limit": least}
-            dropped.append({**found, "what": "prompt", "why": why})
+            few = {"prompt_id": row["prompt_id"], "value": len(kept), "limit": least}
+            dropped.append({**few, "what": "prompt", "why": why})
             continue
         ids, texts = kept["sample_id"].to_list(), kept["text"].to_list()
         mean, total = (
             kept[name].fill_null(np.nan).to_list() for name in ("mean_logprob", "sum_logprob")
         )
-        answers.append(Answers(row, ids, texts, mean, total, len(of_prompt)))
+        found = language or language_of(" ".join([*texts, row["messages"][-1]["content"]]))
+        answers.append(Answers(row, ids, texts, mean, total, len(of_prompt), found))
     return answers, dropped
 
 
@@ -202,7 +214,9 @@ def _scores_of_prompt(
     logprobs, texts = np.array(answers.mean_logprobs), answers.texts
     evidence = Evidence(entails, contradicts, entail, contradict, logprobs, texts, embeddings)
     u_semantic, semantic_without = estimate(options.semantic, evidence)
-    u_factual, factual_without = _factual(answers, entailment, entail, contradict, options)
+    u_factual, factual_without = factual_uncertainty(
+        answers, entailment, entail, contradict, options
+    )
     weight = options.disagreement_weight
     columns = {
         "u_semantic": u_semantic,
@@ -212,7 +226,7 @@ def _scores_of_prompt(
         "se_factual": jackknife_se(factual_without),
         "se_value": jackknife_se(value.value_leave_one_out(p_violation, weight)),
     }
-    clusters = meaning.meaning_clusters(entails, contradicts)
+    of_prompt, clusters = _meanings(answers, evidence)
     rows = {
         sample_id: {
             **{name: column[i] for name, column in columns.items()},
@@ -221,27 +235,41 @@ def _scores_of_prompt(
             "p_violation": [p for p in p_violation[i].tolist() if np.isfinite(p)],
             "n_claims": len(answers.claims[i]),
             "refusal": is_refusal(answers.texts[i]),
-            "cluster_id": answers.ids[clusters[i]],
+            "cluster_id": clusters.get(i),
         }
         for i, sample_id in enumerate(answers.ids)
     }
-    of_prompt, empty = _of_prompt(answers, clusters), _unscored(answers.n_samples)
+    empty = _unscored(answers.n_samples)
     return [{**of_prompt, "sample_id": n, **rows.get(n, empty)} for n in range(answers.n_samples)]
 
 
-def _of_prompt(answers: Answers, clusters: meaning.Ints) -> dict[str, Any]:
-    """Return the columns that all samples of a prompt share."""
-    sum_logprobs = np.array(answers.sum_logprobs)
-    n_clusters = int(meaning.number_of_clusters(clusters))
-    return {
+def _meanings(answers: Answers, evidence: Evidence) -> tuple[dict[str, Any], dict[int, int]]:
+    """Return the columns that all samples of a prompt share, and each answer's cluster.
+
+    Of the answers that the NLI model can read; where it reads fewer than two, of none.
+    """
+    of_prompt = {
         "prompt_id": answers.row["prompt_id"],
+        "n_clusters": None,
+        "semantic_entropy": np.nan,
+        "semantic_entropy_rb": np.nan,
+        "homogeneous": False,
+    }
+    read = np.flatnonzero(comparable(evidence))
+    if len(read) < 2:
+        return of_prompt, {}
+    seen = evidence.only(read)
+    clusters = meaning.meaning_clusters(seen.entail, seen.contradict)
+    logprobs = np.array(answers.sum_logprobs)[read]
+    n_clusters = int(meaning.number_of_clusters(clusters))
+    of_prompt |= {
         "n_clusters": n_clusters,
         "semantic_entropy": float(meaning.semantic_entropy(clusters)),
-        "semantic_entropy_rb": float(
-            meaning.semantic_entropy_rao_blackwell(clusters, sum_logprobs)
-        ),
+        "semantic_entropy_rb": float(meaning.semantic_entropy_rao_blackwell(clusters, logprobs)),
         "homogeneous": n_clusters == 1,
     }
+    named = {int(i): answers.ids[read[c]] for i, c in zip(read, clusters, strict=True)}
+    return of_prompt, named
 
 
 def _unscored(n_samples: int) -> dict[str, Any]:
@@ -254,37 +282,6 @@ def _unscored(n_samples: int) -> dict[str, Any]:
         "refusal": False,
         "cluster_id": None,
     }
-
-
-def _factual(
-    answers: Answers, entailment: Entailment, entail: Floats, contradict: Floats, options: Scoring
-) -> tuple[Floats, Floats]:
-    """Return u_factual [K] and its leave-one-out replicates [K, K]."""
-    k = len(answers.texts)
-    u, without = np.full(k, np.nan), np.full((k, k), np.nan)
-    supported: dict[tuple[int, int], float] = {}
-    if answers.evidence_rows:
-        table = np.array(answers.evidence_rows)
-        of_prompt = slice(answers.first_evidence, answers.first_evidence + len(table))
-        by_claim = entailment.entail[of_prompt].reshape(-1, len(answers.evidence))
-        places = table[:: len(answers.evidence), :2].tolist()
-        best = factual.support(by_claim).tolist()
-        supported = {(i, n): v for (i, n), v in zip(places, best, strict=True)}
-    for i, claims in enumerate(answers.claims):
-        others = np.arange(k) != i
-        if answers.evidence:  # evidence does not depend on the other answers
-            v = np.array([supported[i, n] for n in claims])
-            u[i] = factual.shrunk_uncertainty(v, options.claim_prior)
-            without[i, others] = u[i]
-            continue
-        if options.factual == "p_true":  # nor does what the policy itself holds of it
-            without[i, others] = u[i] = answers.p_false.get(i, np.nan)
-            continue
-        agreements = factual.agreement(entail[i, claims], contradict[i, claims])
-        u[i] = factual.shrunk_uncertainty(factual.consistency(agreements), options.claim_prior)
-        replicates = factual.consistency_leave_one_out(agreements)
-        without[i] = factual.shrunk_uncertainty(replicates, options.claim_prior)
-    return u, without
 
 
 def _by_sample(answers: Answers, replicates: Floats) -> list[float]:

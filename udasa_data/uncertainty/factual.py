@@ -23,9 +23,9 @@ def support(entail: Floats) -> Floats:
         entail: [C, E] probability that chunk e entails claim c; E ≥ 1.
 
     Returns:
-        [C] in [0, 1], higher is better supported.
+        [C] in [0, 1], higher is better supported. NaN entries are left out; NaN where all are.
     """
-    best: Floats = entail.max(axis=-1)
+    best: Floats = np.fmax.reduce(entail, axis=-1)
     return best
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +11,6 @@ from rapidfuzz.distance import LCSseq
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
-
-_WORD: Final = re.compile(r"\w+")
 
 
 def degree(entail: Floats) -> Floats:
@@ -115,19 +112,18 @@ def cocoa(entail: Floats, mean_logprobs: Floats) -> Floats:
     return result
 
 
-def lexical(texts: Sequence[str]) -> Floats:
+def lexical(words: Sequence[Sequence[str]]) -> Floats:
     """Return one minus each answer's mean ROUGE-L F1 with the others; no model is needed.
 
-    ROUGE-L (Lin 2004, eq. 2 to 4, β = 1) over lower-case words; the baseline of Lin et al. 2023.
+    ROUGE-L (Lin 2004, eq. 2 to 4, β = 1); the baseline of Lin et al. 2023.
 
     Args:
-        texts: K ≥ 2 answers.
+        words: of K ≥ 2 answers each, in lower case.
 
     Returns:
         [K] in [0, 1] by construction; two answers without words are alike.
     """
-    words = [_WORD.findall(text.lower()) for text in texts]
-    similar = np.eye(len(texts))
+    similar = np.eye(len(words))
     for i, first in enumerate(words):
         for j, second in enumerate(words[:i]):
             n = len(first) + len(second)

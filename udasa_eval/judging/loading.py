@@ -37,7 +37,8 @@ MAX_LENGTH: Final = 512
 EXAMPLES: Final = 3
 _CHUNK: Final = 64
 _NONSENSE: Final = "the judge says something else"
-_UNASKED: Final = "too long for the judge"
+_UNASKED: Final = "too long for the judge, or refused by it"
+_UNREAD: Final = "most of its characters are unknown to the judge"
 
 
 class Duel(NamedTuple):
@@ -210,12 +211,15 @@ class _Asker:
         prompts = [_prompt(question, raw=raw) for question in dict.fromkeys(unclear)][:EXAMPLES]
         params = Sampling(samples=1, temperature=0.0, top_p=1.0, max_tokens=16)
         answers = dict(self._engine.sample(prompts, params, lambda _n: None)) if prompts else {}
-        replies = [a[0].text for a in answers.values() if not isinstance(a, SetAside)]
+        replies = [
+            a[0].text or a[0].reasoning for a in answers.values() if not isinstance(a, SetAside)
+        ]
         return Judged(p[:, 0], why, tuple(replies))
 
 
 def _all(values: Floats) -> Judged:
-    return Judged(values, [None] * len(values))
+    """Return values as judgements; NaN where the judge's vocabulary lacks the text's characters."""
+    return Judged(values, [_UNREAD if np.isnan(value).any() else None for value in values])
 
 
 def _prompt(question: str, *, raw: bool) -> PolicyPrompt:

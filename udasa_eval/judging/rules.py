@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from udasa_data.languages import count_spaced_words, spaced_words
 from udasa_data.scoring import is_refusal
 
 
@@ -18,7 +19,10 @@ def without_judges(_document: Mapping[str, Any], results: Sequence[str]) -> dict
     Returns:
         refusal: 1 where the answer opens by declining, else 0. words: how many it has.
     """
-    return {"refusal": float(is_refusal(results[0])), "words": float(len(results[0].split()))}
+    return {
+        "refusal": float(is_refusal(results[0])),
+        "words": float(count_spaced_words(results[0])),
+    }
 
 
 def distinct(text: str, n: int) -> float | None:
@@ -29,6 +33,6 @@ def distinct(text: str, n: int) -> float | None:
     Returns:
         None for a text of fewer than n words.
     """
-    words = text.casefold().split()
+    words = spaced_words(text.casefold())
     grams = [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
     return len(set(grams)) / len(grams) if grams else None

@@ -193,7 +193,7 @@ GENERATIONS: Final = pl.Schema(
         "sum_logprob": pl.Float64(),  # nats, under the model at temperature 1
         # nats, of the text after its prompt as lm-eval weighs it; of choices and for the KL alone
         "text_logprob": pl.Float64(),
-        "finish_reason": pl.String(),  # stop | length
+        "finish_reason": pl.String(),  # stop | length | content_filter
         "seed": pl.Int64(),
         "document": pl.String(),  # the dataset's row, as JSON
         "decoding": pl.String(),  # as JSON

@@ -11,6 +11,8 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
+from udasa_data.languages import count_spaced_words, opening
+
 Row: TypeAlias = Mapping[str, Any]
 Document: TypeAlias = dict[str, Any]
 
@@ -151,11 +153,11 @@ def imdb_prefix(row: Row) -> Document:
     Words, not tokens of one model, so that every model continues the same prefix. How many is
     decided by the review's hash.
     """
-    words = _text(row, "text").replace("<br />", " ").split()
-    n = 2 + hashlib.sha256(" ".join(words).encode()).digest()[0] % 7
-    if len(words) < n:
+    text = " ".join(_text(row, "text").replace("<br />", " ").split())
+    n = 2 + hashlib.sha256(text.encode()).digest()[0] % 7
+    if count_spaced_words(text) < n:
         raise MalformedError(f"fewer than {n} words")
-    return {"prompt": " ".join(words[:n])}
+    return {"prompt": opening(text, n)}
 
 
 def tiny(part: str) -> Callable[[Row], Document | None]:

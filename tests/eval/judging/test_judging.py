@@ -60,7 +60,7 @@ def test_a_judge_that_means_something_else_is_unscored_and_quoted(small):
 def test_what_is_too_long_for_the_judge_is_unscored(small):
     with loaded(pinned(asked(small))) as judge:
         found = judge.rate([TextPair("x " * 400, "y")], no_progress)
-    assert found.why == ["too long for the judge"]
+    assert found.why == ["too long for the judge, or refused by it"]
     assert found.examples == ()
 
 

@@ -129,3 +129,11 @@ def test_a_prefix_has_two_to_eight_words_and_is_the_same_each_time():
 def test_a_row_that_cannot_be_read_says_why(reader, row, why):
     with pytest.raises(MalformedError, match=why):
         READERS[reader](row)
+
+
+def test_a_prefix_of_a_text_without_spaces_is_not_the_whole_of_it():
+    text = "这部电影非常好看，演员的表演也很自然。"
+    rows = [{"text": f"{text}{n}" * 50} for n in range(40)]
+    lengths = {len(READERS["imdb_prefix"](row)["prompt"]) for row in rows}
+    # 1.5 characters a word: 3, 4.5, 6, 7.5, 9, 10.5, 12; and a comma after the ninth
+    assert lengths == {3, 4, 6, 7, 10, 11, 13}

@@ -142,6 +142,7 @@ class ScoreMaker:
         started = time.monotonic()
         require(samples, SAMPLES, "samples")
         scored = score_shard(prompts, samples, self._scorers, self._work.config.scoring, on_share)
+        self._unread.languages(scored.languages, self._work.config)
         facts = ShardFacts(
             seconds=time.monotonic() - started,
             loading=self._loading,
