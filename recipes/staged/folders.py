@@ -6,6 +6,7 @@ the trainer saves is known by the names that transformers, peft, accelerate and 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -134,6 +135,21 @@ def claim_staged(out: Path, order: Sequence[str]) -> None:
             plain_file(out, f"stages/{number}-{name}/{part}")
         for kind in ("policy", "adapter"):
             plain_file(out, f"stages/{number}-{name}/{kind}.unfinished")
+        _refuse_links(out / f"stages/{number}-{name}/{CHECKPOINTS}")
+
+
+def _refuse_links(checkpoints: Path) -> None:
+    """Refuse a link where the trainer would write: it writes by plain names, and would follow it.
+
+    Raises:
+        UserError: names the link.
+    """
+    for place, folders, files in os.walk(checkpoints, followlinks=False):
+        for name in (*folders, *files):
+            path = Path(place) / name
+            inside = path.relative_to(checkpoints).as_posix()
+            if path.is_symlink() and (is_checkpoint(inside) or is_checkpoint_file(inside)):
+                plain_file(checkpoints, inside)
 
 
 def tidy_staged(out: Path, order: Sequence[str]) -> None:

@@ -63,6 +63,7 @@ class StageRecord(msgspec.Struct, frozen=True):
     stopped_early: bool = False
     policy_sha256: str | None = None
     adapter_sha256: str | None = None
+    files: dict[str, str] = {}  # of its policy: path in the stage's folder → hash
     measures: StageMeasures | None = None
 
     @property

@@ -23,6 +23,7 @@ from .final import finish, is_finished
 from .folders import OPTIMIZER, remove_checkpoints
 from .ledger import Record, ReferenceRecord, StageRecord
 from .measures import load_model
+from .policies import hashes_of, is_whole
 from .stage import Stage
 from .state import RunState
 from .trainer import make_trainer, one_line_for_memory
@@ -60,14 +61,21 @@ class StagedRun(RunState):
         """
         record = self._open()
         for number in range(1, len(self.recipe.order) + 1):
-            done = self.ledger.stage(number)
-            if done is None or not done.finished:
+            if not self._is_done(number):
                 self._stage(number)
                 release()
             if self.state.is_main_process:
                 remove_checkpoints(self.folder(number))
             self._abort_if_asked(number)
         return record
+
+    def _is_done(self, number: int) -> bool:
+        """Return whether a stage is trained, and what the next one needs of it is as it was."""
+        done, after = self.ledger.stage(number), self.ledger.stage(number + 1)
+        if done is None or not done.finished:
+            return False
+        needed = done.files and not (after and after.finished)
+        return not needed or is_whole(self.folder(number), done.files)
 
     def _open(self) -> Record:
         known = self.ledger.record
@@ -118,6 +126,7 @@ class StagedRun(RunState):
             seconds=entry.seconds + time.monotonic() - started,
             policy_sha256=measured.sha256,
             adapter_sha256=adapter,
+            files=hashes_of(self.folder(number)),
             measures=measured.measures,
         )
         self.ledger.put(done, write=self.state.is_main_process)

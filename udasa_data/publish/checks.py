@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -142,7 +143,7 @@ def _loads(copy: DatasetCopy) -> Check:
     for name, rows in expected.items():
         try:
             # a cache of its own: an earlier load must not answer for this one
-            with tempfile.TemporaryDirectory(prefix="udasa-verify-") as cache:
+            with _quiet_datasets(), tempfile.TemporaryDirectory(prefix="udasa-verify-") as cache:
                 loaded = datasets.load_dataset(
                     copy.load_from, name, revision=copy.revision, cache_dir=cache
                 )
@@ -157,6 +158,19 @@ def _loads(copy: DatasetCopy) -> Check:
         if found != rows:
             wrong.append(f"{name}: {found} rows instead of {rows}")
     return _check("load_dataset", wrong, f"{', '.join(expected)} load")
+
+
+@contextmanager
+def _quiet_datasets() -> Iterator[None]:
+    """Keep ``datasets`` from logging what it raises as well."""
+    from datasets import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def _pairs(copy: DatasetCopy) -> pl.DataFrame:
