@@ -46,11 +46,12 @@ def _half(ground, job, at):
 
 def _left(ground, job, name, **plan):
     place = ground.root / name
-    ground.lay_out(job, place)
-    process, _, err = ground.run(job.command, place, **plan)
-    assert process.returncode == (-9 if plan else 0), err
-    if job.name != "score":
-        shutil.rmtree(place / "cache", ignore_errors=True)
+    if not place.is_dir():  # another scene's
+        ground.lay_out(job, place)
+        process, _, err = ground.run(job.command, place, **plan)
+        assert process.returncode == (-9 if plan else 0), err
+        if job.name != "score":
+            shutil.rmtree(place / "cache", ignore_errors=True)
     starts = {path.name: path for path in place.iterdir() if path.name != "mine.txt"}
     return job._replace(starts=starts, foreign=("mine.txt",), layout=None)
 

@@ -63,7 +63,10 @@ def commands(ground):
 
 def _spoil(ground):
     """Make a run and an evaluation whose texts act on a terminal."""
-    rows = [{"prompt": f"{EVIL} {word}", "axis": "helpfulness"} for word in "abcdef"]
+    rows = [
+        {"prompt": f"{EVIL} {word}", "axis": "helpfulness", "mode": "completion"}
+        for word in "abcdef"
+    ]
     text = "".join(f"{row}\n" for row in pl.DataFrame(rows).write_ndjson().splitlines())
     (ground.root / "evil.jsonl").write_text(text)
     prompts = str(ground.root / "evil.jsonl")
