@@ -50,6 +50,7 @@ class Why(StrEnum):
     EMPTY_PROMPT = "empty_prompt"
     MALFORMED = "malformed"
     DUPLICATE = "duplicate"
+    NEAR_DUPLICATE = "near_duplicate"
     # a prompt
     TOO_LONG = "too_long"
     CONTROL_TOKENS = "control_tokens"
@@ -77,7 +78,7 @@ _LIST = pl.List(pl.Float64)
 
 PROMPTS: Final = pl.Schema(
     {
-        "prompt_id": pl.String(),  # sha256 of the normalised messages, mode and context
+        "prompt_id": pl.String(),  # hash of messages, mode and context: prompts/identity.py
         "messages": MESSAGES,
         "mode": pl.String(),
         "axis": pl.String(),

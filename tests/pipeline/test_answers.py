@@ -21,7 +21,7 @@ def policys(small_config, tmp_path_factory):
     prompts = folder / "prompts.jsonl"
     asked = [{"prompt": f"What is {n} and {n + 1}?", "axis": "truthfulness"} for n in range(8)]
     prompts.write_text("\n".join(map(json.dumps, asked)))
-    config = resolve("tiny", {"prompts": [str(prompts)]}, file=small_config)
+    config = resolve("tiny", {"prompts": [str(prompts)], "seed": 1}, file=small_config)
     return build(config, folder / "run")
 
 

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from udasa_data.errors import UserError
-from udasa_data.prompts.loading import load_prompts, parse_dialogue
+from udasa_data.prompts.loading import load_prompts
 from udasa_data.prompts.sources import _load_hub, parse_source
 
 
@@ -23,11 +23,6 @@ def test_dialogue_is_cut_at_the_last_assistant_turn(tmp_path):
     loaded = load(path)
     assert contents(loaded) == [["Hi", "Hello.", "Bye?"]]
     assert loaded.prompts["axis"].to_list() == ["harmlessness"]
-
-
-def test_dialogue_parsing():
-    assert parse_dialogue("Human: a\n\nAssistant: b")[1] == ("assistant", "b")
-    assert parse_dialogue("no markers at all") == []
 
 
 def test_chat_messages_lose_their_last_answer(tmp_path):
@@ -59,13 +54,31 @@ def test_csv_and_txt(tmp_path):
     assert loaded.prompts["axis"].to_list() == ["truthfulness", "helpfulness", "helpfulness"]
 
 
-def test_duplicates_are_dropped_exact_or_normalised(tmp_path):
+def test_duplicates_are_dropped_and_say_what_they_repeat(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("What is it?\nwhat  IS it?\nWhat is it?\nelse\n")
     loaded = load(path)
-    assert len(loaded.prompts) == 2
-    assert loaded.dropped["why"].to_list() == ["duplicate"] * 2
-    assert set(loaded.dropped["what"]) == {"row"}
+    assert len(loaded.prompts) == 3
+    (dropped,) = loaded.dropped.to_dicts()
+    assert (dropped["what"], dropped["why"]) == ("row", "duplicate")
+    assert dropped["detail"] == "a.txt line 3 repeats a.txt line 1"
+    assert dropped["prompt_id"] == loaded.prompts["prompt_id"][0]
+
+
+def test_near_duplicates_may_be_dropped_under_their_own_reason(tmp_path):
+    path = tmp_path / "a.jsonl"
+    rows = [{"prompt": "What is 2² + 1?"}, {"prompt": "what is  22 + 1?"}, {"prompt": "Else?"}]
+    rows += [{"prompt": "Else?", "context": "A passage."}, {"prompt": "what is  22 + 1?"}]
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    kept = load_prompts([str(path)], limit=None, seed=0, commits={})
+    assert kept.dropped["why"].to_list() == ["duplicate"]
+    dropped = load_prompts([str(path)], limit=None, seed=0, commits={}, near_duplicates="drop")
+    assert contents(dropped) == [["What is 2² + 1?"], ["Else?"], ["Else?"]]
+    assert dropped.dropped["why"].to_list() == ["near_duplicate"] * 2
+    assert "line 2 repeats a.jsonl line 1" in dropped.dropped["detail"][0]
+    # what is dropped leaves room for the limit
+    few = load_prompts([str(path)], limit=3, seed=0, commits={}, near_duplicates="drop")
+    assert len(few.prompts) == 3
 
 
 def test_unusable_rows_are_set_aside_with_their_place(tmp_path):

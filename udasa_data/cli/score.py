@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 def score(
     file: Annotated[
-        Path,
-        typer.Argument(help="A .parquet, .jsonl or .csv file: prompt_id or prompt, and text."),
+        str,
+        typer.Argument(
+            metavar="FILE[#COLUMN,…]",
+            help="A .parquet, .jsonl or .csv file of prompts and answers, and where these are.",
+        ),
     ],
     out: Annotated[Path, typer.Option(help="The .parquet file to write.", dir_okay=False)],
     scorers: ScorersOption = None,
@@ -46,9 +49,10 @@ def score(
     from udasa_data.scoring import score_file
     from udasa_data.terminal import Bars
 
+    path, columns = _parsed(file)
     resolved = resolve(None, {}, scorers=scorers, file=config, default=DEFAULT_MODEL)
     with Bars() as bars:
-        result = score_file(file, out, resolved, calibration, labels, bars)
+        result = score_file(path, out, resolved, calibration, labels, bars, columns)
     if as_json:
         places = {"out": str(result.out), "calibration": str(result.calibration)}
         summary = msgspec.to_builtins(result.summary)
@@ -71,3 +75,11 @@ def _why_none(summary: ScoreSummary) -> str:
         "the scorers could read none of the answers, see the notes; take scorers of their language "
         "(--scorers, --config)"
     )
+
+
+def _parsed(file: str) -> tuple[Path, list[str]]:
+    """Return the file, and the columns that the user names behind it."""
+    place, _, columns = file.rpartition("#")
+    if not place or Path(file).exists():
+        return Path(file), []
+    return Path(place), [name.strip() for name in columns.split(",") if name.strip()]

@@ -22,6 +22,7 @@ from udasa_data.pipeline.executors.protocol import Executor
 from udasa_data.pipeline.finishing import finish, summary_of
 from udasa_data.pipeline.preparation import Prepared
 from udasa_data.progress import Progress, Silent
+from udasa_data.prompts import LeftOut
 from udasa_data.runs import (
     MANIFEST,
     DamagedShardError,
@@ -85,8 +86,9 @@ class Preview:
 
     config: BuildConfig
     prompts: int
-    left_out: int
+    left_out: tuple[LeftOut, ...]  # rows of the sources, by reason
     shards: dict[str, tuple[int, int]]  # step → (there already, all)
+    notes: tuple[str, ...] = ()
 
 
 def build(
@@ -210,7 +212,7 @@ def preview(
     prepared.try_system_prompt()
     shards = {step: (s.count - len(s.missing()), s.count) for step, s in prepared.shards.items()}
     loaded = prepared.loaded
-    return Preview(config, len(loaded.prompts), len(loaded.dropped), shards)
+    return Preview(config, len(loaded.prompts), loaded.left_out, shards, loaded.notes)
 
 
 def _prepare(config: BuildConfig, run: Run, origin: Origin | GivenAnswers | None) -> Prepared:

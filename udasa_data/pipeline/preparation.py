@@ -74,7 +74,11 @@ class Prepared:
             "samples": samples_key,
             "scores": scores_key,
             "dataset": key_of(
-                scores_key, msgspec.to_builtins(paired_with), curves, code_hash(CODE["dataset"])
+                scores_key,
+                msgspec.to_builtins(paired_with),
+                curves,
+                self.loaded.dropped.rows(),
+                code_hash(CODE["dataset"]),
             ),
         }
         n_shards = -(-len(self.loaded.prompts) // config.shard_size)
@@ -109,7 +113,11 @@ class Prepared:
     def _load(self) -> LoadedPrompts:
         config = self.config
         return load_prompts(
-            config.prompts, limit=config.limit, seed=config.seed, commits=self.commits
+            config.prompts,
+            limit=config.limit,
+            seed=config.seed,
+            commits=self.commits,
+            near_duplicates=config.near_duplicates,
         )
 
     def _scores_key(self, samples_key: str) -> str:
@@ -273,6 +281,7 @@ class Prepared:
                 "python": platform.python_version(),
                 **{name: version(name) for name in _VERSIONS},
             },
+            "notes": {**self.run.manifest.get("notes", {}), "prompts": list(self.loaded.notes)},
             "finished": None,
         }
 

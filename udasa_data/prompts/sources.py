@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from udasa_data.config import EMBEDDED, is_there, read_presets
 from udasa_data.errors import UserError, first_line, nearest
+from udasa_data.prompts.columns import PROMPT_COLUMNS, SIDE_COLUMNS, choose_columns, root_of
 from udasa_data.prompts.row_files import SUFFIXES, read_columns, text_rows
+from udasa_data.prompts.rows import Row
 from udasa_data.schema import Axis
 from udasa_data.storage import commit_of, parquet_schema
-
-# Tried in this order; the first that a source has is its prompt column.
-PROMPT_COLUMNS: Final = ("prompt", "messages", "question", "instruction", "text", "chosen")
-# Read along when present.
-SIDE_COLUMNS: Final = ("input", "context", "axis", "mode", "subset")
 
 _SOURCE = re.compile(
     r"(?:(?P<axis>[a-z]+)=)?(?P<place>[^#:]+)(?::(?P<config>[^/#]*)(?:/(?P<split>[^#]+))?)?"
@@ -45,13 +42,11 @@ class Source:
         return self.place.startswith(EMBEDDED) or is_there(self.place) or known_suffix
 
 
-class Row(NamedTuple):
-    """One row of a source: where it stands, its prompt cell, and the cells beside it."""
+class SourceRows(NamedTuple):
+    """The rows of a source in their order, and what of its columns was not read, and why."""
 
-    where: str
-    column: str
-    cell: Any
-    side: dict[str, Any]
+    rows: list[Row]
+    notes: tuple[str, ...]
 
 
 def parse_source(text: str) -> Source:
@@ -93,8 +88,8 @@ def fingerprint(source: Source) -> str:
     return "local" if source.is_local else commit_of(source.place, "main", "dataset")
 
 
-def read_rows(source: Source, commit: str = "main") -> Iterator[Row]:
-    """Yield the rows of a source, in its order.
+def read_rows(source: Source, commit: str = "main") -> SourceRows:
+    """Return the rows of a source, in its order.
 
     Args:
         source: where to read.
@@ -104,32 +99,25 @@ def read_rows(source: Source, commit: str = "main") -> Iterator[Row]:
         UserError: unreadable, malformed, not UTF-8, empty, or without a prompt column.
     """
     table = _read_file(source) if source.is_local else _read_hub(source, commit)
+    if not table.rows and not table.columns:
+        raise UserError(f"{source.place}: holds no rows; give a file with at least one prompt")
+    cells = [row for _, row in table.rows]
+    columns = choose_columns(source.place, cells, table.columns, source.column)
     if not table.rows:
         raise UserError(f"{source.place}: holds no rows; give a file with at least one prompt")
-    column = _prompt_column(source, table.columns)
+    side = [name for name in columns.side if not (name == "axis" and source.axis)]
+    rows = []
     for where, row in table.rows:
-        side = {name: row.get(name) for name in SIDE_COLUMNS if name != column}
-        yield Row(f"{source.name} {where}", column, row.get(column), side)
+        name, cell = columns.cell(row)
+        beside = {key: row.get(key) for key in side}
+        rows.append(Row(f"{source.name} {where}", name, cell, beside))
+    notes = [note for note in columns.notes if not (source.axis and "axis" in note)]
+    return SourceRows(rows, tuple(f"{source.name}: {note}" for note in notes))
 
 
 class _Table(NamedTuple):
-    columns: set[str]
+    columns: Collection[str]
     rows: list[tuple[str, dict[str, Any]]]
-
-
-def _prompt_column(source: Source, columns: set[str]) -> str:
-    if source.column:
-        if source.column not in columns:
-            hint = nearest(source.column, columns)
-            raise UserError(f"{source.place}: no column '{source.column}'{hint}")
-        return source.column
-    for column in PROMPT_COLUMNS:
-        if column in columns:
-            return column
-    raise UserError(
-        f"{source.place}: no prompt column among {', '.join(sorted(columns))}; "
-        f"name one: {source.place}#COLUMN"
-    )
 
 
 def _read_file(source: Source) -> _Table:
@@ -139,9 +127,11 @@ def _read_file(source: Source) -> _Table:
     elif path.suffix not in SUFFIXES:
         raise UserError(f"{path}: unknown kind of file (known: {', '.join(SUFFIXES)})")
     if path.suffix == ".parquet":
-        side = {*PROMPT_COLUMNS, *SIDE_COLUMNS, source.column}
-        table = read_columns(path, lambda name: name in side)
-        columns = {*parquet_schema(path)}
+        wanted = {*PROMPT_COLUMNS, *SIDE_COLUMNS}
+        if source.column:
+            wanted |= {source.column, root_of(source.column)}
+        table = read_columns(path, lambda name: name in wanted)
+        columns = parquet_schema(path)
         return _Table(columns, [(f"row {n}", row) for n, row in enumerate(table.to_dicts(), 1)])
     rows = text_rows(path)
     return _Table({column for _, row in rows for column in row}, rows)

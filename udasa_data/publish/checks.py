@@ -13,9 +13,9 @@ import polars as pl
 from yaml import YAMLError
 
 from udasa_data.errors import UserError
-from udasa_data.prompts import split_of
 from udasa_data.publish.front_matter import PARTS
 from udasa_data.publish.repository import explained
+from udasa_data.publish.split_check import split_faults
 from udasa_data.publish.tokenisation import MAX_ROWS, load_tokenizer, tokenise
 from udasa_data.runs import Manifest
 from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Stage, empty
@@ -188,20 +188,11 @@ def _pairs(copy: DatasetCopy) -> pl.DataFrame:
 
 
 def _splits(copy: DatasetCopy) -> Check:
-    """Each prompt in one split only, the one its hash says."""
-    seen: dict[str, str] = {}
-    wrong = []
-    for path, local in copy.paths.items():
-        split = copy.manifest.files[path].split
-        ids = read_parquet(local, columns=["prompt_id"])["prompt_id"].drop_nulls().unique()
-        for prompt_id in ids:
-            if seen.setdefault(prompt_id, split) != split:
-                wrong.append(f"prompt {prompt_id[:12]} is in both splits")
-            elif split_of(prompt_id, copy.manifest.held_out) != split:
-                wrong.append(f"prompt {prompt_id[:12]} is in {split}, against its hash")
-    held = sum(split == "test" for split in seen.values())
-    detail = f"{len(seen):,} prompts, {held:,} of them held out, none in both"
-    return _check("splits", sorted(wrong), detail)
+    """Each prompt, and each question, in one split only, the one its hash says."""
+    files = ((local, copy.manifest.files[path].split) for path, local in copy.paths.items())
+    found = split_faults(files, copy.manifest.held_out)
+    detail = f"{found.prompts:,} prompts, {found.held_out:,} of them held out, none in both"
+    return _check("splits", found.faults, detail)
 
 
 def _texts(pairs: pl.DataFrame) -> Check:

@@ -80,11 +80,7 @@ def _texts(place: str) -> list[str]:
     if not source.is_local:
         raise UserError(f"--against {place}: no such file")
     texts = []
-    for row in read_rows(source):
-        cell = row.cell
-        if isinstance(cell, list) and cell and all(isinstance(turn, str) for turn in cell):
-            texts.append(cell[0])  # the turns of a user alone, as MT-Bench has them
-            continue
+    for row in read_rows(source).rows:
         turns = turns_of(row)
         if not isinstance(turns, NoPrompt):
             texts.append(turns[-1].content)

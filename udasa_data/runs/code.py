@@ -27,6 +27,7 @@ CODE: Final = {
         "pairing/pairs.py",
         "pairing/stages.py",
         "pairing/restaging.py",
+        "prompts/identity.py",
         "prompts/splits.py",
         "uncertainty",
         "publish/card.md",

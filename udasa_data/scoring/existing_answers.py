@@ -7,6 +7,7 @@ scored.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -40,7 +41,10 @@ _CODE: Final = (
     *CODE["scores"],
     "scoring/existing_answers.py",
     "scoring/scored_file.py",
+    "scoring/answer_cells.py",
     "scoring/answer_files.py",
+    "scoring/answer_shapes.py",
+    "prompts",
     "pairing/calibration.py",
 )
 
@@ -69,10 +73,12 @@ def score_file(
     calibration: Path | None = None,
     labels: str | None = None,
     progress: Progress | None = None,
+    columns: Sequence[str] = (),
 ) -> ScoreResult:
     """Score the answers in a file in the three dimensions.
 
-    Every row of the file is a row of ``out``, in its order. Empty answers, and all answers to a
+    Every row of the file is a row of ``out``, in its order; one with several answers is a row for
+    each of them. Empty answers, and all answers to a
     prompt with fewer than three others that are not empty, keep NaN and say why in ``set_aside``.
 
     Args:
@@ -86,6 +92,7 @@ def score_file(
         labels: the column that says which answers are wrong (1, true), right (0, false) or not
             judged (null): the curves then give P(wrong), by centred isotonic regression.
         progress: shows how the scoring goes.
+        columns: of the answers; none finds them.
 
     Raises:
         UserError: something the user can put right; nothing is written.
@@ -99,11 +106,14 @@ def score_file(
     digest = _digest(file)
     models = {ref.id: locate(ref) for ref in config.scorer_refs}
     made_from = _made_from(digest, config, models, calibration, labels)
+    if columns:
+        made_from["columns"] = ", ".join(columns)
     remove_left_over_of(out, curves_file)
     known = read_summary(out, made_from, curves_file if fits else None)
     if known is not None:
         return ScoreResult(out, curves_file, known, reused=True)
-    given = read_answers(file, labels, need_logprobs=config.scoring.semantic == "cocoa")
+    needed = config.scoring.semantic == "cocoa"
+    given = read_answers(file, labels, need_logprobs=needed, columns=columns)
     scores, notes = _score(given, config, models, progress or Silent())
     rows, fitted = _calibrated(given, scores, curves, config)
     summary = _summary(given, rows, notes)

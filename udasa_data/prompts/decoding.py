@@ -1,0 +1,48 @@
+"""Bytes of a text file → its text, whichever system wrote it, and its lines."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from pathlib import Path
+from typing import Final
+
+from udasa_data.errors import UserError
+
+_LINE_ENDS: Final = re.compile(r"\r\n|\n|\r")
+_MARKS: Final = (  # the longer first: UTF-16's begins UTF-32's
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+
+def decoded(path: Path, content: bytes) -> str:
+    """Return the text of a file: UTF-8, or what the mark at its beginning says.
+
+    Raises:
+        UserError: some bytes are no such text.
+    """
+    mark, encoding = next((m for m in _MARKS if content.startswith(m[0])), (b"", "utf-8"))
+    if not mark and b"\0" in content[:2]:  # UTF-16 without its mark: the first letter is ASCII's
+        encoding = "utf-16-be" if content.startswith(b"\0") else "utf-16-le"
+    content = content[len(mark) :]
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        above = content[: error.start].decode(encoding, "ignore")
+        raise UserError(
+            f"{path}, line {len(lines_of(above))}: not {encoding[:6].rstrip('-').upper()} text; "
+            "convert the file to UTF-8"
+        ) from error
+
+
+def lines_of(text: str) -> list[str]:
+    r"""Return the lines of a text, which end in ``\n``, ``\r\n`` or ``\r`` and in nothing else.
+
+    A mark (U+FEFF) at a line's beginning, as joined files have it, is no part of it. After the
+    last line end stands one more line, empty for most files.
+    """
+    return [line.removeprefix("\ufeff") for line in _LINE_ENDS.split(text)]
