@@ -94,7 +94,7 @@ def summary_of(run: Run) -> Summary:
     """Return the counts, costs and notes that a finished run's manifest holds."""
     noted: dict[str, list[str]] = run.manifest["notes"]
     # in one order, in whichever a run that was killed came to write them
-    steps = sorted(noted, key=_NOTED.index)
+    steps = sorted(noted, key=lambda step: (*_NOTED, step).index(step))
     return msgspec.convert(
         {
             "counts": run.manifest["counts"],
