@@ -18,6 +18,7 @@ from udasa_data.storage.model_files import (
     local_folder,
     locate,
     served,
+    spot_sha256,
 )
 from udasa_data.storage.object_stores import Remote, reached
 from udasa_data.storage.ownership import (
@@ -27,6 +28,7 @@ from udasa_data.storage.ownership import (
     made_in,
     plain_file,
     remove_left_over,
+    remove_left_over_of,
     remove_made,
 )
 from udasa_data.storage.parquet import parquet_metadata, parquet_schema, read_parquet, scan_parquet
@@ -44,6 +46,7 @@ from udasa_data.storage.places import (
     write_new,
     write_text,
 )
+from udasa_data.storage.sealed_parquet import is_whole, read_sealed, write_sealed
 
 __all__ = [
     "HALF_A_CHARACTER",
@@ -65,6 +68,7 @@ __all__ = [
     "did_you_mean",
     "file_sha256",
     "has_folder",
+    "is_whole",
     "local_folder",
     "locate",
     "locked",
@@ -80,14 +84,18 @@ __all__ = [
     "read_files",
     "read_parquet",
     "reads_as_path",
+    "read_sealed",
     "remove",
     "remove_left_over",
+    "remove_left_over_of",
     "remove_made",
     "replace_folder",
     "scan_parquet",
     "served",
+    "spot_sha256",
     "user_cache",
     "write_atomically",
     "write_new",
+    "write_sealed",
     "write_text",
 ]
