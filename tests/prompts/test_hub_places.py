@@ -57,6 +57,7 @@ def hub(tmp_path_factory):
             for n, row in zip("cd", ROWS, strict=True)
         }
         put(server, "org/folders", lines)
+        put(server, "org/broken", {"train.jsonl": b'{"prompt": "a"}\n{"prompt": \n'})
         put(server, "org/script", {"script.py": b"print(1)\n"})
         yield server
 
@@ -91,9 +92,9 @@ def test_parts_are_found_or_named(read):
         "org/prefs:/train_prefs[:1]": sky,
         "org/prefs:/tset_prefs[:1]": "org/prefs has no split 'tset_prefs[:1]' "
         f"(known: train_prefs, test_prefs){write}prefs:/test_prefs",
-        "org/prefs:fr": "org/prefs has no configurations; leave out ':fr'",
+        "org/prefs:fr": "org/prefs has no configuration or folder 'fr'; leave out ':fr'",
         "org/folders:d": wet,
-        "org/folders:e": "org/folders has no configurations; leave out ':e'",
+        "org/folders:e": "org/folders has no configuration or folder 'e'; leave out ':e'",
         "hf://datasets/org/multi/b/train.parquet": wet,
         "hf://datasets/org/folders/*/train.jsonl": sky + wet,
     }
@@ -103,11 +104,26 @@ def test_parts_are_found_or_named(read):
 
 
 def test_what_cannot_be_loaded_is_told_as_the_hub_says_it(read):
-    found = read("org/script", "org/none", "hf://datasets/org/multi/none.parquet")
+    found = read("org/script", "org/broken", "org/none", "hf://datasets/org/multi/none.parquet")
     assert found["org/script"].startswith("Hub dataset 'org/script' cannot be loaded: ")
+    assert "(JSON parse error" in found["org/broken"]  # not that an error occurred alone
     assert "not on the Hub, or private" in found["org/none"]
     assert (
         "none.parquet: cannot be read (No such file"
         in found["hf://datasets/org/multi/none.parquet"]
     )
     assert all("\n" not in line for line in found.values())
+
+
+def test_answers_may_be_on_the_hub(hub, tmp_path):
+    program = (
+        "import sys\nfrom udasa_data.prompts import digest_of, parse_answers\n"
+        "from udasa_data.scoring import read_answers\n"
+        "source, columns = parse_answers(sys.argv[1])\n"
+        "print(read_answers(source, columns=columns).samples['text'].to_list(), digest_of(source))"
+    )
+    environment = hub.environment(tmp_path)
+    command = ("-c", program, "org/multi:b#text")
+    done = forked.run(*command, env=environment, libraries=forked.LIBRARIES)
+    commit = hub.store.repo("datasets", "org/multi").resolve("main")
+    assert done.stdout.splitlines()[-1] == f"['No.'] {commit}", done.stderr

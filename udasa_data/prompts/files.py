@@ -22,7 +22,7 @@ _SPLIT: Final = re.compile(
 # of files beside the rows, that say what they are
 _ABOUT: Final = re.compile(
     r"(readme|licen[cs]e|notice|requirements|dataset_infos?|dataset_dict|state|manifest|metadata"
-    r"|config|croissant)\b.*\.(json|txt)",
+    r"|config|croissant)(\.[a-z]{2})?\.(json|txt)",
     re.IGNORECASE,
 )
 
@@ -101,7 +101,10 @@ def files_of(place: str, config: str | None = None, split: str | None = None) ->
         raise UserError(f"{place}: no such file or folder{did_you_mean(place)}")
     is_folder = where.is_dir() if isinstance(where, Path) else kind_of(_name(where)) is None
     if is_folder and not is_url:
-        return _in_folder(where, config, split)
+        try:
+            return _in_folder(where, config, split)
+        except OSError as error:
+            raise UserError(f"{place}: cannot be read ({error.strerror})") from error
     if config or split:
         raise UserError(f"{place}: is one file, without configurations or splits; leave them out")
     return [_one(where, _name(where))]

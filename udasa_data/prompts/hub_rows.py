@@ -53,7 +53,7 @@ def _problem(repo_id: str, config: str | None, split: str, commit: str) -> str |
     configs = _listed(lambda: datasets.get_dataset_config_names(repo_id, revision=commit))
     if config and configs and config not in configs and not has_folder(repo_id, commit, config):
         if configs == ["default"]:
-            return f"{repo_id} has no configurations; leave out ':{config}'"
+            return f"{repo_id} has no configuration or folder '{config}'; leave out ':{config}'"
         return (
             f"{repo_id} has no configuration '{config}'{_known(configs)}; write "
             f"{repo_id}:{_nearest(config, configs)}"

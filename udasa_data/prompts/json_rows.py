@@ -36,7 +36,7 @@ def json_rows(path: Place, text: str) -> _Rows:
     text = text.lstrip("\ufeff")
     if not text.strip():
         return []
-    if text.lstrip().startswith("{") and _goes_on(text):
+    if not text.lstrip().startswith("[") and _goes_on(text):
         return _lines(path, text)
     value = _json_value(path, "", text)
     if isinstance(value, dict):

@@ -103,7 +103,8 @@ def _parsed(what: str, text: str, presets: Collection[str]) -> Source:
     if not source.is_local or "://" in place or place.startswith(EMBEDDED):
         return source
     if not (_is_there(place) or reads_as_path(place) or is_pattern(place)):
-        hint = did_you_mean(place) or (nearest(place, presets) if presets else "")
+        near = did_you_mean(place) if "/" not in place else ""
+        hint = near or (nearest(place, presets) if presets else "")
         no_preset = " and no such preset" if presets else ""
         raise UserError(
             f"{what} '{place}': no such file{no_preset}{hint}; a Hub dataset reads ORG/NAME"
