@@ -166,6 +166,9 @@ def test_patterns(tmp_path):
     assert questions(f"{tmp_path}/**/*.jsonl") == TEXTS
     assert questions(f"sentiment={tmp_path}/**/*.jsonl#prompt") == TEXTS
     assert "matches no file" in refused(f"{tmp_path}/*.csv")
+    (tmp_path / "deep").rename(tmp_path / "de[1]")
+    assert questions(f"{tmp_path}/de[1]/*.jsonl") == TEXTS[1:]
+    assert questions(f"{tmp_path}/de[[]1]/*.jsonl") == TEXTS[1:]
     assert parse_source(f"{tmp_path}/*.csv").is_local
 
 

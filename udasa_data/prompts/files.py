@@ -76,9 +76,15 @@ def is_pattern(place: str) -> bool:
 
 
 def matches(pattern: str) -> list[str]:
-    """Return the files that a pattern matches, sorted; ``**`` stands for folders in folders."""
-    found = glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path's takes no whole path
-    return sorted(name for name in found if Path(name).is_file())
+    """Return the files that a pattern matches, sorted; ``**`` stands for folders in folders.
+
+    Folders at its beginning that are there are themselves, whatever is in their names.
+    """
+    path = Path(pattern)
+    folder = next((parent for parent in path.parents if is_there(str(parent))), Path())
+    rest = str(path.relative_to(folder))
+    found = glob.glob(rest, root_dir=folder, recursive=True)  # noqa: PTH207 - as shells do
+    return sorted(str(folder / name) for name in found if (folder / name).is_file())
 
 
 def files_of(place: str, config: str | None = None, split: str | None = None) -> list[DataFile]:
