@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import lzma
+from pathlib import Path
 
 import datasets
 import polars as pl
@@ -143,6 +144,7 @@ def test_files_may_lie_deeper_and_of_one_kind_only(tmp_path):
     (tmp_path / "data" / "b.csv").write_text("prompt\nx\n")
     message = refused(tmp_path)
     assert "several kinds (data/a.parquet, data/b.csv)" in message
+    assert f"'{tmp_path}/*.parquet'" in message
     assert questions(f"{tmp_path}/data/*.csv") == ["x"]
     (tmp_path / "empty").mkdir()
     assert "or an empty one" in refused(tmp_path / "empty")
@@ -188,6 +190,12 @@ def test_a_path_that_is_there_is_itself(name, tmp_path, monkeypatch):
     assert read_table(file_source(tmp_path / name)).table["ask"].to_list() == TEXTS
     source, columns = parse_answers(f"{name}#ask, b")
     assert (source.place, columns) == (name, ["ask", "b"])
+
+
+def test_a_path_object_is_no_hub_id(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="org/name: no such file or folder"):
+        read_table(Path("org/name"))
 
 
 def test_the_home_folder(tmp_path, monkeypatch):
@@ -267,3 +275,9 @@ def test_addresses_of_the_hub():
 def test_addresses_that_nothing_speaks():
     assert "no file system 'sftpx'" in refused("sftpx://host/a.jsonl")
     assert "names no bucket" in refused("s3:///")
+    assert "names no bucket" in refused("sentiment=s3://")
+
+
+def test_what_names_nothing_is_told_whole():
+    for place in ("a:b.jsonl", "no-such-thing:x/y#z", "C:\\a.jsonl"):
+        assert f"prompts '{place}': no such file" in refused(place)

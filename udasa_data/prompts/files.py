@@ -217,8 +217,8 @@ def _of_one_kind(folder: Place, files: dict[str, Place]) -> list[DataFile]:
     kinds = {name: kind for name in files if (kind := kind_of(name))}
     if len(set(kinds.values())) > 1:
         raise UserError(
-            f"{folder}: holds files of several kinds ({_few(files)}); name those meant, with a "
-            "pattern in quotes: 'FOLDER/*.jsonl'"
+            f"{folder}: holds files of several kinds ({_few(files)}); name those meant by a "
+            f"pattern in quotes, as '{folder}/*{Path(next(iter(files))).suffix}'"
         )
     found = [DataFile(files[name], name, kind) for name, kind in kinds.items()]
     if not found:

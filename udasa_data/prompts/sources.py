@@ -21,7 +21,7 @@ _SOURCE: Final = re.compile(
     r"(?:#(?P<column>.+))?"
 )
 _ADDRESS: Final = re.compile(
-    r"(?:(?P<axis>[a-z]+)=)?(?P<place>[a-z][a-z0-9+.-]*://[^#]+)(?:#(?P<column>.+))?"
+    r"(?:(?P<axis>[a-z]+)=)?(?P<place>[a-z][a-z0-9+.-]*://[^#]*)(?:#(?P<column>.+))?"
 )
 _AXIS: Final = re.compile(r"([a-z]+)=")
 _PART: Final = re.compile(r"([^/#]*)(?:/([^#]+))?")
@@ -107,7 +107,7 @@ def _parsed(what: str, text: str, presets: Collection[str]) -> Source:
         hint = near or (nearest(place, presets) if presets else "")
         no_preset = " and no such preset" if presets else ""
         raise UserError(
-            f"{what} '{place}': no such file{no_preset}{hint}; a Hub dataset reads ORG/NAME"
+            f"{what} '{text}': no such file{no_preset}{hint}; a Hub dataset reads ORG/NAME"
         )
     return source
 

@@ -51,7 +51,7 @@ def read_table(place: Path | Source, typed: Collection[str] = ()) -> FileTable:
         UserError: unreadable, malformed, not UTF-8, without rows, or a typed column of mixed kinds.
     """
     source = place if isinstance(place, Source) else file_source(place)
-    if not source.is_local:
+    if _is_on_hub(place):
         table = _of_hub(source)
         found = FileTable(table, _row_places("", table), [])
     else:
@@ -72,11 +72,15 @@ def digest_of(place: Path | Source) -> str:
         UserError: nothing is there, or it cannot be read.
     """
     source = place if isinstance(place, Source) else file_source(place)
-    if not source.is_local:
+    if _is_on_hub(place):
         return commit_of(source.place, "main", "dataset")
     files = files_of(source.place, source.config, source.split)
     digests = [hashlib.sha256(file.content()).hexdigest() for file in files]
     return digests[0] if len(files) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def _is_on_hub(place: Path | Source) -> bool:
+    return isinstance(place, Source) and not place.is_local  # a path is one, there or not
 
 
 def _of_hub(source: Source) -> pl.DataFrame:
