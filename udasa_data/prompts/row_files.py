@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -33,11 +34,32 @@ def read_columns(path: Path, wanted: Callable[[str], bool] = lambda _: True) -> 
     try:
         with path.open("rb"):  # polars' own error for a missing file is less clear
             names = [name for name in parquet_schema(path) if wanted(name)]
-            return read_parquet(path, columns=names)
+            return _with_text(read_parquet(path, columns=names))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     except REFUSED as error:
         raise UserError(f"{path}: not a readable Parquet file ({first_line(error)})") from error
+
+
+def _with_text(table: pl.DataFrame) -> pl.DataFrame:
+    """Return a table whose columns of bytes are text where all of them are UTF-8.
+
+    Impala, ClickHouse and older writers of Parquet do not say which of their columns are text.
+    """
+    for name, dtype in table.schema.items():
+        if (text := _as_text(dtype)) != dtype:
+            with contextlib.suppress(pl.exceptions.PolarsError):
+                table = table.with_columns(pl.col(name).cast(text))
+    return table
+
+
+def _as_text(dtype: pl.DataType) -> pl.DataType:
+    """Return a type with text in place of bytes."""
+    if isinstance(dtype, pl.List):
+        return pl.List(_as_text(dtype.inner))  # type: ignore[arg-type]
+    if isinstance(dtype, pl.Struct):
+        return pl.Struct({field.name: _as_text(field.dtype) for field in dtype.fields})  # type: ignore[arg-type]
+    return pl.String() if dtype == pl.Binary else dtype
 
 
 def _refuse_no_file(path: Path) -> None:
@@ -64,10 +86,14 @@ def text_rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
 def _record(value: object, path: Path, where: str) -> dict[str, Any]:
     if isinstance(value, str):
         return {"prompt": value}
+    if isinstance(value, list):
+        return {"messages": value}
     if isinstance(value, dict):
         return value
     kind = type(value).__name__
-    raise UserError(f"{path}, {where}: an object or a string is needed, not a JSON {kind}")
+    raise UserError(
+        f"{path}, {where}: an object, a list of messages or a string is needed, not a JSON {kind}"
+    )
 
 
 def _json_value(path: Path, where: str, text: str) -> Any:
