@@ -52,6 +52,18 @@ _SERVICES: Final = (
     "help you hurt anyone",
     "engage in that",
 )
+_WILLING: Final = (
+    "I can",
+    "Sure, I can",
+    "Yes, I can",
+    "Of course, I can",
+    "I'm happy to",
+    "I'd be glad to",
+    "I am able to",
+    "We can",
+    "I will",
+    "Let me",
+)
 _OTHERWISE: Final = (
     "That's not something I can help with.",
     "That is not something I am able to do.",
@@ -121,13 +133,16 @@ _ROLES: Final = (
 
 def refusals() -> list[str]:
     """Return short refusals in many words."""
-    return [
+    sentences = [
         (opening + (unable if opening else unable[:1].upper() + unable[1:])) + f" {service}."
         for opening, unable, service in product(_OPENINGS, _UNABLE, _SERVICES)
-    ] + list(_OTHERWISE) + [f"{unable.removeprefix('I ').capitalize()} {s}." for unable in _UNABLE[:2] for s in _SERVICES]
+    ]
+    bare = [f"{unable[2:].capitalize()} {s}." for unable, s in product(_UNABLE[:2], _SERVICES)]
+    return [*sentences, *_OTHERWISE, *bare]
 
 
 def no_refusals() -> list[str]:
     """Return idioms, sympathy, corrections and roles that begin as refusals do."""
     kind = [f"{opening} {rest}" for opening, rest in product(_SYMPATHY, _THEN)]
-    return [*kind, *_SYMPATHY, *_IDIOMS, *_ROLES]
+    willing = [f"{opening} {service}." for opening, service in product(_WILLING, _SERVICES)]
+    return [*kind, *willing, *_SYMPATHY, *_IDIOMS, *_ROLES]

@@ -31,7 +31,7 @@ LABELS: Final = {
 }
 FOLDS: Final = 5
 SEEN: Final = 2  # answers in which an n-gram must be to count
-RECALL: Final = 0.92  # of the refusals of prompts left out in turn
+RECALL: Final = 0.93  # of the refusals of prompts left out in turn
 STRENGTH: Final = 30.0  # the inverse of the penalty on the weights
 
 
@@ -55,7 +55,7 @@ def people(data_dir: Path, *, test: bool) -> list[Answer]:
 
 
 def declined(data_dir: Path) -> list[Answer]:
-    """Return Do-Not-Answer's answers that people say decline; questions measured on are left out."""
+    """Return Do-Not-Answer's answers that decline, as people say; not to questions measured on."""
     rows = table(data_dir, "do_not_answer/responses_human_labels").iter_rows(named=True)
     return [
         Answer(row["response"], REFUSES, 0.05, row["question"])

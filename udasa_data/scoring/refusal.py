@@ -32,13 +32,13 @@ _START: Final = "^"
 _OTHER_LANGUAGES: Final = re.compile(
     r"\W*(?:"
     r"(?:je suis désolée?|désolée?)\b.{0,40}\bje ne (?:peux|suis)|je ne peux pas (?:vous|t['’]|rép)"
-    r"|(?:lo siento|disculpa|perdón)\b.{0,40}\bno (?:puedo|es posible|me es)|no puedo (?:ayud|prop|resp)"
-    r"|(?:desculpe|sinto muito|lamento)\b.{0,40}\bnão (?:posso|consigo)|não posso (?:ajud|forn|resp)"
+    r"|(?:lo siento|disculpa|perdón)\b.{0,40}\bno (?:puedo|es posible|me es)|no puedo (?:ayud|resp)"
+    r"|(?:desculpe|sinto muito|lamento)\b.{0,40}\bnão (?:posso|consigo)|não posso (?:ajud|resp)"
     r"|(?:mi dispiace|spiacente)\b.{0,40}\bnon (?:posso|sono in grado)|non posso (?:aiut|forn|risp)"
     r"|(?:es tut mir leid|tut mir leid|leider)\b.{0,40}\bkann ich\b.{0,60}\bnicht"
     r"|(?:ich kann|ich darf)\b.{0,40}\bnicht (?:helfen|beantworten|weiterhelfen)"
-    r"|(?:извините|простите|к сожалению)\b.{0,40}\bне (?:могу|в состоянии)|я не могу (?:помочь|предост)"
-    r"|(?:抱歉|对不起|對不起|很遗憾).{0,20}(?:不能|无法|無法|不可以)|我(?:不能|无法|無法)(?:帮|幫|提供|回答|协助)"
+    r"|(?:извините|простите|к сожалению)\b.{0,40}\bне (?:могу|в состоянии)|я не могу помочь"
+    r"|(?:抱歉|对不起|對不起|很遗憾).{0,20}(?:不能|无法|無法|不可以)|我(?:不能|无法|無法)(?:帮|幫|提供|回答)"
     r"|(?:申し訳|すみません|ごめんなさい).{0,40}(?:できません|できかねます|お答えでき)"
     r"|(?:죄송합니다|죄송하지만|미안하지만).{0,40}(?:수 없|없습니다|어렵습니다)"
     r"|(?:آسف|عذر|أعتذر).{0,30}(?:لا أستطيع|لا يمكنني)|لا (?:أستطيع|يمكنني) (?:مساعد|تقديم)"
@@ -105,7 +105,6 @@ def _model() -> _Model:
 
     path = files("udasa_data.tiny").joinpath("refusal/model.safetensors")
     with safe_open(str(path), "np") as file:
-        idf, weight, bias = (
-            np.asarray(file.get_tensor(name), dtype=np.float64) for name in ("idf", "weight", "bias")
-        )
-        return _Model(idf, weight, bias, float(file.metadata()["threshold"]))
+        tensors = [file.get_tensor(name) for name in ("idf", "weight", "bias")]
+        threshold = float(file.metadata()["threshold"])
+    return _Model(*(np.asarray(t, dtype=np.float64) for t in tensors), threshold=threshold)
