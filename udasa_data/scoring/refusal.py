@@ -105,6 +105,6 @@ def _model() -> _Model:
 
     path = files("udasa_data.tiny").joinpath("refusal/model.safetensors")
     with safe_open(str(path), "np") as file:
-        tensors = [file.get_tensor(name) for name in ("idf", "weight", "bias")]
-        threshold = float(file.metadata()["threshold"])
-    return _Model(*(np.asarray(t, dtype=np.float64) for t in tensors), threshold=threshold)
+        names, threshold = ("idf", "weight", "bias"), float(file.metadata()["threshold"])
+        idf, weight, bias = (np.asarray(file.get_tensor(n), dtype=np.float64) for n in names)
+    return _Model(idf, weight, bias, threshold)
