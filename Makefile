@@ -1,6 +1,6 @@
 # make demo   builds a staged dataset with the embedded models, trains on it, and compares before and after
 # make test   runs the tests; COVERAGE=1 measures what they cover, for two thirds more time
-# make faults   feeds thousands of mutated files to every reader; FAULTS says how many
+# make faults   kills commands, damages files, and feeds mutated inputs to every reader, for an hour
 # make test-vllm  runs the tests of vLLM and of its server, on a CPU
 # make test-deepspeed  trains with DeepSpeed's ZeRO-3 on two processors
 # Each target sets up .venv (.venv-vllm) itself; the second time that costs nothing.
@@ -68,10 +68,18 @@ test: setup
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile \
 		$(if $(COVERAGE),--cov --cov-report=term)
 
-# files that are almost right, of every kind that a user gives us: so many of each
-FAULTS ?= 20000
+# what is in `make test` for a minute, in full number; INPUTS is of each of 24 kinds of files.
+# Failures are logged as they are found; each says how to run it again
+KILLS ?= 1000
+FILE_FAULTS ?= 500
+INPUTS ?= 4200
+SIGNALS ?= 100
+FAULTS_LOG ?= build/faults.log
 faults: setup
-	UDASA_FAULTS=$(FAULTS) $(BIN)/python -m pytest --numprocesses auto -rP tests/faults
+	mkdir -p $(dir $(FAULTS_LOG))
+	UDASA_KILLS=$(KILLS) UDASA_FILE_FAULTS=$(FILE_FAULTS) UDASA_FAULTS=$(INPUTS) \
+	  UDASA_SIGNALS=$(SIGNALS) UDASA_FAULTS_LOG=$(FAULTS_LOG) \
+	  $(BIN)/python -m pytest --numprocesses auto --dist worksteal -rP tests/faults
 
 test-deepspeed: setup $(DEEPSPEED)
 	$(BIN)/python -m pytest -m deepspeed tests/recipes/test_processes.py

@@ -117,14 +117,17 @@ def build(
     run = Run(out)
     prepared = _prepare(config, run, origin)
     prepared.refuse_another_run()
-    if prepared.is_finished():
+    if prepared.is_finished() and run.is_kept_twice:
         return _result(run, reused=True)
     prepared.try_system_prompt()
     executor, progress = executor or LocalExecutor(), progress or Silent()
     with run.locked():
-        prepared.record()
-        repairing(prepared, progress, lambda: _make(prepared, executor, progress))
-    return _result(run, reused=False)
+        if reused := prepared.is_finished():
+            run.save_manifest()  # of the two, one is damaged
+        else:
+            prepared.record()
+            repairing(prepared, progress, lambda: _make(prepared, executor, progress))
+    return _result(run, reused=reused)
 
 
 def _make(prepared: Prepared, executor: Executor, progress: Progress) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -17,7 +18,7 @@ from udasa_data.publish.repository import explained
 from udasa_data.publish.split_check import split_faults
 from udasa_data.publish.tokenisation import MAX_ROWS, load_tokenizer, tokenise
 from udasa_data.runs import Manifest
-from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Stage
+from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Stage, empty
 from udasa_data.storage import file_sha256, parquet_schema, read_parquet, scan_parquet
 
 _LOST: Final = 0.01  # share of the rows that may be lost to the length
@@ -142,7 +143,7 @@ def _loads(copy: DatasetCopy) -> Check:
     for name, rows in expected.items():
         try:
             # a cache of its own: an earlier load must not answer for this one
-            with tempfile.TemporaryDirectory(prefix="udasa-verify-") as cache:
+            with _quiet_datasets(), tempfile.TemporaryDirectory(prefix="udasa-verify-") as cache:
                 loaded = datasets.load_dataset(
                     copy.load_from, name, revision=copy.revision, cache_dir=cache
                 )
@@ -159,17 +160,31 @@ def _loads(copy: DatasetCopy) -> Check:
     return _check("load_dataset", wrong, f"{', '.join(expected)} load")
 
 
+@contextmanager
+def _quiet_datasets() -> Iterator[None]:
+    """Keep ``datasets`` from logging what it raises as well."""
+    from datasets import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+
+
 def _pairs(copy: DatasetCopy) -> pl.DataFrame:
     """Return all pairs, with the configuration they lie in as ``config``."""
+    none = empty(PAIRS).with_columns(config=pl.lit(""))
     tables = []
     for path, local in copy.paths.items():
         config = copy.manifest.files[path].config
         if config in _STAGES:
             tables.append(scan_parquet(local).with_columns(config=pl.lit(config)))
     try:
-        return pl.concat(tables).collect() if tables else pl.DataFrame()
+        return pl.concat(tables).collect() if tables else none
     except pl.exceptions.PolarsError:
-        return pl.DataFrame()  # the files are damaged, which their own check reports
+        return none  # the files are damaged, which their own check reports
 
 
 def _splits(copy: DatasetCopy) -> Check:

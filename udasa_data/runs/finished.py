@@ -15,6 +15,7 @@ from typing import Any
 
 import polars as pl
 
+from udasa_data.config import read_bytes
 from udasa_data.errors import UserError, first_line
 from udasa_data.runs.dataset_manifest import MANIFEST, Manifest, read_manifest
 from udasa_data.runs.local_copy import local_dataset
@@ -101,7 +102,7 @@ class Finished:
 
     def _checked(self, path: Path, name: str) -> pl.DataFrame:
         """Read a file whose content is what the manifest says."""
-        content = path.read_bytes()
+        content = read_bytes(path)
         if hashlib.sha256(content).hexdigest() != self.manifest.files[name].sha256:
             raise ValueError("damaged: not what the manifest says")
         return read_parquet(io.BytesIO(content))

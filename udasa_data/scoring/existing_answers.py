@@ -34,7 +34,7 @@ from udasa_data.schema import ADDED, SCORES, Why
 from udasa_data.scoring.answer_files import GivenAnswers, read_answers
 from udasa_data.scoring.scored_file import read_summary, refuse_foreign_curves, write_scores
 from udasa_data.scoring.shard import score_shard
-from udasa_data.storage import Located, file_sha256, locate
+from udasa_data.storage import Located, file_sha256, locate, remove_left_over_of
 
 MIN_ANSWERS: Final = 3  # to a prompt: no pairs are made here, whose noise would need a fourth
 _CODE: Final = (
@@ -108,6 +108,7 @@ def score_file(
     made_from = _made_from(digest, config, models, calibration, labels)
     if columns:
         made_from["columns"] = ", ".join(columns)
+    remove_left_over_of(out, curves_file)
     known = read_summary(out, made_from, curves_file if fits else None)
     if known is not None:
         return ScoreResult(out, curves_file, known, reused=True)

@@ -11,6 +11,7 @@ from udasa_data.storage.model_files import (
     local_folder,
     locate,
     served,
+    spot_sha256,
 )
 from udasa_data.storage.object_stores import Remote, reached
 from udasa_data.storage.ownership import (
@@ -20,6 +21,7 @@ from udasa_data.storage.ownership import (
     made_in,
     plain_file,
     remove_left_over,
+    remove_left_over_of,
     remove_made,
 )
 from udasa_data.storage.parquet import parquet_metadata, parquet_schema, read_parquet, scan_parquet
@@ -36,6 +38,7 @@ from udasa_data.storage.places import (
     write_new,
     write_text,
 )
+from udasa_data.storage.sealed_parquet import is_whole, read_sealed, write_sealed
 
 __all__ = [
     "HALF_A_CHARACTER",
@@ -55,6 +58,7 @@ __all__ = [
     "csp_hash",
     "dataset_files",
     "file_sha256",
+    "is_whole",
     "local_folder",
     "locate",
     "locked",
@@ -69,14 +73,18 @@ __all__ = [
     "reached",
     "read_files",
     "read_parquet",
+    "read_sealed",
     "remove",
     "remove_left_over",
+    "remove_left_over_of",
     "remove_made",
     "replace_folder",
     "scan_parquet",
     "served",
+    "spot_sha256",
     "user_cache",
     "write_atomically",
     "write_new",
+    "write_sealed",
     "write_text",
 ]

@@ -49,7 +49,7 @@ def _status(app: Callable[[], object], *, with_traceback: bool) -> int:
         return _report(line_of(interrupted), interrupted.status)
     except Exception as error:  # noqa: BLE001 (the net below everything)
         if with_traceback and not isinstance(error, UserError):
-            traceback.print_exc()
+            echo(traceback.format_exc(), err=True, end="")  # without keys
         return _of_error(error)
     return 0
 
