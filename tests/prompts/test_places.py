@@ -88,6 +88,20 @@ def test_files_of_every_name(name, tmp_path):
     assert questions(tmp_path / name) == TEXTS[: 1 if name == "one_line.json" else 2]
 
 
+def test_a_line_that_is_a_list_is_a_row_unless_it_is_of_rows(tmp_path):
+    turns = [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]
+    path = tmp_path / "a.jsonl"
+    for content, expected in (
+        (json.dumps(turns), ["Q"]),
+        (json.dumps(["Q", "A"]), ["Q"]),
+        (f"{json.dumps(turns)}\n{json.dumps(['R', 'A'])}", ["Q", "R"]),
+        (json.dumps(ROWS), TEXTS),
+        (json.dumps(TEXTS, indent=1), TEXTS),
+    ):
+        path.write_text(content)
+        assert questions(path) == expected, content
+
+
 def test_a_row_whose_turns_are_a_list_of_objects_is_no_wrapper(tmp_path):
     turns = [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]
     (tmp_path / "a.json").write_text(json.dumps({"messages": turns}))

@@ -144,7 +144,7 @@ BAD = {
     "no prompt column among": ("a.csv", b"id,score\n1,2\n"),
     "line 3: not the 2 fields": ("a.csv", b"prompt,id\na,1\nb\n"),
     "not a readable Parquet": ("a.parquet", b"PAR1 or not"),
-    "an object or a string is needed": ("a.jsonl", b"[1, 2]\n"),
+    "an object, a list of messages or a string": ("a.jsonl", b"5\n"),
     "a JSON array of rows": ("a.json", b'{"id": "x"}'),
     "every prompt is empty": ("a.jsonl", b'{"prompt": ""}\n{"prompt": " "}\n'),
     "unknown kind of file": ("a.xlsx", b"zip"),

@@ -11,7 +11,7 @@ from udasa_data.prompts.columns import (
 )
 from udasa_data.prompts.contamination import N_WORDS, overlap, text_sha256
 from udasa_data.prompts.decoding import decoded, lines_of
-from udasa_data.prompts.identity import canonical, prompt_id, question_of
+from udasa_data.prompts.identity import canonical, prompt_id, question_of, shows_nothing
 from udasa_data.prompts.literals import looks_like_turns, parse_literal
 from udasa_data.prompts.loading import LeftOut, LoadedPrompts, load_prompts
 from udasa_data.prompts.messages import read_answer
@@ -64,6 +64,7 @@ __all__ = [
     "read_prompt",
     "read_rows",
     "read_table",
+    "shows_nothing",
     "side_columns",
     "split_of",
     "splits_of",

@@ -69,7 +69,9 @@ def _records(path: Place, text: str, separator: str) -> Iterator[tuple[int, list
                 yield line, cells
             line = reader.line_num + 1
     except csv.Error as error:
-        raise UserError(f"{path}, line {line}: malformed CSV ({error})") from error
+        raise UserError(
+            f"{path}, line {line}: malformed CSV ({error}); a quote inside quotes is written twice"
+        ) from error
 
 
 def _separator_in(header: str) -> str:

@@ -18,10 +18,12 @@ def jsonl_rows(path: Place, text: str) -> _Rows:
     """Return the rows of a .jsonl file: one a line, or an array that was given this name.
 
     Raises:
-        UserError: malformed, or a row that is neither an object nor a string.
+        UserError: malformed, or a row that is no object, list of messages or string.
     """
     if text.lstrip().startswith("[") and not _goes_on(text):
-        return _array(path, _json_value(path, "", text))
+        value = _json_value(path, "", text)
+        if len(lines_of(text.strip())) > 1 or _are_rows(value):
+            return _array(path, value)
     return _lines(path, text)
 
 
@@ -49,6 +51,12 @@ def txt_rows(path: Place, text: str) -> _Rows:
     del path
     lines = enumerate(lines_of(text), 1)
     return [(f"line {n}", {"prompt": line}) for n, line in lines if line.strip()]
+
+
+def _are_rows(value: list[Any]) -> bool:
+    """Return whether a list in one line is of rows: objects that are no turns of one row."""
+    turns = {"role", "from"}
+    return all(isinstance(row, dict) and not turns & row.keys() for row in value)
 
 
 def _goes_on(text: str) -> bool:
@@ -99,10 +107,14 @@ def _object(path: Place, value: dict[str, Any]) -> _Rows:
 def _record(value: object, path: Place, where: str) -> dict[str, Any]:
     if isinstance(value, str):
         return {"prompt": value}
+    if isinstance(value, list):
+        return {"messages": value}
     if isinstance(value, dict):
         return value
     kind = type(value).__name__
-    raise UserError(f"{path}, {where}: an object or a string is needed, not a JSON {kind}")
+    raise UserError(
+        f"{path}, {where}: an object, a list of messages or a string is needed, not a JSON {kind}"
+    )
 
 
 def _json_value(path: Place, where: str, text: str) -> Any:

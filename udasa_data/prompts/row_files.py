@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Callable
 from functools import partial
@@ -44,13 +45,35 @@ def read_columns(file: DataFile, wanted: Callable[[str], bool] = lambda _: True)
         if file.kind == "arrow":
             return _arrow(source, wanted)
         columns = [*parquet_schema(source)]
-        return TableFile(columns, read_parquet(source, [name for name in columns if wanted(name)]))
+        table = read_parquet(source, [name for name in columns if wanted(name)])
+        return TableFile(columns, _with_text(table))
     except OSError as error:
         problem = error.strerror or first_line(error)
         raise UserError(f"{file.place}: cannot be read ({problem})") from error
     except REFUSED as error:
         problem = f"not a readable {kind} file ({first_line(error)})"
         raise UserError(f"{file.place}: {problem}") from error
+
+
+def _with_text(table: pl.DataFrame) -> pl.DataFrame:
+    """Return a table whose columns of bytes are text where all of them are UTF-8.
+
+    Impala, ClickHouse and older writers of Parquet do not say which of their columns are text.
+    """
+    for name, dtype in table.schema.items():
+        if (text := _as_text(dtype)) != dtype:
+            with contextlib.suppress(pl.exceptions.PolarsError):
+                table = table.with_columns(pl.col(name).cast(text))
+    return table
+
+
+def _as_text(dtype: pl.DataType) -> pl.DataType:
+    """Return a type with text in place of bytes."""
+    if isinstance(dtype, pl.List):
+        return pl.List(_as_text(dtype.inner))  # type: ignore[arg-type]
+    if isinstance(dtype, pl.Struct):
+        return pl.Struct({field.name: _as_text(field.dtype) for field in dtype.fields})  # type: ignore[arg-type]
+    return pl.String() if dtype == pl.Binary else dtype
 
 
 def _in_place(file: DataFile) -> Path:

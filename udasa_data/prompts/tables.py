@@ -15,7 +15,7 @@ from udasa_data.prompts.formats import TABLES
 from udasa_data.prompts.hub_rows import load_hub
 from udasa_data.prompts.row_files import REFUSED, read_columns, text_rows
 from udasa_data.prompts.sources import Source, file_source
-from udasa_data.prompts.storable import as_text, unstorable, whole
+from udasa_data.prompts.storable import as_text, is_missing, unstorable, whole
 from udasa_data.storage import commit_of
 
 _KINDS: Final = {int: "number", float: "number", str: "string", bool: "boolean", dict: "object"}
@@ -145,7 +145,7 @@ def _refuse_what_is_not_typed(path: Source, rows: _Rows, name: str) -> None:
     first: tuple[str, str] | None = None
     for where, row in rows:
         cell = row.get(name)
-        if cell is None:
+        if is_missing(cell):
             continue
         problem = None if isinstance(cell, str) else unstorable(cell)
         kind = _KINDS.get(type(cell), "list")
@@ -160,9 +160,11 @@ def _column(name: str, values: list[Any]) -> pl.Series | None:
     """Return values as a column of one type, None where there is none that holds them all."""
     if any(unstorable(value) for value in values):
         return None
-    kinds = {_KINDS.get(type(value), "list") for value in values if value is not None}
+    kinds = {_KINDS.get(type(value), "list") for value in values if not is_missing(value)}
     if len(kinds) > 1:
         return None
+    if kinds and "number" not in kinds:
+        values = [None if is_missing(value) else value for value in values]
     try:
         table = pl.DataFrame([{name: value} for value in values], infer_schema_length=None)
     except REFUSED:

@@ -18,6 +18,7 @@ CODE: Final = {
         "scoring/claims.py",
         "scoring/claim_support.py",
         "scoring/refusal.py",
+        "tiny/refusal/model.safetensors",
         "languages",
         "uncertainty",
         "scorers",

@@ -25,6 +25,7 @@ from udasa_data.prompts import (
     prompt_columns,
     read_prompt,
     read_table,
+    shows_nothing,
     side_columns,
     word_of,
 )
@@ -210,10 +211,9 @@ def _samples(cells: Cells, ids: pl.Series, texts: Sequence[str | None]) -> tuple
             ),
         }
     )
-    blank = pl.col("text").str.strip_chars() == ""
-    not_blank = pl.when(blank).then(pl.lit("")).otherwise("text").alias("text")
+    seen = pl.Series("text", ["" if shows_nothing(answer) else answer for answer in text])
     number = pl.int_range(pl.len(), dtype=pl.Int32).over("prompt_id")
-    return samples.with_columns(not_blank, sample_id=number), length
+    return samples.with_columns(seen, sample_id=number), length
 
 
 def _notes(cells: Cells, length: str) -> list[str]:
