@@ -20,6 +20,7 @@ def talk(*turns):
 
 
 READ = {
+    "datasets-6851": ("p.jsonl", gzip.compress(b'{"prompt": "A?"}'), ["A?"], ""),
     "pandas-55032": ("p.csv", "prompt,id\nNA,1\nnull,2\nNone,3\n", ["NA", "null", "None"], ""),
     "ThreatExchange-298": ("p.csv", "prompt,id\nWhy\0 so?,1\nHow?,2\n", ["Why\0 so?", "How?"], ""),
     "datasets-7222": (
@@ -98,7 +99,7 @@ READ = {
     ),
 }
 REFUSED = {
-    "datasets-6851": ("p.jsonl", gzip.compress(b'{"prompt": "A?"}'), "p.jsonl: is a gzip file"),
+    "datasets-6851, zip": ("p.jsonl", b"PK\x03\x04...", "p.jsonl: is a zip file or an Excel"),
     "akshare-5534": ("p.csv", "prompt\n为什么？\n".encode("gbk"), "p.csv, line 2: not UTF-8 text"),
     "node-csv-parse-40": ("p.csv", 'prompt,id\n"Say \\"hi\\", ok?",1\n', "line 2: .*written twice"),
     "LlamaFactory-9618": ("p.jsonl", [{"conversations": [NOBODY]}], "every prompt .*role 'bing'"),

@@ -1,5 +1,7 @@
 """The numbered cases that are about files, each from its file to prompts and answers."""
 
+import gzip
+
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -54,6 +56,16 @@ FILES = {
     "19, all null": ("p.jsonl", [{"prompt": None, "question": WET}], [WET], ""),
     "20": ("p.parquet", pa.table({"prompt": [{"text": SKY, "toxicity": 0.1}]}), [SKY], ""),
     "20, named": ("p.parquet#row.text", pa.table({"row": [{"text": SKY, "n": 1}]}), [SKY], ""),
+    "21": ("p.json", [{"prompt": SKY}, {"prompt": WET}], [SKY, WET], ""),
+    "21, commas": ("p.jsonl", f'{{"prompt": "{SKY}"}},\n{{"prompt": "{WET}"}}\n', [SKY, WET], ""),
+    "21, marks": (
+        "p.jsonl",
+        f'\ufeff{{"prompt": "{SKY}"}}\n\ufeff{{"prompt": "{WET}"}}\n',
+        [SKY, WET],
+        "",
+    ),
+    "22": ("p.jsonl.gz", gzip.compress(f'{{"prompt": "{SKY}"}}'.encode()), [SKY], ""),
+    "22, tabs": ("p.tsv", f"prompt\tsource\n{SKY}\ta\n", [SKY], ""),
     "36": ("p.csv", '"prompt";"id"\r\n"Say ""hi"";\r\nplease";1\r\n', ['Say "hi";\nplease'], ""),
     "36, UTF-16": ("p.csv", f"prompt\tid\r\n{WET}\t1\r\n".encode("utf-16"), [WET], ""),
 }
