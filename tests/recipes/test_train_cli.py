@@ -171,7 +171,10 @@ def test_without_trl_one_line_says_what_installs_it(elsewhere, monkeypatch, comm
         "rounds": ["--model", "tiny"],
     }
     told = fault(command, *more[command], "--out", "o")
-    assert told == "trl, peft are not installed; pip install 'udasa[train]'"
+    assert (
+        told
+        == "trl, peft are not installed; pip install -e '.[train]' -c constraints.txt (in udasa's folder)"
+    )
     assert not list(elsewhere.iterdir())
     if command == "dpo":
         assert resolved("--model", "tiny")["seed"] == 0  # which trains nothing, and needs none
