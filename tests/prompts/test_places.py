@@ -251,7 +251,7 @@ MISTYPED = {
     "./quesions": "(did you mean 'questions.jsonl'?)",
     "runs/demos": "(did you mean 'runs/demo'?)",
     "run/demo/data.parquet": "(did you mean 'runs'?)",
-    "runs/else": "(no Hub id: there is a folder 'runs' here)",
+    "runs/else": "(there is a folder 'runs' here)",
     "none/of/these": "(there is no folder 'none')",
     "quesions.jsonl#prompt": "quesions.jsonl: no such file",
 }

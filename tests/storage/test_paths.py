@@ -33,7 +33,7 @@ def test_near_names(tmp_path, monkeypatch):
     expected = {
         "runs/mistrl": " (did you mean 'runs/mistral'?)",
         f"{tmp_path}/run/mistral": f" (did you mean '{tmp_path}/runs'?)",
-        "runs/else": " (no Hub id: there is a folder 'runs' here)",
+        "runs/else": " (there is a folder 'runs' here)",
         "nothing/of/it": " (there is no folder 'nothing')",
         "xyz": "",
         "runs/mistral": "",

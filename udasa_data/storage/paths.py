@@ -54,4 +54,4 @@ def did_you_mean(text: str) -> str:
         return f" (there is no folder '{there / missing}')"
     first, slash, _ = text.partition("/")
     is_kept = slash and text.count("/") == 1 and first.strip(".~")
-    return f" (no Hub id: there is a folder '{first}' here)" if is_kept else ""
+    return f" (there is a folder '{first}' here)" if is_kept else ""
