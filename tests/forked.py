@@ -123,7 +123,7 @@ class Process:
         self.wait(timeout)
         files = [path for path in (self._out, self._err) if path.is_file()]
         texts = {path: path.read_text(errors="backslashreplace") for path in files}
-        return texts.get(self._out, ""), texts[self._err]
+        return texts.get(self._out, ""), texts.get(self._err, "")
 
     def send_signal(self, number):
         if self.poll() is None:

@@ -31,7 +31,7 @@ _MODEL: Final = re.compile(
     r"|training_args\.bin|README\.md|ref/(README\.md|adapter_(config\.json|model\.safetensors))"
 )
 _STATE: Final = re.compile(
-    r"complete|latest|zero_to_fp32\.py|trainer_state\.json|(optimizer|scheduler|scaler)\.(pt|bin)"
+    r"(\.tmp-[0-9a-f]{12}-)?complete|latest|zero_to_fp32\.py|trainer_state\.json|(optimizer|scheduler|scaler)\.(pt|bin)"
     r"|rng_state(_\d+)?\.pth|(pytorch_model_fsdp|optimizer)_\d+/(\.metadata|__\d+_\d+\.distcp)"
     r"|global_step\d+/[a-z0-9_]+\.pt"
 )
