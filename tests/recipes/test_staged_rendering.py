@@ -16,7 +16,7 @@ from udasa_data.schema import PAIRS
 from udasa_data.storage.model_files import locate
 from udasa_recipes.staged.measures import load_model
 from udasa_recipes.staged.mixture import render, stored
-from udasa_recipes.staged.rendering import Renderer, end_ids, load_tokenizer
+from udasa_recipes.staged.rendering import BuiltWith, Renderer, end_ids, load_tokenizer
 from udasa_recipes.staged.trainer import _trainer_class
 
 
@@ -24,10 +24,10 @@ def table(rows):
     return pl.DataFrame(rows, schema=PAIRS, orient="row")
 
 
-def renderer_of(place, system=None):
+def renderer_of(place, system=None, **built_with):
     located = locate(ModelRef(id=str(place)))
     tokenizer = load_tokenizer(located)
-    return Renderer(tokenizer, end_ids(located, tokenizer), system)
+    return Renderer(tokenizer, end_ids(located, tokenizer), BuiltWith(system, **built_with))
 
 
 def with_bos(folder):

@@ -4,13 +4,17 @@ from udasa_data.engines.choice import choose_engine
 from udasa_data.engines.loading import load_engine
 from udasa_data.engines.meter import Meter, Usage
 from udasa_data.engines.protocol import Completion, Engine, PolicyPrompt, SetAside
+from udasa_data.engines.reasoning import TEMPLATE_NOTE, Parted, Thoughts
 
 __all__ = [
+    "TEMPLATE_NOTE",
     "Completion",
     "Engine",
     "Meter",
+    "Parted",
     "PolicyPrompt",
     "SetAside",
+    "Thoughts",
     "Usage",
     "choose_engine",
     "load_engine",

@@ -119,6 +119,9 @@ def build(
         return _result(run, reused=True)
     prepared.try_system_prompt()
     executor, progress = executor or LocalExecutor(), progress or Silent()
+    prepared.try_template()
+    if prepared.template_note:
+        progress.say(prepared.template_note)
     with run.locked():
         prepared.record()
         repairing(prepared, progress, lambda: _make(prepared, executor, progress))

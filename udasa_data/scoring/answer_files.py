@@ -1,8 +1,8 @@
 """A file of existing answers → the tables that the scoring step takes.
 
 One row an answer: ``text``, and ``prompt_id`` or ``prompt``; optional are ``context``, ``axis``,
-``n_tokens``, ``finish_reason``, and the policy's ``sum_logprob`` (or ``logprob``) and
-``mean_logprob``.
+``reasoning`` (what was said before the text), ``n_tokens``, ``finish_reason``, and the policy's
+``sum_logprob`` (or ``logprob``) and ``mean_logprob``.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from typing import Any, Final, NamedTuple
 
 import polars as pl
 
+from udasa_data.engines import Thoughts
 from udasa_data.errors import UserError, nearest
 from udasa_data.languages import count_words
 from udasa_data.prompts import FileTable, NoPrompt, Row, prompt_id, read_table, turns_of
 from udasa_data.schema import ADDED, PROMPTS, Axis, Mode, Why
 
 CUT: Final = frozenset({"length", "max_tokens", "MAX_TOKENS"})
+_PARTS: Final = Thoughts()
 _ROUNDING: Final = 1e-6  # by which a log-probability of 1 may come out above 0
 
 
@@ -28,8 +30,9 @@ class GivenAnswers(NamedTuple):
         table: the file as it is, with the ``prompt_id`` that was made where it has none.
         prompts: one row a prompt (schema ``PROMPTS``), in order of first appearance.
         samples: one row for each of the table's, in its order: ``prompt_id, sample_id, text``
-            (empty where missing or blank), ``sum_logprob``, ``mean_logprob`` (nats, NaN where not
-            known), ``finish_reason`` (stop | length), and the length.
+            (the answer; empty where missing or blank), ``reasoning``, ``sum_logprob``,
+            ``mean_logprob`` (nats, NaN where not known), ``finish_reason`` (stop | length), and
+            the length.
         length: the column of lengths: ``n_tokens``, or ``n_words`` where tokens are not known.
         notes: what a user should know of what was missing.
     """
@@ -225,7 +228,11 @@ def _prompt(cells: _Cells, row: int, known: str | None, record: dict[str, Any]) 
 
 
 def _samples(cells: _Cells, ids: pl.Series) -> tuple[pl.DataFrame, str]:
-    text = cells.strings("text").fill_null("")
+    before = cells.strings("reasoning").fill_null("")
+    parted = [
+        _PARTS.part(said)._replace(**({"reasoning": given} if given else {}))
+        for said, given in zip(cells.strings("text").fill_null(""), before, strict=True)
+    ]
     tokens = cells.numbers("n_tokens")
     wrong = ((tokens < 0) | (tokens != tokens.floor())).arg_true()
     if len(wrong):
@@ -241,20 +248,26 @@ def _samples(cells: _Cells, ids: pl.Series) -> tuple[pl.DataFrame, str]:
     samples = pl.DataFrame(
         {
             "prompt_id": ids,
-            "text": text,
-            length: [count_words(answer) for answer in text] if tokens.has_nulls() else tokens,
+            "text": [said.answer for said in parted],
+            "reasoning": [said.reasoning if said.reasoning.strip() else None for said in parted],
+            length: (
+                [count_words(said.reasoning + said.answer) for said in parted]
+                if tokens.has_nulls()
+                else tokens
+            ),
             **known.to_dict(),
             # as servers say it; whatever else they say, the answer came to its end
             "finish_reason": pl.Series(
-                ["length" if why in CUT else "stop" for why in cells.raw("finish_reason")],
+                [
+                    "length" if why in CUT or not said.closed else "stop"
+                    for why, said in zip(cells.raw("finish_reason"), parted, strict=True)
+                ],
                 dtype=pl.String,
             ),
         }
     )
-    blank = pl.col("text").str.strip_chars() == ""
-    not_blank = pl.when(blank).then(pl.lit("")).otherwise("text").alias("text")
     number = pl.int_range(pl.len(), dtype=pl.Int32).over("prompt_id")
-    return samples.with_columns(not_blank, sample_id=number), length
+    return samples.with_columns(sample_id=number), length
 
 
 def _notes(cells: _Cells, length: str) -> list[str]:
