@@ -180,6 +180,8 @@ class Prepared:
         data: dict[str, Any] = {"repo": self.source.place, "revision": self.source.commit}
         if manifest:
             data |= {"scorers": manifest.scorers, "policy": msgspec.to_builtins(manifest.policy)}
+        if self.built_with.template_options:  # an evaluation asks in the same way
+            data["chat_template_kwargs"] = dict(self.built_with.template_options)
         policy = self.policy
         return Record(
             inputs=msgspec.json.decode(msgspec.json.encode(self.inputs())),

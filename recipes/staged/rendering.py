@@ -16,8 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from jinja2 import TemplateError
 
-from udasa_data.engines import Thoughts
-from udasa_data.engines.assistant_turn import end_of_turn, rewritten
+from udasa_data.engines import Thoughts, end_of_turn, rewritten
 from udasa_data.engines.control_tokens import ControlTokens, is_marked
 from udasa_data.engines.policy_tokens import PLAIN_TEMPLATE
 from udasa_data.errors import UserError

@@ -83,10 +83,14 @@ def try_template(policy: Located, sampling: Sampling, system_prompt: str | None)
         found.append(f"{problem}: {TEMPLATE_NOTE}")
     if not found:
         return None
-    switch = "sampling.chat_template_kwargs: {enable_thinking: false}"
-    known = "enable_thinking" in str(tokens.tokenizer.chat_template)
-    way_out = f"; {switch} turns thoughts off" if known and "enable_thinking" not in options else ""
+    way_out = _way_out(str(tokens.tokenizer.chat_template), options, opens=opened is not None)
     return f"the chat template of {policy.name} {'; it '.join(found)}{way_out}"
+
+
+def _way_out(template: str, options: Mapping[str, Any], *, opens: bool) -> str:
+    if "enable_thinking" in template and "enable_thinking" not in options:
+        return "; sampling.chat_template_kwargs: {enable_thinking: false} turns thoughts off"
+    return "; sampling.reasoning: off takes all for the answer" if opens else ""
 
 
 def _problem(

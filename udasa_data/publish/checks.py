@@ -241,7 +241,8 @@ def _from_samples(copy: DatasetCopy, pairs: pl.DataFrame) -> Check:
         number = pl.col(f"{side}_id").alias("sample_id")
         rows = pairs.select("run", "prompt_id", number, answer, thought)
         joined = rows.join(samples, on=_SAMPLE, how="left")
-        other = pl.col("answer").ne_missing("text") | pl.col("thought").ne_missing("reasoning")
+        other = pl.col("answer").ne_missing(pl.col("text"))
+        other |= pl.col("thought").ne_missing(pl.col("reasoning"))
         odd = joined.filter(other)["prompt_id"]
         wrong += [f"prompt {prompt_id[:12]}: {side} is not its sample" for prompt_id in odd]
     return _check("pairs are samples", wrong, f"of {len(samples):,} samples")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from udasa_data.engines.assistant_turn import rewritten
+from udasa_data.engines import rewritten
 from udasa_data.errors import UserError
 from udasa_data.runs import PolicyRecord
 from udasa_data.schema import Mode
