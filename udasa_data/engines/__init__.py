@@ -1,6 +1,6 @@
 """Engines: what draws a policy's answers."""
 
-from udasa_data.engines.assistant_turn import end_of_turn, rewritten
+from udasa_data.engines.assistant_turn import end_of_turn, rewritten, special_tokens
 from udasa_data.engines.choice import choose_engine
 from udasa_data.engines.loading import load_engine
 from udasa_data.engines.meter import Meter, Usage
@@ -21,4 +21,5 @@ __all__ = [
     "end_of_turn",
     "load_engine",
     "rewritten",
+    "special_tokens",
 ]

@@ -14,6 +14,12 @@ _SAID: Final = "Yes."
 _SHOWN: Final = 40  # characters
 
 
+def special_tokens(tokenizer: Any) -> list[str]:
+    """Return the special tokens of a tokenizer, those of its roles among them."""
+    added = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+    return [token for token in dict.fromkeys([*tokenizer.all_special_tokens, *added]) if token]
+
+
 def end_of_turn(tokenizer: Any, ends: Collection[str], options: Mapping[str, Any]) -> str:
     """Return the token that ends an answer: as the template ends one, else the tokenizer's.
 

@@ -10,6 +10,7 @@ from jinja2 import TemplateError
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
 from udasa_data.config import ReasoningTags
+from udasa_data.engines.assistant_turn import special_tokens
 from udasa_data.engines.choices import Question
 from udasa_data.engines.control_tokens import ControlTokenError, ControlTokens, is_marked
 from udasa_data.engines.protocol import Completion, PolicyPrompt, SetAside
@@ -173,7 +174,7 @@ class PolicyTokens:
         Special tokens are left out of answers; of thoughts only where no tag is one of them.
         """
         ids = [answer.ids for answer in drawn]
-        special = [token for token in self._tokenizer.all_special_tokens if token]
+        special = special_tokens(self._tokenizer)
         tagged = any(map(thoughts.is_beside, special))
         texts = self._tokenizer.batch_decode(ids, skip_special_tokens=not tagged)
         left_out = re.compile("|".join(map(re.escape, special)) if tagged else "(?!)")

@@ -15,9 +15,9 @@ from udasa_data.errors import UserError
 from udasa_data.prompts import split_of
 from udasa_data.publish.front_matter import PARTS
 from udasa_data.publish.repository import explained
-from udasa_data.publish.tokenisation import MAX_ROWS, load_tokenizer, tokenise
+from udasa_data.publish.tokenisation import MAX_ROWS, Tokenised, load_tokenizer, tokenise
 from udasa_data.runs import Manifest
-from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Stage
+from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Stage, empty
 from udasa_data.storage import file_sha256, parquet_schema, read_parquet, scan_parquet
 
 _LOST: Final = 0.01  # share of the rows that may be lost to the length
@@ -167,8 +167,9 @@ def _pairs(copy: DatasetCopy) -> pl.DataFrame:
         config = copy.manifest.files[path].config
         if config in _STAGES:
             tables.append(scan_parquet(local).with_columns(config=pl.lit(config)))
+    none = empty(PAIRS).with_columns(config=pl.lit(None, pl.String()))
     try:
-        return pl.concat(tables).collect() if tables else pl.DataFrame()
+        return pl.concat(tables).collect() if tables else none
     except pl.exceptions.PolarsError:
         return pl.DataFrame()  # the files are damaged, which their own check reports
 
@@ -229,7 +230,7 @@ def _stages(copy: DatasetCopy, pairs: pl.DataFrame) -> Check:
 
 
 def _from_samples(copy: DatasetCopy, pairs: pl.DataFrame) -> Check:
-    """Both answers of each pair are samples of its prompt, letter by letter."""
+    """Both answers of each pair, and their thoughts, are samples of its prompt, to the letter."""
     paths = [p for path, p in copy.paths.items() if copy.manifest.files[path].config == "samples"]
     if not paths or pairs.is_empty():
         return Check("pairs are samples", None, "no samples, or no pairs")
@@ -271,14 +272,7 @@ def _trl(copy: DatasetCopy, pairs: pl.DataFrame, max_length: int) -> list[Check]
             found.not_prefix == 0,
             f"{read}; not so in {found.not_prefix:,}",
         ),
-        Check(
-            "TRL: answers as said",
-            found.rewritten == 0,
-            f"{read}; all as said"
-            if not found.rewritten
-            else f"{found.rewritten:,} not: the template {found.example}. Train with udasa-train, "
-            "which takes what was said",
-        ),
+        Check("TRL: answers as said", found.rewritten == 0, f"{read}; {_as_said(found)}"),
         Check(
             f"TRL: {max_length} tokens",
             lost <= _LOST * found.rows,
@@ -286,6 +280,13 @@ def _trl(copy: DatasetCopy, pairs: pl.DataFrame, max_length: int) -> list[Check]
             f"dropped; longest {found.longest:,}",
         ),
     ]
+
+
+def _as_said(found: Tokenised) -> str:
+    if not found.rewritten:
+        return "all of them"
+    made = f"not so in {found.rewritten:,}: the template {found.example}"
+    return f"{made}. Train with udasa-train, which takes what was said"
 
 
 def _rows(table: pl.DataFrame, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from udasa_data.engines import rewritten
+from udasa_data.engines import rewritten, special_tokens
 from udasa_data.errors import UserError
 from udasa_data.runs import PolicyRecord
 from udasa_data.schema import Mode
@@ -78,7 +78,7 @@ def tokenise(
         raise UserError("TRL is not installed: pip install 'udasa[train]'") from error
 
     options = options or {}
-    ends = [token for token in tokenizer.all_special_tokens if token]
+    ends = special_tokens(tokenizer)
     example = ""
     counts = dict.fromkeys(
         ("rewritten", "rows", "not_prefix", "truncated", "collapsed", "dropped"), 0

@@ -249,7 +249,10 @@ def _samples(cells: _Cells, ids: pl.Series) -> tuple[pl.DataFrame, str]:
         {
             "prompt_id": ids,
             "text": [said.answer for said in parted],
-            "reasoning": [said.reasoning if said.reasoning.strip() else None for said in parted],
+            "reasoning": pl.Series(
+                [said.reasoning if said.reasoning.strip() else None for said in parted],
+                dtype=pl.String,
+            ),
             length: (
                 [count_words(said.reasoning + said.answer) for said in parted]
                 if tokens.has_nulls()
