@@ -122,7 +122,8 @@ def _divergences(policy: Any, sft: Any, samples: Sequence[Sample], renderer: Ren
     for sample in samples:
         prompt = renderer.ids(sample.context)
         end = renderer.tokenizer.eos_token if sample.ended else ""
-        rows.append((prompt, renderer.ids(sample.context + sample.said + end)[len(prompt) :]))
+        after = renderer.after(sample.context, sample.said + end)
+        rows.append((prompt, after.ids if after else renderer.ids(sample.said + end)))
     total = np.zeros(len(rows))
     for batch in batches(rows):
         ids, mask, of_answer = padded(

@@ -44,6 +44,13 @@ class Pair(NamedTuple):
         return any(map(is_marked, self))
 
 
+class After(NamedTuple):
+    """Tokens after a prompt, and whether prompt and text have the same tokens as one text."""
+
+    ids: list[int]
+    joins: bool
+
+
 class BuiltWith(NamedTuple):
     """How the build asked its policy, and what of the answers is trained on.
 
@@ -173,6 +180,19 @@ class Renderer:
     def ids(self, text: str) -> list[int]:
         """Return a rendered text's tokens: nothing is added to it."""
         return self._controls.ids(text, special=False)
+
+    def after(self, prompt: str, said: str) -> After | None:
+        """Return the tokens of what follows a prompt; None where they cannot be told apart.
+
+        Where its beginning would change the prompt's last token (two line breaks are one), it is
+        tokenised by itself, as the policy said it.
+        """
+        before, whole = self.ids(prompt), self.ids(prompt + said)
+        if whole[: len(before)] == before:
+            return After(whole[len(before) :], joins=True)
+        alone = self.ids(said)
+        same = self.tokenizer.decode([*before, *alone]) == self.tokenizer.decode(whole)
+        return After(alone, joins=False) if same else None
 
     def build_ids(self, row: Mapping[str, Any], prompt: str) -> list[int]:
         """Return the prompt's tokens as the build made them (``engines.transformers``)."""

@@ -221,3 +221,20 @@ def test_the_template_is_given_what_the_build_gave_it(tmp_path):
     place = save_policy(tmp_path / "policy", template=asks)
     renderer = renderer_of(place, template_options={"effort": "low"})
     assert renderer.pair(pair("moderate", 0)).prompt.endswith("<assistant>low")
+
+
+def test_an_answer_that_would_merge_into_the_prompts_end_is_tokenised_after_it(tmp_path):
+    place = save_policy(tmp_path / "policy", template=TEMPLATE.replace("<assistant>{% e", "b{% e"))
+    row = pair("moderate", 0) | {"reasoning_chosen": "", "reasoning_rejected": ""}
+    row["prompt"], row["chosen"] = message("user", "Go on"), message("assistant", "oil it")
+    renderer = renderer_of(place)
+    text = renderer.pair(row)
+    prompt = renderer.ids(text.prompt)
+    rendered = render(table([row]), renderer, 400, completion=True)
+    one = rendered.encoded[0]
+    assert one.prompt == prompt
+    assert renderer.tokenizer.decode(one.chosen) == "oil it</s>"
+    assert renderer.ids(text.prompt + text.chosen)[: len(prompt)] != prompt  # "bo" is a token
+    assert not rendered.as_text
+    rows = stored(rendered, "t", tmp_path / "cache")
+    assert trl_ids(rows, place, tmp_path / "ours", _trainer_class()) == [tuple(one)]
