@@ -46,12 +46,14 @@ QUIET = {
 class Server:
     """Forks for each command."""
 
-    def __init__(self, libraries):
+    def __init__(self, libraries, born_with=()):
         # coverage begins in what is forked, if it is to
         kept = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_PROCESS")}
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         command = [sys.executable, __file__, *libraries]
-        self._process = subprocess.Popen(command, **pipes, text=True, env={**kept, **QUIET})
+        self._process = subprocess.Popen(
+            command, **pipes, text=True, env=kept | QUIET | dict(born_with)
+        )
         self._one_at_a_time = threading.Lock()
         self._files = tempfile.TemporaryDirectory(prefix="udasa-test-processes-")
 
@@ -71,9 +73,9 @@ class Server:
 
 
 @cache
-def server(*libraries):
+def server(libraries, born_with=()):
     """Start one, once."""
-    started = Server(libraries)
+    started = Server(libraries, born_with)
     atexit.register(started.close)
     return started
 
@@ -86,12 +88,14 @@ class Process:
         env: the whole environment, if not ours.
         cwd: where it begins, if not here.
         libraries: those that it finds imported.
+        born_with: (name, value) of the environment in which they were imported.
+        out: the file, pipe or terminal for its standard output; None takes a file of its own.
     """
 
-    def __init__(self, *command, env=None, cwd=None, libraries=OFFLINE):
-        self._server = server(*libraries)
+    def __init__(self, *command, env=None, cwd=None, libraries=OFFLINE, born_with=(), out=None):
+        self._server = server(libraries, born_with)
         folder = self._server.folder()
-        self._out, self._err = folder / "stdout", folder / "stderr"
+        self._out, self._err = Path(out or folder / "stdout"), folder / "stderr"
         self.args = list(map(str, command))
         self.returncode = None
         self.pid = self._server.ask(
@@ -117,7 +121,9 @@ class Process:
 
     def communicate(self, timeout=600.0):
         self.wait(timeout)
-        return self._out.read_text(), self._err.read_text()
+        files = [path for path in (self._out, self._err) if path.is_file()]
+        texts = {path: path.read_text(errors="backslashreplace") for path in files}
+        return texts.get(self._out, ""), texts[self._err]
 
     def send_signal(self, number):
         if self.poll() is None:

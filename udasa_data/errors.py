@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
@@ -20,6 +22,11 @@ _SHORTEST: Final = (
 )
 
 
+def install_line(extra: str) -> str:
+    """Return the command that installs an extra: udasa is not on PyPI, but a folder one has."""
+    return f"pip install -e '.[{extra}]' -c constraints.txt (in udasa's folder)"
+
+
 class UserError(Exception):
     """Something the user can put right.
 
@@ -32,19 +39,34 @@ class UserError(Exception):
 
 
 def redacted(text: str) -> str:
-    """Return a text without the values of keys and tokens in the environment.
+    """Return a text without the values of keys and tokens of the environment and the Hub's login.
 
     For whatever others write, before it is stored or printed: a server may give back the key that
     it was sent. They are known by their value, as it is and as an address has it.
     """
-    for name in _SECRETS:
-        value = os.environ.get(name, "").strip()
+    known = [(name, os.environ.get(name, "").strip()) for name in _SECRETS]
+    for name, value in [*known, ("HF_TOKEN", _kept_token(_token_file()))]:
         if len(value) < _SHORTEST:
             continue
         for form in (value, quote(value, safe="")):
             if form in text:
                 text = text.replace(form, f"[{name}]")
     return text
+
+
+def _token_file() -> str:
+    """Return where ``hf auth login`` keeps its token."""
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    home = os.environ.get("HF_HOME") or f"{cache}/huggingface"
+    return os.environ.get("HF_TOKEN_PATH") or f"{home}/token"
+
+
+@cache
+def _kept_token(file: str) -> str:
+    try:
+        return Path(file).expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, RuntimeError, ValueError):  # nobody is logged in
+        return ""
 
 
 def first_line(error: BaseException) -> str:

@@ -50,6 +50,7 @@ class Why(StrEnum):
     EMPTY_PROMPT = "empty_prompt"
     MALFORMED = "malformed"
     DUPLICATE = "duplicate"
+    NEAR_DUPLICATE = "near_duplicate"
     # a prompt
     TOO_LONG = "too_long"
     CONTROL_TOKENS = "control_tokens"
@@ -77,12 +78,12 @@ _LIST = pl.List(pl.Float64)
 
 PROMPTS: Final = pl.Schema(
     {
-        "prompt_id": pl.String(),  # sha256 of the normalised messages, mode and context
+        "prompt_id": pl.String(),  # hash of messages, mode and context: prompts/identity.py
         "messages": MESSAGES,
         "mode": pl.String(),
         "axis": pl.String(),
         "source": pl.String(),
-        "split": pl.String(),  # the split it was read from; null for local files
+        "split": pl.String(),  # the split that was named of its source
         "context": pl.String(),  # evidence for the factual scorer; never shown to the policy
     }
 )

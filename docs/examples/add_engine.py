@@ -41,7 +41,7 @@ class Echo:
 
 
 config = resolve("tiny", {"sampling": {"samples": 4}})
-prompts = load_prompts(config.prompts, limit=2, seed=0, commits={}).prompts
+prompts = load_prompts(config.prompts, limit=2, seed=6, commits={}).prompts
 for shard, made in sample_shards([(0, prompts)], Echo(), config, lambda _n: None):
     for row in made.samples.iter_rows(named=True):
         print(f"shard {shard}, sample {row['sample_id']}: {row['text']}")

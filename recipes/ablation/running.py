@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from udasa_data.config import read_bytes
 from udasa_data.runs import Run, key_of
 from udasa_data.storage import remove_made, write_text
 from udasa_data.terminal import echo
@@ -56,5 +57,5 @@ def _train_cells(config: Ablation, recipe: Recipe, controls: Controls, out: Path
             remove_made(out / "work", is_work_file)
             spent = time.monotonic() - started
             echo(f"cell {number}/{len(planned)}: {name}, seed {seed}, {spent:.0f} s")
-        cells.append(msgspec.json.decode(path.read_bytes(), type=Cell))
+        cells.append(msgspec.json.decode(read_bytes(path), type=Cell))
     return cells

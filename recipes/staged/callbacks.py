@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from accelerate import PartialState
 from transformers import TrainerCallback
 
-from udasa_data.storage import remove_made
+from udasa_data.config import read_bytes
+from udasa_data.storage import made_in, parse_json, remove_made, spot_sha256, write_text
 from udasa_data.terminal import echo, note_position
 
 from .config import Recipe
@@ -17,6 +20,8 @@ from .folders import CHECKPOINTS, COMPLETE, is_checkpoint, is_checkpoint_file, i
 from .launched import tolerance
 from .references import check_first_step
 from .stage import Stage
+
+_KEPT: Final = 2  # checkpoints: the last one may be cut short
 
 
 class FirstStep(TrainerCallback):  # type: ignore[misc]
@@ -61,11 +66,28 @@ class MarkComplete(TrainerCallback):  # type: ignore[misc]
     """
 
     def on_save(self, args: Any, state: Any, _control: Any, **_: Any) -> None:
-        """Mark the checkpoint of this step."""
+        """Mark the checkpoint of this step with the hashes of its files."""
+        PartialState().wait_for_everyone()  # each process writes a part of it
         if state.is_world_process_zero:
             checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
             remove_made(checkpoint / "ref", lambda file: is_model_file(f"ref/{file}"))
-            (checkpoint / COMPLETE).touch()
+            write_text(checkpoint / COMPLETE, json.dumps(_hashes(checkpoint)))
+            best = Path(state.best_model_checkpoint or "").name
+            remove_older(Path(args.output_dir), best)
+
+
+def remove_older(checkpoints: Path, best: str = "") -> None:
+    """Delete all but the latest checkpoints, each file by file: transformers takes whole folders.
+
+    Args:
+        checkpoints: the folder that holds them.
+        best: name of one that stays.
+    """
+    names = [path.name for path in checkpoints.iterdir() if is_checkpoint(path.name)]
+    steps = sorted(int(name.removeprefix("checkpoint-")) for name in names)
+    for name in (f"checkpoint-{step}" for step in steps[:-_KEPT]):
+        if name != best:
+            remove_made(checkpoints / name, partial(_is_of_checkpoint, name))
 
 
 def last_checkpoint(folder: Path, *, main: bool) -> str | None:
@@ -74,11 +96,28 @@ def last_checkpoint(folder: Path, *, main: bool) -> str | None:
     for path in (folder / CHECKPOINTS).glob("checkpoint-*"):
         if path.is_symlink() or not is_checkpoint(path.name):
             continue
-        if (path / COMPLETE).is_file():
+        if _is_whole(path):
             whole[int(path.name.removeprefix("checkpoint-"))] = path
         elif main:
             remove_made(path, partial(_is_of_checkpoint, path.name))
     return str(whole[max(whole)]) if whole else None
+
+
+def _hashes(checkpoint: Path) -> dict[str, str]:
+    """Return the hash of each file that a trainer saved in a checkpoint, by its path there."""
+    return {
+        path.relative_to(checkpoint).as_posix(): spot_sha256(path)
+        for path in made_in(checkpoint, partial(_is_of_checkpoint, checkpoint.name))
+        if path.name != COMPLETE
+    }
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    """Return whether a checkpoint was written to its end, and is as it was written."""
+    try:
+        return bool(parse_json(read_bytes(checkpoint / COMPLETE)) == _hashes(checkpoint))
+    except (OSError, ValueError):
+        return False
 
 
 def _is_of_checkpoint(checkpoint: str, file: str) -> bool:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
 import polars as pl
 
+from udasa_data.config import read_bytes
 from udasa_data.errors import UserError, nearest
-from udasa_data.runs import key_of
+from udasa_data.runs import checked, key_of
 from udasa_data.schema import MESSAGES, Stage
-from udasa_data.storage import commit_of
+from udasa_data.storage import (
+    commit_of,
+    did_you_mean,
+    file_sha256,
+    parse_json,
+    plain_file,
+    reads_as_path,
+)
 
 COLUMNS: Final = {
     "prompt": MESSAGES,
@@ -35,10 +42,17 @@ class Origin(msgspec.Struct, frozen=True):
     chat_template_sha256: str | None = None
 
 
+class File(msgspec.Struct, frozen=True):
+    """A file of the dataset, by the hash of its content."""
+
+    sha256: str
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """What training reads of a dataset's manifest.json; other keys are left alone."""
 
     policy: Origin = Origin()
+    files: dict[str, File] = {}
     scorers: list[dict[str, Any]] = []
     config: dict[str, Any] = {}
 
@@ -69,9 +83,14 @@ def open_source(place: str, revision: str = "main") -> Source:
     folder = Path(place).expanduser()
     if folder.is_dir():
         path = folder / "manifest.json"
-        return Source(str(folder), None, _manifest(path) if path.is_file() else None)
-    if place.startswith((".", "/", "~")) or place.count("/") != 1:
-        raise UserError(f"dataset '{place}': no such folder; a build writes one to RUN/dataset")
+        manifest = _manifest(path) if path.is_file() else None
+        _check_files(folder, manifest)
+        return Source(str(folder), None, manifest)
+    if place.count("/") != 1 or reads_as_path(place):
+        raise UserError(
+            f"dataset '{place}': no such folder{did_you_mean(place)}; a build writes one to "
+            "RUN/dataset"
+        )
     commit = commit_of(place, revision, "dataset")
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
@@ -83,9 +102,28 @@ def open_source(place: str, revision: str = "main") -> Source:
     return Source(place, commit, _manifest(Path(name)))
 
 
+def _check_files(folder: Path, manifest: Manifest | None) -> None:
+    """Refuse a folder whose files are not what its manifest says.
+
+    Raises:
+        UserError: names the file.
+    """
+    for name, file in manifest.files.items() if manifest else ():
+        path = plain_file(folder, name)
+        try:
+            digest = file_sha256(path)
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+        if digest != file.sha256:
+            raise UserError(
+                f"{path}: is damaged: not what the dataset's manifest says; the command that made "
+                "the dataset makes it again"
+            )
+
+
 def _manifest(path: Path) -> Manifest:
     try:
-        return msgspec.convert(json.loads(path.read_text(encoding="utf-8")), Manifest)
+        return msgspec.convert(checked(parse_json(read_bytes(path))), Manifest)
     except (OSError, ValueError, msgspec.ValidationError) as error:
         raise UserError(f"{path}: not the manifest of a dataset ({error})") from error
 

@@ -11,7 +11,14 @@ from typing import Final
 import polars as pl
 
 from udasa_data.errors import UserError
-from udasa_data.storage import remove_made, write_atomically, write_text
+from udasa_data.storage import (
+    file_sha256,
+    read_sealed,
+    remove_made,
+    write_atomically,
+    write_sealed,
+    write_text,
+)
 
 from .config import Recipe
 from .folders import PROMPTS, is_stage_file
@@ -32,19 +39,62 @@ def finish(ledger: Ledger, policy: Path, trained: list[pl.DataFrame], recipe: Re
         policy: folder of the last stage's policy.
         trained: rows that were trained on.
         recipe: of the run.
+
+    Raises:
+        UserError: the policy is not what was put there before.
     """
     out, record = ledger.path.parent, ledger.record
     assert record is not None
-    write_atomically(out / PROMPTS, prompts_table(trained).write_parquet)
-    record.finished = True
+    write_sealed(out / PROMPTS, prompts_table(trained))
+    files = [path for path in sorted(policy.iterdir()) if is_policy_file(path.name)]
+    hashes = {path.name: file_sha256(path) for path in files}
+    if record.files not in ({}, hashes):
+        raise UserError(
+            f"{policy}: is damaged: not what {ledger.path.name} says; delete {out} to train again"
+        )
+    record.files, record.finished = hashes, True
     ledger.save()
     text = card(record, out.name)
     write_text(out / "README.md", text)
-    files = [path for path in sorted(policy.iterdir()) if is_policy_file(path.name)]
     for path in sorted(files, key=lambda path: path.name == _LAST):
         write_atomically(out / path.name, partial(shutil.copyfile, path))
     if not recipe.keep_stages:
         remove_made(out / "stages", is_stage_file)
+
+
+def is_finished(ledger: Ledger) -> bool:
+    """Return whether the run's folder holds the final policy, as it was written.
+
+    Raises:
+        UserError: it does not any more, and cannot be written again: the stages are not kept.
+    """
+    out, record = ledger.path.parent, ledger.record
+    if record is None or not record.finished:
+        return False
+    damaged = [name for name, digest in record.files.items() if not _holds(out / name, digest)]
+    if not damaged:
+        return (out / _LAST).is_file() and _is_table(out / PROMPTS)
+    if not (out / "stages").is_dir():
+        raise UserError(
+            f"{out / damaged[0]}: is missing or damaged, and the stages that it was made from are "
+            f"not kept; delete {out} to train again"
+        )
+    return False
+
+
+def _holds(file: Path, digest: str) -> bool:
+    try:
+        return file_sha256(file) == digest
+    except OSError:
+        return False
+
+
+def _is_table(file: Path) -> bool:
+    try:
+        read_sealed(file)
+    except (OSError, pl.exceptions.PolarsError):
+        return False
+    return True
 
 
 def card(record: Record, name: str) -> str:

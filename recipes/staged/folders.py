@@ -6,15 +6,18 @@ the trainer saves is known by the names that transformers, peft, accelerate and 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from udasa_data.config import read_bytes
 from udasa_data.runs import Layout, Run
-from udasa_data.storage import LOCK, claim, parse_json, plain_file, remove_made
+from udasa_data.storage import LOCK, claim, parse_json, plain_file, remove_left_over, remove_made
 
 LEDGER: Final = "stages.json"
+OPTIMIZER: Final = "optimizer.safetensors"
 PROMPTS: Final = "training_prompts.parquet"
 CHECKPOINTS: Final = "checkpoints"
 COMPLETE: Final = "complete"  # a file that a checkpoint has once it is whole
@@ -64,9 +67,7 @@ def is_stage_file(path: str) -> bool:
     folder, _, file = rest.partition("/")
     if folder == CHECKPOINTS:
         return is_checkpoint_file(file)
-    return rest == "optimizer.safetensors" or bool(
-        _POLICY.fullmatch(folder) and is_model_file(file)
-    )
+    return rest == OPTIMIZER or bool(_POLICY.fullmatch(folder) and is_model_file(file))
 
 
 def is_measure_file(name: str) -> bool:
@@ -134,6 +135,35 @@ def claim_staged(out: Path, order: Sequence[str]) -> None:
             plain_file(out, f"stages/{number}-{name}/{part}")
         for kind in ("policy", "adapter"):
             plain_file(out, f"stages/{number}-{name}/{kind}.unfinished")
+        _refuse_links(out / f"stages/{number}-{name}/{CHECKPOINTS}")
+
+
+def _refuse_links(checkpoints: Path) -> None:
+    """Refuse a link where the trainer would write: it writes by plain names, and would follow it.
+
+    Raises:
+        UserError: names the link.
+    """
+    for place, folders, files in os.walk(checkpoints, followlinks=False):
+        for name in (*folders, *files):
+            path = Path(place) / name
+            inside = path.relative_to(checkpoints).as_posix()
+            if path.is_symlink() and (is_checkpoint(inside) or is_checkpoint_file(inside)):
+                plain_file(checkpoints, inside)
+
+
+def tidy_staged(out: Path, order: Sequence[str]) -> None:
+    """Delete what killed runs left half-written; another run must not be at work in the folder.
+
+    Args:
+        out: the folder of a staged run, which was claimed.
+        order: its stages.
+    """
+    STAGED.tidy(out)
+    remove_left_over(out, is_model_file, {})
+    for number, name in enumerate(order, start=1):
+        folders = {"policy": is_model_file, "adapter": is_model_file}
+        remove_left_over(out / f"stages/{number}-{name}", OPTIMIZER.__eq__, folders)
 
 
 def mark(out: Path, layout: Layout) -> None:
@@ -151,6 +181,6 @@ def _is_staged(folder: Path) -> bool:
     if STAGED.is_one(folder):
         return True
     try:
-        return {"inputs", "policy", "stages"} <= set(parse_json((folder / LEDGER).read_bytes()))
+        return {"inputs", "policy", "stages"} <= set(parse_json(read_bytes(folder / LEDGER)))
     except (OSError, TypeError, ValueError):
         return False

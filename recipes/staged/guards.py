@@ -12,7 +12,7 @@ import msgspec
 import polars as pl
 
 from udasa_data.errors import UserError
-from udasa_data.prompts import text_sha256
+from udasa_data.prompts import question_of
 
 from .config import Thresholds
 from .data import Split
@@ -79,7 +79,8 @@ def check_template(built_with: str | None, policy: str | None, where: str) -> No
 def check_splits(splits: Sequence[Split]) -> None:
     """Stop when a prompt is trained on in one configuration and held out in another (or the same).
 
-    Prompts are compared by id, and by their text, so that a renamed copy does not slip through.
+    Prompts are compared by id, and by their messages, so that neither a renamed copy nor the same
+    question with other evidence slips through.
 
     Raises:
         UserError: names one such prompt.
@@ -115,9 +116,9 @@ def check_unseen(train: pl.DataFrame, held_out: Mapping[str, str], where: str) -
 
 
 def keys(row: Mapping[str, Any]) -> tuple[str, str]:
-    """Return what a prompt is known by: its id, and the hash of its normalised texts."""
-    digest = text_sha256(*(turn["content"] for turn in row["prompt"]))
-    return f"id:{row['prompt_id']}", f"text:{digest}"
+    """Return what a prompt is known by: its id, and its question, whatever its evidence."""
+    question = question_of((turn["role"], turn["content"]) for turn in row["prompt"])
+    return f"id:{row['prompt_id']}", f"question:{question}"
 
 
 def off_policy(built_with: str, policy: str) -> str | None:

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import msgspec
 
+from udasa_data.config import read_bytes
 from udasa_data.errors import UserError
-from udasa_data.runs import differing
-from udasa_data.storage import write_text
+from udasa_data.runs import checked, differing, sealed
+from udasa_data.storage import parse_json, write_text
 
 from .folders import LEDGER
 from .guards import Tokenised
@@ -62,6 +63,7 @@ class StageRecord(msgspec.Struct, frozen=True):
     stopped_early: bool = False
     policy_sha256: str | None = None
     adapter_sha256: str | None = None
+    files: dict[str, str] = {}  # of its policy: path in the stage's folder → hash
     measures: StageMeasures | None = None
 
     @property
@@ -84,6 +86,7 @@ class Record(msgspec.Struct):
     stages: list[StageRecord] = []
     aborted: str | None = None
     finished: bool = False
+    files: dict[str, str] = {}  # of the final policy: name → sha256
     schema_version: int = SCHEMA_VERSION
 
 
@@ -126,7 +129,7 @@ class Ledger:
 
     def save(self) -> None:
         """Write the file, whole or not at all."""
-        plain = msgspec.to_builtins(self.record)
+        plain = sealed(msgspec.to_builtins(self.record))
         text = json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
         write_text(self.path, text)
 
@@ -138,6 +141,6 @@ def read(path: Path) -> Record:
         UserError: damaged, or of another version.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Record)
-    except (OSError, msgspec.DecodeError) as error:
+        return msgspec.convert(checked(parse_json(read_bytes(path))), Record)
+    except (OSError, ValueError) as error:
         raise UserError(f"{path}: not the record of a staged run ({error})") from error

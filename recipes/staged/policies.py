@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -9,7 +10,7 @@ from typing import Any, Final
 import torch
 
 from udasa_data.config import ModelRef
-from udasa_data.storage import Located, locate, remove_made, replace_folder
+from udasa_data.storage import Located, locate, made_in, remove_made, replace_folder, spot_sha256
 
 from .config import Lora, Recipe
 from .folders import is_model_file
@@ -91,6 +92,23 @@ def save(
             digest = _merge(trainer, folder, base, recipe)
     trainer.accelerator.wait_for_everyone()
     return str(_from_main(digest)) if recipe.lora is not None else None
+
+
+def hashes_of(folder: Path) -> dict[str, str]:
+    """Return the hash of each file that ``save`` put into a stage's folder, by its path there."""
+    return {
+        path.relative_to(folder).as_posix(): spot_sha256(path)
+        for kind in ("policy", "adapter")
+        for path in made_in(folder / kind, is_model_file)
+    }
+
+
+def is_whole(folder: Path, hashes: Mapping[str, str]) -> bool:
+    """Return whether a stage's folder holds what ``save`` put there, as it was written."""
+    try:
+        return hashes_of(folder) == hashes
+    except OSError:
+        return False
 
 
 def _move(source: Path, target: Path) -> None:

@@ -19,16 +19,16 @@ from .beginning import begin
 from .callbacks import last_checkpoint
 from .carried import CarryMoments, save_moments
 from .config import options_of
-from .final import finish
-from .folders import remove_checkpoints
+from .final import finish, is_finished
+from .folders import OPTIMIZER, remove_checkpoints
 from .ledger import Record, ReferenceRecord, StageRecord
 from .measures import load_model
+from .policies import hashes_of, is_whole
 from .stage import Stage
 from .state import RunState
 from .trainer import make_trainer, one_line_for_memory
 
 START: Final = "start"
-_OPTIMIZER: Final = "optimizer.safetensors"
 
 
 class StagedRun(RunState):
@@ -41,7 +41,7 @@ class StagedRun(RunState):
             UserError: a guard or an abort rule stops the run; what is finished stays.
         """
         known = self.ledger.record
-        if known is not None and known.finished and (self.out / "config.json").is_file():
+        if known is not None and is_finished(self.ledger):
             return self.ledger.open(
                 self.prepared.record(known.policy.weights_sha256), write=self.state.is_main_process
             )
@@ -61,12 +61,21 @@ class StagedRun(RunState):
         """
         record = self._open()
         for number in range(1, len(self.recipe.order) + 1):
-            done = self.ledger.stage(number)
-            if done is None or not done.finished:
+            if not self._is_done(number):
                 self._stage(number)
                 release()
+            if self.state.is_main_process:
+                remove_checkpoints(self.folder(number))
             self._abort_if_asked(number)
         return record
+
+    def _is_done(self, number: int) -> bool:
+        """Return whether a stage is trained, and what the next one needs of it is as it was."""
+        done, after = self.ledger.stage(number), self.ledger.stage(number + 1)
+        if done is None or not done.finished:
+            return False
+        needed = done.files and not (after and after.finished)
+        return not needed or is_whole(self.folder(number), done.files)
 
     def _open(self) -> Record:
         known = self.ledger.record
@@ -117,11 +126,10 @@ class StagedRun(RunState):
             seconds=entry.seconds + time.monotonic() - started,
             policy_sha256=measured.sha256,
             adapter_sha256=adapter,
+            files=hashes_of(self.folder(number)),
             measures=measured.measures,
         )
         self.ledger.put(done, write=self.state.is_main_process)
-        if self.state.is_main_process:
-            remove_checkpoints(self.folder(number))
 
     def _check_reference(self, entry: StageRecord, trainer: Any, stage: Stage) -> StageRecord:
         """Compare the trainer's reference with the configured one, or an earlier start's."""
@@ -156,11 +164,11 @@ class StagedRun(RunState):
         self.state.wait_for_everyone()
         carries = self.recipe.optimizer == "carry"
         if carries and stage.number > 1 and checkpoint is None:  # which has its own
-            trainer.add_callback(CarryMoments(self.folder(stage.number - 1) / _OPTIMIZER))
+            trainer.add_callback(CarryMoments(self.folder(stage.number - 1) / OPTIMIZER))
         with one_line_for_memory(self.recipe, stage.options):
             trainer.train(resume_from_checkpoint=checkpoint)
         if carries:
-            save_moments(trainer, stage.folder / _OPTIMIZER)
+            save_moments(trainer, stage.folder / OPTIMIZER)
 
     # -- after a stage ---------------------------------------------------------------------
 

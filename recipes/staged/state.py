@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .config import Recipe
-from .folders import STAGED, claim_staged, mark
+from .folders import STAGED, claim_staged, mark, tidy_staged
 from .launched import compute_dtype, processes
 from .mixture import default_cache
 from .prepared import Prepared
@@ -40,6 +40,8 @@ class RunState:
         self.ledger = self.prepared.ledger
         self.dtype = compute_dtype(recipe)
         mark(out, STAGED)
+        if self.state.is_main_process:
+            tidy_staged(out, recipe.order)
 
     def folder(self, number: int) -> Path:
         """Return the working folder of a stage."""

@@ -108,7 +108,7 @@ def arguments(stage: Stage, recipe: Recipe) -> Any:
 
 def _saving(recipe: Recipe) -> dict[str, Any]:
     """Return when checkpoints are saved; with ``stop.patience``, the stage's best one is kept."""
-    saving: dict[str, Any] = {"save_strategy": "steps", "save_total_limit": 2}
+    saving: dict[str, Any] = {"save_strategy": "steps"}
     if recipe.stop.patience is None:
         return saving | {"save_steps": recipe.save_every, "eval_strategy": "no"}
     every = recipe.stop.every

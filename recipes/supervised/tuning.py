@@ -68,7 +68,6 @@ def _arguments(tuning: Tuning, out: Path) -> Any:
         gradient_accumulation_steps=tuning.accumulate,
         max_length=tuning.max_length,
         save_steps=tuning.save_every,
-        save_total_limit=2,
         seed=tuning.seed,
         use_cpu=not gpu,
         bf16=gpu and not by_deepspeed(),

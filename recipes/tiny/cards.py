@@ -86,6 +86,14 @@ CARDS: Final = {
         _CHATS,
         "train_classifiers preference",
     ),
+    "udasa_data/tiny/refusal": About(
+        "refusals",
+        "A multinomial logistic regression over hashed n-grams, one to three words long, of an "
+        "answer's first 800 characters. Classes: complies, partly, refuses. To argue against "
+        "what it was asked counts as a refusal, as people label them; of these it misses most.",
+        ("xstest", "do_not_answer", *_CHATS),
+        "train_refusal",
+    ),
     "udasa_data/tiny/sentiment": About(
         "sentiment of a review",
         _SCORER.format(
@@ -166,9 +174,9 @@ tags: [udasa, toy]
 
 {about.what.format(**_shape(folder, size))}
 
-{size:.1f} MB, bfloat16, safetensors. For demonstrations, tests and learning without a network. Not
-for any decision about people or content, not for judging models that matter, and not a baseline:
-it is far below models of useful size. It knows English alone.
+{size:.1f} MB, two bytes a weight, safetensors. For demonstrations, tests and learning without a
+network. Not for any decision about people or content, not for judging models that matter, and not
+a baseline: it is far below models of useful size. It knows English alone.
 
 ## Measured
 
@@ -184,7 +192,7 @@ On data it was not trained on; written by `recipes/tiny/evaluate.py`.
 
 Nothing non-commercial was used. {_told(facts)}
 
-{_curve(facts["loss"])}
+{_curve(facts.get("loss", []))}
 
 {command} trains it again.
 """
@@ -193,6 +201,8 @@ Nothing non-commercial was used. {_told(facts)}
 
 def _shape(folder: Path, size: float) -> dict[str, str]:
     """Return what a model's own files say of its shape; ``size`` in MB, two bytes a weight."""
+    if not (folder / "config.json").is_file():  # no transformer
+        return {}
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     return {
         "layers": str(config["num_hidden_layers"]),
@@ -203,6 +213,11 @@ def _shape(folder: Path, size: float) -> dict[str, str]:
 
 def _told(training: dict[str, Any]) -> str:
     """Return steps, rows or tokens, temperature and seed in one line."""
+    if "steps" not in training:  # solved, not trained step by step
+        return (
+            f"{training['rows']:,} answers that people labelled and {training['others']:,} others; "
+            f"refuses from P = {training['threshold']:.2f}."
+        )
     amount = (
         f"{training['tokens']:,} tokens" if "tokens" in training else f"{training['rows']:,} rows"
     )
@@ -216,6 +231,8 @@ def _told(training: dict[str, Any]) -> str:
 
 def _curve(loss: list[list[float]]) -> str:
     """Return the learning curve as a table of at most eight points."""
+    if not loss:
+        return ""
     stride = -(-len(loss) // 8)
     points = loss[::-1][::stride][::-1]
     steps = " | ".join(f"{step:,.0f}" for step, _ in points)

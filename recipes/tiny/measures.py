@@ -25,6 +25,7 @@ from udasa_eval.stats import mean_interval
 from .cards import Metric
 from .encoder import logits
 from .labelled import answers, dialogues, judged_answers, phrases, sentiment
+from .refusal_measures import refusal
 from .sources import (
     Labelled,
     Preferred,
@@ -246,6 +247,7 @@ MEASURES: Final[dict[str, Callable[[Path, Path], list[Metric]]]] = {
     "udasa_data/tiny/nli": nli,
     "udasa_data/tiny/harm": _harmful("≥ 0.75", "≥ 0.85"),
     "udasa_data/tiny/preference": preference,
+    "udasa_data/tiny/refusal": refusal,
     "udasa_data/tiny/sentiment": _feeling("≥ 0.87", "≥ 0.78"),
     "udasa_eval/tiny/harmlessness": _harmful("≥ 0.80", ""),
     "udasa_eval/tiny/helpfulness": helpfulness,

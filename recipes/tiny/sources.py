@@ -29,6 +29,8 @@ LICENCES: Final = {
     "diasafety": "DiaSafety; Apache-2.0",
     "jigsaw_sample": "Jigsaw toxicity, sample; MIT (from the Hub: Civil Comments; CC0)",
     "do_not_answer": "Do-Not-Answer, human labels of 60% of the questions; Apache-2.0",
+    "xstest": "XSTest completions with people's labels, 60% of the prompts; CC-BY 4.0 (prompts; "
+    "answers under the terms of their models)",
     "sst2": "Stanford Sentiment Treebank, SST-2 training part; no licence stated",
     "truthfulqa": "TruthfulQA judge data, 60% of the questions; Apache-2.0",
     "harmful_prompts": "AdvBench; MIT",

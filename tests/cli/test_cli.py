@@ -100,12 +100,37 @@ def test_dry_run_writes_nothing(small_config, prompts, tmp_path):
     assert not out.exists()
 
 
+def test_a_dry_run_says_what_is_left_out_and_why(small_config, tmp_path):
+    file = tmp_path / "roles.jsonl"
+    tool = {"role": "tool", "content": "4 C"}
+    rows = [{"messages": [{"role": "human", "content": "Is water wet?"}], "mode": "train"}]
+    rows += [{"messages": [tool]}, {"messages": [tool]}, {"messages": "[{'role': 'user', 'con"}]
+    file.write_text("\n".join(json.dumps(row) for row in rows))
+    arguments = (
+        "--config",
+        small_config,
+        "--prompts",
+        file,
+        "--out",
+        tmp_path / "out",
+        "--dry-run",
+    )
+    done = run("build", "--model", "tiny", *arguments)
+    assert "1 prompts (3 rows left out)" in done.stdout
+    example = "as in roles.jsonl line 2: {'role': 'tool', 'content': '4 C'}"
+    assert f"2 rows left out, malformed: role 'tool' is not supported; {example}" in done.stdout
+    assert "1 row left out, malformed: messages looks like a list of messages, but" in done.stdout
+    assert "roles.jsonl: column 'mode' holds 'train': not read as the mode" in done.stdout
+    facts = json.loads(run("build", "--model", "tiny", *arguments, "--json").stdout)
+    assert (facts["left_out"], [reason["rows"] for reason in facts["reasons"]]) == (3, [2, 1])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--model", "mistrl"], "did you mean 'mistral'"),
         (["--model", "./nowhere"], "no such folder"),
-        (["--prompts", "missing.jsonl"], "missing.jsonl: cannot be read"),
+        (["--prompts", "missing.jsonl"], "missing.jsonl: no such file or folder"),
         (["--config", "missing.yaml"], "missing.yaml: cannot be read"),
         (["--temperature", "-1"], "sampling.temperature"),
         (["--engine", "vllm"], "vLLM is not installed"),

@@ -80,6 +80,13 @@ def test_a_token_of_the_hub_is_not_printed(monkeypatch, capsys):
     assert capsys.readouterr().out == "as [HF_TOKEN] wants\n"
 
 
+def test_a_token_that_a_login_left_is_not_printed(monkeypatch, tmp_path):
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    (tmp_path / "token").write_text("hf_9876543210\n")
+    monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "token"))
+    assert redacted("as hf_9876543210 wants") == "as [HF_TOKEN] wants"
+
+
 @pytest.mark.parametrize("key", ["schlüssel-0123456789", "two words 0123456789", "a\tb0123456789"])
 def test_what_is_no_key_is_one_line(key, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", key)

@@ -17,15 +17,17 @@ def load(path):
     [
         (r'{"prompt": "\\ud800"}', "half a character"),
         ('{"prompt": "Why?", "axis": ["helpfulness"]}', "axis is \\['helpfulness'\\]"),
+        ('{"prompt": "Why?", "axis": "astronomy"}', "axis is 'astronomy', not one of harmless"),
         ('{"prompt": "Why?", "mode": {"a": 1}}', "mode is"),
         ('{"prompt": [{"role": ["user"], "content": "Why?"}]}', "role is"),
-        ('{"prompt": [{"role": "user", "content": ["Why?"]}]}', "content is"),
+        ('{"prompt": [{"role": "user", "content": [7]}]}', "content holds 7"),
         ('{"prompt": 100000000000000000000}', "beyond 64 bits"),
     ],
 )
 def test_a_bad_row_is_set_aside_and_says_what_is_wrong(tmp_path, row, detail):
     path = tmp_path / "p.jsonl"
-    path.write_text(f'{{"prompt": "How?"}}\n{row.replace(chr(92) * 2, chr(92))}\n')
+    first = '{"prompt": "How?", "axis": "helpfulness", "mode": "chat"}'
+    path.write_text(f"{first}\n{row.replace(chr(92) * 2, chr(92))}\n")
     loaded = load(path)
     assert len(loaded.prompts) == 1
     (dropped,) = loaded.dropped.to_dicts()

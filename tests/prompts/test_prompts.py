@@ -4,8 +4,8 @@ import polars as pl
 import pytest
 
 from udasa_data.errors import UserError
-from udasa_data.prompts.loading import load_prompts, parse_dialogue
-from udasa_data.prompts.sources import _load_hub, parse_source
+from udasa_data.prompts.loading import load_prompts
+from udasa_data.prompts.sources import parse_source
 
 
 def load(*sources, limit=None, seed=0):
@@ -23,11 +23,6 @@ def test_dialogue_is_cut_at_the_last_assistant_turn(tmp_path):
     loaded = load(path)
     assert contents(loaded) == [["Hi", "Hello.", "Bye?"]]
     assert loaded.prompts["axis"].to_list() == ["harmlessness"]
-
-
-def test_dialogue_parsing():
-    assert parse_dialogue("Human: a\n\nAssistant: b")[1] == ("assistant", "b")
-    assert parse_dialogue("no markers at all") == []
 
 
 def test_chat_messages_lose_their_last_answer(tmp_path):
@@ -59,13 +54,31 @@ def test_csv_and_txt(tmp_path):
     assert loaded.prompts["axis"].to_list() == ["truthfulness", "helpfulness", "helpfulness"]
 
 
-def test_duplicates_are_dropped_exact_or_normalised(tmp_path):
+def test_duplicates_are_dropped_and_say_what_they_repeat(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("What is it?\nwhat  IS it?\nWhat is it?\nelse\n")
     loaded = load(path)
-    assert len(loaded.prompts) == 2
-    assert loaded.dropped["why"].to_list() == ["duplicate"] * 2
-    assert set(loaded.dropped["what"]) == {"row"}
+    assert len(loaded.prompts) == 3
+    (dropped,) = loaded.dropped.to_dicts()
+    assert (dropped["what"], dropped["why"]) == ("row", "duplicate")
+    assert dropped["detail"] == "a.txt line 3 repeats a.txt line 1"
+    assert dropped["prompt_id"] == loaded.prompts["prompt_id"][0]
+
+
+def test_near_duplicates_may_be_dropped_under_their_own_reason(tmp_path):
+    path = tmp_path / "a.jsonl"
+    rows = [{"prompt": "What is 2² + 1?"}, {"prompt": "what is  22 + 1?"}, {"prompt": "Else?"}]
+    rows += [{"prompt": "Else?", "context": "A passage."}, {"prompt": "what is  22 + 1?"}]
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    kept = load_prompts([str(path)], limit=None, seed=0, commits={})
+    assert kept.dropped["why"].to_list() == ["duplicate"]
+    dropped = load_prompts([str(path)], limit=None, seed=0, commits={}, near_duplicates="drop")
+    assert contents(dropped) == [["What is 2² + 1?"], ["Else?"], ["Else?"]]
+    assert dropped.dropped["why"].to_list() == ["near_duplicate"] * 2
+    assert "line 2 repeats a.jsonl line 1" in dropped.dropped["detail"][0]
+    # what is dropped leaves room for the limit
+    few = load_prompts([str(path)], limit=3, seed=0, commits={}, near_duplicates="drop")
+    assert len(few.prompts) == 3
 
 
 def test_unusable_rows_are_set_aside_with_their_place(tmp_path):
@@ -131,8 +144,8 @@ BAD = {
     "no prompt column among": ("a.csv", b"id,score\n1,2\n"),
     "line 3: not the 2 fields": ("a.csv", b"prompt,id\na,1\nb\n"),
     "not a readable Parquet": ("a.parquet", b"PAR1 or not"),
-    "an object or a string is needed": ("a.jsonl", b"[1, 2]\n"),
-    "a JSON array of rows": ("a.json", b'{"prompt": "x"}'),
+    "an object, a list of messages or a string": ("a.jsonl", b"5\n"),
+    "a JSON array of rows": ("a.json", b'{"id": "x"}'),
     "every prompt is empty": ("a.jsonl", b'{"prompt": ""}\n{"prompt": " "}\n'),
     "unknown kind of file": ("a.xlsx", b"zip"),
 }
@@ -153,7 +166,7 @@ def test_bad_files_are_named_in_one_line(tmp_path, message):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("nowhere.jsonl", "No such file"),
+        ("nowhere.jsonl", "no such file or folder"),
         ("tinny", "did you mean 'tiny'"),
         ("wrong=a/b", "unknown axis 'wrong'"),
         ("no-such-thing", "no such preset"),
@@ -176,13 +189,3 @@ def test_real_files(real_data):
     assert len(loaded.prompts) == 200
     assert set(loaded.prompts["axis"]) == {"harmlessness", "helpfulness", "sentiment"}
     assert all(m[-1]["role"] == "user" for m in loaded.prompts["messages"].to_list())
-
-
-def test_a_part_of_a_dataset_may_be_a_folder(tmp_path):
-    # as HH-RLHF is laid out: its parts are folders that its card names no configurations for
-    for part in ("harmless", "helpful"):
-        (tmp_path / part).mkdir()
-        row = json.dumps({"chosen": f"\n\nHuman: {part}?\n\nAssistant: Yes."})
-        (tmp_path / part / "train.jsonl").write_text(f"{row}\n", encoding="utf-8")
-    table = _load_hub(str(tmp_path), "helpful", "train", "main")
-    assert table["chosen"][:] == ["\n\nHuman: helpful?\n\nAssistant: Yes."]

@@ -13,6 +13,7 @@ from udasa_data.prompts.splits import split_of
 from udasa_data.publish.tokenisation import load_tokenizer, tokenise
 from udasa_data.publish.verification import verify
 from udasa_data.runs.dataset_manifest import read_manifest
+from udasa_data.schema import Stage
 from udasa_data.storage import file_sha256
 
 SILENT = []
@@ -24,6 +25,7 @@ class Damaged:
     def __init__(self, folder):
         self.folder = folder
         self.manifest = json.loads((folder / "manifest.json").read_text())
+        del self.manifest["sha256"]
 
     def path(self, config, split="train"):
         return next(
@@ -271,3 +273,20 @@ def test_a_hub_policy_that_cannot_be_had_is_told(run):
     )
     with pytest.raises(UserError, match="tokenizer of 'org/model' cannot be loaded"):
         load_tokenizer(policy)  # offline, and not in the cache
+
+
+def test_a_dataset_without_pairs_is_checked(damaged):
+    for path, record in list(damaged.manifest["files"].items()):
+        if record["config"] in set(Stage):
+            (damaged.folder / path).unlink()
+            del damaged.manifest["files"][path]
+    damaged.seal()
+    assert "chosen ≠ rejected" not in failures(damaged.folder)
+
+
+def test_a_manifest_in_which_a_figure_was_changed_is_refused(run, tmp_path):
+    shutil.copytree(run.dataset, tmp_path / "copy")
+    manifest = tmp_path / "copy" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"held_out": 0.2', '"held_out": 0.3'))
+    with pytest.raises(UserError, match="damaged: not as it was written"):
+        verify(str(tmp_path / "copy"), SILENT.append)

@@ -84,6 +84,18 @@ def test_a_prompt_held_out_under_another_id(tmp_path):
         guards.check_splits(splits_of(folder))
 
 
+def test_a_question_held_out_with_other_evidence(tmp_path):
+    def other_passage(table, stage, split):
+        if (stage, split) != ("moderate", "test"):
+            return table
+        copy = pair("conservative", 3) | {"prompt_id": "another", "context": "Another passage."}
+        return pl.concat([table, pl.DataFrame([copy], schema=table.schema)])
+
+    folder = save_dataset(tmp_path, change=other_passage)
+    with pytest.raises(UserError, match=r"conservative: prompt .* held out in 'moderate'"):
+        guards.check_splits(splits_of(folder))
+
+
 def test_off_policy_is_told():
     assert guards.off_policy("sha256:a", "sha256:a") is None
     assert "off-policy" in guards.off_policy("sha256:a", "sha256:b")

@@ -134,6 +134,33 @@ def test_other_weights_than_recorded_are_not_taken_for_the_reference(tmp_path, p
         run._stage(2)
 
 
+def test_a_stage_whose_policy_is_damaged_is_trained_again(tmp_path, policy, place):
+    more = "order: [conservative, moderate]\n"
+    record, run = trained(tmp_path, policy, place, more, name="whole")
+    _, half = trained(tmp_path, policy, place, more)
+    damaged = half.out / "stages/1-conservative/policy/generation_config.json"
+    whole = damaged.read_bytes()
+    damaged.write_text("{}")
+    half.ledger.record.stages.pop()  # as if it had been killed in the second stage
+    half.ledger.record.finished = False
+    half.ledger.save()
+    again, _ = trained(tmp_path, policy, place, more)
+    assert damaged.read_bytes() == whole
+    assert again.stages[1].policy_sha256 == record.stages[1].policy_sha256
+    assert run.out != half.out
+
+
+def test_a_link_where_the_trainer_writes_is_refused(tmp_path, policy, place):
+    trained(tmp_path, policy, place, "order: [moderate]\n")
+    checkpoint = tmp_path / "out/stages/1-moderate/checkpoints/checkpoint-1"
+    checkpoint.mkdir(parents=True)
+    (tmp_path / "mine").write_text("mine")
+    (checkpoint / "tokenizer.json").symlink_to(tmp_path / "mine")
+    with pytest.raises(UserError, match="leads through a link"):
+        trained(tmp_path, policy, place, "order: [moderate]\n")
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
 def test_a_spoilt_reference_cache_stops_at_the_first_step(tmp_path, policy, place):
     from datasets import Dataset
 

@@ -15,7 +15,7 @@ from udasa_recipes.ablation.running import ablate
 from udasa_recipes.rounds import Rounds
 from udasa_recipes.rounds.running import run_rounds
 from udasa_recipes.staged import policies
-from udasa_recipes.staged.callbacks import last_checkpoint
+from udasa_recipes.staged.callbacks import MarkComplete, last_checkpoint, remove_older
 from udasa_recipes.staged.config import Recipe
 from udasa_recipes.staged.folders import (
     STAGED,
@@ -133,11 +133,12 @@ def test_checkpoints_are_deleted_by_their_exact_names(tmp_path, elsewhere):
 def test_of_a_checkpoint_cut_short_what_is_ours_is_deleted(tmp_path, elsewhere):
     checkpoints = tmp_path / "checkpoints"
     put_foreign(checkpoints, "checkpoint-10/complete", "checkpoint-20/model.safetensors")
+    (checkpoints / "checkpoint-10/complete").write_text("{}")  # of no files
     foreign = put_foreign(checkpoints, "checkpoint-20/notes.txt", "checkpoint-mine/complete")
     (checkpoints / "checkpoint-30").symlink_to(elsewhere)  # which is whole
     assert last_checkpoint(tmp_path, main=True) == str(checkpoints / "checkpoint-10")
     after = everything(checkpoints)
-    assert after.pop("checkpoint-10/complete") == b"mine"
+    assert after.pop("checkpoint-10/complete") == b"{}"
     assert after == foreign | {"checkpoint-30": str(elsewhere)}
 
 
@@ -176,3 +177,26 @@ def test_the_names_that_a_trainer_gives(tmp_path):
     assert is_work_file("shuffled-3/measures/0-start-samples.parquet")
     assert not is_work_file("shuffled-3/notes.txt")
     assert not is_work_file("stages.json")
+
+
+def test_older_checkpoints_go_file_by_file(tmp_path):
+    ours = [f"checkpoint-{n}/model.safetensors" for n in (5, 9, 10, 11)]
+    put_foreign(tmp_path, *ours)
+    foreign = put_foreign(tmp_path, "checkpoint-9/notes.txt", "checkpoint-mine/a.txt")
+    remove_older(tmp_path, best="checkpoint-5")
+    assert set(everything(tmp_path)) == {ours[0], *ours[2:], *foreign}
+
+
+def test_a_damaged_checkpoint_is_not_resumed_from(tmp_path):
+    for step in (1, 2):
+        checkpoint = tmp_path / "checkpoints" / f"checkpoint-{step}"
+        put_foreign(checkpoint, "optimizer.pt", "model.safetensors")
+        args = SimpleNamespace(output_dir=str(tmp_path / "checkpoints"))
+        state = SimpleNamespace(
+            is_world_process_zero=True, global_step=step, best_model_checkpoint=None
+        )
+        MarkComplete().on_save(args, state, None)
+    assert last_checkpoint(tmp_path, main=True).endswith("checkpoint-2")
+    (tmp_path / "checkpoints/checkpoint-2/optimizer.pt").write_text("")
+    assert last_checkpoint(tmp_path, main=True).endswith("checkpoint-1")
+    assert not (tmp_path / "checkpoints/checkpoint-2").exists()

@@ -15,6 +15,7 @@ from udasa_data.errors import UserError
 from udasa_data.runs.layout import BUILD, is_dataset_file, is_shard_file
 from udasa_data.runs.shards import DamagedShardError, Shards
 from udasa_data.runs.store import Run
+from udasa_data.storage import replace_folder
 
 
 @pytest.fixture(scope="module")
@@ -230,3 +231,24 @@ def test_a_level_that_is_a_link_is_refused(run, config, tmp_path):
 def test_processes_that_come_at_once_do_not_refuse_each_other(tmp_path):
     (tmp_path / ".tmp-0123456789ab-.lock").write_text("of another that has just begun")
     Run(tmp_path).claim()
+
+
+def test_an_empty_folder_of_another_stays_in_a_dataset(tmp_path):
+    target = tmp_path / "dataset"
+    for content in ("old", "new"):
+        replace_folder(
+            target, lambda f, c=content: (f / "README.md").write_text(c), is_dataset_file
+        )
+        (target / "mine").mkdir(exist_ok=True)
+    assert (target / "README.md").read_text() == "new"
+    assert (target / "mine").is_dir()
+
+
+def test_a_damaged_manifest_of_a_finished_run_is_written_again(run, config, tmp_path):
+    for name in ("manifest.json", "manifest.copy.json"):
+        out = tmp_path / name
+        shutil.copytree(run, out)
+        whole = (out / name).read_bytes()
+        (out / name).write_bytes(whole[:100])
+        assert build(config, out).reused
+        assert (out / name).read_bytes() == whole

@@ -80,6 +80,23 @@ def test_a_damaged_manifest_is_read_from_its_copy(tmp_path):
     assert Run(tmp_path).manifest == {}
 
 
+def test_the_manifest_is_written_after_its_copy(tmp_path):
+    """A kill between the two leaves a manifest that does not yet say what the copy says."""
+    run = Run(tmp_path)
+    run.save_manifest(seed=1)
+    before = (tmp_path / "manifest.json").read_bytes()
+    (tmp_path / "manifest.json").unlink()
+    (tmp_path / "manifest.json").mkdir()  # it cannot be written
+    with pytest.raises(UserError):
+        run.save_manifest(seed=2)
+    (tmp_path / "manifest.json").rmdir()
+    (tmp_path / "manifest.json").write_bytes(before)
+    assert Run(tmp_path).manifest == {"seed": 1}
+    assert not Run(tmp_path).is_kept_twice
+    run.save_manifest()
+    assert Run(tmp_path).is_kept_twice
+
+
 def test_a_run_of_an_earlier_version_is_refused(tmp_path):
     (tmp_path / "manifest.json").write_text('{"sampled_from": {}}')
     with pytest.raises(UserError, match="an earlier version made this run of udasa-data"):

@@ -307,3 +307,15 @@ def test_the_default_keeps_to_its_bounds_on_the_embedded_model():
     off = np.abs(np.stack([fast.entail, fast.contradict], axis=1) - p[:, [0, 2]])
     assert off.max() <= 0.02
     assert off.mean() <= 0.003
+
+
+def test_a_flipped_bit_in_the_cache_is_scored_anew(tmp_path):
+    cache = ScoreCache(tmp_path / "scores.sqlite")
+    pairs = [TextPair("a", "b"), TextPair("c", "d")]
+    cache.put("space", pairs, np.array([[1.0, 2.0], [3.0, 4.0]]), [False, True])
+    content = cache.file.read_bytes()
+    at = content.index(np.array([3.0, 4.0]).tobytes())
+    cache.file.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+    assert cache.get("space", pairs, 2).rows == [0]
+    cache.put("space", pairs[1:], np.array([[3.0, 4.0]]), [True])
+    assert sorted(cache.get("space", pairs, 2).rows) == [0, 1]

@@ -2,7 +2,6 @@ import pytest
 
 from udasa_data.languages import sentences
 from udasa_data.scoring.claims import is_checkable
-from udasa_data.scoring.refusal import is_refusal
 
 
 def test_sentences():
@@ -42,18 +41,3 @@ def test_sentences():
 )
 def test_what_is_checkable(sentence, expected):
     assert is_checkable(sentence) is expected
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("I'm sorry, but I can't help with that.", True),
-        ("I cannot do this.", True),
-        ("As an AI, I have no opinion.", True),
-        ("Sorry, no.", True),
-        ("I can help you with that.", False),
-        ("The answer is sorry.", False),
-    ],
-)
-def test_refusals(text, expected):
-    assert is_refusal(text) is expected

@@ -202,10 +202,10 @@ def test_the_same_call_does_nothing_and_another_is_refused(scored, config, tmp_p
 def test_prompts_are_told_apart_by_their_text_where_no_id_is(tmp_path):
     rows = [{"prompt": p, "text": t} for p in ("A?", "B?", "a? ") for t in ("x", "y")]
     given = read_answers(write(tmp_path / "in.jsonl", rows))
-    # "a? " folds to the same prompt as "A?"
-    assert len(given.prompts) == 2
-    assert given.table["prompt_id"].n_unique() == 2
-    assert given.samples["sample_id"].to_list() == [0, 1, 0, 1, 2, 3]
+    # only white space at the end does not count
+    assert len(given.prompts) == 3
+    assert given.table["prompt_id"].n_unique() == 3
+    assert given.samples["sample_id"].to_list() == [0, 1] * 3
 
 
 def test_messages_are_prompts_too(tmp_path):
@@ -239,7 +239,7 @@ GOOD = {"prompt_id": "p", "prompt": "Q?", "text": "x"}
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([{"prompt_id": "p", "answer": "x"}], r"no column 'text' .* it has prompt_id, answer"),
+        ([{"prompt_id": "p", "reply": "x"}], r"no column 'text' .* it has prompt_id, reply"),
         ([{"text": "x"}], r"no column 'prompt_id' or 'prompt' .* it has text"),
         ([GOOD | {"u_semantic": 0.5}], "a column 'u_semantic' already"),
         ([GOOD, GOOD | {"text": 5}], r"line 2, column 'text': a number, but a string in line 1"),
@@ -275,7 +275,7 @@ def test_mistakes_say_where(rows, message, tmp_path):
         ("in.csv", b"prompt_id,text,text\n1,x,y\n", "two columns are named 'text'"),
         ("in.csv", b"prompt_id,text\n", "holds no rows"),
         ("in.parquet", b"PAR1", "not a readable Parquet file"),
-        ("in.txt", b"x", "unknown kind of file"),
+        ("in.txt", b"x", "lines of text have no columns"),
     ],
 )
 def test_files_that_are_not_what_they_seem(name, content, message, tmp_path):
@@ -361,7 +361,7 @@ def test_the_command(scored, small_config, tmp_path):
         (["--out", "scores.csv"], "ends in .parquet"),
         (["--out", "o.parquet", "--calibration", "none.json"], "none.json: cannot be read"),
         (["--out", "o.parquet", "--scorers", "tin"], "did you mean 'tiny'"),
-        (["--out", "o.parquet"], "cannot be read"),
+        (["--out", "o.parquet"], "missing.jsonl: no such file"),
     ],
 )
 def test_wrong_options(options, message, tmp_path, monkeypatch):

@@ -69,8 +69,9 @@ def test_missing_curves_are_written_again_from_the_scores(folder, config):
     curves.unlink()
     assert score_file(folder / "in.parquet", folder / "out.parquet", config).reused
     assert curves.read_bytes() == before
-    curves.write_text("mine")  # the scores hold their own
-    assert score_file(folder / "in.parquet", folder / "out.parquet", config).reused
+    curves.write_text("mine")
+    with pytest.raises(UserError, match=r"is not the calibration that was fitted.*Move it"):
+        score_file(folder / "in.parquet", folder / "out.parquet", config)
     assert curves.read_text() == "mine"
 
 

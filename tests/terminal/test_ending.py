@@ -49,6 +49,13 @@ def test_its_traceback_is_there_for_the_asking(asked):
     assert done.returncode == 70
 
 
+def test_a_traceback_holds_no_key():
+    environment = os.environ | {"HF_TOKEN": "hf_0123456789"}
+    done = run("raise KeyError('hf_0123456789')", "--traceback", env=environment)
+    assert "KeyError: '[HF_TOKEN]'" in done.stderr
+    assert "hf_0123456789" not in done.stderr
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_is_one_line(number, status):
     work = (

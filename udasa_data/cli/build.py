@@ -136,13 +136,17 @@ def _show_preview(config: BuildConfig, out: str, origin: Start, *, as_json: bool
     from udasa_data.pipeline import preview
 
     seen = preview(config, out, origin)
+    n_left_out = sum(reason.rows for reason in seen.left_out)
     if as_json:
         shards = {step: {"done": done, "all": n} for step, (done, n) in seen.shards.items()}
-        facts = {"prompts": seen.prompts, "left_out": seen.left_out, "shards": shards}
-        print_json({"out": out, **facts})
+        reasons = [reason._asdict() for reason in seen.left_out]
+        facts = {"prompts": seen.prompts, "left_out": n_left_out, "reasons": reasons}
+        print_json({"out": out, **facts, "notes": seen.notes, "shards": shards})
         return
     echo(to_yaml(config))
-    echo(f"{seen.prompts:,} prompts ({seen.left_out:,} rows left out) → {out}")
+    echo(f"{seen.prompts:,} prompts ({n_left_out:,} rows left out) → {out}")
+    for line in (*(reason.in_words for reason in seen.left_out), *seen.notes):
+        echo(f"note: {line}")
     for step, (done, n) in seen.shards.items():
         echo(f"{step}: {done} of {n} shards are there already")
 

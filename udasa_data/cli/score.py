@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 
 def score(
     file: Annotated[
-        Path,
-        typer.Argument(help="A .parquet, .jsonl or .csv file: prompt_id or prompt, and text."),
+        str,
+        typer.Argument(
+            metavar="FILE[#COLUMN,…]",
+            help="Prompts and answers, in any place that --prompts of build takes, and the columns "
+            "of these.",
+        ),
     ],
     out: Annotated[Path, typer.Option(help="The .parquet file to write.", dir_okay=False)],
     scorers: ScorersOption = None,
@@ -43,12 +47,14 @@ def score(
     from udasa_data.cli.tables import score_tables
     from udasa_data.config import resolve
     from udasa_data.errors import UserError
+    from udasa_data.prompts import parse_answers
     from udasa_data.scoring import score_file
     from udasa_data.terminal import Bars
 
+    source, columns = parse_answers(file)
     resolved = resolve(None, {}, scorers=scorers, file=config, default=DEFAULT_MODEL)
     with Bars() as bars:
-        result = score_file(file, out, resolved, calibration, labels, bars)
+        result = score_file(source, out, resolved, calibration, labels, bars, columns)
     if as_json:
         places = {"out": str(result.out), "calibration": str(result.calibration)}
         summary = msgspec.to_builtins(result.summary)

@@ -177,6 +177,8 @@ class BuildConfig(Strict, frozen=True):
     embedder: ScorerRef | None = None  # sentence embeddings, for scoring.semantic: cosine
     judge: Judge | None = None
     limit: Annotated[int, Meta(ge=1)] | None = None
+    # prompts that differ in nothing but case, white space and forms of characters (², ２ and 2)
+    near_duplicates: Literal["keep", "drop"] = "keep"
     seed: Annotated[int, Meta(ge=0)] = 0
     engine: EngineName = "auto"
     server: Server | None = None  # of the engine openai

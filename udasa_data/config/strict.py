@@ -8,6 +8,7 @@ from typing import TypeVar, get_args
 
 import msgspec
 
+from udasa_data.config.plain_files import read_bytes
 from udasa_data.config.plain_yaml import parse_yaml
 from udasa_data.errors import UserError, first_line, nearest
 
@@ -26,7 +27,7 @@ def read_yaml(path: Path) -> dict[str, object]:
         UserError: unreadable, not UTF-8, not YAML, or no mapping of keys.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_bytes(path).decode("utf-8")
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:

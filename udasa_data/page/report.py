@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from udasa_data.page.figures import make_figures
 from udasa_data.page.rows import ANSWER_BLOCK, COLUMNS, STATES, TEXT_BLOCK, make_rows
 from udasa_data.runs import Finished, open_finished
-from udasa_data.storage import claim_file, csp_hash, write_text
+from udasa_data.storage import claim_file, csp_hash, remove_left_over_of, write_text
 
 PAGE_SIZE: Final = 20  # rows shown at a time
 GENERATOR: Final = '<meta name="generator" content="udasa-data report">'  # as report.html has it
@@ -62,6 +62,7 @@ def write_report(place: str, out: Path | None = None) -> Report:
         f'<script type="text/plain" id="{name}">{text}</script>' for name, text in rows.blocks
     )
     page = _page(f"UDASA run: {finished.name}", facts, "\n".join(blocks))
+    remove_left_over_of(path)
     write_text(path, page)
     return Report(path, rows.total, path.stat().st_size)
 

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from udasa_data.config import Calibration, Weights
+from udasa_data.config import Calibration, Weights, read_bytes
 from udasa_data.errors import UserError, first_line
 from udasa_data.schema import CALIBRATED, Dimension
 from udasa_data.uncertainty.calibrate import (
@@ -175,7 +175,7 @@ def read_curves(path: Path) -> Curves:
         UserError: unreadable, or not the curves of a run.
     """
     try:
-        curves = curves_from_json(msgspec.json.decode(path.read_bytes()))
+        curves = curves_from_json(msgspec.json.decode(read_bytes(path)))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, OverflowError, RecursionError) as error:

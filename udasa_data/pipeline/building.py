@@ -22,6 +22,7 @@ from udasa_data.pipeline.executors.protocol import Executor
 from udasa_data.pipeline.finishing import finish, summary_of
 from udasa_data.pipeline.preparation import Prepared
 from udasa_data.progress import Progress, Silent
+from udasa_data.prompts import LeftOut
 from udasa_data.runs import (
     MANIFEST,
     DamagedShardError,
@@ -85,8 +86,9 @@ class Preview:
 
     config: BuildConfig
     prompts: int
-    left_out: int
+    left_out: tuple[LeftOut, ...]  # rows of the sources, by reason
     shards: dict[str, tuple[int, int]]  # step → (there already, all)
+    notes: tuple[str, ...] = ()
 
 
 def build(
@@ -115,7 +117,7 @@ def build(
     run = Run(out)
     prepared = _prepare(config, run, origin)
     prepared.refuse_another_run()
-    if prepared.is_finished():
+    if prepared.is_finished() and run.is_kept_twice:
         return _result(run, reused=True)
     prepared.try_system_prompt()
     executor, progress = executor or LocalExecutor(), progress or Silent()
@@ -123,9 +125,12 @@ def build(
     if prepared.template_note:
         progress.say(prepared.template_note)
     with run.locked():
-        prepared.record()
-        repairing(prepared, progress, lambda: _make(prepared, executor, progress))
-    return _result(run, reused=False)
+        if reused := prepared.is_finished():
+            run.save_manifest()  # of the two, one is damaged
+        else:
+            prepared.record()
+            repairing(prepared, progress, lambda: _make(prepared, executor, progress))
+    return _result(run, reused=reused)
 
 
 def _make(prepared: Prepared, executor: Executor, progress: Progress) -> None:
@@ -210,7 +215,7 @@ def preview(
     prepared.try_system_prompt()
     shards = {step: (s.count - len(s.missing()), s.count) for step, s in prepared.shards.items()}
     loaded = prepared.loaded
-    return Preview(config, len(loaded.prompts), len(loaded.dropped), shards)
+    return Preview(config, len(loaded.prompts), loaded.left_out, shards, loaded.notes)
 
 
 def _prepare(config: BuildConfig, run: Run, origin: Origin | GivenAnswers | None) -> Prepared:

@@ -10,7 +10,7 @@ import polars as pl
 from udasa_data.config import BuildConfig, ModelRef
 from udasa_data.errors import UserError
 from udasa_data.pipeline.preparation import Prepared
-from udasa_data.prompts import LoadedPrompts
+from udasa_data.prompts import LeftOut, LoadedPrompts
 from udasa_data.runs import (
     CODE,
     Origin,
@@ -21,7 +21,7 @@ from udasa_data.runs import (
     differing,
     key_of,
 )
-from udasa_data.schema import PROMPTS, SAMPLES
+from udasa_data.schema import PROMPTS, SAMPLES, Why
 from udasa_data.storage import Located, locate
 
 # What decides samples and scores; the rest of the configuration is read after them.
@@ -30,6 +30,7 @@ _OF_SAMPLES: Final = (
     "policy",
     "prompts",
     "limit",
+    "near_duplicates",
     "seed",
     "engine",
     "system_prompt",
@@ -91,7 +92,14 @@ class Derived(Prepared):
     def _load(self) -> LoadedPrompts:
         rows = self.origin.answers.unique(["run", "prompt_id"], keep="first", maintain_order=True)
         prompts = rows.with_columns(messages="prompt", split=pl.lit(None, dtype=pl.String))
-        return LoadedPrompts(prompts.select(PROMPTS.names()), self.origin.dropped)
+        dropped = self.origin.dropped
+        of_rows = dropped.filter(pl.col("what") == "row").group_by("why", maintain_order=True)
+        counted = of_rows.agg(pl.len(), pl.col("detail").first())
+        left_out = [
+            LeftOut(Why(why), f"already in {self.origin.name}", n, detail or "")
+            for why, n, detail in counted.iter_rows()
+        ]
+        return LoadedPrompts(prompts.select(PROMPTS.names()), dropped, tuple(left_out))
 
     def _locate(self) -> dict[str, Located]:
         """Take what the dataset records of each model; find only those that are to score."""
@@ -129,10 +137,10 @@ class Derived(Prepared):
         return key_of(samples_key) if self.reuses_scores else super()._scores_key(samples_key)
 
     def _facts(self) -> dict[str, Any]:
-        notes: dict[str, Any] = self.run.manifest.get("notes", {})
+        facts = super()._facts()
         reused = ["samples", "scores"] if self.reuses_scores else ["samples"]
         origin = {**self.origin.record, "reused": reused}
-        return {**super()._facts(), "origin": origin, "notes": {**notes, "origin": self._notes()}}
+        return {**facts, "origin": origin, "notes": {**facts["notes"], "origin": self._notes()}}
 
     def _notes(self) -> list[str]:
         notes = [

@@ -26,6 +26,7 @@ from udasa_data.runs import (
 )
 from udasa_data.schema import DROPPED, require
 
+_NOTED: Final = ("prompts", "answers", "origin", "samples", "scores", "dataset")
 # of the run's manifest, what the dataset's manifest repeats under ``made_from``
 _RECORDED: Final = (
     "keys",
@@ -91,13 +92,16 @@ def _publish(prepared: Prepared, tables: Tables) -> None:
 
 def summary_of(run: Run) -> Summary:
     """Return the counts, costs and notes that a finished run's manifest holds."""
+    noted: dict[str, list[str]] = run.manifest["notes"]
+    # in one order, in whichever a run that was killed came to write them
+    steps = sorted(noted, key=lambda step: (*_NOTED, step).index(step))
     return msgspec.convert(
         {
             "counts": run.manifest["counts"],
             "confounds": run.manifest["confounds"],
             "steps": run.manifest.get("steps", {}),
             "no_pairs": run.manifest.get("no_pairs"),
-            "notes": [note for notes in run.manifest["notes"].values() for note in notes],
+            "notes": [note for step in steps for note in noted[step]],
         },
         Summary,
     )

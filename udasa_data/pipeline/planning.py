@@ -11,7 +11,7 @@ import json
 import math
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import NormalDist, mean, stdev
 from typing import Any, Final, NamedTuple
@@ -122,12 +122,15 @@ def plan(
     """
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        prompts = Prepared(config, Run(place / "whole")).loaded.prompts
+        loaded = Prepared(config, Run(place / "whole")).loaded
+        prompts = loaded.prompts
         tried = msgspec.structs.replace(config, limit=min(pilot, len(prompts)))
         # a score cache of its own: scores known already would make the build look quick
         executor = LocalExecutor(cache=place / "scores.sqlite")
         result = build(tried, place / "pilot", progress, executor)
-        return _project(config, prompts, result, Run(place / "pilot"), prices or Prices())
+        planned = _project(config, prompts, result, Run(place / "pilot"), prices or Prices())
+        notes = (*(reason.in_words for reason in loaded.left_out), *planned.notes)
+        return replace(planned, notes=tuple(dict.fromkeys((*notes, *loaded.notes))))
 
 
 def _project(

@@ -63,20 +63,19 @@ class Prepared:
         self.inputs = self._inputs()
         samples_key = key_of(self.inputs)
         scores_key = self._scores_key(samples_key)
-        paired_with = [
-            config.calibration,
-            config.weights,
-            config.pairing,
-            config.stages,
-            config.held_out,
-        ]
+        sections = (config.calibration, config.weights, config.pairing, config.stages)
+        paired_with = [*sections, config.held_out]
         known = config.calibration.curves
         curves = curves_to_json(read_curves(Path(known))) if known else None
         self.keys = {
             "samples": samples_key,
             "scores": scores_key,
             "dataset": key_of(
-                scores_key, msgspec.to_builtins(paired_with), curves, code_hash(CODE["dataset"])
+                scores_key,
+                msgspec.to_builtins(paired_with),
+                curves,
+                self.loaded.dropped.rows(),
+                code_hash(CODE["dataset"]),
             ),
         }
         n_shards = -(-len(self.loaded.prompts) // config.shard_size)
@@ -111,7 +110,11 @@ class Prepared:
     def _load(self) -> LoadedPrompts:
         config = self.config
         return load_prompts(
-            config.prompts, limit=config.limit, seed=config.seed, commits=self.commits
+            config.prompts,
+            limit=config.limit,
+            seed=config.seed,
+            commits=self.commits,
+            near_duplicates=config.near_duplicates,
         )
 
     def _scores_key(self, samples_key: str) -> str:
@@ -188,13 +191,10 @@ class Prepared:
             )
 
     def try_system_prompt(self) -> None:
-        """Raise a UserError where the policy's chat template does not take the system prompt.
-
-        Before anything is written: the option is wrong, and not the prompts. A server knows its
-        own template.
+        """Try the system prompt before anything is written; a server knows its own template.
 
         Raises:
-            UserError: names the option.
+            UserError: the chat template does not take it; names the option.
         """
         config, prompts = self.config, self.loaded.prompts
         if config.system_prompt is None or config.server is not None:
@@ -204,8 +204,8 @@ class Prepared:
         if len(needed) and self.shards["samples"].missing():
             from udasa_data.engines.preflight import require_system_turn
 
-            options = config.sampling.chat_template_kwargs
-            require_system_turn(self.models[config.policy.id], config.system_prompt, options)
+            policy, options = self.models[config.policy.id], config.sampling.chat_template_kwargs
+            require_system_turn(policy, config.system_prompt, options)
 
     def try_template(self) -> None:
         """Note where the chat template has other text trained on than is said; not a server's."""
@@ -214,8 +214,8 @@ class Prepared:
         if config.server is None and self.answered is None and chats:
             from udasa_data.engines.preflight import try_template
 
-            located = self.models[config.policy.id]
-            self.template_note = try_template(located, config.sampling, config.system_prompt)
+            policy = self.models[config.policy.id]
+            self.template_note = try_template(policy, config.sampling, config.system_prompt)
 
     def is_finished(self) -> bool:
         """Return whether the directory holds this very build, whole."""
@@ -288,6 +288,7 @@ class Prepared:
                 "python": platform.python_version(),
                 **{name: version(name) for name in _VERSIONS},
             },
+            "notes": {**self.run.manifest.get("notes", {}), "prompts": list(self.loaded.notes)},
             "finished": None,
         }
 

@@ -1,50 +1,61 @@
-"""The first step: sources → the prompts table, normalised and without duplicates."""
+"""The first step: sources → the prompts table, without duplicates."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import re
-import unicodedata
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import polars as pl
 
 from udasa_data.errors import UserError
-from udasa_data.languages import opening
-from udasa_data.prompts.row_files import unstorable
-from udasa_data.prompts.sources import Row, Source, parse_source, read_rows
-from udasa_data.schema import DROPPED, PROMPTS, Axis, Mode, Why
+from udasa_data.prompts.identity import fold, question_in
+from udasa_data.prompts.rows import read_prompt
+from udasa_data.prompts.source_rows import read_rows
+from udasa_data.prompts.sources import Source, parse_source
+from udasa_data.prompts.turns import NoPrompt
+from udasa_data.schema import DROPPED, PROMPTS, Why
 
-# A review is continued from its first words, as in the controlled-sentiment task of the DPO paper
-# (Rafailov et al. 2023, §6.1 takes prefixes of 2 to 8 tokens).
-OPENING_WORDS: Final = 8
-
-_TURN = re.compile(r"\n\n(Human|Assistant):[ \n]?")
-_ROLES: Final = {"Human": "user", "Assistant": "assistant"}
-_AXIS_OF_COLUMN: Final = {"question": Axis.TRUTHFULNESS, "text": Axis.SENTIMENT}
+_SHOWN: Final = 3  # reasons, where nothing is left
 
 
-class Message(NamedTuple):
-    """One turn of a conversation."""
+class LeftOut(NamedTuple):
+    """Rows that make no prompt for one reason.
 
-    role: str
-    content: str
+    Attributes:
+        why: as in the column ``why`` of the dropped rows.
+        problem: what is wrong with them.
+        rows: how many.
+        example: the first of them: where it stands, and what was found.
+    """
+
+    why: Why
+    problem: str
+    rows: int
+    example: str
+
+    @property
+    def in_words(self) -> str:
+        """The reason in one line."""
+        rows = "1 row" if self.rows == 1 else f"{self.rows:,} rows"
+        why = self.why.value.replace("_", " ")
+        return f"{rows} left out, {why}: {self.problem}; as in {self.example}"
 
 
 class LoadedPrompts(NamedTuple):
-    """The prompts table, and what was left out of it."""
+    """The prompts table, and what was left out of it.
+
+    Attributes:
+        prompts: schema ``PROMPTS``.
+        dropped: rows that make no prompt of their own, schema ``DROPPED``.
+        left_out: the same by reason, most first.
+        notes: what a user should know of the columns that were not read.
+    """
 
     prompts: pl.DataFrame
     dropped: pl.DataFrame
-
-
-class NoPrompt(NamedTuple):
-    """Why a row makes no prompt, and what was found in it."""
-
-    why: Why
-    detail: str
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class _Prompt(NamedTuple):
@@ -54,8 +65,19 @@ class _Prompt(NamedTuple):
     where: str
 
 
+class _Dropped(NamedTuple):
+    prompt_id: str | None
+    reason: NoPrompt
+    where: str
+
+
 def load_prompts(
-    sources: Sequence[str], *, limit: int | None, seed: int, commits: dict[str, str]
+    sources: Sequence[str],
+    *,
+    limit: int | None,
+    seed: int,
+    commits: dict[str, str],
+    near_duplicates: str = "keep",
 ) -> LoadedPrompts:
     """Read, normalise and deduplicate prompts.
 
@@ -65,6 +87,8 @@ def load_prompts(
             sources; None takes all.
         seed: of that draw.
         commits: the commit of each Hub dataset, by its place.
+        near_duplicates: ``drop`` keeps the first of prompts that differ in nothing but case, white
+            space and forms of characters (NFKC); ``keep`` keeps them all.
 
     Returns:
         prompts in the order of the sources, and the rows set aside (``what = "row"``).
@@ -72,162 +96,92 @@ def load_prompts(
     Raises:
         UserError: a source cannot be read, or nothing is left of all of them.
     """
-    found: list[_Prompt] = []
-    dropped: list[dict[str, Any]] = []
     parsed = [parse_source(text) for text in sources]
-    for number, source in enumerate(parsed):
-        for row in read_rows(source, commits.get(source.place, "main")):
-            prompt_row = _prompt(source, row)
-            if isinstance(prompt_row, NoPrompt):
-                detail = f"{row.where}: {prompt_row.detail}"
-                dropped.append(_left_out(None, prompt_row.why, detail))
-            else:
-                found.append(_Prompt(prompt_row["prompt_id"], number, prompt_row, row.where))
+    found, dropped, notes = _read(parsed, commits)
     if not found:
-        reason = f"every prompt is empty or malformed ({dropped[0]['detail']})"
-        raise UserError(f"{', '.join(s.place for s in parsed)}: {reason}; nothing to build from")
+        reasons = "; ".join(
+            f"{part.problem} ({part.example})" for part in _by_reason(dropped)[:_SHOWN]
+        )
+        raise UserError(
+            f"{', '.join(s.place for s in parsed)}: every prompt is empty or malformed: {reasons}; "
+            "nothing to build from"
+        )
+    kept, repeated = _distinct(found, near_duplicates=near_duplicates == "keep")
     if limit is not None:
-        drawn = _draw(found, limit, seed, len(parsed))
-        found = [prompt for prompt in found if prompt.prompt_id in drawn]
-    kept: dict[str, _Prompt] = {}
-    for prompt in found:
-        first = kept.setdefault(prompt.prompt_id, prompt)
-        if first is not prompt:
-            detail = f"{prompt.where} repeats {first.where}"
-            dropped.append(_left_out(prompt.prompt_id, Why.DUPLICATE, detail))
+        drawn = _draw(found, kept, limit, seed, len(parsed))
+        kept = {key: prompt for key, prompt in kept.items() if key in drawn}
+    dropped += [row for row in repeated if row.prompt_id in kept]
     return LoadedPrompts(
         pl.DataFrame([prompt.row for prompt in kept.values()], schema=PROMPTS, orient="row"),
-        pl.DataFrame(dropped, schema=DROPPED, orient="row"),
+        pl.DataFrame([_record(row) for row in dropped], schema=DROPPED, orient="row"),
+        tuple(_by_reason(dropped)),
+        notes,
     )
 
 
-def prompt_id(messages: Sequence[Message], mode: str, context: str | None) -> str:
-    """Return the sha256 (hex) of a prompt's normalised messages, mode and evidence."""
-    folded = [[role, _fold(content)] for role, content in messages]
-    text = json.dumps([folded, mode, _fold(context or "")], ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+def _read(
+    sources: Sequence[Source], commits: dict[str, str]
+) -> tuple[list[_Prompt], list[_Dropped], tuple[str, ...]]:
+    found: list[_Prompt] = []
+    dropped: list[_Dropped] = []
+    notes: list[str] = []
+    for number, source in enumerate(sources):
+        of_source = read_rows(source, commits.get(source.place, "main"))
+        notes += of_source.notes
+        for row in of_source.rows:
+            prompt = read_prompt(row, source.axis)
+            if isinstance(prompt, NoPrompt):
+                dropped.append(_Dropped(None, prompt, row.where))
+                continue
+            prompt |= {"source": source.name, "split": source.split}
+            found.append(_Prompt(prompt["prompt_id"], number, prompt, row.where))
+    return found, dropped, tuple(dict.fromkeys(notes))
 
 
-def parse_dialogue(text: str) -> list[Message]:
-    r"""Split an HH-style ``\n\nHuman: … \n\nAssistant: …`` dialogue into its turns.
-
-    Text before the first marker is not part of any turn and must be empty.
-
-    Returns:
-        the turns; an empty list when ``text`` is no such dialogue.
-    """
-    pieces = _TURN.split("\n\n" + text.lstrip())
-    if pieces[0].strip():
-        return []
-    return [
-        Message(_ROLES[speaker], content.strip())
-        for speaker, content in zip(pieces[1::2], pieces[2::2], strict=True)
-    ]
-
-
-def _fold(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-
-
-def _prompt(source: Source, row: Row) -> dict[str, Any] | NoPrompt:
-    """Return a row of the prompts table, or why the source row makes none."""
-    if problem := _problem(row):
-        return NoPrompt(Why.MALFORMED, problem)
-    messages = turns_of(row)
-    axis = _axis(source, row)
-    mode = row.side.get("mode") or (Mode.COMPLETION if row.column == "text" else Mode.CHAT)
-    if isinstance(messages, NoPrompt):
-        return messages
-    for name, value, known in (("axis", axis, set(Axis)), ("mode", mode, set(Mode))):
-        if not isinstance(value, str) or value not in known:
-            return NoPrompt(Why.MALFORMED, f"{name} is {_shown(value)}")
-    context = row.side.get("context")
-    context = (context.strip() or None) if isinstance(context, str) else None
-    return {
-        "prompt_id": prompt_id(messages, str(mode), context),
-        "messages": [message._asdict() for message in messages],
-        "mode": str(mode),
-        "axis": str(axis),
-        "source": source.name,
-        "split": source.split,
-        "context": context,
-    }
+def _distinct(
+    found: Sequence[_Prompt], *, near_duplicates: bool
+) -> tuple[dict[str, _Prompt], list[_Dropped]]:
+    """Return the first prompt of each id, and the rows that repeat one of them."""
+    kept: dict[str, _Prompt] = {}
+    folded: dict[tuple[str, ...], _Prompt] = {}
+    repeated = []
+    for prompt in found:
+        key = (question_in(prompt.prompt_id), prompt.row["mode"], fold(prompt.row["context"] or ""))
+        near = prompt if near_duplicates else folded.setdefault(key, prompt)
+        first = kept.get(prompt.prompt_id, near)
+        if first is prompt:
+            kept[prompt.prompt_id] = prompt
+            continue
+        is_same = first.prompt_id == prompt.prompt_id
+        why = Why.DUPLICATE if is_same else Why.NEAR_DUPLICATE
+        problem = "the prompt of another row" if is_same else "nearly the prompt of another row"
+        reason = NoPrompt(why, problem, f"repeats {first.where}")
+        repeated.append(_Dropped(first.prompt_id, reason, prompt.where))
+    return kept, repeated
 
 
-def _problem(row: Row) -> str | None:
-    """Return what keeps a row's cells from being stored, None where nothing does."""
-    for name, cell in {**row.side, row.column: row.cell}.items():
-        if problem := unstorable(cell):
-            return f"{name} holds {problem}"
-    return None
+def _by_reason(dropped: Sequence[_Dropped]) -> list[LeftOut]:
+    """Return how many rows were left out for which reason, most first."""
+    groups: dict[tuple[Why, str], list[_Dropped]] = {}
+    for row in dropped:
+        groups.setdefault((row.reason.why, row.reason.problem), []).append(row)
+    reasons = []
+    for (why, problem), rows in groups.items():
+        first = rows[0]
+        words = problem.replace("{found}", "…")
+        example = f"{first.where}: {first.reason.found}" if first.reason.found else first.where
+        reasons.append(LeftOut(why, words, len(rows), example))
+    return sorted(reasons, key=lambda reason: -reason.rows)
 
 
-def _shown(value: object) -> str:
-    """Return a value as it can be printed, in one line and shortened."""
-    text = ascii(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def turns_of(row: Row) -> list[Message] | NoPrompt:
-    """Return the turns in a prompt cell, up to the one to be answered, or why there are none."""
-    messages = _messages(row)
-    if isinstance(messages, NoPrompt):
-        return messages
-    while messages and messages[-1].role == "assistant":
-        messages = messages[:-1]
-    empty = NoPrompt(Why.EMPTY_PROMPT, f"nothing to answer in {row.column}")
-    return messages if messages and messages[-1].content else empty
-
-
-def _messages(row: Row) -> list[Message] | NoPrompt:
-    """Return the turns in a prompt cell: messages, a dialogue, a document or a plain string."""
-    cell = row.cell
-    if isinstance(cell, list):
-        return _chat(cell)
-    if not isinstance(cell, str):
-        problem = f"{row.column} is {_shown(cell)}, neither text nor messages"
-        return NoPrompt(Why.EMPTY_PROMPT if cell is None else Why.MALFORMED, problem)
-    if cell.lstrip().startswith("Human:"):
-        return parse_dialogue(cell)
-    if row.column == "chosen":
-        return NoPrompt(Why.MALFORMED, "chosen holds an answer without its prompt")
-    if row.column == "text":
-        return [Message("user", opening(cell, OPENING_WORDS))]
-    extra = row.side.get("input")
-    parts = [cell.strip(), extra.strip() if isinstance(extra, str) else ""]
-    return [Message("user", "\n\n".join(part for part in parts if part))]
-
-
-def _chat(cell: list[Any]) -> list[Message] | NoPrompt:
-    turns = []
-    for turn in cell:
-        if not isinstance(turn, dict):
-            return NoPrompt(Why.MALFORMED, f"{_shown(turn)} is no message")
-        role, content = turn.get("role"), turn.get("content")
-        if not isinstance(role, str) or role not in {"system", "user", "assistant"}:
-            return NoPrompt(Why.MALFORMED, f"a message's role is {_shown(role)}")
-        if not isinstance(content, str):
-            return NoPrompt(Why.MALFORMED, f"a message's content is {_shown(content)}")
-        turns.append(Message(role, content.strip()))
-    return turns
-
-
-def _axis(source: Source, row: Row) -> object:
-    """Return the axis: as given by the user, the row, HH's subset or the column, in this order."""
-    if source.axis or row.side.get("axis"):
-        return source.axis or row.side["axis"]
-    subset = str(row.side.get("subset") or "")
-    for word, axis in (("harmless", Axis.HARMLESSNESS), ("helpful", Axis.HELPFULNESS)):
-        if word in subset:
-            return axis
-    return _AXIS_OF_COLUMN.get(row.column, Axis.HELPFULNESS)
-
-
-def _draw(found: list[_Prompt], limit: int, seed: int, n_sources: int) -> set[str]:
+def _draw(
+    found: Sequence[_Prompt], kept: dict[str, _Prompt], limit: int, seed: int, n_sources: int
+) -> set[str]:
     """Return up to ``limit`` prompt ids, drawn by hash order and spread evenly over the sources."""
     queues: list[list[str]] = [[] for _ in range(n_sources)]
     for prompt in found:
-        queues[prompt.source].append(prompt.prompt_id)
+        if prompt.prompt_id in kept:
+            queues[prompt.source].append(prompt.prompt_id)
     order = [
         iter(sorted(set(ids), key=lambda i: hashlib.sha256(f"{seed}:{i}".encode()).digest()))
         for ids in queues
@@ -243,5 +197,7 @@ def _draw(found: list[_Prompt], limit: int, seed: int, n_sources: int) -> set[st
     return drawn
 
 
-def _left_out(prompt_id: str | None, why: Why, detail: str) -> dict[str, Any]:
-    return {"prompt_id": prompt_id, "what": "row", "why": str(why), "detail": detail}
+def _record(row: _Dropped) -> dict[str, Any]:
+    why, detail = row.reason.why, row.reason.detail
+    detail = f"{row.where} {row.reason.found}" if row.prompt_id else f"{row.where}: {detail}"
+    return {"prompt_id": row.prompt_id, "what": "row", "why": str(why), "detail": detail}

@@ -1,4 +1,4 @@
-"""Which prompts are held out: by the hash of the prompt alone, the same everywhere and always."""
+"""Which prompts are held out: by the hash of the question alone, the same everywhere and always."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from typing import Final, Literal, TypeAlias
 
 import polars as pl
+
+from udasa_data.prompts.identity import question_in
 
 Split: TypeAlias = Literal["train", "test"]
 SPLITS: Final[tuple[Split, ...]] = ("train", "test")
@@ -20,12 +22,13 @@ def split_of(prompt_id: str, share: float) -> Split:
 
     The first 64 bits of a hash, as a number in [0, 1), are compared with ``share``: a prompt has
     the same split in every configuration and every run, and a larger share only adds to ``test``.
+    It is the split of its question: the same messages with other evidence have the same.
 
     Args:
         prompt_id: as in the tables.
         share: of the prompts that are held out on average, in [0, 1).
     """
-    digest = hashlib.sha256(f"{_SALT}{prompt_id}".encode()).digest()
+    digest = hashlib.sha256(f"{_SALT}{question_in(prompt_id)}".encode()).digest()
     return "test" if int.from_bytes(digest[:8], "big") < share * 2**64 else "train"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -12,10 +13,10 @@ import polars as pl
 from yaml import YAMLError
 
 from udasa_data.errors import UserError
-from udasa_data.prompts import split_of
 from udasa_data.publish.front_matter import PARTS
 from udasa_data.publish.repository import explained
-from udasa_data.publish.tokenisation import MAX_ROWS, Tokenised, load_tokenizer, tokenise
+from udasa_data.publish.split_check import split_faults
+from udasa_data.publish.tokenisation import MAX_ROWS, load_tokenizer, tokenise
 from udasa_data.runs import Manifest
 from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Stage, empty
 from udasa_data.storage import file_sha256, parquet_schema, read_parquet, scan_parquet
@@ -143,7 +144,7 @@ def _loads(copy: DatasetCopy) -> Check:
     for name, rows in expected.items():
         try:
             # a cache of its own: an earlier load must not answer for this one
-            with tempfile.TemporaryDirectory(prefix="udasa-verify-") as cache:
+            with _quiet_datasets(), tempfile.TemporaryDirectory(prefix="udasa-verify-") as cache:
                 loaded = datasets.load_dataset(
                     copy.load_from, name, revision=copy.revision, cache_dir=cache
                 )
@@ -160,8 +161,22 @@ def _loads(copy: DatasetCopy) -> Check:
     return _check("load_dataset", wrong, f"{', '.join(expected)} load")
 
 
+@contextmanager
+def _quiet_datasets() -> Iterator[None]:
+    """Keep ``datasets`` from logging what it raises as well."""
+    from datasets import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+
+
 def _pairs(copy: DatasetCopy) -> pl.DataFrame:
     """Return all pairs, with the configuration they lie in as ``config``."""
+    none = empty(PAIRS).with_columns(config=pl.lit(""))
     tables = []
     for path, local in copy.paths.items():
         config = copy.manifest.files[path].config
@@ -171,24 +186,15 @@ def _pairs(copy: DatasetCopy) -> pl.DataFrame:
     try:
         return pl.concat(tables).collect() if tables else none
     except pl.exceptions.PolarsError:
-        return pl.DataFrame()  # the files are damaged, which their own check reports
+        return none  # the files are damaged, which their own check reports
 
 
 def _splits(copy: DatasetCopy) -> Check:
-    """Each prompt in one split only, the one its hash says."""
-    seen: dict[str, str] = {}
-    wrong = []
-    for path, local in copy.paths.items():
-        split = copy.manifest.files[path].split
-        ids = read_parquet(local, columns=["prompt_id"])["prompt_id"].drop_nulls().unique()
-        for prompt_id in ids:
-            if seen.setdefault(prompt_id, split) != split:
-                wrong.append(f"prompt {prompt_id[:12]} is in both splits")
-            elif split_of(prompt_id, copy.manifest.held_out) != split:
-                wrong.append(f"prompt {prompt_id[:12]} is in {split}, against its hash")
-    held = sum(split == "test" for split in seen.values())
-    detail = f"{len(seen):,} prompts, {held:,} of them held out, none in both"
-    return _check("splits", sorted(wrong), detail)
+    """Each prompt, and each question, in one split only, the one its hash says."""
+    files = ((local, copy.manifest.files[path].split) for path, local in copy.paths.items())
+    found = split_faults(files, copy.manifest.held_out)
+    detail = f"{found.prompts:,} prompts, {found.held_out:,} of them held out, none in both"
+    return _check("splits", found.faults, detail)
 
 
 def _texts(pairs: pl.DataFrame) -> Check:
@@ -272,7 +278,7 @@ def _trl(copy: DatasetCopy, pairs: pl.DataFrame, max_length: int) -> list[Check]
             found.not_prefix == 0,
             f"{read}; not so in {found.not_prefix:,}",
         ),
-        Check("TRL: answers as said", found.rewritten == 0, f"{read}; {_as_said(found)}"),
+        Check("TRL: answers as said", found.rewritten == 0, f"{read}; {found.as_said}"),
         Check(
             f"TRL: {max_length} tokens",
             lost <= _LOST * found.rows,
@@ -280,13 +286,6 @@ def _trl(copy: DatasetCopy, pairs: pl.DataFrame, max_length: int) -> list[Check]
             f"dropped; longest {found.longest:,}",
         ),
     ]
-
-
-def _as_said(found: Tokenised) -> str:
-    if not found.rewritten:
-        return "all of them"
-    made = f"not so in {found.rewritten:,}: the template {found.example}"
-    return f"{made}. Train with udasa-train, which takes what was said"
 
 
 def _rows(table: pl.DataFrame, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from udasa_data.engines import rewritten, special_tokens
-from udasa_data.errors import UserError
+from udasa_data.errors import UserError, install_line
 from udasa_data.runs import PolicyRecord
 from udasa_data.schema import Mode
 from udasa_data.storage import local_folder
@@ -37,6 +37,14 @@ class Tokenised(NamedTuple):
     longest: int
     rewritten: int = 0
     example: str = ""
+
+    @property
+    def as_said(self) -> str:
+        """Whether answers are tokenised as they were said, in words."""
+        if not self.rewritten:
+            return "all of them"
+        made = f"not so in {self.rewritten:,}: the template {self.example}"
+        return f"{made}. Train with udasa-train, which takes what was said"
 
 
 def load_tokenizer(policy: PolicyRecord) -> Any:
@@ -75,7 +83,7 @@ def tokenise(
     try:
         from trl.data_utils import _tokenize, common_prefix_length
     except ImportError as error:
-        raise UserError("TRL is not installed: pip install 'udasa[train]'") from error
+        raise UserError(f"TRL is not installed: {install_line('train')}") from error
 
     options = options or {}
     ends = special_tokens(tokenizer)

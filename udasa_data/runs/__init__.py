@@ -24,7 +24,7 @@ from udasa_data.runs.local_copy import local_dataset
 from udasa_data.runs.origin import Origin, origin_of
 from udasa_data.runs.outcome import Loadable, loadable, stage_notes, why_no_pairs
 from udasa_data.runs.pair_views import PairView, read_pairs
-from udasa_data.runs.sealing import key_of
+from udasa_data.runs.sealing import checked, key_of, sealed
 from udasa_data.runs.shards import DamagedShardError, ShardFacts, Shards
 from udasa_data.runs.store import Run, differing
 from udasa_data.runs.summary import (
@@ -63,6 +63,7 @@ __all__ = [
     "Thresholds",
     "answers_were_given",
     "as_notes",
+    "checked",
     "code_hash",
     "compare",
     "count",
@@ -78,6 +79,7 @@ __all__ = [
     "provenance",
     "read_manifest",
     "read_pairs",
+    "sealed",
     "stage_notes",
     "to_json",
     "why_no_pairs",

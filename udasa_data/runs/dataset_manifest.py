@@ -10,10 +10,11 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 
-from udasa_data.config import BuildConfig, ModelRef
+from udasa_data.config import BuildConfig, ModelRef, read_bytes
 from udasa_data.errors import UserError
 from udasa_data.pairing import Confounds
 from udasa_data.prompts import Split
+from udasa_data.runs.sealing import checked, sealed
 from udasa_data.runs.summary import Counts
 from udasa_data.schema import Axis
 from udasa_data.storage import Located, chat_template_sha256, parse_json
@@ -184,8 +185,8 @@ def pinned(config: BuildConfig, models: Mapping[str, Located]) -> BuildConfig:
 
 
 def to_json(manifest: Manifest) -> str:
-    """Return the manifest as JSON text, its keys in the order of its fields."""
-    return json.dumps(msgspec.to_builtins(manifest), indent=2, ensure_ascii=False) + "\n"
+    """Return the manifest as JSON text, its keys in the order of its fields, with its hash."""
+    return json.dumps(sealed(msgspec.to_builtins(manifest)), indent=2, ensure_ascii=False) + "\n"
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -196,7 +197,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        return parse_manifest(path.read_text(encoding="utf-8"), str(path))
+        return parse_manifest(read_bytes(path).decode("utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"{path}: cannot be read; a dataset folder is what a build writes to RUN/dataset"
@@ -211,7 +212,7 @@ def parse_manifest(text: str, where: str) -> Manifest:
             below ``data/`` and ``figures/``.
     """
     try:
-        plain = parse_json(text)
+        plain = checked(parse_json(text))
         version = plain.get("schema_version")
         if version != SCHEMA_VERSION:
             raise UserError(f"{where}: version {version} of the manifest; this reads 1")

@@ -15,12 +15,20 @@ from typing import Any
 
 import polars as pl
 
+from udasa_data.config import read_bytes
 from udasa_data.errors import UserError, first_line
 from udasa_data.runs.dataset_manifest import MANIFEST, Manifest, read_manifest
 from udasa_data.runs.local_copy import local_dataset
 from udasa_data.runs.sealing import key_of
 from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Stage, empty, require
-from udasa_data.storage import commit_of, dataset_files, plain_file, read_parquet
+from udasa_data.storage import (
+    commit_of,
+    dataset_files,
+    did_you_mean,
+    plain_file,
+    read_parquet,
+    reads_as_path,
+)
 
 
 @dataclass(frozen=True)
@@ -101,7 +109,7 @@ class Finished:
 
     def _checked(self, path: Path, name: str) -> pl.DataFrame:
         """Read a file whose content is what the manifest says."""
-        content = path.read_bytes()
+        content = read_bytes(path)
         if hashlib.sha256(content).hexdigest() != self.manifest.files[name].sha256:
             raise ValueError("damaged: not what the manifest says")
         return read_parquet(io.BytesIO(content))
@@ -120,8 +128,11 @@ def open_finished(place: str) -> Finished:
     if path.exists():
         raise UserError(f"{place}: holds no finished run and no dataset (no dataset/{MANIFEST})")
     repo_id, _, revision = place.partition("@")
-    if repo_id.count("/") != 1 or repo_id.startswith((".", "/", "~")):
-        raise UserError(f"{place}: no such directory; a Hub dataset reads ORG/NAME[@REVISION]")
+    if repo_id.count("/") != 1 or reads_as_path(place):
+        raise UserError(
+            f"{place}: no such directory{did_you_mean(place)}; a Hub dataset reads "
+            "ORG/NAME[@REVISION]"
+        )
     commit = commit_of(repo_id, revision or "main", "dataset")
     folder = dataset_files(repo_id, commit, [MANIFEST, "data/*"])
     return Finished(place, folder, commit, read_manifest(folder))

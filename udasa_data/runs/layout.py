@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from udasa_data.config import read_bytes
 from udasa_data.storage import LOCK, IsOurs, parse_json, remove_left_over
 
 MANIFEST: Final = "manifest.json"
@@ -81,14 +82,14 @@ BUILD: Final = Layout(
 
 def _reads(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return read_bytes(file).decode()
     except (OSError, ValueError):
         return ""
 
 
 def _keys(file: Path) -> frozenset[str]:
     try:
-        found = parse_json(file.read_bytes())
+        found = parse_json(read_bytes(file))
     except (OSError, ValueError):
         return frozenset()
     return frozenset(found) if isinstance(found, dict) else frozenset()

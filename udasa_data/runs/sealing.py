@@ -37,5 +37,16 @@ def unsealed(found: object) -> dict[str, Any]:
         raise ValueError("no object")  # noqa: TRY004 (what a file holds, not what a caller passed)
     facts = {name: value for name, value in found.items() if name != _SEAL}
     if found.get(_SEAL) != key_of(facts):
-        raise ValueError("not what was sealed")
+        raise ValueError("damaged: not as it was written")
     return facts
+
+
+def checked(found: object) -> dict[str, Any]:
+    """Return the facts of an object that carries its hash, or of one that never had any.
+
+    Raises:
+        ValueError: it is no object, or not what was sealed.
+    """
+    if isinstance(found, dict) and not is_sealed(found):
+        return found
+    return unsealed(found)

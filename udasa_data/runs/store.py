@@ -52,6 +52,10 @@ class Run:
         root: a path, or an address that fsspec knows.
         layout: what such a directory holds.
 
+    Attributes:
+        manifest: what was recorded; {} where nothing was.
+        is_kept_twice: whether the manifest and its copy are both there, and say the same.
+
     Raises:
         UserError: it cannot be reached, or another version wrote it.
     """
@@ -60,6 +64,7 @@ class Run:
         self.root: Place = place_of(root)
         self._layout = layout
         self.manifest: dict[str, Any] = {}
+        self.is_kept_twice = False
         self.reread()
 
     @property
@@ -83,6 +88,7 @@ class Run:
         """
         manifests = [self._manifest_in(name) for name in (MANIFEST, COPY)]
         self.manifest = next(filter(None, manifests), {})
+        self.is_kept_twice = manifests[0] == manifests[1]
 
     def _manifest_in(self, name: str) -> dict[str, Any]:
         """Return a manifest that is as it was written; {} where there is none."""
@@ -99,10 +105,14 @@ class Run:
             return {}
 
     def save_manifest(self, **changes: Any) -> None:
-        """Lay ``changes`` over the manifest and write it, and its copy after it."""
+        """Lay ``changes`` over the manifest and write it, after its copy.
+
+        A kill between the two leaves the manifest as it was: what came next is done again.
+        """
         self.manifest |= changes
-        for name in (MANIFEST, COPY):
+        for name in (COPY, MANIFEST):
             write_text(self.root / name, _as_text(self.manifest))
+        self.is_kept_twice = True
 
     def start_manifest(self, **facts: Any) -> bool:
         """Write the manifest unless there is one; return whether it was this call that did."""

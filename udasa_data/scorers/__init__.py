@@ -1,6 +1,6 @@
 """Scorers: models that turn texts into probabilities."""
 
-from udasa_data.scorers.cache import ScoreCache, default_file
+from udasa_data.scorers.cache import ScoreCache, default_file, take_no_line
 from udasa_data.scorers.protocol import (
     Entailment,
     Floats,
@@ -21,4 +21,5 @@ __all__ = [
     "TextScorer",
     "default_file",
     "no_progress",
+    "take_no_line",
 ]

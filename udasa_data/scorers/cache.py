@@ -1,8 +1,9 @@
 """The score cache: a scorer's logits of a pair, kept between runs.
 
 One SQLite file; a pair is known by the hash of its texts and of all that decides its score. Safe
-under concurrent runs: SQLite serialises the writers. It holds hashes and numbers, no text. It is
-only a cache: what cannot be read or written is told once, and done without.
+under concurrent runs: SQLite serialises the writers. It holds hashes and numbers, no text. Each
+row ends with its own hash, since SQLite does not notice a flipped bit. It is only a cache: what
+cannot be read or written is told once, and done without; a damaged row is not taken.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ _TABLE: Final = (
     "CREATE TABLE IF NOT EXISTS scores"
     " (key BLOB PRIMARY KEY, logits BLOB, truncated INTEGER) WITHOUT ROWID"
 )
+_CHECK: Final = 8  # bytes of a row's hash
+_UNUSABLE: Final = (sqlite3.Error, UnicodeDecodeError)  # the latter of a damaged schema
 _PATIENCE: Final = 120.0  # seconds to wait for another run's write
 
 
@@ -77,7 +80,7 @@ class ScoreCache:
                     f"SELECT key, logits, truncated FROM scores WHERE key IN ({marks})",  # noqa: S608 (question marks only)
                     chunk,
                 )
-        found = [row for row in found if _is_whole(row[1], classes)]
+        found = [(row[0], row[1][:-_CHECK], row[2]) for row in found if _is_whole(row, classes)]
         return Known(
             [row_of[key] for key, _, _ in found],
             [np.frombuffer(logits) for _, logits, _ in found],
@@ -93,10 +96,15 @@ class ScoreCache:
     ) -> None:
         """Add pairs with their logits [N, classes], all or none of them."""
         values = (row.tobytes() for row in np.ascontiguousarray(logits, dtype=np.float64))
-        rows = zip(_keys(space, pairs), values, map(int, truncated), strict=True)
+        rows = (
+            (key, value + _hash_of(key, value, cut), cut)
+            for key, value, cut in zip(
+                _keys(space, pairs), values, map(int, truncated), strict=True
+            )
+        )
         with self._open("written") as database:
             if database is not None:
-                database.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?, ?)", rows)
+                database.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?)", rows)
 
     @contextmanager
     def _open(self, to_be: Literal["read", "written"]) -> Iterator[sqlite3.Connection | None]:
@@ -105,7 +113,7 @@ class ScoreCache:
         try:
             with database or nullcontext():
                 yield database
-        except sqlite3.DatabaseError as error:
+        except _UNUSABLE as error:
             self._give_up(to_be, error)
         finally:
             if database is not None:
@@ -121,7 +129,7 @@ class ScoreCache:
             database = sqlite3.connect(self.file, timeout=_PATIENCE)
             with database:
                 database.execute(_TABLE)
-        except (sqlite3.DatabaseError, OSError) as error:
+        except (*_UNUSABLE, OSError) as error:
             if database is not None:
                 database.close()
             self._give_up(to_be, error)
@@ -137,10 +145,18 @@ class ScoreCache:
         self._given_up.add(to_be)
 
 
-def _is_whole(logits: object, classes: int | None) -> bool:
-    if not isinstance(logits, bytes):
+def _is_whole(row: tuple[object, object, object], classes: int | None) -> bool:
+    """Return whether a row is as it was written, and has as many logits as there are classes."""
+    key, value, cut = row
+    if not (isinstance(key, bytes) and isinstance(value, bytes) and isinstance(cut, int)):
         return False
-    return len(logits) % 8 == 0 if classes is None else len(logits) == 8 * classes
+    logits, check = value[:-_CHECK], value[-_CHECK:]
+    n = len(logits) // 8 if classes is None else classes
+    return len(logits) == 8 * n and check == _hash_of(key, logits, cut)
+
+
+def _hash_of(key: bytes, logits: bytes, truncated: int) -> bytes:
+    return blake2b(key + logits + str(truncated).encode(), digest_size=_CHECK).digest()
 
 
 def _keys(space: str, pairs: Sequence[TextPair]) -> Iterator[bytes]:

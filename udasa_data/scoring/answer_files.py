@@ -7,6 +7,7 @@ One row an answer: ``text``, and ``prompt_id`` or ``prompt``; optional are ``con
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -15,12 +16,26 @@ import polars as pl
 from udasa_data.engines import Thoughts
 from udasa_data.errors import UserError, nearest
 from udasa_data.languages import count_words
-from udasa_data.prompts import FileTable, NoPrompt, Row, prompt_id, read_table, turns_of
-from udasa_data.schema import ADDED, PROMPTS, Axis, Mode, Why
+from udasa_data.prompts import (
+    PROMPT_COLUMNS,
+    Columns,
+    NoPrompt,
+    Row,
+    Source,
+    excerpt,
+    prompt_columns,
+    read_prompt,
+    read_table,
+    shows_nothing,
+    side_columns,
+    word_of,
+)
+from udasa_data.schema import ADDED, PROMPTS, Axis, Why
+from udasa_data.scoring.answer_cells import NUMBERS, Cells
+from udasa_data.scoring.answer_shapes import CONVERSATIONS, one_row_an_answer
 
 CUT: Final = frozenset({"length", "max_tokens", "MAX_TOKENS"})
 _PARTS: Final = Thoughts()
-_ROUNDING: Final = 1e-6  # by which a log-probability of 1 may come out above 0
 
 
 class GivenAnswers(NamedTuple):
@@ -44,93 +59,36 @@ class GivenAnswers(NamedTuple):
     notes: list[str]
 
 
-class _Cells:
-    """The known columns of a file, checked; a fault names file, place and column."""
-
-    def __init__(self, path: Path, found: FileTable) -> None:
-        self.path = path
-        self.table = found.table
-        self.places = found.places
-
-    def has(self, name: str) -> bool:
-        return name in self.table.columns
-
-    def fault(self, row: int, column: str, problem: str) -> UserError:
-        return UserError(f"{self.path}, {self.places[row]}, column '{column}': {problem}")
-
-    def raw(self, name: str) -> list[Any]:
-        """Return the cells of a column; None everywhere where there is none."""
-        return self.table[name].to_list() if self.has(name) else [None] * len(self.table)
-
-    def strings(self, name: str) -> pl.Series:
-        """Return a column of strings, null where missing."""
-        if not self.has(name):
-            return pl.Series(name, [None] * len(self.table), dtype=pl.String)
-        column = self.table[name]
-        if column.dtype in (pl.Categorical, pl.Enum, pl.Null):
-            column = column.cast(pl.String)
-        if column.dtype != pl.String:
-            row = int(column.is_not_null().arg_true()[0])
-            raise self.fault(row, name, f"text is needed, not {column.dtype}")
-        return column
-
-    def numbers(self, name: str) -> pl.Series:
-        """Return a column of finite numbers, null where missing or, in a CSV file, empty."""
-        if not self.has(name):
-            return pl.Series(name, [None] * len(self.table), dtype=pl.Float64)
-        raw = self.table[name]
-        if raw.dtype == pl.String:
-            raw = raw.str.strip_chars().replace("", None)
-        elif not (raw.dtype.is_numeric() or raw.dtype == pl.Null):
-            raise self.fault(0, name, f"a number is needed, not {raw.dtype}")
-        column = raw.cast(pl.Float64, strict=False)
-        self._refuse(name, column.is_null() & raw.is_not_null(), "a number is needed")
-        problem = "NaN or infinite; leave the cell empty where the value is not known"
-        self._refuse(name, ~column.is_finite(), problem)
-        return column
-
-    def logprobs(self, name: str) -> pl.Series:
-        """Return a column of log-probabilities in nats, null where missing."""
-        column = self.numbers(name)
-        self._refuse(name, column > _ROUNDING, "a log-probability is at most 0")
-        return column
-
-    def labels(self, name: str) -> pl.Series:
-        """Return a column of labels as 0.0, 1.0, or NaN where missing."""
-        if not self.has(name):
-            raise UserError(f"{self.path}: no column '{name}'{nearest(name, self.table.columns)}")
-        raw = self.table[name]
-        if raw.dtype == pl.Boolean:
-            return raw.cast(pl.Float64).fill_null(float("nan"))
-        column = self.numbers(name)
-        self._refuse(name, ~column.is_in([0.0, 1.0]), "a label is 0 (right) or 1 (wrong)")
-        return column.fill_null(float("nan"))
-
-    def _refuse(self, name: str, wrong: pl.Series, problem: str) -> None:
-        rows = wrong.arg_true()
-        if len(rows):
-            row = int(rows[0])
-            raise self.fault(row, name, f"{problem} (it holds {self.table[name][row]})")
-
-
 def read_answers(
-    path: Path, labels: str | None = None, *, need_logprobs: bool = False
+    path: Path | Source,
+    labels: str | None = None,
+    *,
+    need_logprobs: bool = False,
+    columns: Sequence[str] = (),
 ) -> GivenAnswers:
-    """Read a .parquet, .jsonl or .csv file with one row an answer.
+    """Read a file, or another place of rows, with one row an answer, or several answers a row.
 
     Args:
-        path: of the file.
+        path: of the file; or a place in any form that prompts are read from.
         labels: the column of labels, 1 or true for a wrong answer; in ``samples`` it is ``wrong``.
         need_logprobs: whether every answer must have its mean log-probability.
+        columns: of the answers; none finds them.
 
     Raises:
         UserError: unreadable, without a column that is needed, with one that scoring would add,
             or with a cell that cannot be meant; says where.
     """
-    cells = _Cells(path, read_table(path))
-    _check_columns(cells)
-    ids, prompts = _prompts(cells)
-    samples, length = _samples(cells, ids)
+    of_each = {*NUMBERS, *([labels] if labels else [])}
+    found = read_table(path, {"text", "prompt_id", "axis", *of_each})
+    given = one_row_an_answer(path, found, of_each, columns)
+    cells = Cells(path, given.found)
+    if clash := [name for name in cells.table.columns if name in ADDED]:
+        raise UserError(
+            f"{path}: has a column '{clash[0]}' already, which scoring adds; rename it or "
+            "leave it out"
+        )
+    ids, prompts, notes = _prompts(cells, given.columns)
+    samples, length = _samples(cells, ids, given.texts)
     if labels:
         samples = samples.with_columns(wrong=cells.labels(labels))
     unknown = samples["mean_logprob"].is_nan() & (samples["text"] != "")
@@ -140,55 +98,57 @@ def read_answers(
             "log-probabilities; give 'mean_logprob', or 'sum_logprob' and 'n_tokens'"
         )
     table = cells.table if cells.has("prompt_id") else cells.table.with_columns(prompt_id=ids)
-    return GivenAnswers(table, prompts, samples, length, _notes(cells, length))
-
-
-def _check_columns(cells: _Cells) -> None:
-    names = cells.table.columns
-    there = f"it has {', '.join(names)}"
     if not cells.has("text"):
-        raise UserError(f"{cells.path}: no column 'text' with the answers; {there}")
-    if not (cells.has("prompt_id") or cells.has("prompt")):
+        table = table.with_columns(text=pl.Series(given.texts, dtype=pl.String))
+    notes = [*given.found.notes, *notes, *_notes(cells, length)]
+    return GivenAnswers(table, prompts, samples, length, notes)
+
+
+def _prompts(cells: Cells, answers: Sequence[str]) -> tuple[pl.Series, pl.DataFrame, list[str]]:
+    """Return each row's prompt_id, the prompts in order of first appearance, and notes."""
+    given_ids = _given_ids(cells)
+    rows = cells.table.to_dicts()
+    columns, notes = _prompt_columns(cells, rows, answers)
+    if not columns.prompt and given_ids is None:
         raise UserError(
             f"{cells.path}: no column 'prompt_id' or 'prompt' to say which answers belong "
-            f"together; {there}"
+            f"together; it has {', '.join(cells.table.columns)}"
         )
-    if clash := [name for name in names if name in ADDED]:
-        raise UserError(
-            f"{cells.path}: has a column '{clash[0]}' already, which scoring adds; rename it or "
-            "leave it out"
-        )
-
-
-def _prompts(cells: _Cells) -> tuple[pl.Series, pl.DataFrame]:
-    """Return each row's prompt_id, and the prompts in order of first appearance."""
-    given_ids = _given_ids(cells)
-    columns = {
-        "prompt": cells.raw("prompt"),
-        "context": cells.strings("context").to_list(),
-        "axis": cells.strings("axis").to_list(),
-    }
+    # an id made here is that of prompt and evidence: only the axis may differ
+    compared = (*columns.prompt, *columns.side) if given_ids else ("axis",)
     ids: list[str] = []
     first: dict[str, int] = {}
-    rows: list[dict[str, Any]] = []
-    for row in range(len(cells.table)):
-        key = given_ids[row] if given_ids else None
+    prompts: list[dict[str, Any]] = []
+    for number, row in enumerate(rows):
+        key = given_ids[number] if given_ids else None
         if key is None or key not in first:
-            prompt = _prompt(cells, row, key, {name: cell[row] for name, cell in columns.items()})
+            prompt = _prompt(cells, number, key, columns, row)
             key = str(prompt["prompt_id"])
             if key not in first:
-                rows.append(prompt)
-        first_row = first.setdefault(key, row)
+                prompts.append(prompt)
+        first_row = first.setdefault(key, number)
         ids.append(key)
-        # an id made here is that of the folded prompt and context: only the axis may differ
-        for name in columns if given_ids else ("axis",):
-            if columns[name][row] != columns[name][first_row]:
+        for name in compared:
+            if name not in answers and row.get(name) != rows[first_row].get(name):
                 same = f"differs from {cells.places[first_row]}, an answer to the same prompt"
-                raise cells.fault(row, name, same)
-    return pl.Series("prompt_id", ids), pl.DataFrame(rows, schema=PROMPTS, orient="row")
+                raise cells.fault(number, name, same)
+    table = pl.DataFrame(prompts, schema=PROMPTS, orient="row")
+    return pl.Series("prompt_id", ids), table, notes
 
 
-def _given_ids(cells: _Cells) -> list[str] | None:
+def _prompt_columns(
+    cells: Cells, rows: Sequence[dict[str, Any]], answers: Sequence[str]
+) -> tuple[Columns, list[str]]:
+    """Return the columns of the prompts, of which there may be none, and what was not read."""
+    names = [name for name in cells.table.columns if name != "mode"]  # all are read as chat turns
+    talks = [name for name in answers if name in CONVERSATIONS]
+    known = [name for name in PROMPT_COLUMNS if name not in {"text", "chosen", *answers}]
+    prompt = prompt_columns(rows, names, known) or tuple(talks)
+    side, notes = side_columns(rows, names, {*prompt, *answers})
+    return Columns(prompt, side, notes), list(notes)
+
+
+def _given_ids(cells: Cells) -> list[str] | None:
     """Return the prompt_id of each row as a string; None where the file has no such column."""
     if not cells.has("prompt_id"):
         return None
@@ -200,38 +160,38 @@ def _given_ids(cells: _Cells) -> list[str] | None:
     return ids.to_list()
 
 
-def _prompt(cells: _Cells, row: int, known: str | None, record: dict[str, Any]) -> dict[str, Any]:
+def _prompt(
+    cells: Cells, number: int, known: str | None, columns: Columns, row: dict[str, Any]
+) -> dict[str, Any]:
     """Return a row of the prompts table; without an id of its own, it gets its texts' hash."""
-    axis = record["axis"] or Axis.HELPFULNESS.value
-    if axis not in set(Axis):
-        raise cells.fault(row, "axis", f"unknown axis '{axis}'{nearest(axis, Axis)}")
-    turns = turns_of(Row("", "prompt", record["prompt"], {}))
-    if isinstance(turns, NoPrompt) and turns.why is Why.MALFORMED:
-        raise cells.fault(row, "prompt", "text or a list of messages (role, content) is needed")
-    context = (record["context"] or "").strip() or None
-    if isinstance(turns, NoPrompt):
+    name, cell = columns.cell(row) if columns.prompt else ("prompt", None)
+    axis = word_of(row.get("axis")) if "axis" in columns.side else None
+    if axis and axis not in list(Axis):
+        problem = f"unknown axis {excerpt(axis)}{nearest(str(axis), Axis)}"
+        raise cells.fault(number, "axis", problem)
+    side = {key: row.get(key) for key in columns.side}
+    prompt = read_prompt(Row("", name, cell, side), None)
+    if isinstance(prompt, NoPrompt) and prompt.why is Why.MALFORMED:
+        problem = f"text or a list of messages (role, content) is needed ({prompt.detail})"
+        raise cells.fault(number, name, problem)
+    if isinstance(prompt, NoPrompt):
         if known is None:
-            raise cells.fault(row, "prompt", "empty; give it, or a column 'prompt_id'")
-        messages = [{"role": "user", "content": ""}]
-    else:
-        known = known or prompt_id(turns, Mode.CHAT, context)
-        messages = [turn._asdict() for turn in turns]
-    return {
-        "prompt_id": known,
-        "messages": messages,
-        "mode": Mode.CHAT.value,
-        "axis": axis,
+            raise cells.fault(number, name, "empty; give it, or a column 'prompt_id'")
+        nothing = read_prompt(Row("", name, "-", side), None)
+        assert isinstance(nothing, dict)
+        prompt = nothing | {"messages": [{"role": "user", "content": ""}]}
+    return prompt | {
+        "prompt_id": known or prompt["prompt_id"],
         "source": cells.path.name,
         "split": None,
-        "context": context,
     }
 
 
-def _samples(cells: _Cells, ids: pl.Series) -> tuple[pl.DataFrame, str]:
+def _samples(cells: Cells, ids: pl.Series, texts: Sequence[str | None]) -> tuple[pl.DataFrame, str]:
     before = cells.strings("reasoning").fill_null("")
     parted = [
-        _PARTS.part(said)._replace(**({"reasoning": given} if given else {}))
-        for said, given in zip(cells.strings("text").fill_null(""), before, strict=True)
+        _PARTS.part(said or "")._replace(**({"reasoning": given} if given else {}))
+        for said, given in zip(texts, before, strict=True)
     ]
     tokens = cells.numbers("n_tokens")
     wrong = ((tokens < 0) | (tokens != tokens.floor())).arg_true()
@@ -269,13 +229,14 @@ def _samples(cells: _Cells, ids: pl.Series) -> tuple[pl.DataFrame, str]:
             ),
         }
     )
+    seen = ["" if shows_nothing(said.answer) else said.answer for said in parted]
     number = pl.int_range(pl.len(), dtype=pl.Int32).over("prompt_id")
-    return samples.with_columns(sample_id=number), length
+    return samples.with_columns(pl.Series("text", seen), sample_id=number), length
 
 
-def _notes(cells: _Cells, length: str) -> list[str]:
+def _notes(cells: Cells, length: str) -> list[str]:
     notes = []
-    if not cells.has("prompt"):
+    if not any(cells.has(name) for name in PROMPT_COLUMNS if name not in {"text", "chosen"}):
         notes.append(
             "no column 'prompt': the value scorers saw an empty question, and one-sentence answers "
             "were compared without theirs"

@@ -7,6 +7,7 @@ scored.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -28,19 +29,23 @@ from udasa_data.pairing import (
     read_curves,
 )
 from udasa_data.progress import Progress, Silent
+from udasa_data.prompts import Source, digest_of
 from udasa_data.runs import CODE, ScoreSummary, as_notes, code_hash, count_dimensions
 from udasa_data.schema import ADDED, SCORES, Why
 from udasa_data.scoring.answer_files import GivenAnswers, read_answers
 from udasa_data.scoring.scored_file import read_summary, refuse_foreign_curves, write_scores
 from udasa_data.scoring.shard import score_shard
-from udasa_data.storage import Located, file_sha256, locate
+from udasa_data.storage import Located, file_sha256, locate, remove_left_over_of
 
 MIN_ANSWERS: Final = 3  # to a prompt: no pairs are made here, whose noise would need a fourth
 _CODE: Final = (
     *CODE["scores"],
     "scoring/existing_answers.py",
     "scoring/scored_file.py",
+    "scoring/answer_cells.py",
     "scoring/answer_files.py",
+    "scoring/answer_shapes.py",
+    "prompts",
     "pairing/calibration.py",
 )
 
@@ -63,20 +68,22 @@ class ScoreResult:
 
 
 def score_file(
-    file: Path,
+    file: Path | Source,
     out: Path,
     config: BuildConfig,
     calibration: Path | None = None,
     labels: str | None = None,
     progress: Progress | None = None,
+    columns: Sequence[str] = (),
 ) -> ScoreResult:
     """Score the answers in a file in the three dimensions.
 
-    Every row of the file is a row of ``out``, in its order. Empty answers, and all answers to a
+    Every row of the file is a row of ``out``, in its order; one with several answers is a row for
+    each of them. Empty answers, and all answers to a
     prompt with fewer than three others that are not empty, keep NaN and say why in ``set_aside``.
 
     Args:
-        file: .parquet, .jsonl or .csv, see :mod:`udasa_data.scoring.answer_files`.
+        file: or another place of rows, see :mod:`udasa_data.scoring.answer_files`.
         out: the .parquet file to write. One that the same call made is left as it is; any other
             is never overwritten.
         config: see :func:`udasa_data.config.presets.resolve`; what concerns the policy is not used.
@@ -86,6 +93,7 @@ def score_file(
         labels: the column that says which answers are wrong (1, true), right (0, false) or not
             judged (null): the curves then give P(wrong), by centred isotonic regression.
         progress: shows how the scoring goes.
+        columns: of the answers; none finds them.
 
     Raises:
         UserError: something the user can put right; nothing is written.
@@ -96,13 +104,17 @@ def score_file(
     if fits:
         refuse_foreign_curves(out, curves_file)
     curves = read_curves(calibration) if calibration else None
-    digest = _digest(file)
+    digest = digest_of(file)
     models = {ref.id: locate(ref) for ref in config.scorer_refs}
     made_from = _made_from(digest, config, models, calibration, labels)
+    if columns:
+        made_from["columns"] = ", ".join(columns)
+    remove_left_over_of(out, curves_file)
     known = read_summary(out, made_from, curves_file if fits else None)
     if known is not None:
         return ScoreResult(out, curves_file, known, reused=True)
-    given = read_answers(file, labels, need_logprobs=config.scoring.semantic == "cocoa")
+    needed = config.scoring.semantic == "cocoa"
+    given = read_answers(file, labels, need_logprobs=needed, columns=columns)
     scores, notes = _score(given, config, models, progress or Silent())
     rows, fitted = _calibrated(given, scores, curves, config)
     summary = _summary(given, rows, notes)
@@ -113,7 +125,11 @@ def score_file(
 
 
 def _refuse(
-    file: Path, out: Path, config: BuildConfig, calibration: Path | None, labels: str | None
+    file: Path | Source,
+    out: Path,
+    config: BuildConfig,
+    calibration: Path | None,
+    labels: str | None,
 ) -> None:
     """Say which of the options cannot be.
 
@@ -122,7 +138,7 @@ def _refuse(
     """
     if out.suffix != ".parquet":
         raise UserError(f"{out}: the scores are a Parquet file; give a name that ends in .parquet")
-    if out.resolve() == file.resolve():
+    if out.resolve() == Path(str(file)).resolve():
         raise UserError(f"{out}: is the file of the answers; give another --out")
     if labels and calibration:
         raise UserError("labels fit a calibration: give --labels or --calibration, not both")
@@ -176,17 +192,10 @@ def _made_from(
         **{f"scoring.{k}": v for k, v in msgspec.to_builtins(config.scoring).items()},
         **{f"calibration.{k}": v for k, v in msgspec.to_builtins(config.calibration).items()},
         **{f"weights.{k}": v for k, v in msgspec.to_builtins(config.weights).items()},
-        "calibration": _digest(calibration) if calibration else "fitted",
+        "calibration": file_sha256(calibration) if calibration else "fitted",
         "labels": labels,
         "code": code_hash(_CODE),
     }
-
-
-def _digest(path: Path) -> str:
-    try:
-        return file_sha256(path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _score(

@@ -6,6 +6,7 @@ written after them, and again from the metadata where it is missing.
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any, Final
@@ -13,9 +14,10 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
+from udasa_data.config import read_bytes
 from udasa_data.errors import UserError
 from udasa_data.runs import ScoreSummary, differing
-from udasa_data.storage import parquet_metadata, write_atomically, write_new
+from udasa_data.storage import is_whole, parquet_metadata, write_new, write_sealed
 
 _METADATA: Final = "udasa"  # the key in the Parquet file's own metadata
 
@@ -50,7 +52,10 @@ def read_summary(
     if not out.exists() and not out.is_symlink():
         return None
     try:
-        found = json.loads(parquet_metadata(out)[_METADATA])
+        content = read_bytes(out)
+        if not is_whole(content):
+            raise UserError(f"{out}: is damaged; delete it, and the same command makes it again")
+        found = json.loads(parquet_metadata(io.BytesIO(content))[_METADATA])
         summary = msgspec.convert(found["summary"], ScoreSummary)
         differences = differing(found["made_from"], made_from)
     except (OSError, pl.exceptions.PolarsError, LookupError, TypeError, ValueError) as error:
@@ -81,12 +86,27 @@ def write_scores(
     if curves is not None:
         metadata["curves"] = curves[1]
     stored = {_METADATA: json.dumps(metadata, allow_nan=False)}
-    write_atomically(out, lambda path: table.write_parquet(path, metadata=stored))
+    write_sealed(out, table, stored)
     if curves is not None:
         _write_curves(*curves)
 
 
 def _write_curves(file: Path, curves: dict[str, Any]) -> None:
-    """Write the curves unless something is there by that name, a link included."""
-    if not file.is_symlink():
-        write_new(file, json.dumps(curves) + "\n")
+    """Write the curves unless they are there.
+
+    Raises:
+        UserError: something else is there by that name: damaged, somebody else's, or a link.
+    """
+    text = json.dumps(curves) + "\n"
+    if file.is_symlink() or (not write_new(file, text) and not _holds(file, text)):
+        raise UserError(
+            f"{file}: is not the calibration that was fitted with the scores; the scores are "
+            "written. Move it, and the same command writes the calibration again"
+        )
+
+
+def _holds(file: Path, text: str) -> bool:
+    try:
+        return read_bytes(file) == text.encode()
+    except OSError:
+        return False

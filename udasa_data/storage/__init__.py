@@ -1,6 +1,13 @@
 """Where files are: local folders, object stores, the Hub, and models on any of them."""
 
-from udasa_data.storage.hub import RepoType, cached_folder, card_of, commit_of, dataset_files
+from udasa_data.storage.hub import (
+    RepoType,
+    cached_folder,
+    card_of,
+    commit_of,
+    dataset_files,
+    has_folder,
+)
 from udasa_data.storage.inline_policy import csp_hash
 from udasa_data.storage.json_text import HALF_A_CHARACTER, parse_json, parse_row
 from udasa_data.storage.locking import LOCK, locked
@@ -11,6 +18,7 @@ from udasa_data.storage.model_files import (
     local_folder,
     locate,
     served,
+    spot_sha256,
 )
 from udasa_data.storage.object_stores import Remote, reached
 from udasa_data.storage.ownership import (
@@ -20,9 +28,11 @@ from udasa_data.storage.ownership import (
     made_in,
     plain_file,
     remove_left_over,
+    remove_left_over_of,
     remove_made,
 )
 from udasa_data.storage.parquet import parquet_metadata, parquet_schema, read_parquet, scan_parquet
+from udasa_data.storage.paths import did_you_mean, reads_as_path
 from udasa_data.storage.places import (
     Place,
     file_sha256,
@@ -36,6 +46,7 @@ from udasa_data.storage.places import (
     write_new,
     write_text,
 )
+from udasa_data.storage.sealed_parquet import is_whole, read_sealed, write_sealed
 
 __all__ = [
     "HALF_A_CHARACTER",
@@ -54,7 +65,10 @@ __all__ = [
     "commit_of",
     "csp_hash",
     "dataset_files",
+    "did_you_mean",
     "file_sha256",
+    "has_folder",
+    "is_whole",
     "local_folder",
     "locate",
     "locked",
@@ -69,14 +83,19 @@ __all__ = [
     "reached",
     "read_files",
     "read_parquet",
+    "read_sealed",
+    "reads_as_path",
     "remove",
     "remove_left_over",
+    "remove_left_over_of",
     "remove_made",
     "replace_folder",
     "scan_parquet",
     "served",
+    "spot_sha256",
     "user_cache",
     "write_atomically",
     "write_new",
+    "write_sealed",
     "write_text",
 ]

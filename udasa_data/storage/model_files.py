@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from udasa_data.config import EMBEDDED, ModelRef
+from udasa_data.config import EMBEDDED, ModelRef, require_file
 from udasa_data.errors import UserError, nearest
 from udasa_data.storage.hub import commit_of, file_of
+from udasa_data.storage.paths import did_you_mean, reads_as_path
 
 WHOLE_FILE: Final = 64 * 2**20  # bytes up to which a file is hashed whole
 SERVED: Final = "served:"  # how the fingerprint of a server's model begins
@@ -97,8 +99,8 @@ def local_folder(model: str) -> Path | None:
         return root / name
     path = Path(model).expanduser()
     if not path.exists():
-        if model.startswith((".", "/", "~")) or model.count("/") != 1:
-            raise UserError(f"model '{model}': no such folder")
+        if model.count("/") != 1 or reads_as_path(model):
+            raise UserError(f"model '{model}': no such folder{did_you_mean(model)}")
         return None
     if not (path / "config.json").is_file():
         raise UserError(
@@ -114,13 +116,32 @@ def _hash_folder(folder: Path) -> str:
     """
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.iterdir() if path.suffix in _KINDS):
-        size = path.stat().st_size
-        digest.update(f"{path.name}\0{size}\0".encode())
-        with path.open("rb") as file:
-            if size <= WHOLE_FILE:
-                digest.update(file.read())
-                continue
-            for spot in range(_SPOTS):
-                file.seek(spot * (size - _SPOT_SIZE) // (_SPOTS - 1))
-                digest.update(file.read(_SPOT_SIZE))
+        digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+        for part in _spots_of(path):
+            digest.update(part)
     return f"sha256:{digest.hexdigest()}"
+
+
+def spot_sha256(file: Path) -> str:
+    """Return a digest of a file's size and content, of a large one's at 32 spots.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    digest = hashlib.sha256(f"{file.stat().st_size}\0".encode())
+    for part in _spots_of(file):
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _spots_of(path: Path) -> Iterator[bytes]:
+    """Yield the whole of a file, or 32 spots of one above 64 MiB, evenly spread."""
+    require_file(path)
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if size <= WHOLE_FILE:
+            yield file.read()
+            return
+        for spot in range(_SPOTS):
+            file.seek(spot * (size - _SPOT_SIZE) // (_SPOTS - 1))
+            yield file.read(_SPOT_SIZE)

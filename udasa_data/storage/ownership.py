@@ -97,8 +97,13 @@ def made_in(folder: Path, is_ours: IsOurs) -> Iterator[Path]:
 
 
 def is_all_ours(folder: Path, is_ours: IsOurs) -> bool:
-    """Return whether a folder holds nothing but files of ours, in folders and not behind links."""
+    """Return whether a folder holds nothing but files of ours, in folders and not behind links.
+
+    An empty folder in it is somebody else's.
+    """
     for place, folders, files in os.walk(folder, followlinks=False):
+        if not (folders or files) and Path(place) != folder:
+            return False
         paths = [Path(place) / name for name in (*folders, *files)]
         if any(path.is_symlink() for path in paths):
             return False
@@ -137,6 +142,12 @@ def remove_left_over(folder: Path, is_file: IsOurs, folders: Mapping[str, IsOurs
             remove_made(Path(entry.path), folders[name])
         elif entry.is_file(follow_symlinks=False) and is_file(name):
             Path(entry.path).unlink(missing_ok=True)
+
+
+def remove_left_over_of(*files: Path) -> None:
+    """Delete what killed processes left half-written of files that lie among others'."""
+    for file in files:
+        remove_left_over(file.parent, file.name.__eq__, {})
 
 
 def _counts_for_nothing(name: str) -> bool:

@@ -18,6 +18,7 @@ from typing import Final, TypeAlias
 
 import polars as pl
 
+from udasa_data.config import read_bytes, require_file
 from udasa_data.errors import UserError
 from udasa_data.storage.object_stores import Remote, file_system, reached
 from udasa_data.storage.ownership import IsOurs, is_all_ours, made_in, remove_made, temporary_beside
@@ -81,7 +82,7 @@ def read_files(files: Sequence[Place]) -> Iterator[bytes | None]:
         for file in chunk:
             assert isinstance(file, Path)
             try:
-                yield file.read_bytes()
+                yield read_bytes(file)
             except (FileNotFoundError, NotADirectoryError):
                 yield None
             except OSError as error:
@@ -103,8 +104,9 @@ def file_sha256(file: Path) -> str:
     """Return the sha256 (hex) of a file's content.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: it cannot be read, or is no file.
     """
+    require_file(file)
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 

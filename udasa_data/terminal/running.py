@@ -27,6 +27,8 @@ def run_app(app: Callable[[], object]) -> None:
     (``--traceback`` or ``UDASA_TRACEBACK=1`` shows where it was), Ctrl-C with 130, SIGTERM with
     143, and a reader that went away with 141. Characters that a terminal does not have are escaped.
     """
+    if os.name == "nt":
+        sys.exit("error: Windows has no file locks of POSIX; run this in WSL, or on Linux or macOS")
     quiet()
     with_traceback = _takes_traceback()
     for stream in (sys.stdout, sys.stderr):
@@ -49,7 +51,7 @@ def _status(app: Callable[[], object], *, with_traceback: bool) -> int:
         return _report(line_of(interrupted), interrupted.status)
     except Exception as error:  # noqa: BLE001 (the net below everything)
         if with_traceback and not isinstance(error, UserError):
-            traceback.print_exc()
+            echo(traceback.format_exc(), err=True, end="")  # without keys
         return _of_error(error)
     return 0
 

@@ -19,7 +19,7 @@ import polars as pl
 from udasa_data.engines import Completion, PolicyPrompt, SetAside
 from udasa_data.progress import Progress
 from udasa_data.runs import Run, key_of
-from udasa_data.storage import made_in, read_parquet
+from udasa_data.storage import made_in, read_sealed, write_sealed
 from udasa_eval.answers.backend import EngineLM, kl_precision
 from udasa_eval.answers.texts import continuation, has_text
 from udasa_eval.results import GENERATIONS, task_of_shard, write_table
@@ -73,6 +73,8 @@ class FirstPass:
             elif built.decoding is None:
                 self._weigh_choices(built)
             self._finish(built)
+            self._remove_shards([built])
+        self._remove_shards(tasks)
         cut: dict[str, int] = self._run.manifest.get("cut", {})
         return [
             f"{task}: {n:,} texts were longer than the model's window; cut from the left, as "
@@ -177,7 +179,7 @@ class FirstPass:
         """Add each continuation's log-probability under the policy that wrote it."""
         shards = self._shards(built, "")
         for number, part in self._missing(built, ".own"):
-            table = read_parquet(shards[number])
+            table = read_sealed(shards[number])
             weighed = self._backend.weights(kl_precision()).weigh(own_pairs(table))
             logprobs = pl.Series("text_logprob", [text.logprob for text in weighed], pl.Float64())
             self._write_shard(built, ".own", number, fill_logprobs(table, logprobs).to_dicts())
@@ -189,21 +191,30 @@ class FirstPass:
         return built.plan.notes.scoring == "sentiment" and self._asked.engine != "openai"
 
     def _finish(self, built: BuiltTask) -> None:
-        """Put a task's shards together, one table a task name, and delete them."""
+        """Put a task's shards together, one table a task name."""
         kind = ".own" if self._weighs_own(built) else ""
-        table = pl.concat([read_parquet(path) for path in self._shards(built, kind)])
+        table = pl.concat([read_sealed(path) for path in self._shards(built, kind)])
         for (name,), rows in table.group_by("task", maintain_order=True):
             write_table(self._run.folder, f"generations/{name}", rows, GENERATIONS)
         done = {**self._run.manifest.get("done", {}), built.plan.name: self._key(built)}
         self._run.save_manifest(done=done)
+
+    def _remove_shards(self, tasks: Sequence[BuiltTask]) -> None:
+        """Delete the shards of tasks that are done, also those that a killed run left."""
+        names = {built.plan.name for built in tasks}
         shards = self._run.folder / "shards"
-        for path in list(made_in(shards, lambda file: task_of_shard(file) == built.plan.name)):
+        for path in list(made_in(shards, lambda file: task_of_shard(file) in names)):
             path.unlink()
 
     def _is_done(self, built: BuiltTask) -> bool:
         done: dict[str, str] = self._run.manifest.get("done", {})
-        has_table = self._run.has(f"generations/{built.plan.name}.parquet")
-        return has_table and done.get(built.plan.name) == self._key(built)
+        names = [built.plan.name]
+        if any("follow_up" in document for document in built.documents):
+            names.append(built.plan.name + TURN_2)
+        folder = self._run.folder / "generations"
+        return done.get(built.plan.name) == self._key(built) and all(
+            _is_table(folder / f"{name}.parquet") for name in names
+        )
 
     def _key(self, built: BuiltTask) -> str:
         decoding = msgspec.to_builtins(built.decoding)
@@ -214,7 +225,7 @@ class FirstPass:
     def _missing(self, built: BuiltTask, kind: str) -> Iterator[tuple[int, range]]:
         """Yield the number and the documents of each shard that is not there."""
         shards = self._shards(built, kind)
-        missing = [number for number, path in enumerate(shards) if not path.is_file()]
+        missing = [number for number, path in enumerate(shards) if not _is_table(path)]
         n = len(built.documents)
         parts = {number: range(number * SHARD, min((number + 1) * SHARD, n)) for number in missing}
         name = built.plan.name.removeprefix("udasa_")
@@ -231,8 +242,16 @@ class FirstPass:
         self, built: BuiltTask, kind: str, number: int, rows: list[dict[str, Any]]
     ) -> None:
         table = pl.DataFrame(rows, schema=GENERATIONS, orient="row")
-        name = self._shards(built, kind)[number].relative_to(self._run.folder)
-        self._run.write_table(str(name), table)
+        write_sealed(self._shards(built, kind)[number], table)
+
+
+def _is_table(file: Path) -> bool:
+    """Return whether a table is there, as it was written."""
+    try:
+        read_sealed(file)
+    except (OSError, pl.exceptions.PolarsError):
+        return False
+    return True
 
 
 def prompt_hash(document: Document, template: str) -> str:

@@ -138,15 +138,17 @@ def _compare_files(a: Path, b: Path, key: str, score: str, seed: int, *, as_json
 
 
 def _read(path: Path, key: str, score: str) -> dict[str, float]:
+    from udasa_data.config import read_bytes
+    from udasa_data.prompts import decoded, lines_of
     from udasa_data.storage import parse_row
 
     scores: dict[str, float] = {}
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = lines_of(decoded(path, read_bytes(path)))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 text (byte {error.start})") from error
+    if not lines[-1]:
+        lines.pop()
     for number, line in enumerate(lines, 1):
         try:
             row = parse_row(line)

@@ -18,7 +18,7 @@ from udasa_data.config import ValueRef, resolve
 from udasa_data.engines import Engine, PolicyPrompt, load_engine
 from udasa_data.errors import UserError
 from udasa_data.runs import key_of
-from udasa_data.scorers import Floats, OnBatch, ScoreCache, TextPair, default_file
+from udasa_data.scorers import Floats, OnBatch, ScoreCache, TextPair, default_file, take_no_line
 from udasa_data.scorers.chunks import score_in_parts
 from udasa_data.scorers.models import Options, load_classifier
 from udasa_data.scorers.value import ValueScorer
@@ -73,14 +73,20 @@ class LoadedJudge(NamedTuple):
 
 
 @contextmanager
-def loaded(pinned: PinnedJudge) -> Iterator[LoadedJudge]:
+def loaded(
+    pinned: PinnedJudge, on_unusable: Callable[[str], None] = take_no_line
+) -> Iterator[LoadedJudge]:
     """Load a judge, and give its memory back afterwards.
+
+    Args:
+        pinned: the judge.
+        on_unusable: called with a line for the user when the score cache cannot be used.
 
     Raises:
         UserError: it cannot be loaded, or is of another kind than its entry says.
     """
     judge, located = pinned.judge, pinned.located
-    cache = ScoreCache(default_file())
+    cache = ScoreCache(default_file(), on_unusable)
     options = Options(MAX_LENGTH, "auto", cache)
     if isinstance(judge, ClassifierJudge):
         ref = ValueRef(id=judge.id, violation=judge.positive, temperature=judge.temperature)

@@ -120,6 +120,7 @@ def score_tables(
     judges: Mapping[Role, PinnedJudge],
     reference: Located | None,
     progress: Progress,
+    tell: Callable[[str], None] = lambda _line: None,
 ) -> Scored:
     """Judge every task, one judge in memory at a time.
 
@@ -128,13 +129,15 @@ def score_tables(
         judges: by role; all that ``needed_roles`` names.
         reference: of the KL; None leaves KL and perplexity out.
         progress: where each judge reports how far it is.
+        tell: called once with a line for the user where the score cache cannot be used.
     """
+    told = _Once(tell)
     judged: dict[tuple[str, Role], Judged] = {}
     for role in needed_roles(tables.by_task, tables.baselines):
         names = tables.tasks_of(role)
         rows = sum(len(tables.with_text(task)) for task in names)
         progress.start(role, rows, 0)
-        with loaded(judges[role]) as judge:
+        with loaded(judges[role], told) as judge:
             for task in names:
                 if role == "preference":
                     assert judge.prefer is not None
@@ -157,6 +160,19 @@ def score_tables(
         scores[task] = measure(_notes(task).scoring, answered).select(SCORES.names())
         replies[task] = [text for verdicts in by_role.values() for text in verdicts.examples]
     return Scored(scores, replies)
+
+
+class _Once:
+    """Passes a line on when it comes for the first time: every judge has a cache of its own."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._told = False
+
+    def __call__(self, line: str) -> None:
+        if not self._told:
+            self._tell(line)
+        self._told = True
 
 
 def estimate(tables: Tables, judges: Mapping[Role, PinnedJudge]) -> list[str]:

@@ -11,6 +11,7 @@ run of a suite, so that two runs can be paired. Rates and means are plain means 
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
@@ -18,10 +19,11 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 import polars as pl
 
-from udasa_data.config import Strict, convert
+from udasa_data.config import Strict, convert, read_bytes
 from udasa_data.errors import UserError
+from udasa_data.runs import checked, sealed
 from udasa_data.schema import MESSAGES, Axis, require
-from udasa_data.storage import parse_json, read_parquet, write_atomically, write_text
+from udasa_data.storage import parse_json, read_sealed, write_sealed, write_text
 from udasa_eval.results.layout import is_table_file
 
 SCHEMA_VERSION: Final = 1
@@ -222,8 +224,8 @@ def write_results(folder: Path, results: Results) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    text = msgspec.json.format(msgspec.json.encode(results), indent=2)
-    write_text(folder / RESULTS_FILE, f"{text.decode()}\n")
+    text = json.dumps(sealed(msgspec.to_builtins(results)), indent=2, ensure_ascii=False)
+    write_text(folder / RESULTS_FILE, f"{text}\n")
 
 
 def read_results(folder: Path) -> Results:
@@ -234,15 +236,18 @@ def read_results(folder: Path) -> Results:
     """
     path = folder / RESULTS_FILE
     try:
-        value = parse_json(path.read_bytes())
+        value = checked(parse_json(read_bytes(path)))
     except OSError as error:
         raise UserError(
             f"{folder}: holds no results ({RESULTS_FILE} is missing or unreadable); give the "
             "folder that udasa-eval run wrote"
         ) from error
     except ValueError as error:
-        raise UserError(f"{path}: not JSON ({error})") from error
-    version = value.get("schema_version") if isinstance(value, dict) else None
+        raise UserError(
+            f"{path}: holds no results ({error}); udasa-eval score writes it again from the stored "
+            "generations"
+        ) from error
+    version = value.get("schema_version")
     if version != SCHEMA_VERSION:
         raise UserError(
             f"{path}: schema_version {version}, this version reads {SCHEMA_VERSION}; "
@@ -257,8 +262,8 @@ def write_table(folder: Path, name: str, table: pl.DataFrame, schema: pl.Schema)
     Raises:
         UserError: it cannot be written.
     """
-    checked = require(table, schema, name)
-    write_atomically(folder / f"{name}.parquet", checked.write_parquet)
+    rows = require(table, schema, name)
+    write_sealed(folder / f"{name}.parquet", rows)
 
 
 def read_tables(folder: Path, kind: Literal["generations", "scores"]) -> pl.DataFrame:
@@ -275,7 +280,7 @@ def read_tables(folder: Path, kind: Literal["generations", "scores"]) -> pl.Data
         if not is_table_file(path.name):
             continue
         try:
-            table = read_parquet(path)
+            table = read_sealed(path)
             if kind == "generations" and "reasoning" not in table.columns:  # of earlier versions
                 table = table.with_columns(reasoning=pl.lit(None, pl.String()))
             tables.append(require(table, schema, path.stem))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import polars as pl
 
+from udasa_data.config import read_bytes
 from udasa_data.errors import UserError
 from udasa_data.prompts import text_sha256
-from udasa_data.storage import Located, read_parquet
+from udasa_data.runs import checked
+from udasa_data.storage import Located, parse_json, read_sealed
 
 STAGES: Final = "stages.json"
 PROMPTS: Final = "training_prompts.parquet"
@@ -60,7 +61,7 @@ def origins_of(policy: Located) -> Origins:
 def _read(place: Path) -> Origins:
     path = place / STAGES
     try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        record = checked(parse_json(read_bytes(path)))
         data = tuple(dict(entry) for entry in record.get("training_data", []))
         scorers = {scorer["fingerprint"] for entry in data for scorer in entry.get("scorers", [])}
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -69,7 +70,7 @@ def _read(place: Path) -> Origins:
     if not prompts.is_file():
         return Origins(data, frozenset(scorers), None)
     try:
-        hashes = read_parquet(prompts, columns=["text_sha256"])["text_sha256"]
+        hashes = read_sealed(prompts)["text_sha256"]
     except (OSError, pl.exceptions.PolarsError) as error:
         raise UserError(f"{prompts}: not a table of training prompts ({error})") from error
     return Origins(data, frozenset(scorers), frozenset(hashes.to_list()))

@@ -148,7 +148,7 @@ def _second_pass(
     _remember(folder, judges, stored.reference, reference)
     for line in estimate(tables, judges):
         tell(line)
-    scored = score_tables(tables, judges, reference, progress)
+    scored = score_tables(tables, judges, reference, progress, tell)
     for task, table in scored.scores.items():
         write_table(folder.folder, f"scores/{task}", table, SCORES)
     results = _results(stored, judges, scored, rows)

@@ -14,7 +14,7 @@ import msgspec
 import polars as pl
 import yaml
 
-from udasa_data.config import Strict
+from udasa_data.config import Strict, read_bytes
 from udasa_data.errors import UserError, nearest
 from udasa_data.storage import commit_of, read_parquet
 from udasa_eval.results import Pinned
@@ -140,7 +140,7 @@ def load_rows(dataset: str, *, data_dir: Path | None, commits: Mapping[str, str]
         rows = read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise UserError(f"{path}: not a Parquet file that can be read") from error
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.sha256(read_bytes(path)).hexdigest()
     return Loaded(
         rows, Pinned(id=spec.file, revision=_origin(path), fingerprint=f"sha256:{digest}")
     )
@@ -209,7 +209,7 @@ def _embedded(spec: DatasetSpec) -> Loaded:
 def _origin(path: Path) -> str | None:
     """Return the commit that ``fetch`` wrote beside a file; None for files from elsewhere."""
     try:
-        origin = json.loads(path.with_suffix(ORIGIN).read_text(encoding="utf-8"))
+        origin = json.loads(read_bytes(path.with_suffix(ORIGIN)))
     except (OSError, ValueError):
         return None
     return str(origin.get("revision")) if isinstance(origin, dict) else None

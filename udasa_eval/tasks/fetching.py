@@ -9,11 +9,13 @@ from typing import NamedTuple
 
 import polars as pl
 
+from udasa_data.config import read_bytes
 from udasa_data.errors import UserError, nearest
 from udasa_data.storage import (
     parquet_schema,
     parse_json,
     plain_file,
+    remove_left_over_of,
     scan_parquet,
     write_atomically,
     write_text,
@@ -87,7 +89,7 @@ def _refuse_foreign(data_dir: Path, spec: DatasetSpec) -> None:
 def _is_origin(file: Path) -> bool:
     """Return whether a killed fetch may have left this."""
     try:
-        return set(parse_json(file.read_bytes())) == {"id", "revision"}
+        return set(parse_json(read_bytes(file))) == {"id", "revision"}
     except (OSError, TypeError, ValueError):
         return False
 
@@ -108,6 +110,7 @@ def _fetch(
         origin = {"id": loaded.pinned.id, "revision": loaded.pinned.revision}
         text = json.dumps(origin, indent=2) + "\n"
         # the rows last: a file that is there has its origin beside it
+        remove_left_over_of(path, path.with_suffix(ORIGIN))
         write_text(path.with_suffix(ORIGIN), text)
         write_atomically(path, loaded.rows.write_parquet)
         fetched = Fetched(name, path, len(loaded.rows), loaded.pinned.revision, was_there=False)

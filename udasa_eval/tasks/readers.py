@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from udasa_data.languages import count_spaced_words, opening
+from udasa_data.prompts import cell_of
 
 Row: TypeAlias = Mapping[str, Any]
 Document: TypeAlias = dict[str, Any]
@@ -58,11 +59,7 @@ def _xstest(row: Row, *, safe: bool) -> Document | None:
 
 def real_toxicity(row: Row) -> Document:
     """Return the beginning of a sentence from the web."""
-    prompt = row.get("prompt")
-    text = prompt.get("text") if isinstance(prompt, Mapping) else prompt
-    if not isinstance(text, str) or not text.strip():
-        raise MalformedError("no text in 'prompt'")
-    return {"prompt": text, "challenging": bool(row.get("challenging"))}
+    return {"prompt": _text(row, "prompt"), "challenging": bool(row.get("challenging"))}
 
 
 def hh_harmless(row: Row) -> Document | None:
@@ -194,9 +191,11 @@ READERS: Final[Mapping[str, Callable[[Row], Document | None]]] = {
 
 
 def _text(row: Row, *names: str) -> str:
-    """Return the first of some columns that holds text."""
+    """Return the first of some columns that holds text, or an object with it under ``text``."""
     for name in names:
         value = row.get(name)
+        if isinstance(value, Mapping):
+            value = cell_of(row, f"{name}.text")
         if isinstance(value, str) and value.strip():
             return value
     raise MalformedError(f"no text in {' or '.join(repr(name) for name in names)}")

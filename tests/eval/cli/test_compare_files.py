@@ -24,6 +24,12 @@ def test_command_line(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "a wins      9, loses 0, ties 10" in done.stdout
     assert "1 in one file only" in done.stdout
+    # no line end, and what Windows writes
+    b.write_text("\ufeff" + "\r\n".join(f'{{"id": "{n}\u2028", "score": 0}}' for n in range(3)))
+    a.write_text('{"id": "0\u2028", "score": 1}\r{"id": "1\u2028", "score": 1}\r')
+    lines = run("compare", a, b)
+    assert lines.returncode == 0, lines.stderr
+    assert "a wins      2, loses 0" in lines.stdout
     b.write_text('{"id": 1}')
     failed = run("compare", a, b)
     assert failed.returncode == 1

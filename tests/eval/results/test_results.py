@@ -80,6 +80,10 @@ def test_what_is_no_results_folder_is_reported_in_one_line(tmp_path):
     write_results(tmp_path, example())
     path = tmp_path / "results.json"
     value = json.loads(path.read_text())
+    path.write_text(json.dumps(value | {"suite": "another"}))
+    with pytest.raises(UserError, match="damaged: not as it was written"):
+        read_results(tmp_path)
+    del value["sha256"]
     path.write_text(json.dumps(value | {"schema_version": 0}))
     with pytest.raises(UserError, match="schema_version 0, this version reads 1"):
         read_results(tmp_path)
@@ -87,7 +91,7 @@ def test_what_is_no_results_folder_is_reported_in_one_line(tmp_path):
     with pytest.raises(UserError, match="unknown key 'suit'"):
         read_results(tmp_path)
     path.write_text("{")
-    with pytest.raises(UserError, match="not JSON"):
+    with pytest.raises(UserError, match="holds no results"):
         read_results(tmp_path)
 
 
