@@ -20,6 +20,10 @@ class Progress(Protocol):
         """Show a few words beside the step, in the place of those before."""
         ...
 
+    def say(self, line: str) -> None:
+        """Show a line that stays."""
+        ...
+
     def finish(self) -> None:
         """End the step."""
         ...
@@ -36,6 +40,9 @@ class Silent:
 
     def tell(self, words: str) -> None:
         """Ignore words."""
+
+    def say(self, line: str) -> None:
+        """Ignore a line."""
 
     def finish(self) -> None:
         """Ignore the end of a step."""

@@ -92,8 +92,10 @@ SAMPLES: Final = pl.Schema(
     {
         "prompt_id": pl.String(),
         "sample_id": pl.Int32(),
-        "text": pl.String(),
-        "n_tokens": pl.Int32(),  # generated tokens, the end-of-text token included
+        "text": pl.String(),  # the answer; "" where there is none
+        # all that was said before it: thoughts with their tags, white space; null: not known
+        "reasoning": pl.String(),
+        "n_tokens": pl.Int32(),  # of both, the end-of-text token included
         "sum_logprob": _F,  # nats, under the policy at temperature 1
         "mean_logprob": _F,
         "finish_reason": pl.String(),  # stop | length | content_filter
@@ -169,6 +171,8 @@ PAIRS: Final = pl.Schema(
         "prompt": MESSAGES,
         "chosen": MESSAGES,
         "rejected": MESSAGES,
+        "reasoning_chosen": pl.String(),  # as in SAMPLES
+        "reasoning_rejected": pl.String(),
         "stage": pl.String(),
         "delta_u": _F,
         "se_delta": _F,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -17,6 +17,7 @@ from udasa_data.config import (
     Positive,
     Strict,
     Unit,
+    check_template_options,
     convert,
 )
 from udasa_data.errors import UserError, nearest
@@ -117,6 +118,9 @@ class Recipe(Strict, frozen=True):
     device_batch: Count = 4  # pairs one device reads at a time
     gradient_checkpointing: bool = False
     precompute: bool = True  # reference log-probabilities once, before training
+    # thoughts before an answer: trained on as they were said, or left out
+    reasoning: Literal["keep", "drop"] = "keep"
+    chat_template_kwargs: dict[str, Any] | None = None  # none: those of the build
     completion_rows: Literal["train", "drop"] = "train"  # texts to be continued: no chat template
     save_every: Count = 100  # steps between checkpoints
     keep_stages: bool = True  # each stage's policy, not the last alone
@@ -130,6 +134,7 @@ class Recipe(Strict, frozen=True):
             raise ValueError("key 'order': a stage is named twice")
         if self.optimizer == "carry" and self.lora and self.lora.adapter == "merge_new":
             raise ValueError("optimizer: carry has nothing to carry to a new adapter (merge_new)")
+        check_template_options(self.chat_template_kwargs or {}, "chat_template_kwargs")
 
 
 def read_recipe(path: Path, settings: Mapping[str, object] | None = None) -> Recipe:

@@ -29,6 +29,8 @@ COLUMNS: Final = {
     "mode": pl.String(),
     "stage": pl.String(),
 }
+# of datasets of a policy that was asked; null in others
+THOUGHTS: Final = {"reasoning_chosen": pl.String(), "reasoning_rejected": pl.String()}
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -160,7 +162,7 @@ def load_split(source: Source, name: str) -> Split:
         )
     where = f"{source.place}, {name}"
     tables = {split: _checked(table.to_polars(), where) for split, table in loaded.items()}
-    train = tables.get("train", pl.DataFrame(schema=COLUMNS))
+    train = tables.get("train", pl.DataFrame(schema={**COLUMNS, **THOUGHTS}))
     if train.is_empty():
         raise _no_pairs(where)
     test = tables.get("test", train.clear())
@@ -189,7 +191,11 @@ def _checked(table: pl.DataFrame, where: str) -> pl.DataFrame:
             )
         if dtype == MESSAGES and (empty := int((table[column].list.len().fill_null(0) == 0).sum())):
             raise UserError(f"{where}: column '{column}' is empty in {empty:,} rows")
-    return table.select(pl.col(name).cast(dtype) for name, dtype in COLUMNS.items())
+    unknown = [pl.lit(None).alias(name) for name in THOUGHTS if name not in table.columns]
+    columns = {**COLUMNS, **THOUGHTS}
+    return table.with_columns(unknown).select(
+        pl.col(name).cast(dtype) for name, dtype in columns.items()
+    )
 
 
 def _are_messages(dtype: pl.DataType) -> bool:

@@ -34,6 +34,7 @@ class Sample(NamedTuple):
     question: str
     mode: str
     context: str  # all that the policy read before it
+    said: str  # all that it said, as the policy reads it
     text: str
     n_tokens: int
     ended: bool
@@ -69,10 +70,13 @@ def sample_fresh(
     rows = prompts.to_dicts()
     if not rows or not options.prompts:
         return None
+    built_with = renderer.built_with
     located = Located(where[0], where[1].get("revision"), "", where[0])
-    engine = TransformersEngine(located, 16384)
+    engine = TransformersEngine(located, 16384, built_with.template_options)
     asked = [_asked(row, renderer, seed) for row in rows]
-    params = Sampling(samples=options.samples, max_tokens=options.max_tokens)
+    params = Sampling(
+        samples=options.samples, max_tokens=options.max_tokens, reasoning=built_with.thoughts.option
+    )
     answers = dict(engine.sample(asked, params, lambda _: None))
     del engine
     samples = []
@@ -83,7 +87,7 @@ def sample_fresh(
     if not samples:
         return None
     divergences = _divergences(policy, sft, samples, renderer)
-    table = pl.DataFrame(samples, orient="row").drop("context")
+    table = pl.DataFrame(samples, orient="row").drop("context", "said")
     table = table.with_columns(pl.Series("kl", divergences))
     distinct = _distinct(samples, options)
     table = table.with_columns(pl.col("prompt_id").replace_strict(distinct).alias("distinct"))
@@ -91,13 +95,15 @@ def sample_fresh(
 
 
 def _sample(row: dict[str, Any], number: int, answer: Completion, renderer: Renderer) -> Sample:
+    context = renderer.prompt_text(row)
     return Sample(
         prompt_id=row["prompt_id"],
         sample_id=number,
         question=row["prompt"][-1]["content"],
         mode=row["mode"],
-        context=renderer.prompt_text(row),
-        text=answer.text,
+        context=context,
+        said=renderer.said(row["mode"], context, answer.reasoning, answer.text),
+        text=answer.text.strip(),
         n_tokens=answer.n_tokens,
         ended=answer.finish_reason == "stop",
     )
@@ -115,9 +121,9 @@ def _divergences(policy: Any, sft: Any, samples: Sequence[Sample], renderer: Ren
     rows = []
     for sample in samples:
         prompt = renderer.ids(sample.context)
-        answer = renderer.joined(sample.mode, renderer.marked(sample.text))
         end = renderer.tokenizer.eos_token if sample.ended else ""
-        rows.append((prompt, renderer.ids(sample.context + answer + end)[len(prompt) :]))
+        after = renderer.after(sample.context, sample.said + end)
+        rows.append((prompt, after.ids if after else renderer.ids(sample.said + end)))
     total = np.zeros(len(rows))
     for batch in batches(rows):
         ids, mask, of_answer = padded(

@@ -46,12 +46,16 @@ class Encoded(NamedTuple):
 
 
 class Rendered(NamedTuple):
-    """The rows of a table that can be trained on, and what became of the others."""
+    """The rows of a table that can be trained on, and what became of the others.
+
+    ``as_text``: TRL's tokenisation of the pairs is ours.
+    """
 
     rows: pl.DataFrame
     pairs: list[Pair]
     encoded: list[Encoded]
     counts: Tokenised
+    as_text: bool = True
 
 
 def mix(
@@ -84,7 +88,7 @@ def render(
         max_length: tokens of prompt and answer.
         completion: whether texts to be continued are trained on.
     """
-    kept, pairs, encoded, truncated = [], [], [], 0
+    kept, pairs, encoded, truncated, as_text = [], [], [], 0, True
     counts = dict.fromkeys(_REASONS, 0)
     for number, row in enumerate(table.iter_rows(named=True)):
         if row["mode"] == Mode.COMPLETION and not completion:
@@ -92,7 +96,7 @@ def render(
             continue
         try:
             pair = renderer.pair(row)
-            ids = _encode(pair, renderer) if pair else None
+            ids, joins = _encode(pair, renderer) if pair else (None, False)
             why = _fault(row, pair, ids, renderer, max_length)
         except ControlTokenError:
             counts["control_tokens"] += 1
@@ -102,21 +106,21 @@ def render(
             continue
         room = max_length - len(ids.prompt)
         truncated += max(len(ids.chosen), len(ids.rejected)) > room
+        as_text &= joins and not pair.is_marked
         kept.append(number)
         pairs.append(pair)
         encoded.append(Encoded(ids.prompt, ids.chosen[:room], ids.rejected[:room]))
     counted = Tokenised(rows=len(table), truncated=truncated, **counts)
-    return Rendered(table[kept], pairs, encoded, counted)
+    return Rendered(table[kept], pairs, encoded, counted, as_text)
 
 
-def _encode(pair: Pair, renderer: Renderer) -> Encoded | None:
-    """Return a pair's ids; None where the prompt's do not begin both sides."""
-    prompt = renderer.ids(pair.prompt)
-    sides = [renderer.ids(pair.prompt + answer) for answer in (pair.chosen, pair.rejected)]
-    n = len(prompt)
-    if any(side[:n] != prompt for side in sides):
-        return None
-    return Encoded(prompt, sides[0][n:], sides[1][n:])
+def _encode(pair: Pair, renderer: Renderer) -> tuple[Encoded | None, bool]:
+    """Return a pair's ids, and whether they are those of prompt and answer as one text."""
+    chosen, rejected = (renderer.after(pair.prompt, said) for said in (pair.chosen, pair.rejected))
+    if chosen is None or rejected is None:
+        return None, False
+    joins = chosen.joins and rejected.joins
+    return Encoded(renderer.ids(pair.prompt), chosen.ids, rejected.ids), joins
 
 
 def _fault(
@@ -144,9 +148,9 @@ def stored(rendered: Rendered, rows_key: str, cache: Path) -> Any:
     """
     from datasets import Dataset, load_from_disk
 
-    # TRL would read what is marked as something else: its rows are then our tokens
-    marked = any(pair.is_marked for pair in rendered.pairs)
-    key = key_of(rendered.pairs, rows_key, *([rendered.encoded] if marked else []))
+    # what TRL would read as something else: its rows are then our tokens
+    tokens = not rendered.as_text
+    key = key_of(rendered.pairs, rows_key, *([rendered.encoded] if tokens else []))
     folder = cache / "rows" / key[:24]
     if not (folder / "state.json").is_file():
         made = Dataset.from_dict(
@@ -155,7 +159,7 @@ def stored(rendered: Rendered, rows_key: str, cache: Path) -> Any:
                 "chosen": [[_turn("assistant", pair.chosen)] for pair in rendered.pairs],
                 "rejected": [[_turn("assistant", pair.rejected)] for pair in rendered.pairs],
                 "chat_template_kwargs": [{"chat_template": JOIN}] * len(rendered.pairs),
-                **(_columns(rendered.encoded) if marked else {}),
+                **(_columns(rendered.encoded) if tokens else {}),
             }
         )
         folder.parent.mkdir(parents=True, exist_ok=True)

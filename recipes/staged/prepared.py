@@ -9,6 +9,8 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
+from udasa_data.config import ReasoningOption
+from udasa_data.engines import Thoughts
 from udasa_data.errors import UserError
 from udasa_data.runs import key_of
 from udasa_data.schema import Stage
@@ -20,7 +22,7 @@ from .data import Source, Split, load_split, open_source
 from .launched import rounding
 from .ledger import Ledger, PolicyRecord, Record
 from .mixture import Rendered, render
-from .rendering import Renderer, end_ids, load_tokenizer, template_sha256
+from .rendering import BuiltWith, Renderer, end_ids, load_tokenizer, template_sha256
 
 _VERSIONS: Final = ("udasa", "torch", "transformers", "trl", "peft", "accelerate", "datasets")
 # how a run is carried out, not what comes of it: may change between two starts
@@ -62,11 +64,9 @@ class Prepared:
         self.tokenizer = load_tokenizer(self.policy)
         self.own_template = template_sha256(self.tokenizer)
         self.notes += self._compare()
-        manifest = self.source.manifest
+        self.built_with = self._built_with()
         self.renderer = Renderer(
-            self.tokenizer,
-            end_ids(self.policy, self.tokenizer),
-            manifest.config.get("system_prompt") if manifest else None,
+            self.tokenizer, end_ids(self.policy, self.tokenizer), self.built_with
         )
         guards.check_splits(list(self.splits.values()))
         self.tests = {
@@ -78,6 +78,33 @@ class Prepared:
         self.rendered = {name: self._render(name, self.splits[name].train) for name in recipe.order}
         for name, stage in self.rendered.items():  # all are checked before the first is trained
             guards.check_tokenised(stage.counts, recipe.thresholds, f"{place}, {name}")
+        self.notes += self._rewritten()
+
+    def _built_with(self) -> BuiltWith:
+        """Return how the build asked its policy, as far as the dataset's manifest says."""
+        manifest, recipe = self.source.manifest, self.recipe
+        config = manifest.config if manifest else {}
+        sampling = config.get("sampling", {})
+        own: dict[str, Any] = sampling.get("chat_template_kwargs", {})
+        option = msgspec.convert(sampling.get("reasoning", "auto"), ReasoningOption)
+        return BuiltWith(
+            config.get("system_prompt"),
+            own if recipe.chat_template_kwargs is None else recipe.chat_template_kwargs,
+            Thoughts(option),
+            recipe.reasoning == "keep",
+        )
+
+    def _rewritten(self) -> list[str]:
+        """Say once where the chat template would have other text trained on than was said."""
+        rows = pl.concat([stage.rows for stage in self.rendered.values()]).iter_rows(named=True)
+        made = next(filter(None, map(self.renderer.rewriting, rows)), None)
+        if made is None:
+            return []
+        note = (
+            f"the chat template of {self.policy.name} {made}: what was said is trained on, between "
+            "prompt and end token, and not what the template makes of it"
+        )
+        return [note]
 
     def _load(self) -> dict[str, Split]:
         found: dict[str, Split] = {}
@@ -153,6 +180,8 @@ class Prepared:
         data: dict[str, Any] = {"repo": self.source.place, "revision": self.source.commit}
         if manifest:
             data |= {"scorers": manifest.scorers, "policy": msgspec.to_builtins(manifest.policy)}
+        if self.built_with.template_options:  # an evaluation asks in the same way
+            data["chat_template_kwargs"] = dict(self.built_with.template_options)
         policy = self.policy
         return Record(
             inputs=msgspec.json.decode(msgspec.json.encode(self.inputs())),

@@ -1,18 +1,22 @@
-"""A pair as the policy reads it: the very tokens that the build sampled from, then the answer.
+"""A pair as the policy reads it: the very tokens that the build sampled from, then what it said.
 
-The chat template is applied here, once, and the text reaches TRL as messages under a template
-that only joins them. So training and build cannot differ by a BOS or a template, a text to be
-continued gets no template at all, and nothing is appended to an answer that the build cut.
+The chat template renders the prompt, once. After it stands what the policy said, its thoughts with
+it, and the token that ends an answer: never what the template makes of an assistant's turn, which
+may add to it, cut or trim it. The text reaches TRL as messages under a template that only joins
+them. So training and build cannot differ by a BOS or a template, a text to be continued gets no
+template at all, and nothing is appended to an answer that the build cut.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from jinja2 import TemplateError
 
+from udasa_data.engines import Thoughts, end_of_turn, rewritten
 from udasa_data.engines.control_tokens import ControlTokens, is_marked
 from udasa_data.engines.policy_tokens import PLAIN_TEMPLATE
 from udasa_data.errors import UserError
@@ -40,17 +44,43 @@ class Pair(NamedTuple):
         return any(map(is_marked, self))
 
 
+class After(NamedTuple):
+    """Tokens after a prompt, and whether prompt and text have the same tokens as one text."""
+
+    ids: list[int]
+    joins: bool
+
+
+class BuiltWith(NamedTuple):
+    """How the build asked its policy, and what of the answers is trained on.
+
+    Attributes:
+        system_prompt: put before chat rows that have no system turn.
+        template_options: of the chat template.
+        thoughts: knows thoughts by their tags.
+        keeps_reasoning: whether thoughts are trained on with the answers behind them.
+    """
+
+    system_prompt: str | None = None
+    template_options: Mapping[str, Any] = MappingProxyType({})
+    thoughts: Thoughts = Thoughts()
+    keeps_reasoning: bool = True
+
+
+_NOTHING_SPECIAL: Final = BuiltWith()
+
+
 class Renderer:
     """Renders rows for one policy.
 
     Args:
         tokenizer: the policy's; without a chat template it gets the plain one, as in the build.
         ends: token ids that end a text.
-        system_prompt: of the build; put before chat rows that have no system turn.
+        built_with: how the build asked.
     """
 
     def __init__(
-        self, tokenizer: Any, ends: frozenset[int], system_prompt: str | None = None
+        self, tokenizer: Any, ends: frozenset[int], built_with: BuiltWith = _NOTHING_SPECIAL
     ) -> None:
         self.tokenizer = tokenizer
         if tokenizer.chat_template is None:
@@ -59,7 +89,8 @@ class Renderer:
             tokenizer.pad_token = tokenizer.eos_token
         self._controls = ControlTokens(tokenizer)
         self._ends = tuple(tokenizer.convert_ids_to_tokens(sorted(ends)))
-        self._system_prompt = system_prompt
+        self._built_with = built_with
+        self._end = end_of_turn(tokenizer, self._ends, built_with.template_options)
         ids = tokenizer("x")["input_ids"]
         bos = tokenizer.bos_token_id
         self._adds_bos = bos is not None and bool(ids) and ids[0] == bos
@@ -81,37 +112,65 @@ class Renderer:
         """Return the prompt's turns as the build put them, its system prompt first."""
         turns = [dict(turn) for turn in row["prompt"]]
         chat = row["mode"] != Mode.COMPLETION
-        if chat and self._system_prompt and turns[0]["role"] != "system":
-            return [{"role": "system", "content": self._system_prompt}, *turns]
+        system_prompt = self._built_with.system_prompt
+        if chat and system_prompt and turns[0]["role"] != "system":
+            return [{"role": "system", "content": system_prompt}, *turns]
         return turns
 
     def prompt_text(self, row: Mapping[str, Any]) -> str:
         """Return all that stands before the answer."""
         if row["mode"] == Mode.COMPLETION:
             return self._with_bos(self._controls.mark(row["prompt"][-1]["content"].rstrip()))
-        return self._with_bos(self._controls.render(self.turns(row), add_generation_prompt=True))
+        options = self._built_with.template_options
+        text = self._controls.render(self.turns(row), add_generation_prompt=True, **options)
+        return self._with_bos(text)
 
     def joined(self, mode: str, said: str) -> str:
         """Return an answer with the space that the build strips from a text's continuation."""
         spaced = mode == Mode.COMPLETION and said and not said.startswith(_NO_SPACE_BEFORE)
         return f" {said}" if spaced else said
 
-    def marked(self, said: str) -> str:
-        """Return an answer with its control tokens marked, so that none ends it."""
-        return self._controls.mark(said, "assistant")
+    @property
+    def built_with(self) -> BuiltWith:
+        """How the build asked."""
+        return self._built_with
+
+    def said(self, mode: str, prompt: str, thought: str | None, answer: str) -> str:
+        """Return all that a policy said after a prompt, its control tokens marked: none ends it.
+
+        Args:
+            mode: of the prompt.
+            prompt: its text.
+            thought: all before the answer; None where that is not known.
+            answer: what it said then.
+        """
+        marked = self._controls.mark(answer, "assistant")
+        if thought is None:
+            return self.joined(mode, marked)
+        thoughts = self._built_with.thoughts
+        # the tags of thoughts may be control tokens, which the policy says as such
+        before = self._controls.mark(thought, "assistant", thoughts.is_beside)
+        return thoughts.wrapped(before, prompt, str(self.tokenizer.chat_template)) + marked
+
+    def rewriting(self, row: Mapping[str, Any]) -> str | None:
+        """Return what the chat template makes of a row's chosen answer; None: it leaves it so."""
+        if row["mode"] == Mode.COMPLETION:
+            return None
+        options, turns = self._built_with.template_options, self.turns(row)
+        answer = (row.get("reasoning_chosen") or "") + row["chosen"][-1]["content"]
+        try:
+            return rewritten(self.tokenizer, turns, answer, self._ends, options)
+        except TemplateError:
+            return None  # counted where it is rendered
 
     def _answer(self, row: Mapping[str, Any], prompt: str, side: str) -> str | None:
-        if row["mode"] == Mode.COMPLETION:
-            said = self.marked(row[side][-1]["content"])
-            return self.joined(row["mode"], said)
-        turns = [*self.turns(row), *(dict(turn) for turn in row[side])]
-        whole = self._with_bos(self._controls.render(turns))
-        if not whole.startswith(prompt):
+        if len(row[side]) != 1:
             return None
-        said = whole[len(prompt) :]
-        if not any(end in said for end in self._ends):
-            said = said.rstrip() + (self.tokenizer.eos_token or "")
-        return said
+        thought, answer = row.get(f"reasoning_{side}"), row[side][0]["content"]
+        if (thought or "").strip() and not self._built_with.keeps_reasoning:
+            thought = self._built_with.thoughts.closing(prompt)
+        said = self.said(row["mode"], prompt, thought, answer)
+        return said if row["mode"] == Mode.COMPLETION else said + self._end
 
     def _with_bos(self, text: str) -> str:
         """Return the text with the BOS that the tokenizer would add, never a second one."""
@@ -121,6 +180,19 @@ class Renderer:
     def ids(self, text: str) -> list[int]:
         """Return a rendered text's tokens: nothing is added to it."""
         return self._controls.ids(text, special=False)
+
+    def after(self, prompt: str, said: str) -> After | None:
+        """Return the tokens of what follows a prompt; None where they cannot be told apart.
+
+        Where its beginning would change the prompt's last token (two line breaks are one), it is
+        tokenised by itself, as the policy said it.
+        """
+        before, whole = self.ids(prompt), self.ids(prompt + said)
+        if whole[: len(before)] == before:
+            return After(whole[len(before) :], joins=True)
+        alone = self.ids(said)
+        same = self.tokenizer.decode([*before, *alone]) == self.tokenizer.decode(whole)
+        return After(alone, joins=False) if same else None
 
     def build_ids(self, row: Mapping[str, Any], prompt: str) -> list[int]:
         """Return the prompt's tokens as the build made them (``engines.transformers``)."""

@@ -5,7 +5,7 @@ from small_models import LOGPROB_ROUNDING, save_policy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from udasa_data.config.build import ModelRef, Sampling
-from udasa_data.engines import transformers as engine_module
+from udasa_data.engines import drawing
 from udasa_data.engines.protocol import PolicyPrompt, SetAside
 from udasa_data.engines.transformers import TransformersEngine
 from udasa_data.errors import UserError
@@ -219,6 +219,6 @@ def test_the_nucleus_is_the_smallest_set_that_holds_top_p(monkeypatch):
     outside = ordered.cumsum(dim=-1) - ordered >= 0.9
     expected = torch.zeros_like(p).scatter_(1, order, ordered.masked_fill(outside, 0.0))
     for few in (4, 16, 1024):
-        monkeypatch.setattr(engine_module, "_FEW", few)
-        assert torch.equal(engine_module._nucleus(p, 0.9), expected)
+        monkeypatch.setattr(drawing, "_FEW", few)
+        assert torch.equal(drawing._nucleus(p, 0.9), expected)
     assert (expected.sum(dim=-1) >= 0.9).all()

@@ -39,6 +39,7 @@ def answers(uncertainty, **columns):
         "text": np.array(
             [[f"{WORDS[i % 12]} {WORDS[j % 12] * 3} {i}{j}" for j in range(k)] for i in range(p)]
         ),
+        "reasoning": "",
         "finish_reason": "stop",
         "axis": "helpfulness",
         "mode": "chat",

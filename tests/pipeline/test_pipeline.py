@@ -182,7 +182,7 @@ def test_large_tables_are_written_in_shards(run, tmp_path):
         table(run.out, "pairs"), table_of_samples(run), table(run.out, "dropped").clear()
     )
     (tmp_path / "out").mkdir()
-    limit = tables.samples.estimated_size() // 3
+    limit = tables.samples.estimated_size() // 4 + 1  # four files, whatever the size
     manifest = msgspec.structs.replace(read_manifest(run.dataset), held_out=0.0)
     write_dataset(tmp_path / "out", tables, manifest, shard_bytes=limit)
     paths = sorted((tmp_path / "out/data/samples").iterdir())

@@ -209,11 +209,11 @@ def test_what_is_cut_collapses_or_is_left_out_by_hand(run):
         for c, r in (("q", "z"), ("qqqqz", "qqqqq"), ("q", "zzzzzz"))
     ]
     found = tokenise(pairs, tokenizer, 100)
-    assert found == (3, 0, 0, 0, 0, 12)  # 5 + 6 + 1
+    assert found[:6] == (3, 0, 0, 0, 0, 12)  # 5 + 6 + 1
     # at 9, "zq" and four letters: the second pair is cut on both sides to the same
-    assert tokenise(pairs, tokenizer, 9) == (3, 0, 2, 1, 0, 12)
+    assert tokenise(pairs, tokenizer, 9)[:6] == (3, 0, 2, 1, 0, 12)
     # at 5, nothing but the prompt is left: dropped, and the same
-    assert tokenise(pairs, tokenizer, 5) == (3, 0, 3, 3, 3, 12)
+    assert tokenise(pairs, tokenizer, 5)[:6] == (3, 0, 3, 3, 3, 12)
 
 
 def test_a_template_that_writes_the_prompt_otherwise_alone_is_found(run, tmp_path):

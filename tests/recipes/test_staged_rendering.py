@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 from datasets import Dataset
 from small_dataset import message, pair
-from small_models import save_policy
+from small_models import TEMPLATE, save_policy
 from tokenizers import processors
 from transformers import AutoTokenizer
 from trl import DPOConfig, DPOTrainer
@@ -16,7 +16,7 @@ from udasa_data.schema import PAIRS
 from udasa_data.storage.model_files import locate
 from udasa_recipes.staged.measures import load_model
 from udasa_recipes.staged.mixture import render, stored
-from udasa_recipes.staged.rendering import Renderer, end_ids, load_tokenizer
+from udasa_recipes.staged.rendering import BuiltWith, Renderer, end_ids, load_tokenizer
 from udasa_recipes.staged.trainer import _trainer_class
 
 
@@ -24,10 +24,10 @@ def table(rows):
     return pl.DataFrame(rows, schema=PAIRS, orient="row")
 
 
-def renderer_of(place, system=None):
+def renderer_of(place, system=None, **built_with):
     located = locate(ModelRef(id=str(place)))
     tokenizer = load_tokenizer(located)
-    return Renderer(tokenizer, end_ids(located, tokenizer), system)
+    return Renderer(tokenizer, end_ids(located, tokenizer), BuiltWith(system, **built_with))
 
 
 def with_bos(folder):
@@ -163,3 +163,78 @@ def test_a_row_whose_control_tokens_cannot_be_read_as_text_is_counted(tmp_path):
     row["prompt"] = message("user", "a <user> b")
     counts = render(table([row]), renderer_of(place), 200, completion=True).counts
     assert (counts.control_tokens, counts.set_aside) == (1, 1)
+
+
+OPENS = TEMPLATE.replace("<assistant>{% endif %}", "<assistant><think>\n{% endif %}")
+TEMPLATES = {
+    "adds": TEMPLATE.replace(
+        "{{ m['content'] }}",
+        "{% if m['role'] == 'assistant' %}<think>\n\n</think>\n\n{% endif %}{{ m['content'] }}",
+    ),
+    "cuts": OPENS.replace("{{ m['content'] }}", "{{ m['content'].split('</think>')[-1] }}"),
+    "trims": TEMPLATE.replace("{{ m['content'] }}", "{{ m['content'] | trim }}"),
+    "dates": "<system>Today is a day.</s>" + TEMPLATE,
+    "leaves": TEMPLATE,
+}
+THOUGHT = "Hm, a cat.\n</think>\n\n"
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_what_was_said_is_trained_on_whatever_the_template_makes_of_it(template, tmp_path):
+    place = save_policy(tmp_path / "policy", template=TEMPLATES[template])
+    row = pair("moderate", 0) | {"reasoning_chosen": THOUGHT, "reasoning_rejected": " "}
+    row["chosen"] = message("assistant", "The cat\n  sat. \n")
+    renderer = renderer_of(place)
+    one = render(table([row]), renderer, 400, completion=True).encoded[0]
+    tokens = PolicyTokens(locate(ModelRef(id=str(place))))
+    asked = PolicyPrompt((("user", row["prompt"][0]["content"]),), raw=False, seed=0)
+    assert one.prompt == tokens.encode(asked)
+    tokenizer = renderer.tokenizer
+    said = [tokenizer.decode(side) for side in (one.chosen, one.rejected)]
+    assert said == [
+        f"{THOUGHT}The cat\n  sat. \n</s>",
+        f" {row['rejected'][0]['content']}</s>",
+    ]
+    assert (renderer.rewriting(row) is None) == (template in {"dates", "leaves"})
+
+
+def test_thoughts_are_left_out_where_the_recipe_says_so(tmp_path):
+    row = pair("moderate", 0) | {"reasoning_chosen": THOUGHT, "reasoning_rejected": ""}
+    for template, empty in ((OPENS, "</think>\n\n"), (TEMPLATE, "")):
+        place = save_policy(tmp_path / "policy", template=template)
+        chosen = renderer_of(place, keeps_reasoning=False).pair(row).chosen
+        assert chosen == f"{empty}{row['chosen'][0]['content']}</s>"
+
+
+def test_a_thought_that_a_server_told_apart_stands_in_tags_and_holds_no_control_token(tmp_path):
+    place = save_policy(tmp_path / "policy")
+    told = {"reasoning_chosen": "They say </s> here.", "reasoning_rejected": ""}
+    rendered = render(table([pair("moderate", 0) | told]), renderer_of(place), 400, completion=True)
+    chosen = rendered.encoded[0].chosen
+    text = AutoTokenizer.from_pretrained(place).decode(chosen)
+    assert text.startswith("<think>\nThey say </s> here.\n</think>\n\nThe ")
+    assert [token for token in chosen if token < 5] == [1]  # control tokens: </s> at the end alone
+
+
+def test_the_template_is_given_what_the_build_gave_it(tmp_path):
+    asks = TEMPLATE.replace("<assistant>{% endif %}", "<assistant>{{ effort }}{% endif %}")
+    place = save_policy(tmp_path / "policy", template=asks)
+    renderer = renderer_of(place, template_options={"effort": "low"})
+    assert renderer.pair(pair("moderate", 0)).prompt.endswith("<assistant>low")
+
+
+def test_an_answer_that_would_merge_into_the_prompts_end_is_tokenised_after_it(tmp_path):
+    place = save_policy(tmp_path / "policy", template=TEMPLATE.replace("<assistant>{% e", "b{% e"))
+    row = pair("moderate", 0) | {"reasoning_chosen": "", "reasoning_rejected": ""}
+    row["prompt"], row["chosen"] = message("user", "Go on"), message("assistant", "oil it")
+    renderer = renderer_of(place)
+    text = renderer.pair(row)
+    prompt = renderer.ids(text.prompt)
+    rendered = render(table([row]), renderer, 400, completion=True)
+    one = rendered.encoded[0]
+    assert one.prompt == prompt
+    assert renderer.tokenizer.decode(one.chosen) == "oil it</s>"
+    assert renderer.ids(text.prompt + text.chosen)[: len(prompt)] != prompt  # "bo" is a token
+    assert not rendered.as_text
+    rows = stored(rendered, "t", tmp_path / "cache")
+    assert trl_ids(rows, place, tmp_path / "ours", _trainer_class()) == [tuple(one)]

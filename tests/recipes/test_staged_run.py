@@ -18,7 +18,8 @@ from small_models import save_policy
 
 from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
-from udasa_data.storage.model_files import locate
+from udasa_data.storage.model_files import Located, locate
+from udasa_eval.results import origins_of
 from udasa_recipes.staged.config import read_recipe
 from udasa_recipes.staged.measures import load_model
 from udasa_recipes.staged.references import weights_sha256
@@ -264,6 +265,18 @@ def test_a_dataset_of_another_model_is_told(tmp_path, policy):
     place = save_dataset(tmp_path / "d", policy=origin(policy) | {"fingerprint": "sha256:other"})
     record, _ = trained(tmp_path, policy, place, "order: [moderate]\n")
     assert "off-policy" in record.notes[0]
+
+
+def test_the_template_is_given_in_training_what_it_was_in_the_build(tmp_path, policy):
+    place = save_dataset(tmp_path / "d", policy=origin(policy))
+    manifest = json.loads((place / "manifest.json").read_text())
+    asked = {"enable_thinking": False}
+    manifest["config"] = {"sampling": {"chat_template_kwargs": asked, "reasoning": "auto"}}
+    (place / "manifest.json").write_text(json.dumps(manifest))
+    record, _ = trained(tmp_path, policy, place, "order: [moderate]\n", prompts=2)
+    assert record.training_data[0]["chat_template_kwargs"] == asked
+    found = origins_of(Located(str(tmp_path / "out"), None, "", "p"))
+    assert found.template_options == asked
 
 
 def test_a_dataset_under_another_template_is_refused(tmp_path, policy):

@@ -11,12 +11,15 @@ from udasa_data.config.build import (
     Pairing,
     Positive,
     Precision,
+    ReasoningOption,
+    ReasoningTags,
     Sampling,
     Scoring,
     SemanticEstimator,
     Unit,
     ValueRef,
     Weights,
+    check_template_options,
 )
 from udasa_data.config.constitution import Principle, principles_of
 from udasa_data.config.engine import EngineName, Prices, Server, Vllm
@@ -40,6 +43,8 @@ __all__ = [
     "Presets",
     "Prices",
     "Principle",
+    "ReasoningOption",
+    "ReasoningTags",
     "Sampling",
     "Scoring",
     "SemanticEstimator",
@@ -50,6 +55,7 @@ __all__ = [
     "Vllm",
     "Weights",
     "change",
+    "check_template_options",
     "convert",
     "is_there",
     "parse_yaml",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from udasa_data.config.engine import EngineName, Server, Vllm
 from udasa_data.config.strict import Strict
@@ -64,13 +64,46 @@ class Judge(Strict, frozen=True):
     principles: Annotated[int, Meta(ge=1)] | Annotated[tuple[str, ...], Meta(min_length=1)] = 4
 
 
+class ReasoningTags(Strict, frozen=True):
+    """What a model writes before and after its thoughts."""
+
+    open: Annotated[str, Meta(min_length=1)]
+    close: Annotated[str, Meta(min_length=1)]
+
+
+ReasoningOption: TypeAlias = Literal["auto", "off"] | ReasoningTags
+# what a template is rendered with in any case, and no option of it
+_NOT_OF_TEMPLATES = frozenset(
+    {"add_generation_prompt", "chat_template", "continue_final_message", "messages", "tokenize"}
+)
+
+
+def check_template_options(options: dict[str, Any], where: str) -> None:
+    """Refuse what no chat template can be given as an option of its own.
+
+    Raises:
+        ValueError: names the key.
+    """
+    if wrong := sorted(_NOT_OF_TEMPLATES & set(options)):
+        raise ValueError(f"key '{where}.{wrong[0]}': is no option of a chat template's own")
+
+
 class Sampling(Strict, frozen=True):
-    """How answers are drawn from the policy. Temperature 0 is greedy: all K answers are equal."""
+    """How answers are drawn from the policy. Temperature 0 is greedy: all K answers are equal.
+
+    ``reasoning`` says by which tags thoughts are parted from answers: all known ones, none, or
+    {open, close}. ``chat_template_kwargs`` are the chat template's: {enable_thinking: false}.
+    """
 
     samples: Annotated[int, Meta(ge=1, le=1024)] = 8  # a build needs MIN_SAMPLES
     temperature: NonNegative = 1.0
     top_p: Annotated[float, Meta(gt=0.0, le=1.0)] = 1.0
-    max_tokens: Annotated[int, Meta(ge=1)] = 256
+    max_tokens: Annotated[int, Meta(ge=1)] = 256  # of thoughts and answer together
+    reasoning: ReasoningOption = "auto"
+    chat_template_kwargs: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_template_options(self.chat_template_kwargs, "sampling.chat_template_kwargs")
 
 
 class Scoring(Strict, frozen=True):

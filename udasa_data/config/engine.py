@@ -13,7 +13,9 @@ from udasa_data.errors import redacted
 
 EngineName: TypeAlias = Literal["auto", "transformers", "vllm", "openai"]
 # what a request to a server can do without
-Option: TypeAlias = Literal["logprobs", "seed", "n", "temperature", "top_p", "system"]
+Option: TypeAlias = Literal[
+    "logprobs", "seed", "n", "temperature", "top_p", "system", "chat_template_kwargs"
+]
 Money: TypeAlias = Annotated[float, Meta(ge=0.0)]
 
 # as OpenAI, Hugging Face, Groq, xAI and others begin theirs, as a whole part of a path

@@ -1,17 +1,25 @@
 """Engines: what draws a policy's answers."""
 
+from udasa_data.engines.assistant_turn import end_of_turn, rewritten, special_tokens
 from udasa_data.engines.choice import choose_engine
 from udasa_data.engines.loading import load_engine
 from udasa_data.engines.meter import Meter, Usage
 from udasa_data.engines.protocol import Completion, Engine, PolicyPrompt, SetAside
+from udasa_data.engines.reasoning import TEMPLATE_NOTE, Parted, Thoughts
 
 __all__ = [
+    "TEMPLATE_NOTE",
     "Completion",
     "Engine",
     "Meter",
+    "Parted",
     "PolicyPrompt",
     "SetAside",
+    "Thoughts",
     "Usage",
     "choose_engine",
+    "end_of_turn",
     "load_engine",
+    "rewritten",
+    "special_tokens",
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 from tokenizers import AddedToken, Tokenizer
@@ -49,10 +50,17 @@ class ControlTokens:
         self._special_ids = frozenset(self._ids.values())
         self._backend: Tokenizer | None = None
 
-    def mark(self, content: str, role: str = "user") -> str:
+    def mark(
+        self, content: str, role: str = "user", said: Callable[[str], bool] = lambda _: False
+    ) -> str:
         """Return a turn's content with its control tokens put so that no tokenizer knows them.
 
         Equal to ``content`` where it holds none.
+
+        Args:
+            content: of the turn.
+            role: whose turn it is.
+            said: whether a control token is one that the policy itself says: it stays.
 
         Raises:
             ControlTokenError: it holds the characters that they are put in.
@@ -60,7 +68,12 @@ class ControlTokens:
         if _RESERVED.search(content):
             raise ControlTokenError("it holds private-use characters that mark control tokens")
         pattern = self._special if role == "assistant" else self._any
-        return pattern.sub(lambda found: f"{_MARK}{self._words.index(found[0])}{_END}", content)
+
+        def marked(found: re.Match[str]) -> str:
+            word = found[0]
+            return word if said(word) else f"{_MARK}{self._words.index(word)}{_END}"
+
+        return pattern.sub(marked, content)
 
     def render(self, messages: list[dict[str, str]], **options: Any) -> str:
         """Return messages under the chat template, with what is marked in their contents.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
 from udasa_data.engines.protocol import PolicyPrompt
 from udasa_data.engines.refusals import OPTIONS, Refusal
@@ -25,6 +26,7 @@ _WITHOUT: Final = {
     "temperature": "the server takes no temperature: it draws at its own",
     "top_p": "the server takes no top_p: it draws with its own",
     "system": "the server takes no system turn: its text is put before the first user turn",
+    "chat_template_kwargs": "the server takes no chat_template_kwargs: its template is as it is",
 }
 
 
@@ -39,6 +41,7 @@ class Request(NamedTuple):
         n: answers.
         seed: of the first answer; None for none.
         top: likeliest tokens wanted beside each; 0 wants the generated tokens' alone.
+        template_options: for its chat template, as vLLM and SGLang take them.
     """
 
     prompt: PolicyPrompt
@@ -48,6 +51,7 @@ class Request(NamedTuple):
     n: int = 1
     seed: int | None = None
     top: int = 0
+    template_options: Mapping[str, Any] | None = None
 
     @property
     def path(self) -> str:
@@ -142,6 +146,7 @@ class Dialect(NamedTuple):
                 if prompt.raw
                 else {"logprobs": True} | ({"top_logprobs": top} if top else {})
             ),
+            "chat_template_kwargs": {"chat_template_kwargs": asked.template_options},
         }
         for option, keys in options.items():
             if self._sends(option, asked):
@@ -162,6 +167,7 @@ class Dialect(NamedTuple):
             "n": asked.n > 1,
             "seed": asked.seed is not None,
             "system": asked.has_system,
+            "chat_template_kwargs": bool(asked.template_options) and not asked.prompt.raw,
         }
         return option not in self.left_out and has.get(option, True)
 

@@ -29,6 +29,7 @@ def load_engine(
         UserError: the engine is not available, or the policy cannot be loaded.
     """
     name, _ = choose_engine(config)
+    template_options = config.sampling.chat_template_kwargs
     if name == "openai":
         from udasa_data.engines.openai import OpenAIEngine
 
@@ -36,12 +37,14 @@ def load_engine(
         assert server is not None  # choose_engine saw to it
         asks = config.judge is not None or config.scoring.factual == "p_true"
         counted = meter or Meter(server.prices, server.max_cost)
-        return OpenAIEngine(policy.name, server, counted, asks_choices=asks)
+        return OpenAIEngine(
+            policy.name, server, counted, template_options=template_options, asks_choices=asks
+        )
     if name == "vllm":
         from udasa_data.engines.vllm import VllmEngine
 
         share = config.vllm.beside_scorers if beside_scorers else config.vllm.gpu_memory
-        return VllmEngine(policy, config.vllm, share)
+        return VllmEngine(policy, config.vllm, share, template_options)
     from udasa_data.engines.transformers import TransformersEngine
 
-    return TransformersEngine(policy, config.batch_tokens)
+    return TransformersEngine(policy, config.batch_tokens, template_options)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -17,6 +17,7 @@ from udasa_data.engines.control_marks import ControlMarks
 from udasa_data.engines.dialect import Request
 from udasa_data.engines.meter import Meter
 from udasa_data.engines.protocol import Completion, Floats, PolicyPrompt, SetAside, greedy
+from udasa_data.engines.reasoning import Thoughts
 from udasa_data.engines.refusals import Refusal
 from udasa_data.engines.served_answers import AnswerReader
 from udasa_data.engines.served_choices import ServedChoices
@@ -37,6 +38,7 @@ class OpenAIEngine:
         model: the name that the server knows it by.
         server: where it is, and how it is to be asked.
         meter: counts tokens and cost, and bounds it.
+        template_options: for its chat template; left out where it takes none.
         asks_choices: ``choice_logprobs`` will be needed: a server that cannot is refused now, and
             not after all answers were paid for.
     """
@@ -45,7 +47,13 @@ class OpenAIEngine:
     streams = True
 
     def __init__(
-        self, model: str, server: Server, meter: Meter, *, asks_choices: bool = False
+        self,
+        model: str,
+        server: Server,
+        meter: Meter,
+        *,
+        template_options: Mapping[str, Any] | None = None,
+        asks_choices: bool = False,
     ) -> None:
         self._in_flight = server.in_flight
         self._meter = meter
@@ -56,7 +64,10 @@ class OpenAIEngine:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._choices = ServedChoices(self._wire, self._asker, model, meter.out_of_money)
+        self._template_options = template_options or None
+        self._choices = ServedChoices(
+            self._wire, self._asker, model, meter.out_of_money, self._template_options
+        )
         if asks_choices:
             try:
                 self.choice_logprobs([PolicyPrompt((("user", "Hi"),), raw=False, seed=0)], ["Yes"])
@@ -154,7 +165,13 @@ class OpenAIEngine:
         """Return the K answers to a prompt; None where the cost's bound leaves no room for them."""
         k = 1 if params.temperature == 0 else params.samples
         asked = Request(
-            prompt, params.max_tokens, params.temperature, params.top_p, k, seed=prompt.seed
+            prompt,
+            params.max_tokens,
+            params.temperature,
+            params.top_p,
+            k,
+            seed=prompt.seed,
+            template_options=self._template_options,
         )
         found = await self._ask(asked)
         if not isinstance(found, list):
@@ -173,7 +190,8 @@ class OpenAIEngine:
             if single[0] is None:
                 return SetAside(Why.SERVER_REFUSED, "an answer failed at the server, twice")
             found[n] = single[0]
-        answers = [answer for answer in found if answer is not None]
+        whole = [answer for answer in found if answer is not None]
+        answers = self._reader.part(whole, Thoughts(params.reasoning))
         return answers if k == params.samples else greedy(answers[0], prompt.seed, params.samples)
 
     async def _ask(self, asked: Request) -> list[Completion | None] | SetAside | None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from jinja2 import TemplateError
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
+from udasa_data.config import ReasoningTags
+from udasa_data.engines.assistant_turn import special_tokens
 from udasa_data.engines.choices import Question
 from udasa_data.engines.control_tokens import ControlTokenError, ControlTokens, is_marked
 from udasa_data.engines.protocol import Completion, PolicyPrompt, SetAside
+from udasa_data.engines.reasoning import EMPTY_ANSWERS, Thoughts
 from udasa_data.errors import UserError, first_line
 from udasa_data.schema import Why
 from udasa_data.storage import Located
@@ -20,6 +24,7 @@ PLAIN_TEMPLATE: Final = (
     "{% for message in messages %}{{ message['role'].capitalize() + ': ' + message['content'] "
     "+ '\n\n' }}{% endfor %}{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
 )
+_TAG_TOKENS: Final = 32  # of a prompt's end, in which the longest tag stands
 
 
 class Drawn(NamedTuple):
@@ -30,17 +35,28 @@ class Drawn(NamedTuple):
     sum_logprob: float
     finish_reason: str
     seed: int
+    opened: ReasoningTags | None = None  # tags of the thought that the prompt's end opens
 
 
 class PolicyTokens:
     """A policy's tokenizer, its chat template and its window.
+
+    Args:
+        policy: located and pinned.
+        window: tokens of prompt and answer together, at most.
+        template_options: given to the chat template.
 
     Attributes:
         ends: ids that end an answer.
         window: tokens of prompt and answer together; None where the policy names no bound.
     """
 
-    def __init__(self, policy: Located, window: int | None = None) -> None:
+    def __init__(
+        self,
+        policy: Located,
+        window: int | None = None,
+        template_options: Mapping[str, Any] | None = None,
+    ) -> None:
         try:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(
                 policy.load_from, **policy.load_kwargs
@@ -56,7 +72,9 @@ class PolicyTokens:
         if self._plain:
             self._tokenizer.chat_template = PLAIN_TEMPLATE
         self._controls = ControlTokens(self._tokenizer)
+        self._options = dict(template_options or {})
         self._asked = self._with_controls = 0
+        self._thought_only = False
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -66,6 +84,14 @@ class PolicyTokens:
             notes.append(
                 f"{self._name} has no chat template: the plain one is used ('User: … Assistant:')"
             )
+        template = str(self._tokenizer.chat_template)
+        notes += [
+            f"the chat template of {self._name} does not know '{option}': it has no effect"
+            for option in self._options
+            if option not in template
+        ]
+        if self._thought_only:
+            notes.append(EMPTY_ANSWERS)
         if self._with_controls:
             n, asked = self._with_controls, self._asked
             notes.append(
@@ -94,6 +120,11 @@ class PolicyTokens:
             )
         return ids
 
+    @property
+    def tokenizer(self) -> Any:
+        """The tokenizer, with the chat template that is used."""
+        return self._tokenizer
+
     def fit(self, prompt: PolicyPrompt, max_tokens: int) -> list[int] | SetAside:
         """Return a prompt's ids, or why it cannot be asked for an answer of ``max_tokens``."""
         try:
@@ -114,10 +145,12 @@ class PolicyTokens:
         A choice's tokens are those that prompt and choice have together beyond the prompt's own,
         so that a tokenizer that writes the first word of a text another way than the next writes
         it as it would in an answer. Where the choice would merge into the prompt's last token, it
-        is tokenised alone.
+        is tokenised alone. A thought that the chat template opens is closed, empty: the choice is
+        the answer's beginning, and not the thought's.
         """
         try:
             text, special = self._text(prompt)
+            text += Thoughts().closing(text)
             ids = self._ids(text, special=special)
         except (TemplateError, ControlTokenError):
             return None
@@ -131,20 +164,36 @@ class PolicyTokens:
             return None
         return Question(tuple(ids), tuple(map(tuple, tokens)))
 
-    def read(self, drawn: Sequence[Drawn]) -> list[Completion]:
-        """Return drawn tokens as answers, stripped of the white space around them."""
+    def opened(self, ids: Sequence[int], thoughts: Thoughts) -> ReasoningTags | None:
+        """Return the tags of the thought that a prompt's last tokens open."""
+        return thoughts.opened_by(self._tokenizer.decode(ids[-_TAG_TOKENS:]))
+
+    def read(self, drawn: Sequence[Drawn], thoughts: Thoughts) -> list[Completion]:
+        """Return drawn tokens as answers, what was thought before them apart.
+
+        Special tokens are left out of answers; of thoughts only where no tag is one of them.
+        """
         ids = [answer.ids for answer in drawn]
-        texts = self._tokenizer.batch_decode(ids, skip_special_tokens=True)
+        special = special_tokens(self._tokenizer)
+        tagged = any(map(thoughts.is_beside, special))
+        texts = self._tokenizer.batch_decode(ids, skip_special_tokens=not tagged)
+        left_out = re.compile("|".join(map(re.escape, special)) if tagged else "(?!)")
         return [
-            Completion(
-                text.strip(),
-                answer.n_tokens,
-                answer.sum_logprob,
-                answer.finish_reason,
-                answer.seed,
-            )
+            self._completion(text, answer, thoughts, left_out)
             for text, answer in zip(texts, drawn, strict=True)
         ]
+
+    def _completion(
+        self, said: str, drawn: Drawn, thoughts: Thoughts, left_out: re.Pattern[str]
+    ) -> Completion:
+        parted = thoughts.part(said, drawn.opened)
+        answer = left_out.sub("", parted.answer)
+        thought = (
+            parted.reasoning if parted.reasoning.strip() else left_out.sub("", parted.reasoning)
+        )
+        self._thought_only |= bool(thought.strip() and not answer)
+        ending = drawn.finish_reason if parted.closed else "length"
+        return Completion(answer, drawn.n_tokens, drawn.sum_logprob, ending, drawn.seed, thought)
 
     def _text(self, prompt: PolicyPrompt) -> tuple[str, bool]:
         """Return the text that the policy is to continue, and whether it wants special tokens.
@@ -153,7 +202,7 @@ class PolicyTokens:
         """
         if prompt.raw:
             return self._controls.mark(prompt.turns[-1][1]), True
-        text = self._controls.render(prompt.messages, add_generation_prompt=True)
+        text = self._controls.render(prompt.messages, add_generation_prompt=True, **self._options)
         # a template that writes its own BOS must not get a second one
         bos = self._tokenizer.bos_token
         return text, bos is None or not text.startswith(bos)
@@ -163,35 +212,6 @@ class PolicyTokens:
         if special and ids and ids[-1] in self.ends:
             ids.pop()  # some tokenizers end every text with EOS
         return ids
-
-
-def require_system_turn(policy: Located, system_prompt: str) -> None:
-    """Try once whether a policy's chat template takes a system prompt.
-
-    Raises:
-        UserError: it refuses a system turn, or leaves it out; or the policy cannot be loaded.
-    """
-    tokens = PolicyTokens(policy)
-    user = ("user", "Hello")
-    without, asked = (
-        PolicyPrompt(turns, raw=False, seed=0)
-        for turns in ((user,), (("system", system_prompt), user))
-    )
-    try:
-        plain = tokens.encode(without)
-    except (TemplateError, ControlTokenError):
-        return  # not the system prompt's fault: each prompt says so itself
-    try:
-        problem = "leaves a system turn out" if tokens.encode(asked) == plain else None
-    except TemplateError as error:
-        problem = f"takes no system turn ({first_line(error)})"
-    except ControlTokenError as error:
-        raise UserError(f"system_prompt: {error}; take them out of it") from error
-    if problem:
-        raise UserError(
-            f"model '{policy.name}': its chat template {problem}; leave out system_prompt, put its "
-            "text into the prompts, or take a policy whose template has one"
-        )
 
 
 def unloadable(policy: Located, error: Exception) -> UserError:

@@ -39,15 +39,16 @@ class PolicyPrompt:
 
 
 class Completion(NamedTuple):
-    """One answer."""
+    """One answer, and what was thought before it (``engines.reasoning``)."""
 
     text: str
-    n_tokens: int  # the end-of-text token included
+    n_tokens: int  # of thoughts and answer, the end-of-text token included
     # nats, under the policy at temperature 1, the end-of-text token included; None: not known
     sum_logprob: float | None
-    finish_reason: str  # stop | length | content_filter (of a server)
+    finish_reason: str  # stop | length (also of a thought without an end) | content_filter
     seed: int
-    reasoning: str = ""  # what a server tells apart from the text
+    # all before the answer, with its tags and white space; a server's, told apart, has none
+    reasoning: str = ""
 
 
 class SetAside(NamedTuple):

@@ -27,6 +27,7 @@ OPTIONS: Final = {
         r"['\"`]system['\"`]|roles must alternate",
         re.IGNORECASE,
     ),
+    "chat_template_kwargs": re.compile(r"chat[\s_-]?template[\s_-]?kw?arg|enable_thinking"),
 }
 _TOO_LONG: Final = re.compile(
     r"context_length_exceeded|context (length|window|size)|maximum (model |input )?length|"

@@ -18,6 +18,7 @@ Ending: TypeAlias = Literal["stop", "length", "content_filter"]
 # what servers call it, in lower case; any other word is an end of the answer's own
 _LENGTH: Final = {"length", "max_tokens", "max_length", "max_output_tokens", "model_length"}
 _FILTER: Final = {"content_filter", "safety", "recitation", "blocklist", "prohibited_content"}
+_THINKS: Final = {"thinking", "reasoning"}
 _UNLIKELY: Final = -9999.0  # stands for a log-probability that the server does not know
 
 
@@ -64,11 +65,21 @@ class Part(msgspec.Struct, frozen=True):
 
     type: str | None = None
     text: str | None = None
+    thinking: Any = None  # Mistral's: a list of parts, or a text
 
     @property
     def answer(self) -> str:
         """What it adds to the answer's text."""
         return (self.text or "") if self.type in {None, "text", "output_text"} else ""
+
+    @property
+    def thought(self) -> str:
+        """What it adds to the reasoning."""
+        if self.type not in _THINKS:
+            return ""
+        inner = self.thinking if isinstance(self.thinking, list) else [self.thinking]
+        texts = [part.get("text") if isinstance(part, dict) else part for part in inner]
+        return (self.text or "") + "".join(text for text in texts if isinstance(text, str))
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -82,16 +93,21 @@ class Message(msgspec.Struct, frozen=True):
     @property
     def text(self) -> str:
         """Its answer, thoughts left out; a refusal, where that is all it says."""
-        content = self.content
-        parts = content if isinstance(content, tuple) else () if content is None else (content,)
-        texts = [part if isinstance(part, str) else part.answer for part in parts]
+        texts = [part if isinstance(part, str) else part.answer for part in self._parts]
         return "".join(texts) or self.refusal or ""
 
     @property
     def thoughts(self) -> str:
         """What it thought, where the server tells it apart from the answer."""
         found = self.reasoning_content or self.reasoning
-        return found if isinstance(found, str) else ""
+        if isinstance(found, str):
+            return found
+        return "".join(part.thought for part in self._parts if isinstance(part, Part))
+
+    @property
+    def _parts(self) -> tuple[str | Part, ...]:
+        content = self.content
+        return content if isinstance(content, tuple) else () if content is None else (content,)
 
 
 class Choice(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from typing import Final
 
 from udasa_data.engines.dialect import NO_LOGPROBS, Request
 from udasa_data.engines.protocol import Completion
+from udasa_data.engines.reasoning import EMPTY_ANSWERS, Thoughts
 from udasa_data.engines.replies import Choice, Reply
 from udasa_data.engines.shares import share_out
 
@@ -19,7 +20,6 @@ _TOGETHER: Final = (
 )
 _UNCOUNTED: Final = "the server counts no tokens: n_tokens is a quarter of an answer's bytes"
 _HALF: Final = "some answers hold U+FFFD, where the server wrote no whole character"
-_THOUGHT: Final = "some answers are empty behind their reasoning: raise sampling.max_tokens"
 
 
 class AnswerReader:
@@ -47,13 +47,34 @@ class AnswerReader:
             for k, (choice, length, logprobs) in enumerate(zip(choices, lengths, sums, strict=True))
         ]
 
+    def part(self, answers: Sequence[Completion], thoughts: Thoughts) -> list[Completion]:
+        """Return the answers to a prompt with their thoughts apart, unless the server did that.
+
+        A thought that the server's own template opens has no tag before it: where one of the
+        answers ends such a thought, all of them began with one.
+        """
+        told_apart = any(answer.reasoning for answer in answers)
+        stray = [] if told_apart else [thoughts.stray(answer.text) for answer in answers]
+        opened = next((tags for tags in stray if tags is not None), None)
+        found = []
+        for answer in answers:
+            parted = thoughts.part(answer.text, opened)
+            reasoning = answer.reasoning or parted.reasoning
+            ending = answer.finish_reason
+            if not parted.closed and ending == "stop":
+                ending = "length"
+            self._note(EMPTY_ANSWERS, bool(reasoning.strip() and not parted.answer))
+            found.append(
+                answer._replace(text=parted.answer, reasoning=reasoning, finish_reason=ending)
+            )
+        return found
+
     def _completion(
         self, choice: Choice, length: int, logprobs: list[float] | None, asked: Request, seed: int
     ) -> Completion:
-        text, reasoning = choice.answer_text().strip(), choice.reasoning().strip()
+        text, reasoning = choice.answer_text(), choice.reasoning().strip()
         self._note(_HALF, "\ufffd" in text)
-        self._note(_THOUGHT, bool(reasoning and not text))
-        if logprobs is None and text:
+        if logprobs is None and text.strip():
             known = choice.known_logprobs
             given = known is not None and bool(known.content or known.token_logprobs)
             self._note(_SOME_UNKNOWN if given else NO_LOGPROBS)

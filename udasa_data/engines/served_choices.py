@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from udasa_data.engines.asking import Asker
 from udasa_data.engines.dialect import MOST_TOP, Request
 from udasa_data.engines.protocol import Floats, PolicyPrompt
+from udasa_data.engines.reasoning import Thoughts
 from udasa_data.engines.refusals import Refusal
 from udasa_data.engines.replies import Detokenized, Reply, Tokenized
 from udasa_data.engines.wire import Wire
@@ -28,11 +30,18 @@ class ServedChoices:
         asker: puts requests in what the server takes.
         model: the name that it knows the policy by.
         out_of_money: what to raise where the cost's bound leaves no room.
+        template_options: for the server's chat template.
     """
 
     def __init__(
-        self, wire: Wire, asker: Asker, model: str, out_of_money: Callable[[], UserError]
+        self,
+        wire: Wire,
+        asker: Asker,
+        model: str,
+        out_of_money: Callable[[], UserError],
+        template_options: Mapping[str, Any] | None = None,
     ) -> None:
+        self._template_options = template_options
         self._wire = wire
         self._asker = asker
         self._model = model
@@ -64,10 +73,17 @@ class ServedChoices:
             if prompt.raw
             else {"messages": prompt.messages, "add_generation_prompt": True}
         )
+        if self._template_options and not prompt.raw:
+            request["chat_template_kwargs"] = self._template_options
         read = await self._tokens(request)
         if isinstance(read, Refusal) or not read.tokens:
             return unknown
         text = await self._text(read.tokens)
+        if closing := Thoughts().closing(text):  # the choice is the answer's beginning
+            text += closing
+            read = await self._tokens({"prompt": text, "add_special_tokens": False})
+            if isinstance(read, Refusal):
+                return unknown
         tokens = await asyncio.gather(
             *(self._choice(read.tokens, text, choice) for choice in choices)
         )
@@ -131,7 +147,13 @@ class ServedChoices:
         self, prompt: PolicyPrompt, choices: Sequence[str]
     ) -> list[float]:
         """Return the log-probability of each choice among the likeliest first tokens."""
-        request = Request(prompt, max_tokens=1, temperature=1.0, top=MOST_TOP)
+        request = Request(
+            prompt,
+            max_tokens=1,
+            temperature=1.0,
+            top=MOST_TOP,
+            template_options=self._template_options,
+        )
         reply = await self._asker.ask(request)
         if reply is None:
             raise self._out_of_money()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from inspect import signature
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,24 +13,24 @@ from transformers import (
     AutoModelForCausalLM,
     DynamicCache,
     GenerationConfig,
-    LogitsProcessor,
     LogitsProcessorList,
 )
 
-from udasa_data.config import Sampling
+from udasa_data.config import ReasoningTags, Sampling
 from udasa_data.engines.choices import Policy, sum_logprobs
+from udasa_data.engines.drawing import Draw
 from udasa_data.engines.policy_tokens import Drawn, PolicyTokens, unloadable
 from udasa_data.engines.protocol import Completion, Floats, PolicyPrompt, SetAside, greedy
+from udasa_data.engines.reasoning import Thoughts
 from udasa_data.errors import UserError
 from udasa_data.storage import Located
-
-_FEW: Final = 1024  # tokens
 
 
 class _Encoded(NamedTuple):
     place: int
     ids: list[int]
     seed: int
+    opened: ReasoningTags | None
 
 
 class _Padded(NamedTuple):
@@ -50,10 +50,15 @@ class TransformersEngine:
     name = "transformers"
     streams = False
 
-    def __init__(self, policy: Located, batch_tokens: int) -> None:
+    def __init__(
+        self,
+        policy: Located,
+        batch_tokens: int,
+        template_options: Mapping[str, Any] | None = None,
+    ) -> None:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         dtype = torch.bfloat16 if self._device.type == "cuda" else torch.float32
-        self._tokens = PolicyTokens(policy)
+        self._tokens = PolicyTokens(policy, template_options=template_options)
         try:
             model = AutoModelForCausalLM.from_pretrained(
                 policy.load_from, dtype=dtype, use_safetensors=True, **policy.load_kwargs
@@ -86,13 +91,16 @@ class TransformersEngine:
     ) -> Iterator[tuple[int, list[Completion] | SetAside]]:
         """See :class:`~udasa_data.engines.protocol.Engine`; prompts of like length go together."""
         waiting: list[_Encoded] = []
+        thoughts = Thoughts(params.reasoning)
         for index, prompt in enumerate(prompts):
             ids = self._tokens.fit(prompt, params.max_tokens)
             if isinstance(ids, SetAside):
                 yield index, ids
                 on_prompts(1)
             else:
-                waiting.append(_Encoded(index, ids, prompt.seed))
+                waiting.append(
+                    _Encoded(index, ids, prompt.seed, self._tokens.opened(ids, thoughts))
+                )
         waiting.sort(key=lambda prompt: (-len(prompt.ids), prompt.seed))
         drawn = 1 if params.temperature == 0 else params.samples
         while waiting:
@@ -158,7 +166,7 @@ class TransformersEngine:
         padded = self._pad([prompt.ids for prompt in batch])
         width = padded.ids.shape[1]
         pad = self._tokens.ends[0] if self._tokens.ends else 0
-        draw = _Draw(seeds, params, width, self._device)
+        draw = Draw(seeds, params, width, self._device)
         output = self._model.generate(
             input_ids=padded.ids.repeat_interleave(k, dim=0),
             attention_mask=padded.mask.repeat_interleave(k, dim=0),
@@ -171,7 +179,9 @@ class TransformersEngine:
             ),
             logits_processor=LogitsProcessorList([draw]),
         )
-        answers = self._read(output[:, width:].cpu().numpy(), draw.logprobs(), seeds)
+        opened = [prompt.opened for prompt in batch for _ in samples]
+        drawn = self._drawn(output[:, width:].cpu().numpy(), draw.logprobs(), seeds, opened)
+        answers = self._tokens.read(drawn, Thoughts(params.reasoning))
         return [answers[row * k : (row + 1) * k] for row in range(len(batch))]
 
     def _pad(self, prompts: Sequence[list[int]]) -> _Padded:
@@ -204,85 +214,27 @@ class TransformersEngine:
         cache.batch_repeat_interleave(k)
         return {"past_key_values": cache}
 
-    def _read(
-        self, tokens: np.ndarray[Any, Any], logprobs: np.ndarray[Any, Any], seeds: list[int]
-    ) -> list[Completion]:
+    def _drawn(
+        self,
+        tokens: np.ndarray[Any, Any],
+        logprobs: np.ndarray[Any, Any],
+        seeds: list[int],
+        opened: list[ReasoningTags | None],
+    ) -> list[Drawn]:
         """Cut each row [T] of tokens at its end, and sum its log-probabilities to there."""
         ends = np.isin(tokens, self._tokens.ends)
         stopped: np.ndarray[Any, Any] = np.asarray(ends.any(axis=1))
         lengths = np.where(stopped, ends.argmax(axis=1) + 1, tokens.shape[1])
-        return self._tokens.read(
-            [
-                Drawn(
-                    row[: n - stop], int(n), float(p[:n].sum()), "stop" if stop else "length", seed
-                )
-                for row, n, stop, p, seed in zip(
-                    tokens, lengths, stopped, logprobs, seeds, strict=True
-                )
-            ]
-        )
-
-
-class _Draw(LogitsProcessor):  # type: ignore[misc]
-    """Draws each row's next token by inversion and leaves only that one possible.
-
-    Also keeps its log-probability under the policy itself (temperature 1, all tokens).
-    """
-
-    def __init__(
-        self, seeds: Sequence[int], params: Sampling, width: int, device: torch.device
-    ) -> None:
-        uniform = [
-            np.random.Generator(np.random.Philox(s)).random(params.max_tokens) for s in seeds
+        return [
+            Drawn(
+                row[: n - stop],
+                int(n),
+                float(p[:n].sum()),
+                "stop" if stop else "length",
+                seed,
+                tags,
+            )
+            for row, n, stop, p, seed, tags in zip(
+                tokens, lengths, stopped, logprobs, seeds, opened, strict=True
+            )
         ]
-        self._uniform = torch.tensor(np.array(uniform), dtype=torch.float32, device=device)
-        self._params = params
-        self._width = width
-        self._logprobs: list[torch.Tensor] = []
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """Return [rows, vocabulary] scores with 0 at the drawn token and −∞ elsewhere."""
-        scores = scores.float()
-        if self._params.temperature == 0:
-            return self._keep_only(scores.argmax(dim=-1, keepdim=True), scores)
-        position = input_ids.shape[1] - self._width
-        probabilities = torch.softmax(scores / self._params.temperature, dim=-1)
-        if self._params.top_p < 1.0:
-            probabilities = _nucleus(probabilities, self._params.top_p)
-        cumulative = probabilities.cumsum(dim=-1)
-        # the last entry is the rounded total: a target below it always finds a token
-        target = self._uniform[:, position, None] * cumulative[:, -1:]
-        tokens = torch.searchsorted(cumulative, target, right=True).clamp(max=scores.shape[-1] - 1)
-        return self._keep_only(tokens, scores)
-
-    def _keep_only(self, tokens: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        log_normaliser = scores.logsumexp(dim=-1, keepdim=True)
-        self._logprobs.append((scores.gather(1, tokens) - log_normaliser).squeeze(1))
-        return torch.full_like(scores, -torch.inf).scatter_(1, tokens, 0.0)
-
-    def logprobs(self) -> np.ndarray[Any, Any]:
-        """Return [rows, T] log-probabilities of the drawn tokens, nats."""
-        return torch.stack(self._logprobs, dim=1).double().cpu().numpy()
-
-
-def _nucleus(probabilities: torch.Tensor, top_p: float) -> torch.Tensor:
-    """Zero all but the smallest set of tokens that holds ``top_p`` (Holtzman et al. 2020).
-
-    The likeliest 1,024 tokens nearly always hold it, and are found four times sooner on a CPU than
-    all are sorted; only rows in which they do not are sorted whole.
-    """
-    few = min(_FEW, probabilities.shape[-1])
-    kept = _keep(probabilities, *probabilities.topk(few, dim=-1), top_p)
-    short = kept.sum(dim=-1) < top_p
-    if few < probabilities.shape[-1] and bool(short.any()):
-        rest = probabilities[short]
-        kept[short] = _keep(rest, *rest.sort(dim=-1, descending=True), top_p)
-    return kept
-
-
-def _keep(
-    probabilities: torch.Tensor, ordered: torch.Tensor, order: torch.Tensor, top_p: float
-) -> torch.Tensor:
-    """Return ``probabilities`` with all zero but the first of ``order`` that hold ``top_p``."""
-    outside = ordered.cumsum(dim=-1) - ordered >= top_p
-    return torch.zeros_like(probabilities).scatter_(1, order, ordered.masked_fill(outside, 0.0))

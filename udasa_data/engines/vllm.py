@@ -9,15 +9,16 @@ from __future__ import annotations
 import os
 import queue
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from udasa_data.config import Sampling, Vllm
+from udasa_data.config import ReasoningTags, Sampling, Vllm
 from udasa_data.engines.choice import vllm_problem
 from udasa_data.engines.policy_tokens import Drawn, PolicyTokens
 from udasa_data.engines.protocol import Completion, Floats, PolicyPrompt, SetAside, greedy
+from udasa_data.engines.reasoning import Thoughts
 from udasa_data.engines.vllm_messages import (
     Answer,
     Answers,
@@ -35,6 +36,13 @@ from udasa_data.storage import Located
 _AHEAD: Final = 256  # sequences that a worker holds: as many as vLLM runs at once by default
 
 
+class _Asked(NamedTuple):
+    """A prompt whose answers are being drawn."""
+
+    seed: int
+    opened: ReasoningTags | None
+
+
 class VllmEngine:
     """Samples with vLLM, data-parallel over the GPUs of this machine.
 
@@ -42,6 +50,7 @@ class VllmEngine:
         policy: the model.
         options: of the engine.
         gpu_memory: the share of each GPU that it may take.
+        template_options: given to the chat template.
 
     Raises:
         UserError: no supported vLLM here, or the model cannot be loaded.
@@ -50,10 +59,16 @@ class VllmEngine:
     name = "vllm"
     streams = True
 
-    def __init__(self, policy: Located, options: Vllm, gpu_memory: float) -> None:
+    def __init__(
+        self,
+        policy: Located,
+        options: Vllm,
+        gpu_memory: float,
+        template_options: Mapping[str, Any] | None = None,
+    ) -> None:
         if problem := vllm_problem():
             raise UserError(f"engine 'vllm': {problem}")
-        self._tokens = PolicyTokens(policy, options.max_model_len)
+        self._tokens = PolicyTokens(policy, options.max_model_len, template_options)
         groups = _device_groups(options)
         start = Start(
             policy.load_from,
@@ -97,7 +112,8 @@ class VllmEngine:
         drawn = 1 if params.temperature == 0 else params.samples  # vLLM refuses n > 1 at 0
         ahead = len(self._workers) * max(2, _AHEAD // drawn)
         coming = enumerate(prompts)
-        waiting: dict[int, int] = {}  # seeds, by number
+        thoughts = Thoughts(params.reasoning)
+        waiting: dict[int, _Asked] = {}  # by number
         more = True
         while more or waiting:
             while more and len(waiting) < ahead:
@@ -110,14 +126,15 @@ class VllmEngine:
                     yield number, ids
                     on_prompts(1)
                     continue
-                waiting[number] = prompt.seed
+                waiting[number] = _Asked(prompt.seed, self._tokens.opened(ids, thoughts))
                 self._send(_draw(number, ids, drawn, prompt.seed, params, self._tokens.ends))
             if waiting:
                 answers = self._receive(Answers)
-                seed = waiting.pop(answers.number)
-                found = self._read(answers.answers, seed)
-                whole = params.temperature > 0
-                yield answers.number, found if whole else greedy(found[0], seed, params.samples)
+                asked = waiting.pop(answers.number)
+                found = self._read(answers.answers, asked, thoughts)
+                if params.temperature == 0:
+                    found = greedy(found[0], asked.seed, params.samples)
+                yield answers.number, found
                 on_prompts(1)
 
     def choice_logprobs(self, prompts: Sequence[PolicyPrompt], choices: Sequence[str]) -> Floats:
@@ -140,15 +157,18 @@ class VllmEngine:
             result[weighed.number] = weighed.logprobs
         return result
 
-    def _read(self, answers: Sequence[Answer], seed: int) -> list[Completion]:
+    def _read(
+        self, answers: Sequence[Answer], asked: _Asked, thoughts: Thoughts
+    ) -> list[Completion]:
         ends = set(self._tokens.ends)
         drawn = []
         for k, answer in enumerate(answers):
             ended = answer.finish_reason == "stop" and bool(answer.ids) and answer.ids[-1] in ends
             ids = answer.ids[:-1] if ended else answer.ids
             reason = "length" if answer.finish_reason == "length" else "stop"
-            drawn.append(Drawn(ids, len(answer.ids), answer.sum_logprob, reason, seed + k))
-        return self._tokens.read(drawn)
+            length, seed = len(answer.ids), asked.seed + k
+            drawn.append(Drawn(ids, length, answer.sum_logprob, reason, seed, asked.opened))
+        return self._tokens.read(drawn, thoughts)
 
     def _send(self, message: Draw | Weigh) -> None:
         """Give a request to the worker that holds the fewest."""

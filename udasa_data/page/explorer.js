@@ -126,12 +126,12 @@ async function explain(row, place) {
   const num = (x) => (x === null ? "–" : (x / FACTOR).toFixed(3));
   answers.sort((a, b) => (a[2] ?? Infinity) - (b[2] ?? Infinity));
   const clusters = [...new Set(answers.map((a) => a[6]).filter((c) => c !== null))];
-  const body = answers.map(([id, text, u, s, f, v, cluster, tokens, state]) => {
+  const body = answers.map(([id, text, u, s, f, v, cluster, tokens, thoughts, state]) => {
     const role = facts.rules.states[state];
     const own = text === 0 ? texts[row][1] : text === 1 ? texts[row][2] : text;
     const numbers = [num(u), num(s), num(f), num(v), cluster === null ? "–" : String(1 + clusters.indexOf(cluster)), String(tokens)];
     return el("tr", { class: role }, el("td", { class: "role" }, `${facts.rules.state_words[state]} · #${id}`),
-      el("td", { class: "text", dir: "auto" }, own || "(empty)"), ...numbers.map((x) => el("td", { class: "n" }, x)));
+      el("td", { class: "text", dir: "auto" }, thoughts ? el("details", {}, el("summary", {}, "reasoning"), thoughts) : null, own || "(empty)"), ...numbers.map((x) => el("td", { class: "n" }, x)));
   });
   const header = ["", "answer", "u", "semantic", "factual", "value", "meaning", "tokens"];
   place.append(el("p", {}, verdict(row)), ...(context ? [el("p", { class: "text" }, el("b", {}, "Evidence: "), context)] : []),

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from udasa_data.config import to_yaml
-from udasa_data.pairing import MAX_K_FOR_WORST, confound_rows, correlations
+from udasa_data.pairing import MAX_K_FOR_WORST, answer_tokens, confound_rows, correlations
 from udasa_data.runs import Finished, answers_were_given
 from udasa_data.schema import Dimension, Stage, Why
 
@@ -154,11 +154,12 @@ def _sided(answers: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
         *_KEYS,
         *("stage", "delta_u", "chosen_id", "rejected_id", "^uncertainty_.*$", "^u_.*$"),
     )
+    length = answer_tokens("n_tokens", pl.col("text"), pl.col("reasoning"))
     for side in ("chosen", "rejected"):
         lengths = answers.select(
             *_KEYS,
             pl.col("sample_id").alias(f"{side}_id"),
-            pl.col("n_tokens").alias(f"tokens_{side}"),
+            length.alias(f"tokens_{side}"),
         )
         table = table.join(lengths, on=[*_KEYS, f"{side}_id"], how="left")
     return table

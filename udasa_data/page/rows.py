@@ -172,7 +172,7 @@ def _answers_of(rows: Sequence[tuple[Any, ...]]) -> tuple[str | None, list[tuple
 
 
 def _answer_columns(answers: pl.DataFrame) -> pl.DataFrame:
-    """Return context, sample_id, text, u, s, f, v, cluster, tokens, state of all answers."""
+    """Return context, sample_id, text, u, s, f, v, cluster, tokens, thoughts, state of all."""
     return answers.select(
         "context",
         "sample_id",
@@ -180,6 +180,7 @@ def _answer_columns(answers: pl.DataFrame) -> pl.DataFrame:
         *((pl.col(c) * FACTOR).round().fill_nan(None).cast(pl.Int32) for c in _U.values()),
         "cluster_id",
         "n_tokens",
+        pl.col("reasoning").str.strip_chars().replace("", None),
         "state",
     )
 

@@ -9,6 +9,7 @@ from udasa_data.pairing.calibration import (
     read_curves,
 )
 from udasa_data.pairing.confounds import Confounds, confound_rows, correlations, measure
+from udasa_data.pairing.lengths import answer_tokens
 from udasa_data.pairing.pairs import MAX_K_FOR_WORST
 from udasa_data.pairing.restaging import Restaged, restage
 
@@ -17,6 +18,7 @@ __all__ = [
     "Confounds",
     "Curves",
     "Restaged",
+    "answer_tokens",
     "apply_curves",
     "confound_rows",
     "correlations",

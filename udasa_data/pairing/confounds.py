@@ -12,6 +12,7 @@ from itertools import combinations
 import msgspec
 import polars as pl
 
+from udasa_data.pairing.lengths import answer_tokens
 from udasa_data.schema import Dimension
 
 
@@ -38,11 +39,14 @@ def measure(
     """Measure the confounds of scored answers.
 
     Args:
-        answers: ``prompt_id, sample_id, text, u_*, refusal, homogeneous`` and the length; empty
-            answers count nowhere.
+        answers: ``prompt_id, sample_id, text, u_*, refusal, homogeneous`` and the length, and
+            ``reasoning`` where known, of which lengths are without; empty answers count nowhere.
         pairs: ``prompt_id, chosen_id, rejected_id``; None where no pairs were made.
         length: the column of lengths, ``n_tokens`` or ``n_words``.
     """
+    if "reasoning" in answers.columns:
+        own = answer_tokens(length, pl.col("text"), pl.col("reasoning"))
+        answers = answers.with_columns(own.alias(length))
     non_empty = answers.filter(pl.col("text") != "")
     keys = [key for key in ("run", "prompt_id") if key in answers.columns]
     prompts = non_empty.select(*keys, "homogeneous").unique(keys)

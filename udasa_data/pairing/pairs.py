@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
 
 from udasa_data.config import Pairing
+from udasa_data.pairing.lengths import answer_tokens
 from udasa_data.schema import DROPPED, Axis, Dimension, Mode, Why
 from udasa_data.uncertainty.jackknife import jackknife_se
 
@@ -51,7 +52,7 @@ class _Answers(NamedTuple):
     leave_one_out: Floats  # [P, K, K]
     by_dimension: Floats  # [P, K, 3] calibrated
     u_value: Floats  # raw
-    length: Floats  # tokens
+    length: Floats  # tokens of the answer
     texts: pl.Series  # [P · K]
     homogeneous: Bools  # [P]
     unfit: dict[Why, Bools]  # reasons for which an answer is never chosen
@@ -68,7 +69,7 @@ def make_pairs(answers: pl.DataFrame, leave_one_out: Floats, rules: Pairing, see
 
     Args:
         answers: N rows, K for each prompt, contiguous: scores and calibrated columns, with
-            ``text, n_tokens, finish_reason, axis, mode``.
+            ``text, reasoning, n_tokens, finish_reason, axis, mode``.
         leave_one_out: [N, K] uncertainty without sample k.
         rules: of pairing.
         seed: for ``rejected = "random"``.
@@ -156,7 +157,7 @@ def _arrays(answers: pl.DataFrame, leave_one_out: Floats, rules: Pairing) -> _An
         leave_one_out=leave_one_out.reshape(*shape, k),
         by_dimension=np.stack(dimensions, axis=-1),
         u_value=np.nan_to_num(_rounded(u_value), nan=np.inf),
-        length=np.asarray(column("n_tokens"), dtype=np.float64),
+        length=_lengths(answers).reshape(shape),
         texts=answers["text"],
         homogeneous=column("homogeneous").astype(bool)[:, 0],
         unfit={
@@ -165,6 +166,12 @@ def _arrays(answers: pl.DataFrame, leave_one_out: Floats, rules: Pairing) -> _An
             Why.REFUSAL: refusal,
         },
     )
+
+
+def _lengths(answers: pl.DataFrame) -> Floats:
+    """Return [N] the answers' own tokens, thoughts left out."""
+    length = answer_tokens("n_tokens", pl.col("text"), pl.col("reasoning"))
+    return answers.select(length.cast(pl.Float64)).to_series().to_numpy()
 
 
 def _cost(uncertainty: Floats, rule: str) -> Floats:

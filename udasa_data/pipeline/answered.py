@@ -92,6 +92,7 @@ def as_samples(given: GivenAnswers) -> pl.DataFrame:
             "prompt_id",
             "sample_id",
             "text",
+            "reasoning",
             pl.col(given.length).cast(pl.Int32).alias("n_tokens"),
             "sum_logprob",
             "mean_logprob",

@@ -121,6 +121,9 @@ def build(
         return _result(run, reused=True)
     prepared.try_system_prompt()
     executor, progress = executor or LocalExecutor(), progress or Silent()
+    prepared.try_template()
+    if prepared.template_note:
+        progress.say(prepared.template_note)
     with run.locked():
         if reused := prepared.is_finished():
             run.save_manifest()  # of the two, one is damaged

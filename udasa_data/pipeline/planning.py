@@ -144,8 +144,9 @@ def _project(
             "for the model; give a larger --pilot"
         )
     n, n_pilot = len(prompts), len(prepared.loaded.prompts)
+    said = pl.col("reasoning").fill_null("").str.len_chars() + pl.col("text").str.len_chars()
     per_prompt = samples.group_by("prompt_id", maintain_order=True).agg(
-        pl.col("n_tokens").sum(), pl.col("text").str.len_chars().sum().alias("chars")
+        pl.col("n_tokens").sum(), said.sum().alias("chars")
     )
     answered = len(per_prompt) / n_pilot
     tokens = total_of(per_prompt["n_tokens"].to_list(), n * answered)

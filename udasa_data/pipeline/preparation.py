@@ -48,11 +48,13 @@ class Prepared:
         inputs: all that decides the samples, by the name a user knows it by.
         keys: of the three artifacts: samples, scores, dataset.
         shards: of the two sharded steps.
+        template_note: what :meth:`try_template` found.
     """
 
     def __init__(self, config: BuildConfig, run: Run) -> None:
         self.config = config
         self.run = run
+        self.template_note: str | None = None
         self.principles = principles_of(config.judge) if config.judge else ()
         self.commits = self._commits()
         self.loaded = self._load()
@@ -61,13 +63,8 @@ class Prepared:
         self.inputs = self._inputs()
         samples_key = key_of(self.inputs)
         scores_key = self._scores_key(samples_key)
-        paired_with = [
-            config.calibration,
-            config.weights,
-            config.pairing,
-            config.stages,
-            config.held_out,
-        ]
+        sections = (config.calibration, config.weights, config.pairing, config.stages)
+        paired_with = [*sections, config.held_out]
         known = config.calibration.curves
         curves = curves_to_json(read_curves(Path(known))) if known else None
         self.keys = {
@@ -194,13 +191,10 @@ class Prepared:
             )
 
     def try_system_prompt(self) -> None:
-        """Raise a UserError where the policy's chat template does not take the system prompt.
-
-        Before anything is written: the option is wrong, and not the prompts. A server knows its
-        own template.
+        """Try the system prompt before anything is written; a server knows its own template.
 
         Raises:
-            UserError: names the option.
+            UserError: the chat template does not take it; names the option.
         """
         config, prompts = self.config, self.loaded.prompts
         if config.system_prompt is None or config.server is not None:
@@ -208,9 +202,20 @@ class Prepared:
         role = pl.col("messages").list.first().struct.field("role")
         needed = prompts.filter((pl.col("mode") == Mode.CHAT) & (role != "system"))
         if len(needed) and self.shards["samples"].missing():
-            from udasa_data.engines.policy_tokens import require_system_turn
+            from udasa_data.engines.preflight import require_system_turn
 
-            require_system_turn(self.models[config.policy.id], config.system_prompt)
+            policy, options = self.models[config.policy.id], config.sampling.chat_template_kwargs
+            require_system_turn(policy, config.system_prompt, options)
+
+    def try_template(self) -> None:
+        """Note where the chat template has other text trained on than is said; not a server's."""
+        config = self.config
+        chats = (self.loaded.prompts["mode"] == Mode.CHAT).any()
+        if config.server is None and self.answered is None and chats:
+            from udasa_data.engines.preflight import try_template
+
+            policy = self.models[config.policy.id]
+            self.template_note = try_template(policy, config.sampling, config.system_prompt)
 
     def is_finished(self) -> bool:
         """Return whether the directory holds this very build, whole."""
@@ -246,6 +251,8 @@ class Prepared:
         for section in ("steps", "notes"):  # of a step made anew, nothing old is kept
             entries = run.manifest.get(section, {})
             run.manifest[section] = {step: entries[step] for step in entries if step in kept}
+        if self.template_note:
+            run.manifest["notes"]["template"] = [self.template_note]
         run.save_manifest(**self._facts())
 
     def join(self) -> bool:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 import yaml
 
 from udasa_data.config import to_yaml
+from udasa_data.engines import TEMPLATE_NOTE
 from udasa_data.pairing import confound_rows
 from udasa_data.publish.card_tables import (
     dimensions,
@@ -30,6 +32,8 @@ from udasa_data.publish.markdown import block, code, inline, table
 from udasa_data.publish.suites import Contamination
 from udasa_data.runs import Loadable, Manifest, answers_were_given, loadable
 from udasa_data.schema import Stage
+
+_PLAIN_TRL: Final = "TRL's `DPOTrainer` takes a stage as it is."
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ def card(facts: CardFacts) -> str:
         place=place,
         loaded_config=loads.config,
         loaded_split=loads.split,
+        trained=_trained(manifest, facts.pairs),
         n_pairs=f"{counts.pairs:,}",
         held_out=f"{manifest.held_out:.0%}",
         stages=stages(facts.pairs, facts.samples),
@@ -93,6 +98,29 @@ def card(facts: CardFacts) -> str:
     front = front_matter(manifest, facts.licences)
     head = yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
     return f"---\n{head}---\n\n{body}"
+
+
+def _trained(manifest: Manifest, pairs: pl.DataFrame) -> str:
+    """Return what trains on a stage: TRL alone only where it reads what was said."""
+    sides = ("reasoning_chosen", "reasoning_rejected")
+    thought = pl.any_horizontal(pl.col(s).fill_null("").str.strip_chars() != "" for s in sides)
+    thoughts = len(pairs.filter(thought))
+    asked = manifest.config.sampling.chat_template_kwargs
+    lines = []
+    if asked:
+        lines.append(f"Sampled under the chat template with {code(json.dumps(asked))}.")
+    if thoughts:
+        lines.append(
+            f"In {thoughts:,} pairs the model thought before it answered (`reasoning_*`): TRL's "
+            "`DPOTrainer` would train on the answers alone, `udasa-train` trains on all that was "
+            "said."
+        )
+    elif any(TEMPLATE_NOTE in note for note in manifest.notes):
+        lines.append(
+            "TRL's `DPOTrainer` would train on other text than was said, as the notes tell: "
+            "`udasa-train` does not."
+        )
+    return " ".join([*lines, *([] if len(lines) > bool(asked) else [_PLAIN_TRL])])
 
 
 def _answers_of(manifest: Manifest) -> str:

@@ -22,6 +22,7 @@ from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Stage, empty
 from udasa_data.storage import file_sha256, parquet_schema, read_parquet, scan_parquet
 
 _LOST: Final = 0.01  # share of the rows that may be lost to the length
+_SAMPLE: Final = ["run", "prompt_id", "sample_id"]
 _STAGES: Final = tuple(str(stage) for stage in Stage)
 
 
@@ -181,6 +182,7 @@ def _pairs(copy: DatasetCopy) -> pl.DataFrame:
         config = copy.manifest.files[path].config
         if config in _STAGES:
             tables.append(scan_parquet(local).with_columns(config=pl.lit(config)))
+    none = empty(PAIRS).with_columns(config=pl.lit(None, pl.String()))
     try:
         return pl.concat(tables).collect() if tables else none
     except pl.exceptions.PolarsError:
@@ -234,19 +236,21 @@ def _stages(copy: DatasetCopy, pairs: pl.DataFrame) -> Check:
 
 
 def _from_samples(copy: DatasetCopy, pairs: pl.DataFrame) -> Check:
-    """Both answers of each pair are samples of its prompt, letter by letter."""
+    """Both answers of each pair, and their thoughts, are samples of its prompt, to the letter."""
     paths = [p for path, p in copy.paths.items() if copy.manifest.files[path].config == "samples"]
     if not paths or pairs.is_empty():
         return Check("pairs are samples", None, "no samples, or no pairs")
-    samples = pl.concat(
-        [read_parquet(p, columns=["run", "prompt_id", "sample_id", "text"]) for p in paths]
-    )
+    samples = pl.concat([read_parquet(p, columns=[*_SAMPLE, "text", "reasoning"]) for p in paths])
     wrong = []
     for side in ("chosen", "rejected"):
         answer = pl.col(side).list.first().struct.field("content").alias("answer")
-        rows = pairs.select("run", "prompt_id", pl.col(f"{side}_id").alias("sample_id"), answer)
-        joined = rows.join(samples, on=["run", "prompt_id", "sample_id"], how="left")
-        odd = joined.filter(pl.col("answer").ne_missing(pl.col("text")))["prompt_id"]
+        thought = pl.col(f"reasoning_{side}").alias("thought")
+        number = pl.col(f"{side}_id").alias("sample_id")
+        rows = pairs.select("run", "prompt_id", number, answer, thought)
+        joined = rows.join(samples, on=_SAMPLE, how="left")
+        other = pl.col("answer").ne_missing(pl.col("text"))
+        other |= pl.col("thought").ne_missing(pl.col("reasoning"))
+        odd = joined.filter(other)["prompt_id"]
         wrong += [f"prompt {prompt_id[:12]}: {side} is not its sample" for prompt_id in odd]
     return _check("pairs are samples", wrong, f"of {len(samples):,} samples")
 
@@ -261,7 +265,9 @@ def _trl(copy: DatasetCopy, pairs: pl.DataFrame, max_length: int) -> list[Check]
         tokenizer = load_tokenizer(copy.manifest.policy)
         if tokenizer.chat_template is None:
             return [Check("TRL", None, "not checked: the policy has no chat template of its own")]
-        found = tokenise(_rows(rows, ("prompt", "chosen", "rejected")), tokenizer, max_length)
+        sides = _rows(rows, ("prompt", "chosen", "rejected", "mode"))
+        options = copy.manifest.config.sampling.chat_template_kwargs
+        found = tokenise(sides, tokenizer, max_length, options)
     except UserError as error:
         return [Check("TRL", None, f"not checked: {error}")]
     read = f"{found.rows:,} rows" if step == 1 else f"{found.rows:,} of {len(pairs):,} rows"
@@ -272,6 +278,7 @@ def _trl(copy: DatasetCopy, pairs: pl.DataFrame, max_length: int) -> list[Check]
             found.not_prefix == 0,
             f"{read}; not so in {found.not_prefix:,}",
         ),
+        Check("TRL: answers as said", found.rewritten == 0, f"{read}; {found.as_said}"),
         Check(
             f"TRL: {max_length} tokens",
             lost <= _LOST * found.rows,

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from udasa_data.pairing import Confounds, correlations
+from udasa_data.pairing import Confounds, answer_tokens, correlations
 from udasa_data.runs import FigureRecord, Manifest
 from udasa_data.schema import Dimension, Stage
 
@@ -49,9 +49,14 @@ def pair_lengths(pairs: pl.DataFrame, samples: pl.DataFrame) -> dict[str, np.nda
     known = samples.select("run", "prompt_id", "sample_id", "n_tokens")
     found = {}
     for side in ("chosen", "rejected"):
-        ids = pairs.select("run", "prompt_id", pl.col(f"{side}_id").alias("sample_id"))
-        joined = ids.join(known, on=ids.columns, how="left", maintain_order="left")
-        found[side] = joined["n_tokens"].cast(pl.Float64).to_numpy()
+        text = pl.col(side).list.first().struct.field("content").alias("text")
+        thought = pl.col(f"reasoning_{side}").alias("reasoning")
+        sample = pl.col(f"{side}_id").alias("sample_id")
+        ids = pairs.select("run", "prompt_id", sample, text, thought)
+        keys = ["run", "prompt_id", "sample_id"]
+        joined = ids.join(known, on=keys, how="left", maintain_order="left")
+        length = answer_tokens("n_tokens", pl.col("text"), pl.col("reasoning"))
+        found[side] = joined.select(length.cast(pl.Float64)).to_series().to_numpy()
     return found
 
 

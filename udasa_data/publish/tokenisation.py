@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from udasa_data.engines import rewritten, special_tokens
 from udasa_data.errors import UserError, install_line
 from udasa_data.runs import PolicyRecord
+from udasa_data.schema import Mode
 from udasa_data.storage import local_folder
 
 MAX_ROWS: Final = 20_000  # beyond, an even spread of so many rows is read
@@ -23,6 +25,8 @@ class Tokenised(NamedTuple):
         collapsed: rows of which both sides are the same once cut.
         dropped: rows whose prompt alone fills ``max_length``; the trainer leaves them out.
         longest: tokens of the longest side.
+        rewritten: rows of which the chat template makes other text than was said, on either side.
+        example: of that, in words.
     """
 
     rows: int
@@ -31,6 +35,16 @@ class Tokenised(NamedTuple):
     collapsed: int
     dropped: int
     longest: int
+    rewritten: int = 0
+    example: str = ""
+
+    @property
+    def as_said(self) -> str:
+        """Whether answers are tokenised as they were said, in words."""
+        if not self.rewritten:
+            return "all of them"
+        made = f"not so in {self.rewritten:,}: the template {self.example}"
+        return f"{made}. Train with udasa-train, which takes what was said"
 
 
 def load_tokenizer(policy: PolicyRecord) -> Any:
@@ -49,13 +63,19 @@ def load_tokenizer(policy: PolicyRecord) -> Any:
         raise UserError(f"the tokenizer of '{policy.id}' cannot be loaded") from error
 
 
-def tokenise(pairs: Iterable[dict[str, Any]], tokenizer: Any, max_length: int) -> Tokenised:
+def tokenise(
+    pairs: Iterable[dict[str, Any]],
+    tokenizer: Any,
+    max_length: int,
+    options: Mapping[str, Any] | None = None,
+) -> Tokenised:
     """Tokenise pairs as ``trl.DPOTrainer`` does (1.16, ``_prepare_dataset`` and its collator).
 
     Args:
-        pairs: ``prompt``, ``chosen``, ``rejected`` as message lists.
+        pairs: ``prompt``, ``chosen``, ``rejected`` as message lists, with ``mode`` where known.
         tokenizer: of the policy, with a chat template.
         max_length: in tokens, prompt and answer together, cut at the end.
+        options: of the chat template.
 
     Raises:
         UserError: TRL is not installed.
@@ -65,17 +85,27 @@ def tokenise(pairs: Iterable[dict[str, Any]], tokenizer: Any, max_length: int) -
     except ImportError as error:
         raise UserError(f"TRL is not installed: {install_line('train')}") from error
 
-    counts = dict.fromkeys(("rows", "not_prefix", "truncated", "collapsed", "dropped"), 0)
+    options = options or {}
+    ends = special_tokens(tokenizer)
+    example = ""
+    counts = dict.fromkeys(
+        ("rewritten", "rows", "not_prefix", "truncated", "collapsed", "dropped"), 0
+    )
     longest = 0
     for pair in pairs:
-        prompt = _tokenize(tokenizer, pair["prompt"], add_generation_prompt=True)["input_ids"]
+        prompt = _tokenize(tokenizer, pair["prompt"], add_generation_prompt=True, **options)[
+            "input_ids"
+        ]
         chosen, rejected = (
-            _tokenize(tokenizer, [*pair["prompt"], *pair[side]])["input_ids"]
+            _tokenize(tokenizer, [*pair["prompt"], *pair[side]], **options)["input_ids"]
             for side in ("chosen", "rejected")
         )
         shared = min(common_prefix_length(prompt, side) for side in (chosen, rejected))
         cut = [side[:max_length] for side in (chosen, rejected)]
+        made = _made_of(pair, tokenizer, ends, options)
+        example = example or made or ""
         found = {
+            "rewritten": made is not None,
             "rows": True,
             "not_prefix": shared < len(prompt),
             "truncated": max(len(chosen), len(rejected)) > max_length,
@@ -84,4 +114,15 @@ def tokenise(pairs: Iterable[dict[str, Any]], tokenizer: Any, max_length: int) -
         }
         counts = {name: n + found[name] for name, n in counts.items()}
         longest = max(longest, len(chosen), len(rejected))
-    return Tokenised(**counts, longest=longest)
+    return Tokenised(**counts, longest=longest, example=example)
+
+
+def _made_of(
+    pair: Mapping[str, Any], tokenizer: Any, ends: Sequence[str], options: Mapping[str, Any]
+) -> str | None:
+    """Return what the chat template makes of either answer; None: both are as they were said."""
+    if pair.get("mode") == Mode.COMPLETION:
+        return None
+    said = [pair[side][-1]["content"] for side in ("chosen", "rejected")]
+    made = (rewritten(tokenizer, pair["prompt"], answer, ends, options) for answer in said)
+    return next(filter(None, made), None)

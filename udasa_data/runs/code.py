@@ -43,6 +43,7 @@ CODE: Final = {
         "runs/summary.py",
         "runs/outcome.py",
         "pairing/confounds.py",
+        "pairing/lengths.py",
     ),
 }
 

@@ -19,7 +19,8 @@ _REMEDIES: Final = {
     Why.CONTROL_TOKENS: "take these prompts out, or another policy",
     Why.SERVER_REFUSED: "see what the server said",
     Why.TOO_FEW_SAMPLES: "the answers are empty: raise sampling.max_tokens (--max-tokens), which "
-    "reasoning before the answer may use up, and see the samples",
+    "reasoning before the answer may use up (sampling.chat_template_kwargs may turn it off: "
+    "{enable_thinking: false}), and see the samples",
     Why.UNSCORED: "no two answers to a prompt have a score: see the notes on what the scorers "
     "could not read, and take other scorers (--scorers, --config)",
     Why.VETOED: "raise pairing.veto, or see the answers: the value scorers hold the best harmful",

@@ -135,6 +135,7 @@ def _sample(prompt_id: str, number: int, answer: Completion) -> dict[str, Any]:
         "sample_id": number,
         # what a filter cut is no answer of the policy: its text stands in ``dropped`` alone
         "text": "" if _is_filtered(answer) or shows_nothing(answer.text) else answer.text,
+        "reasoning": "" if _is_filtered(answer) else answer.reasoning,
         "n_tokens": answer.n_tokens,
         "sum_logprob": total,
         "mean_logprob": None if total is None else total / max(answer.n_tokens, 1),

@@ -1,8 +1,8 @@
 """A file of existing answers → the tables that the scoring step takes.
 
 One row an answer: ``text``, and ``prompt_id`` or ``prompt``; optional are ``context``, ``axis``,
-``n_tokens``, ``finish_reason``, and the policy's ``sum_logprob`` (or ``logprob``) and
-``mean_logprob``.
+``reasoning`` (what was said before the text), ``n_tokens``, ``finish_reason``, and the policy's
+``sum_logprob`` (or ``logprob``) and ``mean_logprob``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import polars as pl
 
+from udasa_data.engines import Thoughts
 from udasa_data.errors import UserError, nearest
 from udasa_data.languages import count_words
 from udasa_data.prompts import (
@@ -34,6 +35,7 @@ from udasa_data.scoring.answer_cells import NUMBERS, Cells
 from udasa_data.scoring.answer_shapes import CONVERSATIONS, one_row_an_answer
 
 CUT: Final = frozenset({"length", "max_tokens", "MAX_TOKENS"})
+_PARTS: Final = Thoughts()
 
 
 class GivenAnswers(NamedTuple):
@@ -43,8 +45,9 @@ class GivenAnswers(NamedTuple):
         table: the file as it is, with the ``prompt_id`` that was made where it has none.
         prompts: one row a prompt (schema ``PROMPTS``), in order of first appearance.
         samples: one row for each of the table's, in its order: ``prompt_id, sample_id, text``
-            (empty where missing or blank), ``sum_logprob``, ``mean_logprob`` (nats, NaN where not
-            known), ``finish_reason`` (stop | length), and the length.
+            (the answer; empty where missing or blank), ``reasoning``, ``sum_logprob``,
+            ``mean_logprob`` (nats, NaN where not known), ``finish_reason`` (stop | length), and
+            the length.
         length: the column of lengths: ``n_tokens``, or ``n_words`` where tokens are not known.
         notes: what a user should know of what was missing.
     """
@@ -185,7 +188,11 @@ def _prompt(
 
 
 def _samples(cells: Cells, ids: pl.Series, texts: Sequence[str | None]) -> tuple[pl.DataFrame, str]:
-    text = pl.Series("text", texts, dtype=pl.String).fill_null("")
+    before = cells.strings("reasoning").fill_null("")
+    parted = [
+        _PARTS.part(said or "")._replace(**({"reasoning": given} if given else {}))
+        for said, given in zip(texts, before, strict=True)
+    ]
     tokens = cells.numbers("n_tokens")
     wrong = ((tokens < 0) | (tokens != tokens.floor())).arg_true()
     if len(wrong):
@@ -201,19 +208,30 @@ def _samples(cells: Cells, ids: pl.Series, texts: Sequence[str | None]) -> tuple
     samples = pl.DataFrame(
         {
             "prompt_id": ids,
-            "text": text,
-            length: [count_words(answer) for answer in text] if tokens.has_nulls() else tokens,
+            "text": [said.answer for said in parted],
+            "reasoning": pl.Series(
+                [said.reasoning if said.reasoning.strip() else None for said in parted],
+                dtype=pl.String,
+            ),
+            length: (
+                [count_words(said.reasoning + said.answer) for said in parted]
+                if tokens.has_nulls()
+                else tokens
+            ),
             **known.to_dict(),
             # as servers say it; whatever else they say, the answer came to its end
             "finish_reason": pl.Series(
-                ["length" if why in CUT else "stop" for why in cells.raw("finish_reason")],
+                [
+                    "length" if why in CUT or not said.closed else "stop"
+                    for why, said in zip(cells.raw("finish_reason"), parted, strict=True)
+                ],
                 dtype=pl.String,
             ),
         }
     )
-    seen = pl.Series("text", ["" if shows_nothing(answer) else answer for answer in text])
+    seen = ["" if shows_nothing(said.answer) else said.answer for said in parted]
     number = pl.int_range(pl.len(), dtype=pl.Int32).over("prompt_id")
-    return samples.with_columns(seen, sample_id=number), length
+    return samples.with_columns(pl.Series("text", seen), sample_id=number), length
 
 
 def _notes(cells: Cells, length: str) -> list[str]:

@@ -144,7 +144,8 @@ def _by_prompt(
             few = {"prompt_id": row["prompt_id"], "value": len(kept), "limit": least}
             dropped.append({**few, "what": "prompt", "why": why})
             continue
-        ids, texts = kept["sample_id"].to_list(), kept["text"].to_list()
+        ids = kept["sample_id"].to_list()
+        texts = kept["text"].str.strip_chars().to_list()  # as said, it may end in white space
         mean, total = (
             kept[name].fill_null(np.nan).to_list() for name in ("mean_logprob", "sum_logprob")
         )

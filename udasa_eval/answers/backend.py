@@ -172,7 +172,7 @@ class EngineLM(LM):  # type: ignore[misc]
             _, answers = next(iter(self.ask([self.prompt(text)], decoding, lambda _n: None)))
             if not isinstance(answers, SetAside):
                 for place, completion in zip(same, answers, strict=True):
-                    texts[place] = _cut(completion.text, generation_kwargs)
+                    texts[place] = _cut(completion.text.strip(), generation_kwargs)
         return texts
 
     def loglikelihood(self, requests: Sequence[Any]) -> list[tuple[float, bool]]:

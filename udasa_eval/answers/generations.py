@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -35,6 +36,7 @@ class Asked(NamedTuple):
     template_sha256: str | None
     system_prompt: str | None
     engine: str
+    template_options: Mapping[str, Any] = MappingProxyType({})
 
 
 class FirstPass:
@@ -100,7 +102,10 @@ class FirstPass:
             rows += self._rows(name, built, document, prompts[place], answers[place])
             answer = answers[place]
             if "follow_up" in document and not isinstance(answer, SetAside):
-                turns = (("assistant", answer[0].text), ("user", str(document["follow_up"])))
+                turns = (
+                    ("assistant", answer[0].text.strip()),
+                    ("user", str(document["follow_up"])),
+                )
                 first = prompts[place]
                 second.append((document, PolicyPrompt(first.turns + turns, first.raw, first.seed)))
         if second:
@@ -123,7 +128,10 @@ class FirstPass:
         common = self._common(name, built, document) | {"prompt": messages}
         if isinstance(answer, SetAside):
             return [common | {"sample": 0, "why": f"{answer.why.value}: {answer.detail}"}]
-        return [common | {"sample": n, **drawn._asdict()} for n, drawn in enumerate(answer)]
+        return [
+            common | {"sample": n, **drawn._asdict(), "text": drawn.text.strip()}
+            for n, drawn in enumerate(answer)
+        ]
 
     def _common(self, name: str, built: BuiltTask, document: Document) -> dict[str, Any]:
         decoding = msgspec.json.encode(built.decoding).decode()
@@ -211,7 +219,8 @@ class FirstPass:
     def _key(self, built: BuiltTask) -> str:
         decoding = msgspec.to_builtins(built.decoding)
         # of the shards' size too: a shard's number alone does not say which documents it holds
-        return key_of(built.plan.name, built.fingerprint, decoding, self._asked, SHARD)
+        asked = self._asked if self._asked.template_options else self._asked[:-1]  # as before
+        return key_of(built.plan.name, built.fingerprint, decoding, asked, SHARD)
 
     def _missing(self, built: BuiltTask, kind: str) -> Iterator[tuple[int, range]]:
         """Yield the number and the documents of each shard that is not there."""

@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 import msgspec
 import numpy as np
 
-from udasa_data.config import Sampling, ValueRef, resolve
-from udasa_data.engines import Engine, PolicyPrompt, SetAside, load_engine
+from udasa_data.config import ValueRef, resolve
+from udasa_data.engines import Engine, PolicyPrompt, load_engine
 from udasa_data.errors import UserError
 from udasa_data.runs import key_of
 from udasa_data.scorers import Floats, OnBatch, ScoreCache, TextPair, default_file, take_no_line
@@ -30,6 +30,7 @@ from udasa_eval.judging.judges import (
     QuestionJudge,
     RewardJudge,
 )
+from udasa_eval.judging.verdicts import replies, thinks, verdicts
 
 # An LLM judge that gives its choices less than this together meant to say something else.
 MIN_MASS: Final = 0.01
@@ -136,12 +137,16 @@ class _Reward:
 
 
 class _Asker:
-    """Asks a language model, and reads its log-probabilities of a few words."""
+    """Asks a language model, and reads its log-probabilities of a few words.
+
+    Of one that thinks first the verdict is read behind its thoughts, and is 0 or 1.
+    """
 
     def __init__(self, engine: Engine, space: str, cache: ScoreCache) -> None:
         self._engine = engine
         self._space = space
         self._cache = cache
+        self._thinks: bool | None = None  # before it answers; not known yet
 
     def rate(self, judge: QuestionJudge, pairs: Sequence[TextPair], on_batch: OnBatch) -> Judged:
         """Return P(yes) of each (prompt, answer)."""
@@ -193,6 +198,7 @@ class _Asker:
                 second = np.logaddexp.reduce(logprobs[:, len(yes) :], axis=1)
                 both = np.logaddexp(first, second)
                 weighed[rows] = np.stack([np.exp(first - both), np.exp(both)], axis=1)
+            self._think_through(weighed, rows, prompts, yes, no)
             batch = [pairs[row] for row in rows]
             self._cache.put(self._space, batch, weighed[rows], [False] * len(rows))
             on_batch(len(questions) * len(rows) / len(distinct))
@@ -200,6 +206,24 @@ class _Asker:
         result = weighed[[place[question] for question in questions]]
         result[result[:, 1] < MIN_MASS, 0] = np.nan
         return np.asarray(result)
+
+    def _think_through(
+        self,
+        weighed: Floats,
+        rows: Sequence[int],
+        prompts: Sequence[PolicyPrompt],
+        yes: Sequence[str],
+        no: Sequence[str],
+    ) -> None:
+        """Put verdicts in ``weighed`` where a judge begins with a thought, not with a choice."""
+        unclear = [n for n, row in enumerate(rows) if weighed[row, 1] < MIN_MASS]
+        asked = [prompts[n] for n in unclear]
+        if self._thinks is None and asked:
+            self._thinks = thinks(replies(self._engine, asked[:EXAMPLES]))
+        if self._thinks:
+            for n, p in zip(unclear, verdicts(self._engine, asked, yes, no), strict=True):
+                if p is not None:
+                    weighed[rows[n]] = p, 1.0
 
     def _judged(self, p: Floats, questions: Sequence[str], *, raw: bool) -> Judged:
         """Say why judgements are missing, and what the judge says instead of its choices."""
@@ -209,12 +233,8 @@ class _Asker:
         ]
         unclear = [q for q, reason in zip(questions, why, strict=True) if reason == _NONSENSE]
         prompts = [_prompt(question, raw=raw) for question in dict.fromkeys(unclear)][:EXAMPLES]
-        params = Sampling(samples=1, temperature=0.0, top_p=1.0, max_tokens=16)
-        answers = dict(self._engine.sample(prompts, params, lambda _n: None)) if prompts else {}
-        replies = [
-            a[0].text or a[0].reasoning for a in answers.values() if not isinstance(a, SetAside)
-        ]
-        return Judged(p[:, 0], why, tuple(replies))
+        said = [reply.text or reply.reasoning for reply in replies(self._engine, prompts)]
+        return Judged(p[:, 0], why, tuple(text.strip() for text in said))
 
 
 def _all(values: Floats) -> Judged:

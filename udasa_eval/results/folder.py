@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 import polars as pl
@@ -151,6 +151,7 @@ class Results(Strict, frozen=True):
         engine: that drew its answers.
         template_sha256: of its chat template; null for a model that has none.
         system_prompt: put before every chat prompt; null for none.
+        chat_template_kwargs: given to the chat template.
         baseline: whose stored answers win rates are against; null where there are none.
         judges: every model that scored.
         tasks: as they were run.
@@ -178,6 +179,7 @@ class Results(Strict, frozen=True):
     lm_eval_version: str
     versions: dict[str, str]
     notes: tuple[str, ...] = ()
+    chat_template_kwargs: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 GENERATIONS: Final = pl.Schema(
@@ -188,8 +190,9 @@ GENERATIONS: Final = pl.Schema(
         "sample": pl.Int32(),
         "prompt": MESSAGES,
         "text": pl.String(),  # an answer, or a choice; null: the model could not be asked
+        "reasoning": pl.String(),  # what was said before an answer, with its tags; null: a choice
         "why": pl.String(),  # it could not be asked; null otherwise
-        "n_tokens": pl.Int32(),
+        "n_tokens": pl.Int32(),  # of both
         "sum_logprob": pl.Float64(),  # nats, under the model at temperature 1
         # nats, of the text after its prompt as lm-eval weighs it; of choices and for the KL alone
         "text_logprob": pl.Float64(),
@@ -277,7 +280,10 @@ def read_tables(folder: Path, kind: Literal["generations", "scores"]) -> pl.Data
         if not is_table_file(path.name):
             continue
         try:
-            tables.append(require(read_sealed(path), schema, path.stem))
+            table = read_sealed(path)
+            if kind == "generations" and "reasoning" not in table.columns:  # of earlier versions
+                table = table.with_columns(reasoning=pl.lit(None, pl.String()))
+            tables.append(require(table, schema, path.stem))
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             raise UserError(f"{path}: not a table of {kind} ({error})") from error
     return pl.concat(tables)

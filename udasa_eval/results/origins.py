@@ -31,6 +31,12 @@ class Origins(NamedTuple):
     scorers: frozenset[str]
     prompts: frozenset[str] | None
 
+    @property
+    def template_options(self) -> dict[str, Any]:
+        """What the chat template was given in training; {} where nothing is known of it."""
+        found = [entry.get("chat_template_kwargs") for entry in self.training_data]
+        return next((options for options in found if isinstance(options, dict)), {})
+
     def overlap(self, documents: Iterable[Mapping[str, Any]]) -> int | None:
         """Return how many documents ask what the model was trained on; None: not known."""
         if self.prompts is None:

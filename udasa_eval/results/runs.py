@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -74,6 +75,7 @@ def differences(a: Run, b: Run) -> list[str]:
         ("suite", left.suite, right.suite),
         ("chat template", _short(left.template_sha256), _short(right.template_sha256)),
         ("system prompt", left.system_prompt, right.system_prompt),
+        ("chat template options", _options(left), _options(right)),
         ("baseline", left.baseline, right.baseline),
     ]
     for task in left.tasks:
@@ -88,6 +90,11 @@ def differences(a: Run, b: Run) -> list[str]:
         for where, of_a, of_b in pairs
         if of_a != of_b
     ]
+
+
+def _options(results: Results) -> str | None:
+    options = results.chat_template_kwargs
+    return json.dumps(options, sort_keys=True) if options else None
 
 
 def _task_fields(

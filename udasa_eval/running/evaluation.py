@@ -82,6 +82,7 @@ def run(
             ready.stored.template_sha256,
             ready.stored.system_prompt,
             backend.engine_name,
+            ready.stored.chat_template_kwargs,
         )
         cut = FirstPass(folder, backend, asked, progress).run(ready.tasks)
         backend.close()  # the policy leaves memory before the judges come
@@ -190,6 +191,7 @@ def _results(
         engine=stored.engine,
         template_sha256=stored.template_sha256,
         system_prompt=stored.system_prompt,
+        chat_template_kwargs=stored.chat_template_kwargs,
         baseline=stored.baseline,
         judges=tuple(records),
         tasks=tuple(record for record in stored.tasks if record.name in scored.scores),

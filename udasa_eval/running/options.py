@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from msgspec import field
+
 from udasa_data.config import Strict
 from udasa_data.errors import UserError, nearest
 from udasa_data.schema import Axis
@@ -47,6 +51,7 @@ class Stored(Strict, frozen=True):
         engine: that drew its answers.
         template_sha256: of its chat template.
         system_prompt: put before chat prompts.
+        chat_template_kwargs: given to the chat template.
         judges: by role.
         reference: id of the reference policy.
         baseline: name.
@@ -69,6 +74,7 @@ class Stored(Strict, frozen=True):
     training_data: tuple[dict[str, object], ...]
     leaked: tuple[str, ...]
     notes: tuple[str, ...]
+    chat_template_kwargs: dict[str, Any] = field(default_factory=dict)
 
 
 def axes_of(names: str | None) -> tuple[Axis, ...]:

@@ -52,11 +52,12 @@ def prepare(options: RunOptions, folder: Run) -> Ready:
     tasks = [build_task(plan, read[plan.name].documents, options.seed) for plan in plans]
     baseline = _baseline(options, tasks, folder)
     pin_all(needed_roles([plan.name for plan in plans], baseline.answers), judges, known)
+    origins = origins_of(policy)
+    config = _as_trained(config, origins)
     inputs = _inputs(options, config, policy, template, tasks) | {"engine": engine}
     _refuse_another(folder, inputs)
     if baseline.name is not None:  # stored: scoring anew does not read the dataset
         folder.write_table(baselines.TABLE, baselines.to_table(baseline.answers))
-    origins = origins_of(policy)
     stored = Stored(
         suite=options.suite,
         axes=options.axes,
@@ -64,6 +65,7 @@ def prepare(options: RunOptions, folder: Run) -> Ready:
         engine=engine,
         template_sha256=template,
         system_prompt=config.system_prompt,
+        chat_template_kwargs=config.sampling.chat_template_kwargs,
         judges=judges,
         reference=_reference(options, plans),
         baseline=baseline.name,
@@ -112,6 +114,15 @@ def _config(options: RunOptions) -> BuildConfig:
     return resolve(options.model, overrides, scorers="tiny", file=file)
 
 
+def _as_trained(config: BuildConfig, origins: Origins) -> BuildConfig:
+    """Return the configuration with the template options of the training, unless it has its own."""
+    trained = origins.template_options
+    if config.sampling.chat_template_kwargs or not trained:
+        return config
+    sampling = msgspec.structs.replace(config.sampling, chat_template_kwargs=trained)
+    return msgspec.structs.replace(config, sampling=sampling)
+
+
 def _engine(config: BuildConfig, folder: Run) -> str:
     """Return the engine's name; a resumed run keeps the one it began with."""
     began: str | None = folder.manifest.get("evaluated", {}).get("engine")
@@ -150,6 +161,7 @@ def _inputs(
     tasks: list[BuiltTask],
 ) -> dict[str, object]:
     """Return all that decides the generations, by the name a user knows it by."""
+    template_options = config.sampling.chat_template_kwargs
     return {
         "suite": options.suite,
         "axes": ", ".join(options.axes),
@@ -157,6 +169,7 @@ def _inputs(
         "model weights": policy.fingerprint,
         "chat template": template,
         "system prompt": config.system_prompt,
+        **({"chat template options": template_options} if template_options else {}),
         "seed": options.seed,
         **{f"task {built.plan.name}": built.fingerprint for built in tasks},
     }

@@ -9,6 +9,7 @@ from udasa_data.errors import UserError
 from udasa_data.scorers import TextPair
 from udasa_eval.judging.judges import QuestionJudge, pin
 from udasa_eval.judging.loading import loaded
+from udasa_eval.judging.verdicts import verdict
 
 PAIRS = [TextPair("Is it?", "It is."), TextPair("Is it bad?", "It is.")]
 
@@ -66,3 +67,40 @@ def test_a_server_without_log_probabilities_is_no_judge():
 
     with pytest.raises(UserError, match="returns no log-probabilities of given words"):
         judged(answer)
+
+
+def thinking(*verdicts):
+    """Return a server whose model thinks first: what it says behind that, request by request."""
+    first = {"token": "<think>", "logprob": -0.01}
+    said = iter(verdicts)
+
+    def answer(path, body):
+        if path == "/tokenize":
+            return 404, {"error": "no such path"}
+        unsure = [first, {"token": "Yes", "logprob": -9.0}, {"token": "No", "logprob": -9.5}]
+        logprobs = {"content": [{**first, "top_logprobs": unsure}]}
+        text = (
+            "<think>" if body["max_tokens"] < 100 else f"<think>Yes or No?</think>\n\n{next(said)}"
+        )
+        ending = "length" if body["max_tokens"] < 100 else "stop"
+        more = {"logprobs": logprobs, "finish_reason": ending}
+        return 200, reply(body, lambda k: choice(text, index=k, **more))
+
+    return answer
+
+
+def test_the_verdict_of_a_judge_that_thinks_is_read_behind_its_thoughts():
+    # in any order of the two requests
+    found = judged(thinking("**Yes**, it is.", "I would say: Yes."))
+    assert list(found.values) == [1.0, 1.0]
+    assert found.why == [None, None]
+    none = judged(thinking("Hard to say.", "Neither Yes nor No."))
+    assert none.why == ["the judge says something else"] * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("Yes", 1.0), ("no.", None), ("No, yes", 0.0), ("It is: No", 0.0), ("Yesterday", None)],
+)
+def test_what_counts_as_a_verdict(text, expected):
+    assert verdict(text, [" Yes", "Yes"], [" No", "No"]) == expected

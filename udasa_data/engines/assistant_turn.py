@@ -1,0 +1,88 @@
+"""What a chat template makes of an assistant's turn, beside what was said.
+
+Templates add to it (an empty ``<think>`` block), cut it (all before ``</think>``), or trim it. What
+was said stands between the prompt that the policy was asked and the token that ends an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
+
+_USER: Final = {"role": "user", "content": "Hello"}
+_SAID: Final = "Yes."
+_SHOWN: Final = 40  # characters
+
+
+def special_tokens(tokenizer: Any) -> list[str]:
+    """Return the special tokens of a tokenizer, those of its roles among them."""
+    added = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+    return [token for token in dict.fromkeys([*tokenizer.all_special_tokens, *added]) if token]
+
+
+def end_of_turn(tokenizer: Any, ends: Collection[str], options: Mapping[str, Any]) -> str:
+    """Return the token that ends an answer: as the template ends one, else the tokenizer's.
+
+    Args:
+        tokenizer: with the chat template.
+        ends: tokens that end a text.
+        options: of the chat template.
+    """
+    from jinja2 import TemplateError  # this room opens without it
+
+    try:
+        whole = _rendered(tokenizer, [_USER, {"role": "assistant", "content": _SAID}], options)
+    except TemplateError:
+        whole = ""
+    after = whole.rpartition(_SAID)[2]
+    written = [end for end in ends if end in after]
+    return min(written, key=after.index) if written else tokenizer.eos_token or ""
+
+
+def rewritten(
+    tokenizer: Any,
+    turns: Sequence[Mapping[str, str]],
+    said: str,
+    ends: Collection[str],
+    options: Mapping[str, Any],
+) -> str | None:
+    """Return what a chat template makes of an answer, in words; None where it is as it was said.
+
+    Args:
+        tokenizer: with the chat template.
+        turns: of the prompt.
+        said: by the policy.
+        ends: tokens that may follow it, white space after them included.
+        options: of the chat template.
+
+    Raises:
+        TemplateError: the template refuses the turns.
+    """
+    prompt = _rendered(tokenizer, turns, options, add_generation_prompt=True)
+    answer = {"role": "assistant", "content": said}
+    whole = _rendered(tokenizer, [*turns, answer], options)
+    if not whole.startswith(prompt):
+        return f"does not begin the turn of an answer as it asks for one ({_quoted(prompt[-30:])})"
+    made = whole[len(prompt) :]
+    after = made.removeprefix(said)
+    if made.startswith(said) and not _without(after, ends).strip():
+        return None
+    return f"makes {_quoted(made)} of the answer {_quoted(said)}"
+
+
+def _without(text: str, ends: Collection[str]) -> str:
+    for end in ends:
+        text = text.replace(end, "")
+    return text
+
+
+def _rendered(
+    tokenizer: Any, turns: Sequence[Mapping[str, str]], options: Mapping[str, Any], **more: Any
+) -> str:
+    messages = [dict(turn) for turn in turns]
+    text: str = tokenizer.apply_chat_template(messages, tokenize=False, **options, **more)
+    return text
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")

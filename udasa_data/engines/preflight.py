@@ -1,0 +1,115 @@
+"""What a policy's chat template is tried for before anything is sampled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from jinja2 import TemplateError
+
+from udasa_data.config import Sampling
+from udasa_data.engines.assistant_turn import rewritten
+from udasa_data.engines.control_tokens import ControlTokenError
+from udasa_data.engines.policy_tokens import PolicyTokens
+from udasa_data.engines.protocol import PolicyPrompt
+from udasa_data.engines.reasoning import TEMPLATE_NOTE, Thoughts
+from udasa_data.errors import UserError, first_line
+from udasa_data.storage import Located
+
+_USER: Final = ("user", "Hello")
+_ANSWER: Final = "Yes."
+
+
+def require_system_turn(
+    policy: Located, system_prompt: str, template_options: Mapping[str, Any] | None = None
+) -> None:
+    """Try once whether a policy's chat template takes a system prompt.
+
+    Raises:
+        UserError: it refuses a system turn, or leaves it out; or the policy cannot be loaded.
+    """
+    tokens = PolicyTokens(policy, template_options=template_options)
+    user = ("user", "Hello")
+    without, asked = (
+        PolicyPrompt(turns, raw=False, seed=0)
+        for turns in ((user,), (("system", system_prompt), user))
+    )
+    try:
+        plain = tokens.encode(without)
+    except (TemplateError, ControlTokenError):
+        return  # not the system prompt's fault: each prompt says so itself
+    try:
+        problem = "leaves a system turn out" if tokens.encode(asked) == plain else None
+    except TemplateError as error:
+        problem = f"takes no system turn ({first_line(error)})"
+    except ControlTokenError as error:
+        raise UserError(f"system_prompt: {error}; take them out of it") from error
+    if problem:
+        raise UserError(
+            f"model '{policy.name}': its chat template {problem}; leave out system_prompt, put its "
+            "text into the prompts, or take a policy whose template has one"
+        )
+
+
+def try_template(policy: Located, sampling: Sampling, system_prompt: str | None) -> str | None:
+    """Render one pair with a policy's tokenizer, and look for what was said in it.
+
+    Args:
+        policy: located and pinned.
+        sampling: its options of the chat template, and its tags of thoughts.
+        system_prompt: of the build.
+
+    Returns:
+        one line where the template opens a thought, or has other text trained on than was said, and
+        what to do; None where it does neither.
+
+    Raises:
+        UserError: the policy cannot be loaded.
+    """
+    options = sampling.chat_template_kwargs
+    tokens = PolicyTokens(policy, template_options=options)
+    system = (("system", system_prompt),) if system_prompt else ()
+    prompt = PolicyPrompt((*system, _USER), raw=False, seed=0)
+    thoughts = Thoughts(sampling.reasoning)
+    try:
+        opened = thoughts.opened_by(tokens.tokenizer.decode(tokens.encode(prompt)))
+        problem = _problem(tokens, prompt, thoughts, options)
+    except (TemplateError, ControlTokenError):
+        return None  # each prompt says so itself
+    found = []
+    if opened:
+        found.append(f"opens a thought ({opened.open}): answers begin after {opened.close}")
+    if problem:
+        found.append(f"{problem}: {TEMPLATE_NOTE}")
+    if not found:
+        return None
+    way_out = _way_out(str(tokens.tokenizer.chat_template), options, opens=opened is not None)
+    return f"the chat template of {policy.name} {'; it '.join(found)}{way_out}"
+
+
+def _way_out(template: str, options: Mapping[str, Any], *, opens: bool) -> str:
+    if "enable_thinking" in template and "enable_thinking" not in options:
+        return "; sampling.chat_template_kwargs: {enable_thinking: false} turns thoughts off"
+    return "; sampling.reasoning: off takes all for the answer" if opens else ""
+
+
+def _problem(
+    tokens: PolicyTokens, prompt: PolicyPrompt, thoughts: Thoughts, options: Mapping[str, Any]
+) -> str | None:
+    """Return what the template makes of an answer, with a thought before it where it knows one."""
+    tokenizer = tokens.tokenizer
+    ends = tokenizer.convert_ids_to_tokens(tokens.ends)
+    text = tokenizer.apply_chat_template(
+        prompt.messages, tokenize=False, add_generation_prompt=True, **options
+    )
+    template = str(tokenizer.chat_template)
+    thought = "Hm." if any(tags.close in template for tags in thoughts.tags) else ""
+    said = [thoughts.wrapped(thought, text, template) + _ANSWER, _ANSWER]
+    if thoughts.opened_by(text):
+        said.pop()  # an answer that has not ended the thought is none
+    made = (rewritten(tokenizer, prompt.messages, one, ends, options) for one in said)
+    if problem := next(filter(None, made), None):
+        return problem
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    whole = tokenizer(text + _ANSWER, add_special_tokens=False)["input_ids"]
+    return None if whole[: len(ids)] == ids else "ends in a token that an answer's text changes"
