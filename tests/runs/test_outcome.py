@@ -51,7 +51,8 @@ def test_without_samples_what_was_said_of_the_first_prompt_is_shown():
 
 
 def test_every_reason_of_a_prompt_or_pair_has_its_remedy():
-    others = {Why.EMPTY_PROMPT, Why.DUPLICATE, Why.EMPTY_SAMPLE}  # of rows and samples
+    of_rows = {Why.EMPTY_PROMPT, Why.DUPLICATE, Why.NEAR_DUPLICATE}
+    others = of_rows | {Why.EMPTY_SAMPLE, Why.CONTENT_FILTER}  # and of samples
     assert set(_REMEDIES) == set(Why) - others
 
 
