@@ -16,12 +16,20 @@ _ROUNDING: Final = 1e-6  # by which a log-probability of 1 may come out above 0
 
 
 class Cells:
-    """The known columns of a file, one row an answer."""
+    """The known columns of a file, one row an answer.
+
+    A bad cell among good ones is left out and noted; where half of a column is bad, it is of
+    another meaning, and an error.
+
+    Attributes:
+        notes: what was left out.
+    """
 
     def __init__(self, path: Path | Source, found: FileTable) -> None:
         self.path = path
         self.table = found.table
         self.places = found.places
+        self.notes: list[str] = []
 
     def has(self, name: str) -> bool:
         """Return whether there is such a column."""
@@ -57,16 +65,21 @@ class Cells:
         elif not (raw.dtype.is_numeric() or raw.dtype == pl.Null):
             raise self.fault(0, name, f"a number is needed, not {raw.dtype}")
         column = raw.cast(pl.Float64, strict=False)
-        self._refuse(name, column.is_null() & raw.is_not_null(), "a number is needed")
+        unread = column.is_null() & raw.is_not_null()
+        column = self.without(name, column, unread, "a number is needed")
         problem = "NaN or infinite; leave the cell empty where the value is not known"
-        self._refuse(name, ~column.is_finite(), problem)
-        return column
+        return self.without(name, column, ~column.is_finite(), problem)
+
+    def counts(self, name: str) -> pl.Series:
+        """Return a column of whole numbers from 0 up, null where missing."""
+        column = self.numbers(name)
+        wrong = (column < 0) | (column != column.floor())
+        return self.without(name, column, wrong, "a whole number from 0 up is needed")
 
     def logprobs(self, name: str) -> pl.Series:
         """Return a column of log-probabilities in nats, null where missing."""
         column = self.numbers(name)
-        self._refuse(name, column > _ROUNDING, "a log-probability is at most 0")
-        return column
+        return self.without(name, column, column > _ROUNDING, "a log-probability is at most 0")
 
     def labels(self, name: str) -> pl.Series:
         """Return a column of labels as 0.0, 1.0, or NaN where missing."""
@@ -76,11 +89,22 @@ class Cells:
         if raw.dtype == pl.Boolean:
             return raw.cast(pl.Float64).fill_null(float("nan"))
         column = self.numbers(name)
-        self._refuse(name, ~column.is_in([0.0, 1.0]), "a label is 0 (right) or 1 (wrong)")
+        wrong = ~column.is_in([0.0, 1.0])
+        column = self.without(name, column, wrong, "a label is 0 (right) or 1 (wrong)")
         return column.fill_null(float("nan"))
 
-    def _refuse(self, name: str, wrong: pl.Series, problem: str) -> None:
-        rows = wrong.arg_true()
-        if len(rows):
-            row = int(rows[0])
-            raise self.fault(row, name, f"{problem} (it holds {self.table[name][row]})")
+    def without(self, name: str, column: pl.Series, wrong: pl.Series, problem: str) -> pl.Series:
+        """Return a column with its wrong cells null, and note them.
+
+        Raises:
+            UserError: half of the cells that hold something are wrong.
+        """
+        rows = wrong.fill_null(value=False).arg_true()
+        if not len(rows):
+            return column
+        row = int(rows[0])
+        fault = self.fault(row, name, f"{problem} (it holds {self.table[name][row]})")
+        if 2 * len(rows) >= self.table[name].is_not_null().sum():
+            raise fault
+        self.notes.append(f"{len(rows):,} cells are left out; the first: {fault}")
+        return column.set(wrong.fill_null(value=False), None)

@@ -87,8 +87,9 @@ def read_answers(
             f"{path}: has a column '{clash[0]}' already, which scoring adds; rename it or "
             "leave it out"
         )
-    ids, prompts, notes = _prompts(cells, given.columns)
-    samples, length = _samples(cells, ids, given.texts)
+    ids, prompts, unread, notes = _prompts(cells, given.columns)
+    texts = [None if row in unread else text for row, text in enumerate(given.texts)]
+    samples, length = _samples(cells, ids, texts)
     if labels:
         samples = samples.with_columns(wrong=cells.labels(labels))
     unknown = samples["mean_logprob"].is_nan() & (samples["text"] != "")
@@ -100,12 +101,25 @@ def read_answers(
     table = cells.table if cells.has("prompt_id") else cells.table.with_columns(prompt_id=ids)
     if not cells.has("text"):
         table = table.with_columns(text=pl.Series(given.texts, dtype=pl.String))
-    notes = [*given.found.notes, *notes, *_notes(cells, length)]
+    notes = [*given.found.notes, *notes, *cells.notes, *_notes(cells, length)]
     return GivenAnswers(table, prompts, samples, length, notes)
 
 
-def _prompts(cells: Cells, answers: Sequence[str]) -> tuple[pl.Series, pl.DataFrame, list[str]]:
-    """Return each row's prompt_id, the prompts in order of first appearance, and notes."""
+class _Prompts(NamedTuple):
+    """Each row's prompt_id, the prompts in order of first appearance, and what was not read."""
+
+    ids: pl.Series
+    table: pl.DataFrame
+    unread: set[int]  # rows whose prompt cannot be read: their answers count as empty
+    notes: list[str]
+
+
+def _prompts(cells: Cells, answers: Sequence[str]) -> _Prompts:
+    """Return the prompts of all rows.
+
+    Raises:
+        UserError: no row's prompt can be read.
+    """
     given_ids = _given_ids(cells)
     rows = cells.table.to_dicts()
     columns, notes = _prompt_columns(cells, rows, answers)
@@ -119,10 +133,16 @@ def _prompts(cells: Cells, answers: Sequence[str]) -> tuple[pl.Series, pl.DataFr
     ids: list[str] = []
     first: dict[str, int] = {}
     prompts: list[dict[str, Any]] = []
+    faults: dict[int, UserError] = {}
     for number, row in enumerate(rows):
         key = given_ids[number] if given_ids else None
         if key is None or key not in first:
-            prompt = _prompt(cells, number, key, columns, row)
+            try:
+                prompt = _prompt(cells, number, key, columns, row)
+            except UserError as fault:
+                faults[number] = fault
+                key = f"unread {number}"
+                prompt = _no_prompt(cells, key)
             key = str(prompt["prompt_id"])
             if key not in first:
                 prompts.append(prompt)
@@ -132,8 +152,21 @@ def _prompts(cells: Cells, answers: Sequence[str]) -> tuple[pl.Series, pl.DataFr
             if name not in answers and row.get(name) != rows[first_row].get(name):
                 same = f"differs from {cells.places[first_row]}, an answer to the same prompt"
                 raise cells.fault(number, name, same)
+    if faults:
+        first_fault = next(iter(faults.values()))
+        if len(faults) == len(rows):
+            raise first_fault
+        notes.append(f"{len(faults):,} rows are set aside; the first: {first_fault}")
     table = pl.DataFrame(prompts, schema=PROMPTS, orient="row")
-    return pl.Series("prompt_id", ids), table, notes
+    return _Prompts(pl.Series("prompt_id", ids), table, set(faults), notes)
+
+
+def _no_prompt(cells: Cells, key: str) -> dict[str, Any]:
+    """Return what stands in the place of a prompt that cannot be read."""
+    nothing = read_prompt(Row("", "prompt", "-", {}), None)
+    assert isinstance(nothing, dict)
+    said = {"messages": [{"role": "user", "content": ""}]}
+    return nothing | said | {"prompt_id": key, "source": cells.path.name, "split": None}
 
 
 def _prompt_columns(
@@ -177,9 +210,9 @@ def _prompt(
     if isinstance(prompt, NoPrompt):
         if known is None:
             raise cells.fault(number, name, "empty; give it, or a column 'prompt_id'")
-        nothing = read_prompt(Row("", name, "-", side), None)
-        assert isinstance(nothing, dict)
-        prompt = nothing | {"messages": [{"role": "user", "content": ""}]}
+        asked = read_prompt(Row("", name, "-", side), None)
+        assert isinstance(asked, dict)
+        prompt = asked | {"messages": [{"role": "user", "content": ""}]}
     return prompt | {
         "prompt_id": known or prompt["prompt_id"],
         "source": cells.path.name,
@@ -193,10 +226,7 @@ def _samples(cells: Cells, ids: pl.Series, texts: Sequence[str | None]) -> tuple
         _PARTS.part(said or "")._replace(**({"reasoning": given} if given else {}))
         for said, given in zip(texts, before, strict=True)
     ]
-    tokens = cells.numbers("n_tokens")
-    wrong = ((tokens < 0) | (tokens != tokens.floor())).arg_true()
-    if len(wrong):
-        raise cells.fault(int(wrong[0]), "n_tokens", "a whole number from 0 up is needed")
+    tokens = cells.counts("n_tokens")
     total = cells.logprobs("sum_logprob" if cells.has("sum_logprob") else "logprob")
     mean = cells.logprobs("mean_logprob")
     per_token = tokens.clip(lower_bound=1)
