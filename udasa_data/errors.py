@@ -22,6 +22,11 @@ _SHORTEST: Final = (
 )
 
 
+def install_line(extra: str) -> str:
+    """Return the command that installs an extra: udasa is not on PyPI, but a folder one has."""
+    return f"pip install -e '.[{extra}]' -c constraints.txt (in udasa's folder)"
+
+
 class UserError(Exception):
     """Something the user can put right.
 

@@ -83,7 +83,7 @@ PROMPTS: Final = pl.Schema(
         "mode": pl.String(),
         "axis": pl.String(),
         "source": pl.String(),
-        "split": pl.String(),  # the split it was read from; null for local files
+        "split": pl.String(),  # the split that was named of its source
         "context": pl.String(),  # evidence for the factual scorer; never shown to the policy
     }
 )

@@ -1,4 +1,4 @@
-"""A reader of your own for files of rows: tab-separated values."""
+"""A reader of your own for files of rows: values separated by a bar."""
 
 import json
 from pathlib import Path
@@ -9,10 +9,10 @@ from udasa_data.errors import UserError
 from udasa_data.prompts import load_prompts
 
 
-def read_tsv(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
-    """Return the rows of a .tsv file, each with where it stands."""
+def read_psv(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return the rows of a .psv file, each with where it stands."""
     # not splitlines(), which also cuts inside a cell, at U+2028 and the like
-    lines = [line.rstrip("\r").split("\t") for line in text.rstrip("\n").split("\n")]
+    lines = [line.rstrip("\r").split("|") for line in text.rstrip("\n").split("\n")]
     names, rows = lines[0], []
     for number, cells in enumerate(lines[1:], 2):
         if len(cells) != len(names):
@@ -21,13 +21,13 @@ def read_tsv(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
     return rows
 
 
-TEXT = "question\tcontext\nWho wrote Emma?\tJane Austen wrote Emma.\nWho wrote Ulysses?\t\n"
+TEXT = "question|context\nWho wrote Emma?|Jane Austen wrote Emma.\nWho wrote Ulysses?|\n"
 
-rows = read_tsv(Path("questions.tsv"), TEXT)
+rows = read_psv(Path("questions.psv"), TEXT)
 for where, row in rows:
     print(where, row)
 
-# as long as .tsv is not in the table: the same rows as a file that a build takes
+# as long as .psv is not in the table: the same rows as a file that a build takes
 with TemporaryDirectory() as folder:
     path = Path(folder) / "questions.jsonl"
     path.write_text("\n".join(json.dumps(row) for _, row in rows))

@@ -15,7 +15,7 @@ from typing import Any, Final
 import typer
 
 from udasa_data import terminal
-from udasa_data.errors import UserError
+from udasa_data.errors import UserError, install_line
 
 SETTINGS: Final[dict[str, Any]] = {
     "add_completion": False,
@@ -95,7 +95,7 @@ def check_packages() -> None:
     missing = [name for name in _NEEDED if not is_installed(name)]
     if missing:
         verb = "is" if len(missing) == 1 else "are"
-        raise UserError(f"{', '.join(missing)} {verb} not installed; pip install 'udasa[train]'")
+        raise UserError(f"{', '.join(missing)} {verb} not installed; {install_line('train')}")
 
 
 def is_installed(name: str) -> bool:

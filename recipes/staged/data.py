@@ -12,7 +12,14 @@ from udasa_data.config import read_bytes
 from udasa_data.errors import UserError, nearest
 from udasa_data.runs import checked, key_of
 from udasa_data.schema import MESSAGES, Stage
-from udasa_data.storage import commit_of, file_sha256, parse_json, plain_file
+from udasa_data.storage import (
+    commit_of,
+    did_you_mean,
+    file_sha256,
+    parse_json,
+    plain_file,
+    reads_as_path,
+)
 
 COLUMNS: Final = {
     "prompt": MESSAGES,
@@ -77,8 +84,11 @@ def open_source(place: str, revision: str = "main") -> Source:
         manifest = _manifest(path) if path.is_file() else None
         _check_files(folder, manifest)
         return Source(str(folder), None, manifest)
-    if place.startswith((".", "/", "~")) or place.count("/") != 1:
-        raise UserError(f"dataset '{place}': no such folder; a build writes one to RUN/dataset")
+    if place.count("/") != 1 or reads_as_path(place):
+        raise UserError(
+            f"dataset '{place}': no such folder{did_you_mean(place)}; a build writes one to "
+            "RUN/dataset"
+        )
     commit = commit_of(place, revision, "dataset")
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError

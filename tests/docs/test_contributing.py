@@ -167,11 +167,11 @@ def test_the_reader_takes_only_its_rows(printed, capsys):
 
 
 def test_the_row_reader_says_where_a_line_is_short():
-    read_tsv = runpy.run_path(str(ROOT / "docs" / "examples" / "add_row_file.py"))["read_tsv"]
-    with pytest.raises(UserError, match=r"a\.tsv, line 3: not the 2 fields of the header"):
-        read_tsv(Path("a.tsv"), "question\tcontext\r\na\tb\r\nc\r\n")
+    read_psv = runpy.run_path(str(ROOT / "docs" / "examples" / "add_row_file.py"))["read_psv"]
+    with pytest.raises(UserError, match=r"a\.psv, line 3: not the 2 fields of the header"):
+        read_psv(Path("a.psv"), "question|context\r\na|b\r\nc\r\n")
     # a line separator inside a cell is a character like any other
-    rows = read_tsv(Path("a.tsv"), "question\tcontext\r\na\u2028b\t\r\n")
+    rows = read_psv(Path("a.psv"), "question|context\r\na\u2028b|\r\n")
     assert rows == [("line 2", {"question": "a\u2028b", "context": ""})]
 
 

@@ -1,5 +1,6 @@
 """Builds from a file of answers: the pairs of a policy's own build, without the policy."""
 
+import gzip
 import json
 
 import polars as pl
@@ -8,6 +9,7 @@ from typer.testing import CliRunner
 
 from udasa_data import build, resolve
 from udasa_data.cli import app
+from udasa_data.prompts import load_prompts
 from udasa_data.runs import open_finished, origin_of
 from udasa_data.scoring import read_answers
 
@@ -51,6 +53,35 @@ def test_the_pairs_are_those_of_the_policys_own_build(policys, answers, small_co
     assert result.summary.counts.pairs > 0
     assert pairs_of(result.out).equals(pairs_of(policys.out))
     assert build(config, tmp_path / "run", origin=read).reused
+
+
+def test_answers_are_read_from_any_place_of_rows(answers, small_config, tmp_path):
+    rows = pl.read_parquet(answers).rename({"text": "said"}).drop("n_tokens").to_dicts()
+    (tmp_path / "a=b").mkdir()
+    for number, half in enumerate((rows[:20], rows[20:])):
+        lines = "\n".join(map(json.dumps, half))
+        (tmp_path / "a=b" / f"{number}.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
+    place = f"{tmp_path / 'a=b'}#said"
+    command = ["build", "--config", small_config, "--answers", place, "--out", tmp_path / "run"]
+    done = CliRunner().invoke(app, list(map(str, command)))
+    assert done.exit_code == 0, done.output
+    manifest = open_finished(str(tmp_path / "run")).manifest
+    assert (manifest.policy.id, manifest.config.prompts) == ("a=b", (place,))
+    assert manifest.counts.samples == len(rows)
+    scored = ["score", place, "--out", tmp_path / "scores.parquet", "--config", small_config]
+    done = CliRunner().invoke(app, list(map(str, scored)))
+    assert done.exit_code == 0, done.output
+    assert len(pl.read_parquet(tmp_path / "scores.parquet")) == len(rows)
+
+
+def test_the_prompts_of_a_run_or_a_dataset_are_prompts(policys):
+    expected = pl.read_parquet(policys.out / "prompts.parquet")
+    columns = ["prompt_id", "messages", "mode", "axis", "context"]
+    for folder in (policys.out, policys.dataset):
+        loaded = load_prompts([str(folder)], limit=None, seed=0, commits={})
+        assert loaded.dropped.is_empty()
+        found = loaded.prompts.select(columns)
+        assert found.sort("prompt_id").equals(expected.select(columns).sort("prompt_id")), folder
 
 
 def test_prompts_may_have_different_numbers_of_answers(answers, small_config, tmp_path):

@@ -9,6 +9,7 @@ import pytest
 from udasa_data.errors import UserError
 from udasa_data.prompts import load_prompts
 from udasa_data.prompts.decoding import lines_of
+from udasa_data.prompts.files import data_file
 from udasa_data.prompts.row_files import text_rows
 
 # characters at which str.splitlines() ends a line, and nothing else does
@@ -47,7 +48,7 @@ def test_every_system_ends_lines(end, last, tmp_path):
     (tmp_path / "a.csv").write_text(f"prompt,id{end}one,1{end}two,2{tail}", newline="")
     for name in ("a.txt", "a.jsonl", "a.csv"):
         assert questions(tmp_path / name) == ["one", "two"]
-        assert [where for where, _ in text_rows(tmp_path / name)][-1] == (
+        assert [where for where, _ in text_rows(data_file(tmp_path / name))][-1] == (
             "line 3" if name == "a.csv" else "line 2"
         )
 
@@ -93,7 +94,7 @@ def test_quotes_and_lines_inside_cells(tmp_path):
     code = "Fix this:\n\n```\nx = 1\n```\nplease"
     (tmp_path / "a.csv").write_text(f'prompt,source\n"{code}",a\n"He said ""hi""",b\n')
     assert questions(tmp_path / "a.csv") == [code, 'He said "hi"']
-    assert [where for where, _ in text_rows(tmp_path / "a.csv")] == ["line 2", "line 8"]
+    assert [where for where, _ in text_rows(data_file(tmp_path / "a.csv"))] == ["line 2", "line 8"]
 
 
 def test_cells_of_any_size(tmp_path):

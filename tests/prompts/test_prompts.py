@@ -5,7 +5,7 @@ import pytest
 
 from udasa_data.errors import UserError
 from udasa_data.prompts.loading import load_prompts
-from udasa_data.prompts.sources import _load_hub, parse_source
+from udasa_data.prompts.sources import parse_source
 
 
 def load(*sources, limit=None, seed=0):
@@ -144,8 +144,8 @@ BAD = {
     "no prompt column among": ("a.csv", b"id,score\n1,2\n"),
     "line 3: not the 2 fields": ("a.csv", b"prompt,id\na,1\nb\n"),
     "not a readable Parquet": ("a.parquet", b"PAR1 or not"),
-    "an object or a string is needed": ("a.jsonl", b"[1, 2]\n"),
-    "a JSON array of rows": ("a.json", b'{"prompt": "x"}'),
+    "an object, a list of messages or a string": ("a.jsonl", b"5\n"),
+    "a JSON array of rows": ("a.json", b'{"id": "x"}'),
     "every prompt is empty": ("a.jsonl", b'{"prompt": ""}\n{"prompt": " "}\n'),
     "unknown kind of file": ("a.xlsx", b"zip"),
 }
@@ -166,7 +166,7 @@ def test_bad_files_are_named_in_one_line(tmp_path, message):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("nowhere.jsonl", "No such file"),
+        ("nowhere.jsonl", "no such file or folder"),
         ("tinny", "did you mean 'tiny'"),
         ("wrong=a/b", "unknown axis 'wrong'"),
         ("no-such-thing", "no such preset"),
@@ -189,13 +189,3 @@ def test_real_files(real_data):
     assert len(loaded.prompts) == 200
     assert set(loaded.prompts["axis"]) == {"harmlessness", "helpfulness", "sentiment"}
     assert all(m[-1]["role"] == "user" for m in loaded.prompts["messages"].to_list())
-
-
-def test_a_part_of_a_dataset_may_be_a_folder(tmp_path):
-    # as HH-RLHF is laid out: its parts are folders that its card names no configurations for
-    for part in ("harmless", "helpful"):
-        (tmp_path / part).mkdir()
-        row = json.dumps({"chosen": f"\n\nHuman: {part}?\n\nAssistant: Yes."})
-        (tmp_path / part / "train.jsonl").write_text(f"{row}\n", encoding="utf-8")
-    table = _load_hub(str(tmp_path), "helpful", "train", "main")
-    assert table["chosen"][:] == ["\n\nHuman: helpful?\n\nAssistant: Yes."]

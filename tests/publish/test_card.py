@@ -88,7 +88,7 @@ def test_it_tells_how_it_was_made(facts):
         "tertiles of Δu",
         "engine transformers",
         "2507.17477",
-        f"pip install udasa=={manifest.versions['udasa']}",
+        f"# udasa {manifest.versions['udasa']}",
         "hf download org/name config.yaml --repo-type dataset",
     ):
         assert part in text, part

@@ -84,3 +84,18 @@ def test_hub_repositories_are_looked_up_at_their_commits(manifest):
     assert (found.sources[0].name, found.sources[0].link) == ("own-terms", "LICENSE")
     assert licences_of(made, None).identifiers == (UNKNOWN,)
     assert "not looked up" in licences_of(made, None).sources[0].stated
+
+
+def test_a_folder_of_prompts_has_its_own_card(manifest, tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "README.md").write_text("---\nlicense: mit\n---\n")
+    found = licences_of(with_sources(manifest, "embedded:lm", (str(folder),)), look_up=None)
+    assert found.sources[1].identifier == "mit"
+
+
+def test_prompts_that_are_no_longer_here(manifest, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sources = ("folder", f"{tmp_path}/gone.jsonl", f"{tmp_path}/*.csv")
+    found = licences_of(with_sources(manifest, "embedded:lm", sources), look_up=None)
+    assert [one.identifier for one in found.sources[1:]] == [UNKNOWN] * 3

@@ -71,6 +71,13 @@ def test_no_such_folder(tmp_path):
         open_source(str(tmp_path / "nothing"))
 
 
+def test_a_mistyped_folder_is_not_looked_up_on_the_hub(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "demo").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"no such folder \(did you mean 'runs/demo'\?\)"):
+        open_source("runs/demos")
+
+
 def test_a_damaged_manifest(tmp_path):
     folder = save_dataset(tmp_path)
     (folder / "manifest.json").write_text("{")

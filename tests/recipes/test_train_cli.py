@@ -10,7 +10,7 @@ import yaml
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 from typer.testing import CliRunner
 
-from udasa_data.errors import UserError
+from udasa_data.errors import UserError, install_line
 from udasa_recipes.cli import app
 from udasa_recipes.cli.launching import command_line, launch_arguments, run_accelerate
 from udasa_recipes.cli.running import _is_first_to_say
@@ -171,7 +171,7 @@ def test_without_trl_one_line_says_what_installs_it(elsewhere, monkeypatch, comm
         "rounds": ["--model", "tiny"],
     }
     told = fault(command, *more[command], "--out", "o")
-    assert told == "trl, peft are not installed; pip install 'udasa[train]'"
+    assert told == f"trl, peft are not installed; {install_line('train')}"
     assert not list(elsewhere.iterdir())
     if command == "dpo":
         assert resolved("--model", "tiny")["seed"] == 0  # which trains nothing, and needs none

@@ -275,7 +275,7 @@ def test_mistakes_say_where(rows, message, tmp_path):
         ("in.csv", b"prompt_id,text,text\n1,x,y\n", "two columns are named 'text'"),
         ("in.csv", b"prompt_id,text\n", "holds no rows"),
         ("in.parquet", b"PAR1", "not a readable Parquet file"),
-        ("in.txt", b"x", "unknown kind of file"),
+        ("in.txt", b"x", "lines of text have no columns"),
     ],
 )
 def test_files_that_are_not_what_they_seem(name, content, message, tmp_path):
@@ -361,7 +361,7 @@ def test_the_command(scored, small_config, tmp_path):
         (["--out", "scores.csv"], "ends in .parquet"),
         (["--out", "o.parquet", "--calibration", "none.json"], "none.json: cannot be read"),
         (["--out", "o.parquet", "--scorers", "tin"], "did you mean 'tiny'"),
-        (["--out", "o.parquet"], "cannot be read"),
+        (["--out", "o.parquet"], "missing.jsonl: no such file"),
     ],
 )
 def test_wrong_options(options, message, tmp_path, monkeypatch):

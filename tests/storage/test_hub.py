@@ -87,7 +87,7 @@ def test_no_answer():
 
 def test_a_hub_dataset_that_cannot_be_loaded():
     from udasa_data.errors import UserError
-    from udasa_data.prompts.sources import parse_source, read_rows
+    from udasa_data.prompts import parse_source, read_rows
 
     with pytest.raises(UserError, match="Hub dataset 'org/none' cannot be loaded"):
         list(read_rows(parse_source("org/none"), COMMIT))

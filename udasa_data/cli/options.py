@@ -18,8 +18,9 @@ ModelOption = Annotated[
 PromptsOption = Annotated[
     list[str] | None,
     typer.Option(
-        help="Preset, Hub id with :config/split#column, or a .jsonl, .json, .csv, .parquet or "
-        ".txt file; AXIS= before it names its axis. May be given again."
+        help="Preset, Hub id with :config/split#column, or a file, folder, pattern in quotes or "
+        "address of rows (.jsonl, .json, .csv, .tsv, .parquet, .arrow, .txt; .gz and the like "
+        "behind); AXIS= before it names its axis. May be given again."
     ),
 ]
 LimitOption = Annotated[

@@ -23,11 +23,11 @@ FromOption = Annotated[
     ),
 ]
 AnswersOption = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
-        help="Take the answers of a file instead of a policy's: prompt or prompt_id, and text, one "
-        "row an answer; --model then says who answered.",
-        dir_okay=False,
+        metavar="FILE[#COLUMN,…]",
+        help="Take answers that are there instead of a policy's, from any place that --prompts "
+        "takes; --model then says who answered.",
     ),
 ]
 NliOption = Annotated[str | None, typer.Option(help="The NLI model: Hub id or local folder.")]
@@ -112,7 +112,7 @@ def refuse_beside_answers(flags: dict[str, Any], from_: str | None, rank: int | 
 
 
 def start_answered(
-    file: Path,
+    answers: str,
     model: str | None,
     flags: dict[str, Any],
     scorers: str | None,
@@ -125,11 +125,16 @@ def start_answered(
         UserError: the file holds no answers, or a wrong option.
     """
     from udasa_data.config import resolve
+    from udasa_data.prompts import parse_answers
     from udasa_data.scoring import read_answers
 
-    resolved = resolve(model, flags, scorers=scorers, file=config, answers=file)
-    read = read_answers(file, need_logprobs=resolved.scoring.semantic == "cocoa")
-    return read, resolved, out or str(Path("runs") / file.stem)
+    source, columns = parse_answers(answers)
+    resolved = resolve(
+        model, flags, scorers=scorers, file=config, default=source.stem, answers=answers
+    )
+    needed = resolved.scoring.semantic == "cocoa"
+    read = read_answers(source, need_logprobs=needed, columns=columns)
+    return read, resolved, out or str(Path("runs") / source.stem)
 
 
 def _two_numbers(text: str) -> list[float]:

@@ -24,7 +24,8 @@ def score(
         str,
         typer.Argument(
             metavar="FILE[#COLUMN,…]",
-            help="A .parquet, .jsonl or .csv file of prompts and answers, and where these are.",
+            help="Prompts and answers, in any place that --prompts of build takes, and the columns "
+            "of these.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="The .parquet file to write.", dir_okay=False)],
@@ -46,13 +47,14 @@ def score(
     from udasa_data.cli.tables import score_tables
     from udasa_data.config import resolve
     from udasa_data.errors import UserError
+    from udasa_data.prompts import parse_answers
     from udasa_data.scoring import score_file
     from udasa_data.terminal import Bars
 
-    path, columns = _parsed(file)
+    source, columns = parse_answers(file)
     resolved = resolve(None, {}, scorers=scorers, file=config, default=DEFAULT_MODEL)
     with Bars() as bars:
-        result = score_file(path, out, resolved, calibration, labels, bars, columns)
+        result = score_file(source, out, resolved, calibration, labels, bars, columns)
     if as_json:
         places = {"out": str(result.out), "calibration": str(result.calibration)}
         summary = msgspec.to_builtins(result.summary)
@@ -75,11 +77,3 @@ def _why_none(summary: ScoreSummary) -> str:
         "the scorers could read none of the answers, see the notes; take scorers of their language "
         "(--scorers, --config)"
     )
-
-
-def _parsed(file: str) -> tuple[Path, list[str]]:
-    """Return the file, and the columns that the user names behind it."""
-    place, _, columns = file.rpartition("#")
-    if not place or Path(file).exists():
-        return Path(file), []
-    return Path(place), [name.strip() for name in columns.split(",") if name.strip()]

@@ -78,7 +78,7 @@ def resolve(
     scorers: str | None = None,
     file: Path | None = None,
     default: str | None = None,
-    answers: Path | None = None,
+    answers: str | Path | None = None,
 ) -> BuildConfig:
     """Lay preset, file and flags over each other.
 
@@ -88,14 +88,15 @@ def resolve(
         scorers: name of a scorer set, over the file's; None takes the file's, or the preset's.
         file: a YAML file in the shape of the configuration, any subset of its keys.
         default: the model where neither ``model`` nor the file names one.
-        answers: a file of answers that take a policy's place: then ``model`` only says who gave
-            them, by default the file's name, and the scorers are the embedded ones unless named.
+        answers: where the answers are that take a policy's place: then ``model`` only says who
+            gave them, by default the file's name, and the scorers are the embedded ones unless
+            named.
 
     Raises:
         UserError: unknown model, key or value, in one line.
     """
     given = read_yaml(file) if file else {}
-    name = model or given.get("model") or (answers.stem if answers else default)
+    name = model or given.get("model") or default or (Path(answers).stem if answers else None)
     if not isinstance(name, str):
         raise UserError("no model named: give --model NAME|HUB-ID|PATH (see: udasa-data models)")
     engine = overrides.get("engine") or given.get("engine")

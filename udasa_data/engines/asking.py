@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from typing import Final
 
 from udasa_data.engines.dialect import Dialect, Request
 from udasa_data.engines.refusals import Refusal
 from udasa_data.engines.replies import Reply
+from udasa_data.engines.tries import ServerFaultError
 from udasa_data.engines.wire import Wire
 
+_TRIES_OF_HELLO: Final = 1  # after the first, where a server failed at another prompt each time
 _EMPTY: Refusal = Refusal("a reply with no choices", 200)
 
 
@@ -18,7 +21,8 @@ class Asker:
 
     A refusal that names an option has it left out from then on. One that names none is of the
     prompt if the server has answered before, or answers "Hi" in the same way. If it does not, what
-    can be left out is, and put back as far as the server takes it.
+    can be left out is, and put back as far as the server takes it. A prompt at which it fails each
+    time is refused, too, if it answers "Hi" then.
 
     Args:
         wire: to the server.
@@ -69,7 +73,7 @@ class Asker:
             if request.n > 1 and not self.takes(path, "n"):
                 return Reply(())
             dialect = self._dialect(path)
-            reply = await self._put(request, dialect)
+            reply = await self._tried(request, dialect)
             if reply is _EMPTY and not emptied:
                 emptied = True  # asked once more
                 continue
@@ -80,9 +84,35 @@ class Asker:
             if not await self._learn(request, dialect, reply):
                 return reply
 
-    async def _put(self, request: Request, dialect: Dialect) -> Reply | Refusal | None:
+    async def _tried(self, request: Request, dialect: Dialect) -> Reply | Refusal | None:
+        """Put a request; where the server fails each time, and answers "Hi", it is a refusal."""
+        try:
+            return await self._put(request, dialect)
+        except ServerFaultError as fault:
+            async with self._learning:
+                if not await self._answers_hello(request.hello(), dialect):
+                    raise
+            return fault.refusal
+
+    async def _answers_hello(self, hello: Request, dialect: Dialect) -> bool:
+        """Return whether the server answers "Hi", if only with fewer options, as from then on."""
+        path = hello.path
+        if dialect != self._dialect(path):
+            return True
+        found: Dialect | None = dialect
+        if not await self._is_taken(hello, dialect, _TRIES_OF_HELLO):
+            proven = path in self._proven  # it took these options, and is down
+            found = None if proven else await self._fullest(hello, _TRIES_OF_HELLO)
+        if found is not None:
+            self._proven.add(path)
+            self._speak(path, found)
+        return found is not None
+
+    async def _put(
+        self, request: Request, dialect: Dialect, retries: int | None = None
+    ) -> Reply | Refusal | None:
         body = dialect.body(self._model, request)
-        reply = await self._wire.ask(request.path, body, request.most)
+        reply = await self._wire.ask(request.path, body, request.most, retries)
         return _EMPTY if isinstance(reply, Reply) and not reply.choices else reply
 
     async def _learn(self, request: Request, asked: Dialect, refusal: Refusal) -> bool:
@@ -116,24 +146,31 @@ class Asker:
             self._proven.add(path)
             self._speak(path, dialect)
 
-    async def _fullest(self, hello: Request) -> Dialect | None:
+    async def _fullest(self, hello: Request, retries: int | None = None) -> Dialect | None:
         """Return all that the server takes, found one by one; None: it takes nothing at all."""
         known = self._dialect(hello.path)
         sent = known.sent(hello)
         for bare in known.plain():
-            if await self._is_taken(hello, bare):
+            if await self._is_taken(hello, bare, retries):
                 break
         else:
             return None
         left_out = bare.left_out
         for option in reversed(sent):  # those first that change what is drawn
-            if await self._is_taken(hello, bare._replace(left_out=left_out - {option})):
+            fuller = bare._replace(left_out=left_out - {option})
+            if await self._is_taken(hello, fuller, retries):
                 left_out -= {option}
         # what this request had no use for may still be taken
         return bare._replace(left_out=left_out & set(sent) | known.left_out)
 
-    async def _is_taken(self, request: Request, dialect: Dialect) -> bool:
-        return isinstance(await self._put(request, dialect), Reply)
+    async def _is_taken(self, request: Request, dialect: Dialect, retries: int | None) -> bool:
+        """Return whether a request is answered; with a bound of tries, to fail is not to be."""
+        try:
+            return isinstance(await self._put(request, dialect, retries), Reply)
+        except ServerFaultError:
+            if retries is None:
+                raise
+            return False
 
     def _dialect(self, path: str) -> Dialect:
         return self._dialects.get(path, self._first)

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Final
 
 from udasa_data.config import BuildConfig
-from udasa_data.errors import UserError
+from udasa_data.errors import UserError, install_line
 
 # vLLM's step loop and SamplingParams change between minor versions; these were tried.
 VLLM_SINCE: Final = (0, 32)
@@ -46,13 +46,13 @@ def vllm_problem() -> str | None:
     """Return why vLLM cannot be used here; None where it can. vLLM itself is not imported."""
     if find_spec("vllm") is None:
         return (
-            "vLLM is not installed; pip install 'udasa[vllm]' on a machine with a GPU "
+            f"vLLM is not installed; {install_line('vllm')} on a machine with a GPU "
             "(make setup-vllm: its CPU build)"
         )
     found = _vllm_version()
     numbers = re.match(r"(\d+)\.(\d+)", found)
     if numbers is None or not VLLM_SINCE <= tuple(map(int, numbers.groups())) < VLLM_BEFORE:
-        return f"vLLM {found} is not supported, {_RANGE} is; pip install 'udasa[vllm]'"
+        return f"vLLM {found} is not supported, {_RANGE} is; {install_line('vllm')}"
     return None
 
 

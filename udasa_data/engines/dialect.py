@@ -88,11 +88,13 @@ class Dialect(NamedTuple):
         left_out: of :data:`udasa_data.engines.refusals.OPTIONS`.
         limit: what it calls the bound of an answer's tokens: max_tokens or max_completion_tokens.
         most_top: likeliest tokens that it returns, at most.
+        least_top: likeliest tokens that a chat must ask for to get log-probabilities.
     """
 
     left_out: frozenset[str] = frozenset()
     limit: str = "max_tokens"
     most_top: int = MOST_TOP
+    least_top: int = 0
 
     def without(self, refusal: Refusal, asked: Request) -> Dialect | None:
         """Return what is left once the option that a refusal blames is; None: it blames none."""
@@ -102,6 +104,8 @@ class Dialect(NamedTuple):
             if refusal.blames(option, asked.words):
                 if option == "logprobs" and min(asked.top, self.most_top) > _FEWER_TOP:
                     return self._replace(most_top=_FEWER_TOP)
+                if option == "logprobs" and refusal.wants_top and not (asked.top or self.least_top):
+                    return self._replace(least_top=1)
                 return self.leave_out(option)
         return None
 
@@ -127,7 +131,7 @@ class Dialect(NamedTuple):
             body |= {"prompt": prompt.turns[-1][1], "max_tokens": asked.max_tokens}
         else:
             body |= {"messages": self.messages(asked), self.limit: asked.max_tokens}
-        top = min(asked.top, _FEWER_TOP if prompt.raw else self.most_top)
+        top = max(min(asked.top, _FEWER_TOP if prompt.raw else self.most_top), self.least_top)
         options: dict[str, dict[str, object]] = {
             "temperature": {"temperature": asked.temperature},
             "top_p": {"top_p": asked.top_p},

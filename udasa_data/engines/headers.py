@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import email.utils
+import ipaddress
 import os
 import time
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from udasa_data.errors import UserError
 
@@ -39,3 +41,12 @@ def asked_wait(headers: Mapping[str, str]) -> float | None:
     except ValueError:
         return None
     return max(0.0, at.timestamp() - time.time())
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether an address is one of this machine alone."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name, or no address
+        return False

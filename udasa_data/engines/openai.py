@@ -99,7 +99,8 @@ class OpenAIEngine:
                 on_prompts(1)
             held.clear()
         if held and (refusal := self._asker.refuses):
-            raise UserError(f"{self._wire.base_url} refuses every prompt: {refusal.message}")
+            words = f"{refusal.message}{self._wire.hint}"
+            raise UserError(f"{self._wire.base_url} refuses every prompt: {words}")
 
     @property
     def _refuses_all(self) -> bool:

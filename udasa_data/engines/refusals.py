@@ -47,6 +47,7 @@ _UNSUPPORTED: Final = re.compile(
 )
 _TRANSIENT: Final = {408, 409, 425, 429}
 _OF_THE_PROMPT: Final = {200, 400, 413, 422, 451}  # another prompt may well be taken
+_NOTHING: Final = {"", "None", "null"}  # as gateways write that no parameter is named
 _WORDS: Final = ("error", "message", "msg", "detail", "errors", "title", "reason")
 
 
@@ -98,6 +99,11 @@ class Refusal(msgspec.Struct, frozen=True):
         """Whether it asks for max_completion_tokens in place of max_tokens."""
         return "max_completion_tokens" in self.message
 
+    @property
+    def wants_top(self) -> bool:
+        """Whether it speaks of the number of likeliest tokens, as older vLLM servers want it."""
+        return "top_logprobs" in self.message
+
     def blames(self, option: str, said: str = "") -> bool:
         """Return whether it is about one of :data:`OPTIONS`.
 
@@ -137,7 +143,7 @@ def refusal_of(value: object, status: int | None = None) -> Refusal:
     return Refusal(
         message,
         status,
-        param if isinstance(param, str) else None,
+        param if isinstance(param, str) and param not in _NOTHING else None,
         None if code is None else str(code),
     )
 

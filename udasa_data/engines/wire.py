@@ -11,17 +11,18 @@ import asyncio
 import random
 import time
 from collections.abc import Mapping
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 import httpx2
 import msgspec
 
 from udasa_data.config import Server
 from udasa_data.engines.bodies import is_stream, misfit, page_title, read_json
-from udasa_data.engines.headers import asked_wait, server_key
+from udasa_data.engines.headers import asked_wait, is_loopback, server_key
 from udasa_data.engines.meter import Meter
 from udasa_data.engines.refusals import Refusal, error_in, read_refusal, refusal_of
 from udasa_data.engines.replies import Reply
+from udasa_data.engines.tries import Again, ServerFaultError
 from udasa_data.engines.window import Window
 from udasa_data.errors import UserError
 
@@ -32,20 +33,8 @@ _LONGEST_PAUSE: Final = 60.0
 _LONGEST_ASKED: Final = 3600.0  # a server that asks for more is out of quota, not busy
 _LARGEST: Final = 64 << 20  # bytes of a reply
 _BUSY: Final = {429, 502, 503, 504, 529}  # asked too much at a time
+_BROKEN: Final = frozenset({500, 502})  # by this request, or by what befell the server
 _PAGES: Final = 5  # web pages, and nothing else: no server of ours is there
-
-
-class _Again(NamedTuple):
-    """Why a try came to nothing, what the server says, and how long it asks to wait.
-
-    ``overloaded``: fewer requests at a time may fare better. ``refused``: nothing was done for it.
-    """
-
-    why: str
-    words: str = ""
-    wait: float | None = None
-    overloaded: bool = False
-    refused: bool = False
 
 
 class Wire:
@@ -67,6 +56,9 @@ class Wire:
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=httpx2.Timeout(server.timeout),
             limits=httpx2.Limits(max_connections=server.in_flight),
+            trust_env=not is_loopback(
+                self.base_url
+            ),  # a proxy would look for it on its own machine
         )
         self._server = server
         self.window = Window(server.in_flight)
@@ -75,8 +67,17 @@ class Wire:
         self._not_before = 0.0  # all requests wait when one was asked to
         self._answers = self._pages = 0
 
+    @property
+    def hint(self) -> str:
+        """Words to add where a server knows nothing of a request; none for a usual address."""
+        return "" if "/v1" in self.base_url else " (check the address: it mostly ends in /v1)"
+
     async def ask(
-        self, path: str, body: Mapping[str, object], most: tuple[int, int]
+        self,
+        path: str,
+        body: Mapping[str, object],
+        most: tuple[int, int],
+        retries: int | None = None,
     ) -> Reply | Refusal | None:
         """Return the reply to a request that is charged for, or why the server refuses it.
 
@@ -84,6 +85,7 @@ class Wire:
             path: /chat/completions or /completions.
             body: of the request.
             most: tokens of the prompt and of its answers, at most.
+            retries: as of :meth:`post`.
 
         Returns:
             None where the cost's bound leaves no room for it.
@@ -96,7 +98,7 @@ class Wire:
             return None
         used = (0, 0)
         try:
-            reply = await self.post(self.base_url + path, body, Reply)
+            reply = await self.post(self.base_url + path, body, Reply, retries)
             if isinstance(reply, Reply):
                 used = reply.tokens(most)
         finally:
@@ -104,7 +106,8 @@ class Wire:
             async with self._settled:
                 self._settled.notify_all()
         if isinstance(reply, Refusal) and not reply.of_the_request:
-            raise UserError(f"{self.base_url}{path}: HTTP {reply.status}: {reply.message}")
+            where = f"{self.base_url}{path}"
+            raise UserError(f"{where}: HTTP {reply.status}: {reply.message}{self.hint}")
         return reply
 
     async def _reserve(self, most: tuple[int, int]) -> float | None:
@@ -126,6 +129,7 @@ class Wire:
             retries: tries after the first; None is as many as configured.
 
         Raises:
+            ServerFaultError: it fails at this request each time.
             UserError: no answer after all tries, or a key that is not accepted.
         """
         content = msgspec.json.encode(body)
@@ -134,7 +138,7 @@ class Wire:
         while True:
             answers = self._answers
             found = await self._in_turn(url, content, kind)
-            if not isinstance(found, _Again):
+            if not isinstance(found, Again):
                 return found
             self._meter.retried()
             tried += 1
@@ -142,21 +146,25 @@ class Wire:
             failed += not (found.refused and self._answers > answers)
             if failed > retries:
                 says = f" (it says: {found.words})" if found.words else ""
-                raise UserError(
+                message = (
                     f"{url}: {found.why}, {failed} times; the same command resumes from here once "
                     f"it answers{says}"
                 )
+                if found.status in _BROKEN:
+                    why = f"{found.why}, {failed} times: {found.words}"
+                    raise ServerFaultError(message, Refusal(why, found.status))
+                raise UserError(message)
             await self._back_off(found, tried)
 
-    async def _in_turn(self, url: str, content: bytes, kind: type[R]) -> R | Refusal | _Again:
+    async def _in_turn(self, url: str, content: bytes, kind: type[R]) -> R | Refusal | Again:
         """Try once there is room, and tell the window what became of it."""
         entered = await self.window.enter()
         answered = overloaded = False
         try:
             await self._pause()
             found = await self._try(url, content, kind)
-            answered = not isinstance(found, _Again)
-            overloaded = isinstance(found, _Again) and found.overloaded
+            answered = not isinstance(found, Again)
+            overloaded = isinstance(found, Again) and found.overloaded
         finally:
             self.window.leave(entered, answered=answered, overloaded=overloaded)
         self._answers += answered
@@ -172,7 +180,7 @@ class Wire:
             await asyncio.sleep(left)
             await self._pause()  # another request may have been asked to wait longer since
 
-    async def _back_off(self, found: _Again, tried: int) -> None:
+    async def _back_off(self, found: Again, tried: int) -> None:
         """Wait as the server asks, else twice as long each time, with full jitter."""
         if found.wait is not None:
             if found.wait > _LONGEST_ASKED:
@@ -186,21 +194,21 @@ class Wire:
         longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (tried - 1))
         await asyncio.sleep(random.uniform(0, longest))  # noqa: S311
 
-    async def _try(self, url: str, content: bytes, kind: type[R]) -> R | Refusal | _Again:
+    async def _try(self, url: str, content: bytes, kind: type[R]) -> R | Refusal | Again:
         try:
             # of the whole exchange: a body that trickles in would never be silent for long enough
             async with asyncio.timeout(self._server.timeout):
                 return await self._exchange(url, content, kind)
         except (TimeoutError, httpx2.TimeoutException):
-            return _Again(f"no answer within {self._server.timeout:g} s", overloaded=True)
+            return Again(f"no answer within {self._server.timeout:g} s", overloaded=True)
         except (httpx2.TransportError, httpx2.DecodingError) as error:
             refused = isinstance(error, httpx2.ConnectError)
             why = f"the connection broke ({type(error).__name__})"
-            return _Again(why, overloaded=True, refused=refused)
+            return Again(why, overloaded=True, refused=refused)
         except httpx2.InvalidURL as error:
             raise UserError(f"{self.base_url}: no address that can be asked") from error
 
-    async def _exchange(self, url: str, content: bytes, kind: type[R]) -> R | Refusal | _Again:
+    async def _exchange(self, url: str, content: bytes, kind: type[R]) -> R | Refusal | Again:
         """Send a request and read its reply, up to a bound.
 
         Raises:
@@ -218,7 +226,7 @@ class Wire:
                     )
         return self._read(reply, bytes(body), kind)
 
-    def _read(self, reply: httpx2.Response, body: bytes, kind: type[R]) -> R | Refusal | _Again:
+    def _read(self, reply: httpx2.Response, body: bytes, kind: type[R]) -> R | Refusal | Again:
         if reply.status_code != 200:
             refusal = read_refusal(body, reply.status_code)
             return self._refused(refusal, "HTTP", asked_wait(reply.headers))
@@ -234,7 +242,7 @@ class Wire:
         except msgspec.ValidationError as error:
             return Refusal(f"a reply of another shape: {misfit(error)}", 200)
 
-    def _refused(self, refusal: Refusal, how: str, wait: float | None) -> Refusal | _Again:
+    def _refused(self, refusal: Refusal, how: str, wait: float | None) -> Refusal | Again:
         """Say whether a refusal is to be tried again.
 
         Raises:
@@ -248,10 +256,10 @@ class Wire:
         if refusal.transient:
             busy = refusal.status in _BUSY
             refused = refusal.status in {429, 503}
-            return _Again(why, refusal.message, wait, overloaded=busy, refused=refused)
+            return Again(why, refusal.message, wait, busy, refused, refusal.status)
         return refusal
 
-    def _no_json(self, body: bytes) -> _Again:
+    def _no_json(self, body: bytes) -> Again:
         """Say what a body is that is no JSON.
 
         Raises:
@@ -264,7 +272,7 @@ class Wire:
             )
         title = page_title(body)
         if title is None:
-            return _Again("a reply that is cut short, or no reply of this protocol")
+            return Again("a reply that is cut short, or no reply of this protocol")
         self._pages += 1
         if self._pages >= _PAGES and not self._answers:
             named = f" ('{title}')" if title else ""
@@ -272,7 +280,7 @@ class Wire:
                 f"{self.base_url}: answers with a web page{named}, as a proxy or a log-in does; "
                 "check the address (it mostly ends in /v1)"
             )
-        return _Again("a web page in place of a reply")
+        return Again("a web page in place of a reply")
 
     @property
     def _wanted(self) -> str:

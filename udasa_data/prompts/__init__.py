@@ -11,15 +11,22 @@ from udasa_data.prompts.columns import (
 )
 from udasa_data.prompts.contamination import N_WORDS, overlap, text_sha256
 from udasa_data.prompts.decoding import decoded, lines_of
-from udasa_data.prompts.identity import canonical, prompt_id, question_of
+from udasa_data.prompts.identity import canonical, prompt_id, question_of, shows_nothing
 from udasa_data.prompts.literals import looks_like_turns, parse_literal
 from udasa_data.prompts.loading import LeftOut, LoadedPrompts, load_prompts
 from udasa_data.prompts.messages import read_answer
 from udasa_data.prompts.rows import Row, read_prompt, turns_of
-from udasa_data.prompts.sources import Source, fingerprint, parse_source, read_rows
+from udasa_data.prompts.source_rows import read_rows
+from udasa_data.prompts.sources import (
+    Source,
+    file_source,
+    fingerprint,
+    parse_answers,
+    parse_source,
+)
 from udasa_data.prompts.splits import SPLITS, Split, split_of, splits_of, with_split
 from udasa_data.prompts.storable import unstorable
-from udasa_data.prompts.tables import FileTable, read_table
+from udasa_data.prompts.tables import FileTable, digest_of, read_table
 from udasa_data.prompts.turns import NoPrompt, excerpt, malformed
 
 __all__ = [
@@ -37,7 +44,9 @@ __all__ = [
     "canonical",
     "cell_of",
     "decoded",
+    "digest_of",
     "excerpt",
+    "file_source",
     "fingerprint",
     "is_blank",
     "lines_of",
@@ -45,6 +54,7 @@ __all__ = [
     "looks_like_turns",
     "malformed",
     "overlap",
+    "parse_answers",
     "parse_literal",
     "parse_source",
     "prompt_columns",
@@ -54,6 +64,7 @@ __all__ = [
     "read_prompt",
     "read_rows",
     "read_table",
+    "shows_nothing",
     "side_columns",
     "split_of",
     "splits_of",

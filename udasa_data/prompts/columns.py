@@ -9,6 +9,8 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from udasa_data.errors import UserError, nearest
 from udasa_data.prompts.evidence import evidence_of
+from udasa_data.prompts.identity import shows_nothing
+from udasa_data.prompts.storable import is_missing
 from udasa_data.prompts.turns import excerpt
 from udasa_data.schema import Axis, Mode
 
@@ -129,10 +131,10 @@ def root_of(name: str) -> str:
 def is_blank(cell: object) -> bool:
     """Return whether a cell holds nothing."""
     if isinstance(cell, str):
-        return not cell.strip()
+        return shows_nothing(cell)
     if isinstance(cell, Mapping):
         return all(is_blank(value) for value in cell.values())
-    return cell is None or (isinstance(cell, list) and not cell)
+    return is_missing(cell) or (isinstance(cell, list) and not cell)
 
 
 def is_input(cell: object) -> bool:

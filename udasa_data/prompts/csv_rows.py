@@ -7,11 +7,11 @@ import io
 import re
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 from udasa_data.errors import UserError
 from udasa_data.prompts.decoding import lines_of
+from udasa_data.storage import Place
 
 _SEPARATORS: Final = (",", ";", "\t")
 _NAMED: Final = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # a first line of Excel's
@@ -19,7 +19,7 @@ _QUOTED: Final = re.compile(r'"[^"]*"')
 
 
 def csv_rows(
-    path: Path, text: str, separator: str | None = None
+    path: Place, text: str, separator: str | None = None
 ) -> list[tuple[str, dict[str, Any]]]:
     r"""Return the rows of a CSV file, each with the line that it begins in.
 
@@ -57,7 +57,7 @@ def csv_rows(
     return rows
 
 
-def _records(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+def _records(path: Place, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the cells of each record that is not an empty line, with the line it begins in."""
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a cell of any size
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
@@ -69,7 +69,9 @@ def _records(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[
                 yield line, cells
             line = reader.line_num + 1
     except csv.Error as error:
-        raise UserError(f"{path}, line {line}: malformed CSV ({error})") from error
+        raise UserError(
+            f"{path}, line {line}: malformed CSV ({error}); a quote inside quotes is written twice"
+        ) from error
 
 
 def _separator_in(header: str) -> str:
@@ -77,7 +79,7 @@ def _separator_in(header: str) -> str:
     return next((separator for separator in _SEPARATORS if separator in bare), ",")
 
 
-def _header(path: Path, line: int, cells: list[str]) -> list[str]:
+def _header(path: Place, line: int, cells: list[str]) -> list[str]:
     """Return the columns' names, without those that spreadsheets leave unnamed at the end."""
     names = [*cells]
     while len(names) > 1 and not names[-1].strip():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import codecs
 import re
-from pathlib import Path
 from typing import Final
 
 from udasa_data.errors import UserError
+from udasa_data.storage import Place
 
 _LINE_ENDS: Final = re.compile(r"\r\n|\n|\r")
 _MARKS: Final = (  # the longer first: UTF-16's begins UTF-32's
@@ -18,17 +18,25 @@ _MARKS: Final = (  # the longer first: UTF-16's begins UTF-32's
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 
+_NO_TEXT: Final = {
+    b"PK\x03\x04": "a zip file or an Excel workbook",
+    b"PAR1": "a Parquet file",
+}
 
-def decoded(path: Path, content: bytes) -> str:
+
+def decoded(path: Place, content: bytes) -> str:
     """Return the text of a file: UTF-8, or what the mark at its beginning says.
 
     Raises:
-        UserError: some bytes are no such text.
+        UserError: some bytes are no such text, or it is a file of another kind.
     """
     mark, encoding = next((m for m in _MARKS if content.startswith(m[0])), (b"", "utf-8"))
     if not mark and b"\0" in content[:2]:  # UTF-16 without its mark: the first letter is ASCII's
         encoding = "utf-16-be" if content.startswith(b"\0") else "utf-16-le"
     content = content[len(mark) :]
+    kind = next((kind for start, kind in _NO_TEXT.items() if content.startswith(start)), None)
+    if kind:
+        raise UserError(f"{path}: is {kind} by its content, not text; name it so, or convert it")
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from udasa_data.prompts.identity import canonical
 from udasa_data.prompts.literals import parse_literal
-from udasa_data.prompts.storable import unstorable
+from udasa_data.prompts.storable import is_missing, unstorable
 
 _PASSAGE = ("sentences", "contexts", "context", "passages", "text", "content", "passage")
 
@@ -32,7 +32,7 @@ def evidence_of(cell: object) -> str:
 
 
 def _text(cell: object) -> str:
-    if cell is None:
+    if is_missing(cell):
         return ""
     if isinstance(cell, str):
         return canonical(cell)

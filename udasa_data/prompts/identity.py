@@ -12,6 +12,9 @@ from typing import Final
 _HALF: Final = 32  # hex digits, 128 bits
 _ID: Final = re.compile(r"[0-9a-f]{64}")
 _BLANK_LINES: Final = re.compile(r"\A(?:[ \t]*\n)+")
+# characters that Unicode counts as letters and symbols, and that show nothing
+_FILLERS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})  # controls, formats, white space
 
 
 def unix_lines(text: str) -> str:
@@ -26,6 +29,11 @@ def canonical(text: str) -> str:
     case, indentation, superscripts, and how letters are composed.
     """
     return _BLANK_LINES.sub("", unix_lines(text)).rstrip()
+
+
+def shows_nothing(text: str) -> bool:
+    """Return whether all of a text is white space and characters that nobody sees."""
+    return all(char in _FILLERS or unicodedata.category(char) in _UNSEEN for char in text)
 
 
 def prompt_id(messages: Iterable[tuple[str, str]], mode: str, context: str | None) -> str:

@@ -11,7 +11,8 @@ import polars as pl
 from udasa_data.errors import UserError
 from udasa_data.prompts.identity import fold, question_in
 from udasa_data.prompts.rows import read_prompt
-from udasa_data.prompts.sources import Source, parse_source, read_rows
+from udasa_data.prompts.source_rows import read_rows
+from udasa_data.prompts.sources import Source, parse_source
 from udasa_data.prompts.turns import NoPrompt
 from udasa_data.schema import DROPPED, PROMPTS, Why
 

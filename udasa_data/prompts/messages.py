@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from udasa_data.prompts.identity import canonical
+from udasa_data.prompts.identity import canonical, shows_nothing
 from udasa_data.prompts.literals import looks_like_turns, parse_literal
 from udasa_data.prompts.roles import role_of
-from udasa_data.prompts.storable import unstorable
+from udasa_data.prompts.storable import is_missing, unstorable
 from udasa_data.prompts.transcripts import transcript_of
 from udasa_data.prompts.turns import Message, NoPrompt, malformed
 from udasa_data.schema import Why
@@ -46,7 +46,7 @@ def read_messages(cell: object, column: str) -> list[Message] | NoPrompt:
             return text
         if text or role != "system":
             messages.append(Message(role, text))
-    if not messages or messages[-1].role != "user" or not messages[-1].content:
+    if not messages or messages[-1].role != "user" or shows_nothing(messages[-1].content):
         return NoPrompt(Why.EMPTY_PROMPT, f"nothing to answer in {column}")
     return messages
 
@@ -68,13 +68,13 @@ def read_answer(cell: object, column: str) -> str | NoPrompt | None:
 
 def _turns(cell: object, column: str) -> list[tuple[str, Any]] | NoPrompt:
     """Return the turns in a cell: the role of each, and its content as it was found."""
-    if cell is None:
+    if is_missing(cell):
         return NoPrompt(Why.EMPTY_PROMPT, f"{column} is empty")
     if isinstance(cell, str):
         return _of_text(cell, column)
     if isinstance(cell, Mapping):
         return _of_object(cell, column)
-    if isinstance(cell, Sequence):
+    if isinstance(cell, Sequence) and not isinstance(cell, bytes):
         return _of_list(cell, column)
     return malformed(f"{column} is {{found}}, neither text nor messages", cell)
 
@@ -117,7 +117,7 @@ def _of_text(text: str, column: str) -> list[tuple[str, Any]] | NoPrompt:
 
 
 def _of_plain_text(text: str, column: str) -> list[tuple[str, Any]] | NoPrompt:
-    if not text.strip():
+    if shows_nothing(text):
         return NoPrompt(Why.EMPTY_PROMPT, f"{column} is empty")
     if _name(column) in {"chosen", "rejected"}:
         return malformed(f"{column} holds an answer without its prompt", text)
@@ -139,6 +139,8 @@ def _object(value: Any) -> Any:
 
 
 def _of_object(cell: Mapping[str, Any], column: str) -> list[tuple[str, Any]] | NoPrompt:
+    if (turns := _apart(cell)) is not None:
+        return _of_list(turns, column)
     if any(cell.get(key) is not None for key in _SPEAKER):
         turn = _turn(cell)
         return turn if isinstance(turn, NoPrompt) else [turn]
@@ -147,6 +149,14 @@ def _of_object(cell: Mapping[str, Any], column: str) -> list[tuple[str, Any]] | 
             return _turns(cell[key], f"{column}.{key}")
     keys = ", ".join(map(str, cell))
     return malformed(f"{column} is an object of {keys}; name the one meant: #{column}.KEY", cell)
+
+
+def _apart(cell: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """Return the turns in an object of lists, as ``datasets.Sequence`` stores them; else None."""
+    lists = {key: values for key, values in cell.items() if isinstance(values, list)}
+    if not lists.keys() & {*_SPEAKER} or len({len(values) for values in lists.values()}) > 1:
+        return None
+    return [dict(zip(lists, turn, strict=True)) for turn in zip(*lists.values(), strict=True)]
 
 
 def _turn(turn: object) -> tuple[str, Any] | NoPrompt:

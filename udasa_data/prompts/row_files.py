@@ -1,108 +1,121 @@
-"""Files of rows: .jsonl, .json, .csv, .parquet and .txt, read with where each row stands."""
+"""Files of rows, each read with where its rows stand: tables by columns, texts by rows."""
 
 from __future__ import annotations
 
-import json
+import contextlib
+import io
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import polars as pl
 
-from udasa_data.config import is_there
 from udasa_data.errors import UserError, first_line
 from udasa_data.prompts.csv_rows import csv_rows
-from udasa_data.prompts.decoding import decoded, lines_of
-from udasa_data.storage import parquet_schema, read_parquet
+from udasa_data.prompts.decoding import decoded
+from udasa_data.prompts.files import DataFile
+from udasa_data.prompts.json_rows import json_rows, jsonl_rows, txt_rows
+from udasa_data.storage import Place, parquet_schema, read_parquet
 
-SUFFIXES: Final = (".jsonl", ".json", ".csv", ".parquet", ".txt")
 # what polars raises of values and files that it cannot hold; a panic is a BaseException
 REFUSED: Final = (
     *(pl.exceptions.PolarsError, pl.exceptions.PanicException),
     *(ValueError, TypeError, OverflowError, RecursionError),
 )
+_Rows: TypeAlias = list[tuple[str, dict[str, Any]]]
 
 
-def read_columns(path: Path, wanted: Callable[[str], bool] = lambda _: True) -> pl.DataFrame:
-    """Read a Parquet file, or those of its columns that are ``wanted``.
+class TableFile(NamedTuple):
+    """A file of typed columns: the names of all that it has, and those of them that were read."""
+
+    columns: list[str]
+    table: pl.DataFrame
+
+
+def read_columns(file: DataFile, wanted: Callable[[str], bool] = lambda _: True) -> TableFile:
+    """Read a Parquet or Arrow file, or those of its columns that are ``wanted``.
 
     Raises:
-        UserError: unreadable, or no Parquet file.
+        UserError: unreadable, or no such file.
     """
-    _refuse_no_file(path)
+    kind = file.kind.capitalize()
+    source = _in_place(file) if file.is_plain else io.BytesIO(file.content())
     try:
-        with path.open("rb"):  # polars' own error for a missing file is less clear
-            names = [name for name in parquet_schema(path) if wanted(name)]
-            return read_parquet(path, columns=names)
+        if file.kind == "arrow":
+            return _arrow(source, wanted)
+        columns = [*parquet_schema(source)]
+        table = read_parquet(source, [name for name in columns if wanted(name)])
+        return TableFile(columns, _with_text(table))
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+        problem = error.strerror or first_line(error)
+        raise UserError(f"{file.place}: cannot be read ({problem})") from error
     except REFUSED as error:
-        raise UserError(f"{path}: not a readable Parquet file ({first_line(error)})") from error
+        problem = f"not a readable {kind} file ({first_line(error)})"
+        raise UserError(f"{file.place}: {problem}") from error
 
 
-def _refuse_no_file(path: Path) -> None:
-    """Refuse what is there and is no file: a folder, or a pipe, which would be waited for."""
-    if is_there(str(path)) and not path.is_file():
-        kind = "a folder" if path.is_dir() else "a pipe or a device"
-        raise UserError(f"{path}: is {kind}; give a file")
+def _with_text(table: pl.DataFrame) -> pl.DataFrame:
+    """Return a table whose columns of bytes are text where all of them are UTF-8.
+
+    Impala, ClickHouse and older writers of Parquet do not say which of their columns are text.
+    """
+    for name, dtype in table.schema.items():
+        if (text := _as_text(dtype)) != dtype:
+            with contextlib.suppress(pl.exceptions.PolarsError):
+                table = table.with_columns(pl.col(name).cast(text))
+    return table
 
 
-def text_rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
+def _as_text(dtype: pl.DataType) -> pl.DataType:
+    """Return a type with text in place of bytes."""
+    if isinstance(dtype, pl.List):
+        return pl.List(_as_text(dtype.inner))  # type: ignore[arg-type]
+    if isinstance(dtype, pl.Struct):
+        return pl.Struct({field.name: _as_text(field.dtype) for field in dtype.fields})  # type: ignore[arg-type]
+    return pl.String() if dtype == pl.Binary else dtype
+
+
+def _in_place(file: DataFile) -> Path:
+    """Return the path of a plain file, which is one and can be opened."""
+    path = file.place
+    assert isinstance(path, Path)
+    if path.is_file():
+        try:
+            with path.open("rb"):  # polars' own error is less clear
+                return path
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    file.content()  # says what is there instead
+    return path
+
+
+def _arrow(source: Path | io.BytesIO, wanted: Callable[[str], bool]) -> TableFile:
+    """Read Arrow's file format, or its stream, which is what ``save_to_disk`` writes."""
+    content = source.read_bytes() if isinstance(source, Path) else source.getvalue()
+    if not content.startswith(b"ARROW1"):
+        table = pl.read_ipc_stream(io.BytesIO(content))
+        return TableFile(
+            table.columns, table.select(name for name in table.columns if wanted(name))
+        )
+    columns = [*pl.read_ipc_schema(io.BytesIO(content))]
+    chosen = [name for name in columns if wanted(name)]
+    return TableFile(columns, pl.read_ipc(io.BytesIO(content), columns=chosen))
+
+
+def text_rows(file: DataFile) -> _Rows:
     """Return the rows of a text file, each with where it stands.
 
     Raises:
         UserError: unreadable, not UTF-8, or malformed.
     """
-    _refuse_no_file(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    return _READERS[path.suffix](path, decoded(path, content))
+    return _READERS[file.kind](file.place, decoded(file.place, file.content()))
 
 
-def _record(value: object, path: Path, where: str) -> dict[str, Any]:
-    if isinstance(value, str):
-        return {"prompt": value}
-    if isinstance(value, dict):
-        return value
-    kind = type(value).__name__
-    raise UserError(f"{path}, {where}: an object or a string is needed, not a JSON {kind}")
-
-
-def _json_value(path: Path, where: str, text: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        problem = f"malformed JSON ({error.msg}, column {error.colno})"
-        raise UserError(f"{path}, {where or f'line {error.lineno}'}: {problem}") from error
-    except (ValueError, RecursionError) as error:
-        problem = "an integer of thousands of digits"
-        if isinstance(error, RecursionError):
-            problem = "nested too deeply"
-        raise UserError(f"{path}{', ' if where else ''}{where}: {problem}") from error
-
-
-def _jsonl(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
-    rows = []
-    for number, line in enumerate(lines_of(text), 1):
-        if line.strip():
-            where = f"line {number}"
-            rows.append((where, _record(_json_value(path, where, line), path, where)))
-    return rows
-
-
-def _json(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
-    values = _json_value(path, "", text) if text.strip() else []
-    if not isinstance(values, list):
-        raise UserError(f"{path}: a JSON array of rows is needed; one object a line is .jsonl")
-    return [(f"item {n}", _record(value, path, f"item {n}")) for n, value in enumerate(values, 1)]
-
-
-def _txt(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
-    del path
-    lines = enumerate(lines_of(text), 1)
-    return [(f"line {n}", {"prompt": line}) for n, line in lines if line.strip()]
-
-
-_READERS: Final = {".jsonl": _jsonl, ".json": _json, ".csv": csv_rows, ".txt": _txt}
+_READERS: Final[dict[str, Callable[[Place, str], _Rows]]] = {
+    "jsonl": jsonl_rows,
+    "json": json_rows,
+    "csv": csv_rows,
+    "tsv": partial(csv_rows, separator="\t"),
+    "txt": txt_rows,
+}

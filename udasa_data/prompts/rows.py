@@ -55,7 +55,9 @@ def read_prompt(row: Row, axis: str | None) -> dict[str, Any] | NoPrompt:
     if isinstance(messages, NoPrompt):
         return messages
     of_row = axis or _axis(row)
-    mode = word_of(row.side.get("mode")) or (Mode.COMPLETION if row.is_document else Mode.CHAT)
+    mode = word_of(row.side.get("mode"))
+    if is_blank(mode):
+        mode = Mode.COMPLETION if row.is_document else Mode.CHAT
     for name, value, known in (("axis", of_row, Axis), ("mode", mode, Mode)):
         if value not in list(known):
             return malformed(f"{name} is {{found}}, not one of {', '.join(known)}", value)

@@ -26,6 +26,11 @@ def unstorable(value: object, depth: int = 0) -> str | None:
     return None
 
 
+def is_missing(value: object) -> bool:
+    """Return whether a cell is null, or NaN, as which data frames write empty cells into JSON."""
+    return value is None or value != value  # noqa: PLR0124 - NaN is unequal to itself
+
+
 def whole(text: str) -> str:
     """Return a text in which U+FFFD stands for each half of a character (a lone surrogate)."""
     try:

@@ -139,7 +139,7 @@ def _licence(licences: Licences) -> str:
 
 def _rebuild(manifest: Manifest, repo_id: str | None) -> str:
     version = manifest.versions.get("udasa", "")
-    lines = [f"pip install udasa=={version}"]
+    lines = [f"# udasa {version}"]
     origin = manifest.made_from.get("origin", {})
     if merged := origin.get("merged"):
         runs = " ".join(_source(run) for run in merged)

@@ -10,7 +10,7 @@ import yaml
 
 from udasa_data.config import EMBEDDED
 from udasa_data.errors import UserError
-from udasa_data.prompts import Source, parse_source
+from udasa_data.prompts import parse_source
 from udasa_data.runs import Manifest, PolicyRecord
 from udasa_data.storage import SERVED, RepoType, card_of, local_folder
 
@@ -61,8 +61,7 @@ def licences_of(manifest: Manifest, look_up: CardOf | None = card_of) -> Licence
     policy, config = manifest.policy, manifest.config
     of_model = _of_model(policy, look_up)
     commits = manifest.made_from.get("prompt_commits", {})
-    sources = [parse_source(text) for text in config.prompts]
-    of_prompts = [_of_prompts(source, commits.get(source.place), look_up) for source in sources]
+    of_prompts = [_of_prompts(text, commits, look_up) for text in config.prompts]
     return Licences((of_model, *dict.fromkeys(of_prompts)))
 
 
@@ -79,13 +78,19 @@ def _of_model(policy: PolicyRecord, look_up: CardOf | None) -> Licence:
     return _of_folder(what, folder) if folder else Licence(what, UNKNOWN, "no card to read")
 
 
-def _of_prompts(source: Source, commit: str | None, look_up: CardOf | None) -> Licence:
+def _of_prompts(text: str, commits: dict[str, str], look_up: CardOf | None) -> Licence:
+    try:
+        source = parse_source(text)
+    except UserError:  # built on another machine, or moved since
+        return Licence(f"prompts of {text}", UNKNOWN, "its file is not here")
     what = f"prompts of {source.name}"
     if source.place.startswith(EMBEDDED):
         return Licence(what, _OWN, "this package")
     if source.is_local:
-        return _of_folder(what, Path(source.place).resolve().parent)
-    return _of_hub(what, source.place, commit or "main", "dataset", look_up)
+        path = Path(source.place).resolve()
+        return _of_folder(what, path if path.is_dir() else path.parent)
+    commit = commits.get(source.place) or "main"
+    return _of_hub(what, source.place, commit, "dataset", look_up)
 
 
 def _of_folder(what: str, folder: Path) -> Licence:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from udasa_data.config import is_there
 from udasa_data.errors import UserError
 from udasa_data.prompts import N_WORDS, NoPrompt, overlap, parse_source, read_rows, turns_of
 
@@ -70,8 +72,13 @@ def _known() -> dict[str, str]:
 
 
 def _named(given: str) -> tuple[str, str]:
-    name, _, place = given.rpartition("=")
-    return name or Path(place.split("#")[0]).stem, place
+    """Return what a suite is called, and its place; a file that is there has no name before it."""
+    with suppress(UserError):
+        source = parse_source(given)
+        if is_there(source.place) and source.axis is None:
+            return source.stem, given
+    name, _, place = given.partition("=")
+    return (name, place) if place else (Path(given.split("#", maxsplit=1)[0]).stem, given)
 
 
 def _texts(place: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-from udasa_data.errors import UserError
+from udasa_data.errors import UserError, install_line
 from udasa_data.runs import PolicyRecord
 from udasa_data.storage import local_folder
 
@@ -63,7 +63,7 @@ def tokenise(pairs: Iterable[dict[str, Any]], tokenizer: Any, max_length: int) -
     try:
         from trl.data_utils import _tokenize, common_prefix_length
     except ImportError as error:
-        raise UserError("TRL is not installed: pip install 'udasa[train]'") from error
+        raise UserError(f"TRL is not installed: {install_line('train')}") from error
 
     counts = dict.fromkeys(("rows", "not_prefix", "truncated", "collapsed", "dropped"), 0)
     longest = 0

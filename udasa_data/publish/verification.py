@@ -11,6 +11,7 @@ from udasa_data.publish.checks import Check, DatasetCopy, check_all
 from udasa_data.publish.pushing import find_dataset
 from udasa_data.publish.repository import Patience, Remote, Tell, quiet_hub
 from udasa_data.runs import MANIFEST, local_dataset, read_manifest
+from udasa_data.storage import did_you_mean, reads_as_path
 
 MAX_LENGTH: Final = 1024
 
@@ -49,7 +50,7 @@ def verify(
     Raises:
         UserError: there is no dataset of this program, or it cannot be fetched.
     """
-    folder = local_dataset(source) if "://" in source else Path(source)
+    folder = local_dataset(source) if "://" in source else Path(source).expanduser()
     copy = _local(folder) if folder.is_dir() else _fetched(source, tell, patience)
     return Verified(copy.where, tuple(check_all(copy, max_length)))
 
@@ -64,8 +65,11 @@ def _local(folder: Path) -> DatasetCopy:
 def _fetched(source: str, tell: Tell, patience: Patience | None) -> DatasetCopy:
     """Fetch a repository's files into huggingface_hub's cache, all at one commit."""
     repo_id, _, revision = source.partition("@")
-    if repo_id.count("/") != 1 or repo_id.startswith((".", "/", "~")):
-        raise UserError(f"{source}: no such folder, and no Hub id (ORG/NAME or ORG/NAME@REVISION)")
+    if repo_id.count("/") != 1 or reads_as_path(source):
+        raise UserError(
+            f"{source}: no such folder, and no Hub id{did_you_mean(source)}; one reads ORG/NAME or "
+            "ORG/NAME@REVISION"
+        )
     remote = Remote(repo_id, tell, patience)
     with quiet_hub():
         commit = str(remote.info(revision or "main").sha)

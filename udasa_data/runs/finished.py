@@ -21,7 +21,14 @@ from udasa_data.runs.dataset_manifest import MANIFEST, Manifest, read_manifest
 from udasa_data.runs.local_copy import local_dataset
 from udasa_data.runs.sealing import key_of
 from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Stage, empty, require
-from udasa_data.storage import commit_of, dataset_files, plain_file, read_parquet
+from udasa_data.storage import (
+    commit_of,
+    dataset_files,
+    did_you_mean,
+    plain_file,
+    read_parquet,
+    reads_as_path,
+)
 
 
 @dataclass(frozen=True)
@@ -121,8 +128,11 @@ def open_finished(place: str) -> Finished:
     if path.exists():
         raise UserError(f"{place}: holds no finished run and no dataset (no dataset/{MANIFEST})")
     repo_id, _, revision = place.partition("@")
-    if repo_id.count("/") != 1 or repo_id.startswith((".", "/", "~")):
-        raise UserError(f"{place}: no such directory; a Hub dataset reads ORG/NAME[@REVISION]")
+    if repo_id.count("/") != 1 or reads_as_path(place):
+        raise UserError(
+            f"{place}: no such directory{did_you_mean(place)}; a Hub dataset reads "
+            "ORG/NAME[@REVISION]"
+        )
     commit = commit_of(repo_id, revision or "main", "dataset")
     folder = dataset_files(repo_id, commit, [MANIFEST, "data/*"])
     return Finished(place, folder, commit, read_manifest(folder))

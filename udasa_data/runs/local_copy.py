@@ -8,7 +8,7 @@ from pathlib import Path
 from udasa_data.errors import UserError
 from udasa_data.runs.dataset_manifest import MANIFEST
 from udasa_data.runs.layout import is_dataset_file
-from udasa_data.storage import Remote, place_of, reached, replace_folder, user_cache
+from udasa_data.storage import Remote, did_you_mean, place_of, reached, replace_folder, user_cache
 
 
 def local_dataset(place: str) -> Path:
@@ -18,10 +18,13 @@ def local_dataset(place: str) -> Path:
     with its content's hash: it is made once, and a run that was built anew is copied anew.
 
     Raises:
-        UserError: the address holds no finished run, or cannot be reached.
+        UserError: no such folder, the address holds no finished run, or it cannot be reached.
     """
     where = place_of(place)
     if isinstance(where, Path):
+        where = where.expanduser()
+        if not where.exists():
+            raise UserError(f"{place}: no such folder{did_you_mean(place)}")
         return where
     for folder in (where / "dataset", where):
         try:

@@ -10,6 +10,7 @@ import polars as pl
 from udasa_data.errors import UserError
 from udasa_data.runs.store import Run
 from udasa_data.schema import PAIRS, Dimension, require
+from udasa_data.storage import did_you_mean
 
 
 class PairView(NamedTuple):
@@ -34,7 +35,8 @@ def read_pairs(run: Path | str, stage: str | None, n: int) -> list[PairView]:
     """
     opened = Run(run)
     if not opened.has("pairs.parquet"):
-        raise UserError(f"{run}: holds no finished run (no pairs.parquet)")
+        hint = did_you_mean(str(run))
+        raise UserError(f"{run}: holds no finished run (no pairs.parquet){hint}")
     table = require(opened.read_table("pairs.parquet"), PAIRS, "pairs")
     pairs = table.sort("delta_u", descending=True)
     if stage is not None:

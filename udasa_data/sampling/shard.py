@@ -10,6 +10,7 @@ import polars as pl
 
 from udasa_data.config import BuildConfig
 from udasa_data.engines import Completion, Engine, PolicyPrompt, SetAside
+from udasa_data.prompts import shows_nothing
 from udasa_data.schema import DROPPED, SAMPLES, Mode, Why
 
 # Sample k of a prompt has seed + k: seeds of two prompts must lie further apart than any K.
@@ -104,7 +105,7 @@ def _sampled(
                 "detail": sample.text or None,
             }
             for n, sample in enumerate(answer)
-            if _is_filtered(sample) or not sample.text
+            if _is_filtered(sample) or shows_nothing(sample.text)
         ]
     return Sampled(
         pl.DataFrame(samples, schema=SAMPLES, orient="row"),
@@ -133,7 +134,7 @@ def _sample(prompt_id: str, number: int, answer: Completion) -> dict[str, Any]:
         "prompt_id": prompt_id,
         "sample_id": number,
         # what a filter cut is no answer of the policy: its text stands in ``dropped`` alone
-        "text": "" if _is_filtered(answer) else answer.text,
+        "text": "" if _is_filtered(answer) or shows_nothing(answer.text) else answer.text,
         "n_tokens": answer.n_tokens,
         "sum_logprob": total,
         "mean_logprob": None if total is None else total / max(answer.n_tokens, 1),

@@ -8,7 +8,7 @@ from typing import Any, Final
 import polars as pl
 
 from udasa_data.errors import UserError, nearest
-from udasa_data.prompts import FileTable
+from udasa_data.prompts import FileTable, Source
 
 NUMBERS: Final = ("n_tokens", "sum_logprob", "logprob", "mean_logprob")
 
@@ -18,7 +18,7 @@ _ROUNDING: Final = 1e-6  # by which a log-probability of 1 may come out above 0
 class Cells:
     """The known columns of a file, one row an answer."""
 
-    def __init__(self, path: Path, found: FileTable) -> None:
+    def __init__(self, path: Path | Source, found: FileTable) -> None:
         self.path = path
         self.table = found.table
         self.places = found.places

@@ -20,10 +20,12 @@ from udasa_data.prompts import (
     Columns,
     NoPrompt,
     Row,
+    Source,
     excerpt,
     prompt_columns,
     read_prompt,
     read_table,
+    shows_nothing,
     side_columns,
     word_of,
 )
@@ -55,16 +57,16 @@ class GivenAnswers(NamedTuple):
 
 
 def read_answers(
-    path: Path,
+    path: Path | Source,
     labels: str | None = None,
     *,
     need_logprobs: bool = False,
     columns: Sequence[str] = (),
 ) -> GivenAnswers:
-    """Read a .parquet, .jsonl or .csv file with one row an answer, or several answers a row.
+    """Read a file, or another place of rows, with one row an answer, or several answers a row.
 
     Args:
-        path: of the file.
+        path: of the file; or a place in any form that prompts are read from.
         labels: the column of labels, 1 or true for a wrong answer; in ``samples`` it is ``wrong``.
         need_logprobs: whether every answer must have its mean log-probability.
         columns: of the answers; none finds them.
@@ -209,10 +211,9 @@ def _samples(cells: Cells, ids: pl.Series, texts: Sequence[str | None]) -> tuple
             ),
         }
     )
-    blank = pl.col("text").str.strip_chars() == ""
-    not_blank = pl.when(blank).then(pl.lit("")).otherwise("text").alias("text")
+    seen = pl.Series("text", ["" if shows_nothing(answer) else answer for answer in text])
     number = pl.int_range(pl.len(), dtype=pl.Int32).over("prompt_id")
-    return samples.with_columns(not_blank, sample_id=number), length
+    return samples.with_columns(seen, sample_id=number), length
 
 
 def _notes(cells: Cells, length: str) -> list[str]:

@@ -12,6 +12,7 @@ from udasa_data.errors import UserError, nearest
 from udasa_data.prompts import (
     FileTable,
     NoPrompt,
+    Source,
     is_blank,
     looks_like_turns,
     malformed,
@@ -44,7 +45,7 @@ class FileAnswers(NamedTuple):
 
 
 def one_row_an_answer(
-    path: Path, found: FileTable, of_each: Collection[str], named: Sequence[str] = ()
+    path: Path | Source, found: FileTable, of_each: Collection[str], named: Sequence[str] = ()
 ) -> FileAnswers:
     """Return a file's answers, each with its row.
 
@@ -76,7 +77,7 @@ def one_row_an_answer(
     return FileAnswers(found._replace(notes=[*found.notes, *notes]), columns, texts)
 
 
-def _check(path: Path, found: FileTable, columns: Sequence[str]) -> None:
+def _check(path: Path | Source, found: FileTable, columns: Sequence[str]) -> None:
     """Raise a UserError where there is no column of answers, or one of numbers and the like."""
     names = found.table.columns
     if not columns:
@@ -95,7 +96,7 @@ def _check(path: Path, found: FileTable, columns: Sequence[str]) -> None:
 
 
 def _unread(
-    path: Path,
+    path: Path | Source,
     found: FileTable,
     columns: Sequence[str],
     answers: Sequence[Sequence[str | NoPrompt | None]],
@@ -183,7 +184,7 @@ def _inside(item: str | Mapping[str, object] | list[object]) -> str | None:
 
 
 def _spread(
-    path: Path,
+    path: Path | Source,
     found: FileTable,
     columns: Collection[str],
     of_each: Collection[str],

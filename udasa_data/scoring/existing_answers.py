@@ -29,6 +29,7 @@ from udasa_data.pairing import (
     read_curves,
 )
 from udasa_data.progress import Progress, Silent
+from udasa_data.prompts import Source, digest_of
 from udasa_data.runs import CODE, ScoreSummary, as_notes, code_hash, count_dimensions
 from udasa_data.schema import ADDED, SCORES, Why
 from udasa_data.scoring.answer_files import GivenAnswers, read_answers
@@ -67,7 +68,7 @@ class ScoreResult:
 
 
 def score_file(
-    file: Path,
+    file: Path | Source,
     out: Path,
     config: BuildConfig,
     calibration: Path | None = None,
@@ -82,7 +83,7 @@ def score_file(
     prompt with fewer than three others that are not empty, keep NaN and say why in ``set_aside``.
 
     Args:
-        file: .parquet, .jsonl or .csv, see :mod:`udasa_data.scoring.answer_files`.
+        file: or another place of rows, see :mod:`udasa_data.scoring.answer_files`.
         out: the .parquet file to write. One that the same call made is left as it is; any other
             is never overwritten.
         config: see :func:`udasa_data.config.presets.resolve`; what concerns the policy is not used.
@@ -103,7 +104,7 @@ def score_file(
     if fits:
         refuse_foreign_curves(out, curves_file)
     curves = read_curves(calibration) if calibration else None
-    digest = _digest(file)
+    digest = digest_of(file)
     models = {ref.id: locate(ref) for ref in config.scorer_refs}
     made_from = _made_from(digest, config, models, calibration, labels)
     if columns:
@@ -124,7 +125,11 @@ def score_file(
 
 
 def _refuse(
-    file: Path, out: Path, config: BuildConfig, calibration: Path | None, labels: str | None
+    file: Path | Source,
+    out: Path,
+    config: BuildConfig,
+    calibration: Path | None,
+    labels: str | None,
 ) -> None:
     """Say which of the options cannot be.
 
@@ -133,7 +138,7 @@ def _refuse(
     """
     if out.suffix != ".parquet":
         raise UserError(f"{out}: the scores are a Parquet file; give a name that ends in .parquet")
-    if out.resolve() == file.resolve():
+    if out.resolve() == Path(str(file)).resolve():
         raise UserError(f"{out}: is the file of the answers; give another --out")
     if labels and calibration:
         raise UserError("labels fit a calibration: give --labels or --calibration, not both")
@@ -187,17 +192,10 @@ def _made_from(
         **{f"scoring.{k}": v for k, v in msgspec.to_builtins(config.scoring).items()},
         **{f"calibration.{k}": v for k, v in msgspec.to_builtins(config.calibration).items()},
         **{f"weights.{k}": v for k, v in msgspec.to_builtins(config.weights).items()},
-        "calibration": _digest(calibration) if calibration else "fitted",
+        "calibration": file_sha256(calibration) if calibration else "fitted",
         "labels": labels,
         "code": code_hash(_CODE),
     }
-
-
-def _digest(path: Path) -> str:
-    try:
-        return file_sha256(path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _score(

@@ -1,6 +1,13 @@
 """Where files are: local folders, object stores, the Hub, and models on any of them."""
 
-from udasa_data.storage.hub import RepoType, cached_folder, card_of, commit_of, dataset_files
+from udasa_data.storage.hub import (
+    RepoType,
+    cached_folder,
+    card_of,
+    commit_of,
+    dataset_files,
+    has_folder,
+)
 from udasa_data.storage.inline_policy import csp_hash
 from udasa_data.storage.json_text import HALF_A_CHARACTER, parse_json, parse_row
 from udasa_data.storage.locking import LOCK, locked
@@ -25,6 +32,7 @@ from udasa_data.storage.ownership import (
     remove_made,
 )
 from udasa_data.storage.parquet import parquet_metadata, parquet_schema, read_parquet, scan_parquet
+from udasa_data.storage.paths import did_you_mean, reads_as_path
 from udasa_data.storage.places import (
     Place,
     file_sha256,
@@ -57,7 +65,9 @@ __all__ = [
     "commit_of",
     "csp_hash",
     "dataset_files",
+    "did_you_mean",
     "file_sha256",
+    "has_folder",
     "is_whole",
     "local_folder",
     "locate",
@@ -74,6 +84,7 @@ __all__ = [
     "read_files",
     "read_parquet",
     "read_sealed",
+    "reads_as_path",
     "remove",
     "remove_left_over",
     "remove_left_over_of",

@@ -63,6 +63,19 @@ def file_of(repo_id: str, commit: str, name: str) -> Path | None:
         return None
 
 
+def has_folder(repo_id: str, commit: str, path: str) -> bool | None:
+    """Return whether a dataset has such a folder at a commit; None where that cannot be asked."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import RepoFolder
+    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
+
+    try:
+        found = HfApi().get_paths_info(repo_id, [path], repo_type="dataset", revision=commit)
+    except (OSError, ValueError, httpx.HTTPError):
+        return None
+    return any(isinstance(entry, RepoFolder) for entry in found)
+
+
 def dataset_files(repo_id: str, commit: str, patterns: list[str]) -> Path:
     """Download the files of a dataset at a commit that match; return their folder in the cache.
 

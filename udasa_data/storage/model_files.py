@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from udasa_data.config import EMBEDDED, ModelRef, require_file
 from udasa_data.errors import UserError, nearest
 from udasa_data.storage.hub import commit_of, file_of
+from udasa_data.storage.paths import did_you_mean, reads_as_path
 
 WHOLE_FILE: Final = 64 * 2**20  # bytes up to which a file is hashed whole
 SERVED: Final = "served:"  # how the fingerprint of a server's model begins
@@ -98,8 +99,8 @@ def local_folder(model: str) -> Path | None:
         return root / name
     path = Path(model).expanduser()
     if not path.exists():
-        if model.startswith((".", "/", "~")) or model.count("/") != 1:
-            raise UserError(f"model '{model}': no such folder")
+        if model.count("/") != 1 or reads_as_path(model):
+            raise UserError(f"model '{model}': no such folder{did_you_mean(model)}")
         return None
     if not (path / "config.json").is_file():
         raise UserError(

@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from udasa_data.errors import UserError, first_line
+from udasa_data.errors import UserError, first_line, install_line
 
-_PACKAGES: Final = {"s3": "'udasa[s3]'", "s3a": "'udasa[s3]'", "gs": "gcsfs", "gcs": "gcsfs"}
+_PACKAGES: Final = {"gs": "pip install gcsfs", "gcs": "pip install gcsfs"} | dict.fromkeys(
+    ("s3", "s3a"), install_line("s3")
+)
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,8 @@ def file_system(place: Remote) -> tuple[Any, str]:
         # other processes write there too: a listing of a while ago would be wrong
         fs, path = fsspec.core.url_to_fs(place.url, use_listings_cache=False)
     except ImportError as error:
-        package = _PACKAGES.get(protocol, f"the package that fsspec names for '{protocol}'")
-        raise UserError(f"{place}: needs another package: pip install {package}") from error
+        line = _PACKAGES.get(protocol, f"the one that fsspec names for '{protocol}'")
+        raise UserError(f"{place}: needs another package: {line}") from error
     except ValueError as error:
         raise UserError(f"{place}: no file system '{protocol}' ({error})") from error
     return fs, path

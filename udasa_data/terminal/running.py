@@ -27,6 +27,8 @@ def run_app(app: Callable[[], object]) -> None:
     (``--traceback`` or ``UDASA_TRACEBACK=1`` shows where it was), Ctrl-C with 130, SIGTERM with
     143, and a reader that went away with 141. Characters that a terminal does not have are escaped.
     """
+    if os.name == "nt":
+        sys.exit("error: Windows has no file locks of POSIX; run this in WSL, or on Linux or macOS")
     quiet()
     with_traceback = _takes_traceback()
     for stream in (sys.stdout, sys.stderr):

@@ -44,10 +44,10 @@ def prepare(options: RunOptions, folder: Run) -> Ready:
     engine = _engine(config, folder)
     planned = plan_suite(options.suite, options.axes)
     plans = _runnable(planned, engine)
+    known: dict[str, str] = folder.manifest.get("models", {})
+    policy = _locate_policy(config, engine, known)  # before anything is fetched
     read = _documents(plans, options, folder)
     judges = judge_set(options.judges, options.suite)
-    known: dict[str, str] = folder.manifest.get("models", {})
-    policy = _locate_policy(config, engine, known)
     template = None if engine == "openai" else chat_template_sha256(policy)
     tasks = [build_task(plan, read[plan.name].documents, options.seed) for plan in plans]
     baseline = _baseline(options, tasks, folder)

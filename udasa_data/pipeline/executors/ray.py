@@ -20,7 +20,7 @@ from typing import Any, Final
 import polars as pl
 
 from udasa_data.config import Precision
-from udasa_data.errors import UserError, first_line
+from udasa_data.errors import UserError, first_line, install_line
 from udasa_data.pipeline.executors.ray_pools import scorers_for, size_pools
 from udasa_data.pipeline.executors.work import SampleMaker, ScoreMaker, Work, work_of
 from udasa_data.pipeline.preparation import Prepared
@@ -58,7 +58,7 @@ class RayExecutor:
             import ray.data  # noqa: F401 (found out now, before anything is made)
         except ImportError as error:
             raise UserError(
-                "--executor ray needs Ray, which is not installed: pip install 'udasa[ray]'"
+                f"--executor ray needs Ray, which is not installed: {install_line('ray')}"
             ) from error
         self._address = address
         self._workers = workers
