@@ -295,3 +295,16 @@ def test_a_model_reads_as_far_as_its_own_window(tmp_path):
     assert bound._loaded.options.max_length == 512
     narrow = scorer(save_classifier(tmp_path / "b", ["reward"]))
     assert narrow._loaded.options.max_length == 128
+
+
+def test_the_cache_tells_apart_what_is_fed(chat, tmp_path):
+    asked = exchange(BOMB, ANSWER)
+    alike = [asked, TextPair(asked.first, ANSWER)]  # one turn of the user's, of the same text
+    rendered = TextPair("<s><user>Who?</s><assistant>I.</s>", "")  # a text, to be read as one
+    shown = [exchange(talk("Who?"), "I.")]
+    options = EXACT._replace(cache=ScoreCache(tmp_path / "scores.sqlite"))
+    for one in (alike[:1], alike[1:], [rendered], shown):
+        cached = scorer(chat, "unsafe", options=options)(one, no_progress)
+        assert cached == pytest.approx(scorer(chat, "unsafe")(one, no_progress), abs=1e-12)
+    as_pair = scorer(chat, "unsafe", options=options, shown="pair")(alike[:1], no_progress)
+    assert as_pair != pytest.approx(scorer(chat, "unsafe")(alike[:1], no_progress), abs=1e-6)
