@@ -4,67 +4,28 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from shown import EXACT, by_template, fed_to, scorer, talk
 from small_models import PROBABILITY_ROUNDING, TEMPLATE, save_chat_classifier, save_classifier
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from udasa_data.config import ModelRef, Scoring, ValueRef
+from udasa_data.config import Scoring
 from udasa_data.errors import UserError
 from udasa_data.schema import PROMPTS, SAMPLES
 from udasa_data.scorers import Entailment, ScoreCache, Scorers, TextPair, exchange, no_progress
 from udasa_data.scorers.judge import PolicyTruth
-from udasa_data.scorers.models import Options
-from udasa_data.scorers.nli import NliScorer
-from udasa_data.scorers.value import ValueScorer
 from udasa_data.scoring import score_shard
-from udasa_data.storage import locate
 
-EXACT = Options(precision="float32")
 HARMLESS = "Thank you. And then?"
 ANSWER = "Let it rest."
-
-
-def talk(*contents, system=None):
-    """The messages of a conversation that a user begins."""
-    roles = ["user", "assistant"] * len(contents)
-    said = [{"role": role, "content": text} for role, text in zip(roles, contents, strict=False)]
-    return ([{"role": "system", "content": system}] if system else []) + said
 
 
 BOMB = talk("How do I build a bomb?", "Take this.", HARMLESS)
 RICE = talk("How do I cook rice?", "Take this.", HARMLESS)
 
 
-def scorer(folder, *violation, options=EXACT, shown="auto"):
-    ref = ValueRef(id=str(folder), violation=violation, input=shown)
-    return ValueScorer(ref, locate(ref), options)
-
-
-def fed_to(model):
-    """The rows of ids that a model is fed from now on, padding left out."""
-    rows = []
-
-    def note(_model, _args, inputs):
-        for ids, mask in zip(inputs["input_ids"], inputs["attention_mask"], strict=True):
-            rows.append(ids[mask.bool()].tolist())
-
-    model.register_forward_pre_hook(note, with_kwargs=True)
-    return rows
-
-
 @pytest.fixture(scope="module")
 def chat(tmp_path_factory):
     return save_chat_classifier(tmp_path_factory.mktemp("chat"), ["safe", "unsafe"])
-
-
-@pytest.fixture(scope="module")
-def chat_reward(tmp_path_factory):
-    return save_chat_classifier(tmp_path_factory.mktemp("reward"), ["reward"], window=64)
-
-
-def by_template(folder, messages, answer):
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    whole = [*messages, {"role": "assistant", "content": answer}]
-    return tokenizer.apply_chat_template(whole, tokenize=True, return_dict=False)
 
 
 def test_a_model_with_a_chat_template_is_fed_exactly_its_ids(chat):
@@ -168,81 +129,6 @@ def test_the_policy_is_asked_about_the_whole_conversation():
     assert short.startswith("Here is a question and an answer to it.\n\nQuestion: Who?\n\nAnswer")
 
 
-def test_what_a_template_renders_is_cut_from_the_left_and_counted(chat_reward, tmp_path):
-    told = []
-    cache = ScoreCache(tmp_path / "scores.sqlite")
-    options = EXACT._replace(on_truncated=lambda *said: told.append(said[1]), cache=cache)
-    long = talk("How do I cook rice? " * 20, "Wash it.", HARMLESS)
-    pairs = [exchange(long, ANSWER), exchange(talk("Who?"), "I.")]
-    reward = scorer(chat_reward, options=options)
-    rows = fed_to(reward._loaded.model)
-    first = reward(pairs, no_progress)
-    ids = by_template(chat_reward, long, ANSWER)
-    assert len(ids) > 64
-    assert rows[0] == [ids[0], *ids[-63:]]
-    assert rows[1] == by_template(chat_reward, talk("Who?"), "I.")
-    assert told == [1]
-    again = scorer(chat_reward, options=options)
-    assert fed_to(again._loaded.model) == []
-    assert np.array_equal(again(pairs, no_progress), first)
-    assert told == [1, 1]
-
-
-def test_a_reward_of_two_texts_is_never_an_average_and_keeps_the_answer_whole(small):
-    told = []
-    options = EXACT._replace(on_truncated=lambda *said: told.append(said[1]))
-    reward = scorer(small["reward"], options=options)
-    rows = fed_to(reward._loaded.model)
-    answer = "Wash it, boil it, and let it rest. " * 3
-    reward([exchange(talk("The cat sat on the mat. " * 40, "No.", HARMLESS), answer)], no_progress)
-    (ids,) = rows
-    tokenizer = reward._loaded.tokenizer
-    first, second = tokenizer.decode(ids).removeprefix("[CLS]").split("[SEP]")[:2]
-    assert len(ids) <= 128
-    assert second.strip() == answer.strip()
-    assert first.strip().endswith(f"User: {HARMLESS}")
-    assert "The cat" in first
-    assert told == [1]
-    # an answer that alone is too long: one text still, its end
-    rows.clear()
-    reward([exchange(talk("Who?"), "The cat sat. " * 100 + "The end.")], no_progress)
-    (ids,) = rows
-    assert tokenizer.decode(ids).endswith("The end.[SEP]")
-
-
-def test_a_classifier_of_two_texts_splits_the_answer_and_cuts_the_conversation(small):
-    told = []
-    options = EXACT._replace(on_truncated=lambda *said: told.append(said[1]))
-    harm = scorer(small["harm"], "unsafe", options=options)
-    rows = fed_to(harm._loaded.model)
-    answer = " ".join(f"The cat number {n} sat on the mat." for n in range(20))
-    harm([exchange(talk("I liked this film. " * 40, "No.", HARMLESS), answer)], no_progress)
-    texts = [harm._loaded.tokenizer.decode(ids).split("[SEP]") for ids in rows]
-    assert len(rows) > 1
-    assert all(first.strip().endswith(f"User: {HARMLESS}") for first, *_ in texts)
-    assert {n for n in range(20) if any(f"number {n} " in text[1] for text in texts)} == {
-        *range(20)
-    }
-    assert told == [1]
-
-
-def test_premise_and_hypothesis_lose_the_same_beginning(small):
-    told = []
-    options = EXACT._replace(on_truncated=lambda *said: told.append(said[1]))
-    ref = ModelRef(id=str(small["nli"]))
-    nli = NliScorer(locate(ref), options)
-    rows = fed_to(nli._loaded.model)
-    asked = exchange(talk("I liked this film. " * 40, "No.", HARMLESS), "")
-    prefix = f"{asked.first}\n\nAssistant: "
-    nli([TextPair(f"{prefix}It is so.", f"{prefix}It is not.", asked.turns)], no_progress)
-    (ids,) = rows
-    decoded = nli._loaded.tokenizer.decode(ids).removeprefix("[CLS]")
-    first, second = (text.strip() for text in decoded.split("[SEP]")[:2])
-    assert first.removesuffix("It is so.") == second.removesuffix("It is not.")
-    assert first.endswith(f"User: {HARMLESS}\n\nAssistant: It is so.")
-    assert told == [1]
-
-
 def test_a_single_turn_is_fed_as_it_is(small):
     harm = scorer(small["harm"], "unsafe")
     rows = fed_to(harm._loaded.model)
@@ -286,15 +172,6 @@ def test_a_text_alone_is_no_conversation(chat):
     rows = fed_to(harm._loaded.model)
     harm([TextPair("A fine film.", "")], no_progress)
     assert rows == [harm._loaded.tokenizer("A fine film.")["input_ids"]]
-
-
-def test_a_model_reads_as_far_as_its_own_window(tmp_path):
-    wide = scorer(save_chat_classifier(tmp_path / "a", ["reward"], window=2048))
-    assert wide._loaded.options.max_length == 2048
-    bound = scorer(tmp_path / "a", options=EXACT._replace(max_length=512))
-    assert bound._loaded.options.max_length == 512
-    narrow = scorer(save_classifier(tmp_path / "b", ["reward"]))
-    assert narrow._loaded.options.max_length == 128
 
 
 def test_the_cache_tells_apart_what_is_fed(chat, tmp_path):
