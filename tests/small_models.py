@@ -12,6 +12,7 @@ from transformers import (
     BertForSequenceClassification,
     LlamaConfig,
     LlamaForCausalLM,
+    LlamaForSequenceClassification,
     PreTrainedTokenizerFast,
 )
 
@@ -109,6 +110,38 @@ def save_classifier(
     if spoil is not None:
         torch.nn.init.constant_(model.classifier.weight, spoil)
     model.save_pretrained(folder)
+    return folder
+
+
+def save_chat_classifier(
+    folder: Path, labels: list[str], *, template: str | None = TEMPLATE, window: int = 256
+) -> Path:
+    """Save a one-layer Llama with a class head; its tokenizer begins a text with BOS by itself."""
+    tokenizer = _tokenizer(["<s>", "</s>", "<user>", "<assistant>", "<system>"])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", pair="<s> $A $B", special_tokens=[("<s>", 0)]
+    )
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", padding_side="left"
+    )
+    fast.chat_template = template and "{{ bos_token }}" + template
+    fast.save_pretrained(folder)
+    torch.manual_seed(4)
+    config = LlamaConfig(
+        vocab_size=len(fast),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        max_position_embeddings=window,
+        bos_token_id=0,
+        eos_token_id=1,
+        num_labels=len(labels),
+        id2label=dict(enumerate(labels)),
+        label2id={label: n for n, label in enumerate(labels)},
+        initializer_range=0.5,
+    )
+    LlamaForSequenceClassification(config).save_pretrained(folder)
     return folder
 
 

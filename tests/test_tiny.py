@@ -55,10 +55,13 @@ def test_all_of_it_is_small_and_safe():
     ]
     assert sum(path.stat().st_size for path in files) < 60e6
     assert {path.suffix for path in files} <= {".safetensors", ".json", ".jsonl", ".jinja", ".md"}
-    assert {path.parent for path in files if path.name == "model.safetensors"} == set(MODELS)
+    weights = {path.parent for path in files if path.name == "model.safetensors"}
+    assert weights == {*MODELS, TINY / "refusal"}
 
 
-@each_model
+@pytest.mark.parametrize(
+    "folder", [*MODELS, TINY / "refusal"], ids=lambda f: "/".join(f.parts[-3:])
+)
 def test_each_card_has_licence_sources_and_measured_numbers(folder):
     card = " ".join((folder / "README.md").read_text(encoding="utf-8").split())
     told = ("license: apache-2.0", "## Measured", "95% interval", "## Trained on", "Not for any")

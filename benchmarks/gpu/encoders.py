@@ -109,8 +109,8 @@ def compile_layers(model: Any) -> None:
 
 def lengths(tokenizer: Any, pairs: list[TextPair]) -> list[int]:
     """Return the tokens of each pair, as cut by the scorer."""
-    firsts, seconds = zip(*pairs, strict=True)
-    ids = tokenizer(list(firsts), list(seconds), truncation="longest_first", max_length=512)
+    firsts, seconds = [pair.first for pair in pairs], [pair.second for pair in pairs]
+    ids = tokenizer(firsts, seconds, truncation="longest_first", max_length=512)
     return [len(row) for row in ids["input_ids"]]
 
 

@@ -14,7 +14,7 @@ from udasa_data.engines import Completion, PolicyPrompt, SetAside
 from udasa_data.engines.transformers import TransformersEngine
 from udasa_data.sampling import seed_of
 from udasa_data.schema import Mode
-from udasa_data.scorers import no_progress
+from udasa_data.scorers import conversation_text, no_progress
 from udasa_data.scorers.models import Options
 from udasa_data.scorers.nli import NliScorer
 from udasa_data.scoring import Answers, between_answers, cubes, plan_pairs
@@ -99,7 +99,7 @@ def _sample(row: dict[str, Any], number: int, answer: Completion, renderer: Rend
     return Sample(
         prompt_id=row["prompt_id"],
         sample_id=number,
-        question=row["prompt"][-1]["content"],
+        question=conversation_text(row["prompt"]),
         mode=row["mode"],
         context=context,
         said=renderer.said(row["mode"], context, answer.reasoning, answer.text),

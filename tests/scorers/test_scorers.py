@@ -121,8 +121,7 @@ def test_a_long_premise_is_split_and_its_least_neutral_part_speaks(small):
     scorer = nli(small["nli"], EXACT._replace(on_truncated=told.__setitem__))
     whole = scorer([TextPair(" ".join(LONG), "A cat."), TextPair("y", "z")], no_progress)
     long = TextPair(" ".join(LONG), "A cat.")
-    sizes = chunks._sizes(scorer._loaded, long)
-    pairs = chunks._split(scorer._loaded, [long], "first", sizes)[0]
+    pairs = chunks._split(scorer._loaded, long, "first", chunks._room(scorer._loaded, [long]))
     assert len(pairs) > 2
     assert " ".join(part.first for part in pairs) == " ".join(LONG)
     parts = scorer(pairs, no_progress)
@@ -132,17 +131,13 @@ def test_a_long_premise_is_split_and_its_least_neutral_part_speaks(small):
     assert not told  # nothing was cut
 
 
-def test_of_a_long_answer_the_worst_part_decides_and_rewards_are_averaged(small):
+def test_of_a_long_answer_the_worst_part_decides(small):
     answer = TextPair("Well?", " ".join(LONG))
-    for name, violation in (("harm", ["unsafe"]), ("reward", [])):
-        scorer = value(small[name], *violation)
-        sizes = chunks._sizes(scorer._loaded, answer)
-        parts = chunks._split(scorer._loaded, [answer], "second", sizes)[0]
-        assert len(parts) > 2
-        p, each = scorer([answer, PAIRS[0]], no_progress)[0], scorer(parts, no_progress)
-        odds = np.log(each / (1 - each)).mean()
-        expected = each.max() if violation else 1 / (1 + np.exp(-odds))
-        assert p == pytest.approx(expected, abs=PROBABILITY_ROUNDING)
+    scorer = value(small["harm"], "unsafe")
+    parts = chunks._split(scorer._loaded, answer, "second", chunks._room(scorer._loaded, [answer]))
+    assert len(parts) > 2
+    p, each = scorer([answer, PAIRS[0]], no_progress)[0], scorer(parts, no_progress)
+    assert p == pytest.approx(each.max(), abs=PROBABILITY_ROUNDING)
 
 
 def test_progress_of_long_texts_sums_to_their_number(small):

@@ -377,3 +377,19 @@ def test_what_is_no_calibration(config, tmp_path):
         (tmp_path / "c.json").write_text(text)
         with pytest.raises(UserError, match="holds no calibration"):
             score_file(file, tmp_path / "out.parquet", config, tmp_path / "c.json")
+
+
+def test_one_bad_value_among_good_ones_is_left_out_and_noted(tmp_path):
+    rows = [{"prompt": "Q?", "text": f"answer {n}", "logprob": -1.0, "n_tokens": 2} for n in "abcd"]
+    rows[1]["logprob"] = 7.0
+    rows[2]["n_tokens"] = -3
+    rows.append({"prompt": [{"role": "tool", "content": "x"}], "text": "y"})
+    given = read_answers(write(tmp_path / "in.jsonl", rows))
+    assert given.samples["text"].to_list()[-1] == ""
+    assert given.samples["sum_logprob"].is_nan().to_list() == [False, True, False, False, True]
+    notes = "\n".join(given.notes)
+    assert "1 cells are left out; the first" in notes
+    assert "line 2, column 'logprob': a log-probability is at most 0 (it holds 7.0)" in notes
+    assert "line 3, column 'n_tokens': a whole number from 0 up is needed" in notes
+    assert "1 rows are set aside; the first" in notes
+    assert "role 'tool'" in notes

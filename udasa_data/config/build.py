@@ -13,6 +13,8 @@ Unit: TypeAlias = Annotated[float, Meta(ge=0.0, le=1.0)]
 NonNegative: TypeAlias = Annotated[float, Meta(ge=0.0)]
 Positive: TypeAlias = Annotated[float, Meta(gt=0.0)]
 Share: TypeAlias = Annotated[float, Meta(ge=0.0, lt=1.0)]
+# what a scorer is shown of a conversation and its answer
+ScorerInput: TypeAlias = Literal["auto", "chat", "pair", "answer"]
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 SemanticEstimator: TypeAlias = Literal[
     "degree", "luq", "eccentricity", "cluster", "cocoa", "lexical", "cosine"
@@ -47,9 +49,12 @@ class ValueRef(ScorerRef, frozen=True):
     """A value scorer. ``violation`` names the classes whose probability is P(violation).
 
     Logits are divided by ``temperature`` first: above 1 softens a scorer that is too sure.
+    ``input``: the conversation rendered by the scorer's chat template (chat), its plain text and
+    the answer as two texts (pair), or the answer alone; auto is chat where there is a template.
     """
 
     violation: tuple[str, ...] = ()
+    input: ScorerInput = "auto"
     temperature: Positive = 1.0
 
 
@@ -118,7 +123,8 @@ class Scoring(Strict, frozen=True):
     disagreement_weight: NonNegative = 0.5
     # Beta(a, a) pseudo-claims: one claim can neither prove nor damn an answer
     claim_prior: Positive = 0.5
-    max_length: Annotated[int, Meta(ge=16)] = 512
+    # tokens a scorer reads at most; less where its own window is less
+    max_length: Annotated[int, Meta(ge=16)] = 4096
     precision: Precision = "auto"  # of the scorers: the fastest this machine has within bounds
 
 

@@ -1,6 +1,7 @@
 """Scorers: models that turn texts into probabilities."""
 
 from udasa_data.scorers.cache import ScoreCache, default_file, take_no_line
+from udasa_data.scorers.conversations import conversation_text, exchange
 from udasa_data.scorers.protocol import (
     Entailment,
     Floats,
@@ -19,7 +20,9 @@ __all__ = [
     "Scorers",
     "TextPair",
     "TextScorer",
+    "conversation_text",
     "default_file",
+    "exchange",
     "no_progress",
     "take_no_line",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -18,7 +18,12 @@ from udasa_data.scorers.protocol import Floats, OnBatch, TextPair
 BATCH_TOKENS: Final = {"cuda": 16384, "cpu": 1024}
 
 
-def score_logits(loaded: Loaded, pairs: Sequence[TextPair], on_batch: OnBatch) -> Floats:
+def score_logits(
+    loaded: Loaded,
+    pairs: Sequence[TextPair],
+    on_batch: OnBatch,
+    shortened: Container[TextPair] = (),
+) -> Floats:
     """Return the logits of each pair.
 
     Each distinct pair is scored once, unless the cache knows it; batches hold pairs of like
@@ -29,6 +34,7 @@ def score_logits(loaded: Loaded, pairs: Sequence[TextPair], on_batch: OnBatch) -
         loaded: the classifier.
         pairs: N ordered pairs.
         on_batch: called with how many of the N are done with each batch.
+        shortened: pairs that were cut before, to be counted with those that are cut here.
 
     Returns:
         [N, n_classes] float64, in the order of ``pairs``.
@@ -45,7 +51,7 @@ def score_logits(loaded: Loaded, pairs: Sequence[TextPair], on_batch: OnBatch) -
     if known := int(multiplicity.sum() - multiplicity[missing].sum()):
         on_batch(known)
     new = [distinct[row] for row in missing]
-    encoded = _encode(loaded, new)
+    encoded, cut = _encode(loaded, new)
     for batch, found in _run(loaded, encoded):
         logits[missing[batch]] = found
         on_batch(int(multiplicity[missing[batch]].sum()))
@@ -53,11 +59,11 @@ def score_logits(loaded: Loaded, pairs: Sequence[TextPair], on_batch: OnBatch) -
         raise UserError(
             f"scorer '{loaded.name}' returned NaN or infinite logits; use another model"
         )
-    full = [len(ids) == loaded.options.max_length for ids in encoded["input_ids"]]
-    if truncated := truncated + sum(full):
+    cut = [was or pair in shortened for was, pair in zip(cut, new, strict=True)]
+    if truncated := truncated + sum(cut):
         loaded.options.on_truncated(loaded.name, truncated)
     if loaded.options.cache and new:
-        loaded.options.cache.put(loaded.space, new, logits[missing], full)
+        loaded.options.cache.put(loaded.space, new, logits[missing], cut)
     return np.asarray(logits[rows])
 
 
@@ -82,17 +88,43 @@ def _recall(
     return np.flatnonzero(missing), known.truncated
 
 
-def _encode(loaded: Loaded, pairs: list[TextPair]) -> dict[str, list[list[int]]]:
+def _encode(loaded: Loaded, pairs: list[TextPair]) -> tuple[dict[str, list[list[int]]], list[bool]]:
+    """Return the ids of each pair, and whether it was cut to them."""
+    limit = loaded.options.max_length
     if not pairs:
-        return {"input_ids": []}
+        return {"input_ids": []}, []
+    if loaded.is_rendered:
+        return _without_beginning(loaded, [pair.first for pair in pairs])
     single = not any(pair.second for pair in pairs)
     texts = [[pair.first for pair in pairs]]
     if not single:
         texts.append([pair.second for pair in pairs])
+    found = loaded.tokenizer(*texts, truncation="longest_first", max_length=limit, verbose=False)
+    if loaded.tokenizer.is_fast:
+        return dict(found), [bool(encoding.overflowing) for encoding in found.encodings]
+    return dict(found), [len(ids) == limit for ids in found["input_ids"]]
+
+
+def _without_beginning(
+    loaded: Loaded, texts: list[str]
+) -> tuple[dict[str, list[list[int]]], list[bool]]:
+    """Return the ids of rendered texts, the last ones of those too long, and which these are.
+
+    A token that begins all texts (BOS) is kept, since a model without it is another.
+    """
     limit = loaded.options.max_length
-    return dict(
-        loaded.tokenizer(*texts, truncation="longest_first", max_length=limit, verbose=False)
-    )
+    whole = loaded.tokenizer(texts, add_special_tokens=False, verbose=False)
+    cut = [len(ids) > limit for ids in whole["input_ids"]]
+    bos = loaded.tokenizer.bos_token_id
+    heads = [int(bos is not None and ids[:1] == [bos]) for ids in whole["input_ids"]]
+    encoded = {
+        name: [
+            row[:head] + row[head - limit :] if is_cut else row
+            for row, head, is_cut in zip(column, heads, cut, strict=True)
+        ]
+        for name, column in whole.items()
+    }
+    return encoded, cut
 
 
 def _run(loaded: Loaded, encoded: dict[str, list[list[int]]]) -> Iterator[tuple[list[int], Floats]]:

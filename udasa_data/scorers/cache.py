@@ -160,8 +160,11 @@ def _hash_of(key: bytes, logits: bytes, truncated: int) -> bytes:
 
 
 def _keys(space: str, pairs: Sequence[TextPair]) -> Iterator[bytes]:
-    """Yield the key of each pair: 16 bytes; the lengths keep ("ab", "c") from ("a", "bc")."""
+    """Yield the key of each pair: 16 bytes; the lengths keep ("ab", "c") from ("a", "bc").
+
+    The texts are those that the model is fed: rendered, and cut where they were too long.
+    """
     prefix = f"{len(space)}:{space}".encode()
-    for first, second in pairs:
+    for first, second, _ in pairs:
         text = f"{len(first)}:{first}{second}".encode(errors="surrogatepass")
         yield blake2b(prefix + text, digest_size=16).digest()

@@ -1,12 +1,13 @@
-"""Texts longer than a scorer reads: split at sentences, each part scored, nothing cut.
+"""Texts longer than a scorer reads: cut from the left of the conversation, or scored in parts.
 
-Only a single sentence that is longer than the scorer reads is cut, by the batching core, which
-counts it. A text in characters that the scorer's vocabulary lacks is not scored.
+A reward, and what a chat template renders, is scored whole. Other texts are split at sentences, and
+each part is scored. What had to be cut is counted. A text in characters that the scorer's
+vocabulary lacks is not scored, nor is a conversation that its chat template refuses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -14,8 +15,10 @@ from numpy.typing import NDArray
 
 from udasa_data.languages import sentences
 from udasa_data.scorers.batching import score_logits
+from udasa_data.scorers.conversations import rendered
 from udasa_data.scorers.models import Loaded
 from udasa_data.scorers.protocol import Floats, OnBatch, TextPair
+from udasa_data.scorers.shortening import shorter_context, shorter_exchange
 from udasa_data.scorers.vocabulary import Size
 
 Side: TypeAlias = Literal["first", "second"]
@@ -55,59 +58,132 @@ def score_in_parts(
     Args:
         loaded: the classifier.
         pairs: N ordered pairs.
-        side: the text that is split; the other is put to every part.
+        side: the text that is split, premise or answer; the other is put to every part.
         on_batch: called with how many of the N are done with each batch.
     """
-    sizes = _sizes(loaded, [text for pair in pairs for text in pair])
-    parts, owner, readable = [], [], []
-    for number, split in enumerate(_split(loaded, pairs, side, sizes)):
-        parts += split
-        owner += [number] * len(split)
-        readable += [all(sizes[text].is_read for text in pairs[number])] * len(split)
-    is_read = np.array(readable, dtype=bool)
+    sizes = _sizes(loaded, [text for pair in pairs for text in pair[:2]])
+    room = _room(loaded, pairs)
+    split, shortened = {}, set()
+    for pair in dict.fromkeys(pairs):
+        text = TextPair(pair.first, pair.second)
+        if _fits(text, sizes, room):
+            split[pair] = [text]
+            continue
+        cut = _cut(loaded, pair, side, room)
+        split[pair] = _split(loaded, cut, side, room)
+        if cut != text:
+            shortened.add(split[pair][0])
+    is_read = _read(loaded, pairs, sizes)
+    return _score(loaded, [split[pair] for pair in pairs], is_read, shortened, on_batch)
+
+
+def score_whole(loaded: Loaded, pairs: Sequence[TextPair], on_batch: OnBatch) -> Floats:
+    """Return the logits of each (prompt, answer), or text alone, [N, classes]; never in parts.
+
+    The conversation is rendered by the model's chat template, where it is shown that. What is too
+    long loses the beginning of its conversation; NaN where it cannot be read.
+
+    Args:
+        loaded: the classifier.
+        pairs: N of them; see ``conversations.exchange``.
+        on_batch: called with how many of the N are done with each batch.
+    """
+    sizes = _sizes(loaded, [text for pair in pairs for text in pair[:2]])
+    is_read = _read(loaded, pairs, sizes)
+    if loaded.shown == "chat" and any(pair.second for pair in pairs):
+        return _score_rendered(loaded, pairs, is_read, on_batch)
+    room = _room(loaded, pairs)
+    fed, shortened = {}, set()
+    for pair in dict.fromkeys(pairs):
+        fed[pair] = text = TextPair(pair.first, pair.second)
+        if not _fits(text, sizes, room):
+            fed[pair] = shorter_exchange(loaded.tokenizer, pair, room)
+            shortened.add(fed[pair])
+    return _score(loaded, [[fed[pair]] for pair in pairs], is_read, shortened, on_batch).logits
+
+
+def _score_rendered(
+    loaded: Loaded, pairs: Sequence[TextPair], is_read: list[bool], on_batch: OnBatch
+) -> Floats:
+    """Return the logits of each conversation as the model's chat template renders it."""
+    loaded = loaded._replace(is_rendered=True, space=f"chat {loaded.space}")
+    texts = {pair: rendered(loaded.tokenizer, pair) for pair in dict.fromkeys(pairs)}
+    if refused := sum(text is None for text in texts.values()):
+        loaded.options.on_refused(loaded.name, refused)
+    fed = [[TextPair(texts[pair] or "", "")] for pair in pairs]
+    can = [reads and texts[pair] is not None for pair, reads in zip(pairs, is_read, strict=True)]
+    return _score(loaded, fed, can, (), on_batch).logits
+
+
+def _score(
+    loaded: Loaded,
+    split: Sequence[Sequence[TextPair]],
+    is_read: Sequence[bool],
+    shortened: Container[TextPair],
+    on_batch: OnBatch,
+) -> Parts:
+    """Return the logits of the parts of each of N pairs, NaN for those that are not read."""
+    parts = [part for some in split for part in some]
+    counts = np.array([len(some) for some in split], dtype=np.int64)
+    reads = np.repeat(np.array(is_read, dtype=bool), counts)
+    share = len(split) / max(len(parts), 1)
+    logits = np.full((len(parts), loaded.model.config.num_labels), np.nan)
+    read = [part for part, reads_it in zip(parts, reads, strict=True) if reads_it]
+    logits[reads] = score_logits(loaded, read, lambda rows: on_batch(rows * share), shortened)
+    on_batch(float((~reads).sum()) * share)
+    return Parts(logits, np.repeat(np.arange(len(split), dtype=np.int64), counts))
+
+
+def _read(loaded: Loaded, pairs: Sequence[TextPair], sizes: Mapping[str, Size]) -> list[bool]:
+    """Return which pairs the scorer's vocabulary can read, and have the texts counted it cannot."""
     if unread := sum(not size.is_read for size in sizes.values()):
         loaded.options.on_unknown(loaded.name, unread)
-    share = len(pairs) / max(len(parts), 1)
-    logits = np.full((len(parts), loaded.model.config.num_labels), np.nan)
-    read = [part for part, reads in zip(parts, readable, strict=True) if reads]
-    logits[is_read] = score_logits(loaded, read, lambda rows: on_batch(rows * share))
-    on_batch(float((~is_read).sum()) * share)
-    return Parts(logits, np.array(owner, dtype=np.int64))
+    return [sizes[pair.first].is_read and sizes[pair.second].is_read for pair in pairs]
 
 
-def _split(
-    loaded: Loaded, pairs: Sequence[TextPair], side: Side, sizes: Mapping[str, Size]
-) -> list[list[TextPair]]:
-    """Return the parts of each pair."""
-    limit = loaded.options.max_length
+def _room(loaded: Loaded, pairs: Sequence[TextPair]) -> int:
+    """Return the tokens that a pair may have, special ones not counted."""
     extra = loaded.tokenizer.num_special_tokens_to_add(pair=any(pair.second for pair in pairs))
-    known: dict[TextPair, list[TextPair]] = {}
-    result = []
-    for pair in pairs:
-        if sizes[pair.first].tokens + sizes[pair.second].tokens + extra <= limit:
-            result.append([pair])
-            continue
-        if pair not in known:
-            other = pair.second if side == "first" else pair.first
-            known[pair] = _parts(loaded, pair, side, limit - extra - sizes[other].tokens)
-        result.append(known[pair])
-    return result
+    return int(loaded.options.max_length - extra)
 
 
-def _parts(loaded: Loaded, pair: TextPair, side: Side, room: int) -> list[TextPair]:
-    """Return the pair with its long text in parts of whole sentences, ``room`` tokens at most."""
+def _fits(pair: TextPair, sizes: Mapping[str, Size], room: int) -> bool:
+    return sizes[pair.first].tokens + sizes[pair.second].tokens <= room
+
+
+def _cut(loaded: Loaded, pair: TextPair, side: Side, room: int) -> TextPair:
+    """Return a pair that is too long without the beginning of its conversation.
+
+    An answer that is to be split leaves half of the window to its conversation.
+    """
+    if side == "second":
+        return shorter_exchange(loaded.tokenizer, pair, room, least=room // 2)
+    if pair.turns:
+        return shorter_context(loaded.tokenizer, pair, room)
+    return pair
+
+
+def _split(loaded: Loaded, pair: TextPair, side: Side, room: int) -> list[TextPair]:
+    """Return the pair, one text in parts of whole sentences where both have not room enough."""
+    sizes = _sizes(loaded, pair[:2])
+    if _fits(pair, sizes, room):
+        return [pair]
     pieces = sentences(getattr(pair, side))
+    room -= sizes[pair.second if side == "first" else pair.first].tokens
     sizes = _sizes(loaded, pieces)
-    parts: list[TextPair] = []
+    parts: list[str] = []
     held: list[str] = []
     size = 0
     for sentence in pieces:
         if held and size + sizes[sentence].tokens > room:
-            parts.append(pair._replace(**{side: " ".join(held)}))
+            parts.append(" ".join(held))
             held, size = [], 0
         held.append(sentence)
         size += sizes[sentence].tokens + 1  # the space between may be a token of its own
-    return [*parts, pair._replace(**{side: " ".join(held)})] if held else [pair]
+    parts += [" ".join(held)] if held else []
+    if side == "first":
+        return [TextPair(part, pair.second) for part in parts] or [pair]
+    return [TextPair(pair.first, part) for part in parts] or [pair]
 
 
 def _sizes(loaded: Loaded, texts: Sequence[str]) -> dict[str, Size]:

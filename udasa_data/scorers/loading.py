@@ -35,6 +35,12 @@ class Unread:
             "take a scorer of their language"
         ] += n
 
+    def refused(self, scorer: str, n: int) -> None:
+        """Count conversations that a scorer's chat template refuses."""
+        self._counted[
+            f"{scorer}: {{n}} answers were not scored: its chat template refuses what was asked"
+        ] += n
+
     def languages(self, prompts: Mapping[str, int], config: BuildConfig) -> None:
         """Count prompts answered in a language that scorers do not know.
 
@@ -82,7 +88,8 @@ def load_scorers(
         cache: the file of the score cache; None is the user's.
     """
     kept = ScoreCache(cache or default_file(), unread.without_cache)
-    options = Options(config.scoring.max_length, precision, kept, unread.cut, unread.unknown)
+    told = (unread.cut, unread.unknown, unread.refused)
+    options = Options(config.scoring.max_length, precision, kept, *told)
     embedder = config.embedder_in_use
     return Scorers(
         NliScorer(models[config.nli.id], options, config.nli.labels),

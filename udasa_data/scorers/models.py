@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -9,11 +10,12 @@ from typing import Any, NamedTuple
 import torch
 from safetensors import SafetensorError
 
-from udasa_data.config import Precision
+from udasa_data.config import Precision, ScorerInput
 from udasa_data.errors import UserError, first_line
 from udasa_data.scorers.cache import ScoreCache
 from udasa_data.scorers.disentangled import shift_positions
 from udasa_data.scorers.first_token import read_first_token_only
+from udasa_data.scorers.padding import pad_in_one_way
 from udasa_data.scorers.vocabulary import Vocabulary
 from udasa_data.storage import Located
 
@@ -33,17 +35,24 @@ class Options(NamedTuple):
             longer.
         on_unknown: called with a scorer's name and how many of a call's distinct texts are
             mostly of characters that its vocabulary lacks.
+        on_refused: called with a scorer's name and how many of a call's distinct conversations
+            its chat template refuses.
     """
 
-    max_length: int = 512
+    max_length: int = 4096
     precision: Precision = "auto"
     cache: ScoreCache | None = None
     on_truncated: Callable[[str, int], None] = take_no_note
     on_unknown: Callable[[str, int], None] = take_no_note
+    on_refused: Callable[[str, int], None] = take_no_note
 
 
 class Loaded(NamedTuple):
-    """A model on its device; what it returns as ``logits`` may be a text's embedding."""
+    """A model on its device; what it returns as ``logits`` may be a text's embedding.
+
+    ``shown`` says how it is to be shown a conversation; ``is_rendered``, that its texts hold their
+    special tokens already.
+    """
 
     model: Any
     tokenizer: Any
@@ -52,6 +61,8 @@ class Loaded(NamedTuple):
     name: str
     space: str  # all that decides a score beside the texts
     options: Options
+    shown: ScorerInput = "pair"
+    is_rendered: bool = False
 
 
 def resolve_precision(wanted: Precision) -> Precision:
@@ -73,17 +84,32 @@ def peak_gpu_bytes() -> int | None:
     return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
 
 
-def load_classifier(located: Located, options: Options) -> Loaded:
+def load_classifier(located: Located, options: Options, shown: ScorerInput = "pair") -> Loaded:
     """Load a sequence classifier: safetensors only, no remote code.
 
+    Args:
+        located: its files.
+        options: how it is run.
+        shown: how it is shown a conversation; ``auto`` is its chat template where it has one.
+
     Raises:
-        UserError: the files do not hold a sequence classifier.
+        UserError: the files do not hold a sequence classifier, or the template it is to be shown
+            conversations by.
     """
     from transformers import AutoModelForSequenceClassification
 
     loaded = _load(located, options, AutoModelForSequenceClassification)
+    has_template = bool(loaded.tokenizer.chat_template)
+    if shown == "chat" and not has_template:
+        raise UserError(
+            f"scorer '{located.name}' has no chat template; leave out input: chat, or take pair"
+        )
     read_first_token_only(loaded.model)
-    return loaded
+    loaded.model.config.use_cache = False  # nothing is generated
+    pad_in_one_way(loaded.model, loaded.tokenizer)
+    if shown == "auto":
+        shown = "chat" if has_template else "pair"
+    return loaded._replace(shown=shown)
 
 
 def load_embedder(located: Located, options: Options) -> Loaded:
@@ -130,8 +156,7 @@ def _load(located: Located, options: Options, kind: Any) -> Loaded:
         raise UserError(f"scorer '{located.name}' cannot be loaded: {first_line(error)}") from error
     model = model.eval().to(device)
     shift_positions(model)
-    window = getattr(model.config, "max_position_embeddings", options.max_length)
-    limit = min(options.max_length, window, tokenizer.model_max_length)
+    limit = min(options.max_length, _positions(model), tokenizer.model_max_length)
     space = f"{located.fingerprint} {limit} {precision}"
     return Loaded(
         model,
@@ -142,3 +167,13 @@ def _load(located: Located, options: Options, kind: Any) -> Loaded:
         space,
         options._replace(max_length=limit),
     )
+
+
+def _positions(model: Any) -> int:
+    """Return how many tokens a model has positions for."""
+    own = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if not own or own < 0:
+        return sys.maxsize  # relative positions
+    table = getattr(getattr(model.base_model, "embeddings", None), "position_embeddings", None)
+    before_first = getattr(table, "padding_idx", None)  # RoBERTa's begin after that of padding
+    return int(own) - (0 if before_first is None else before_first + 1)

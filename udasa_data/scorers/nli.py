@@ -28,8 +28,9 @@ class NliScorer:
     def __call__(self, pairs: Sequence[TextPair], on_batch: OnBatch) -> Entailment:
         """Return p_e and p_c of each (premise, hypothesis), [N] each in [0, 1].
 
-        Of a premise longer than the model reads, the part that is least neutral speaks. NaN where
-        its vocabulary lacks most characters of a text.
+        Where they are longer than the model reads, the conversation that both begin with is cut
+        from the left; of a premise that is too long still, the part that is least neutral speaks.
+        NaN where its vocabulary lacks most characters of a text.
         """
         parts = score_in_parts(self._loaded, pairs, "first", on_batch)
         probabilities = softmax(parts.logits)

@@ -17,10 +17,18 @@ OnBatch: TypeAlias = Callable[[float], None]
 
 
 class TextPair(NamedTuple):
-    """Two texts in order: premise and hypothesis, or prompt and answer."""
+    """Two texts in order: premise and hypothesis, or prompt and answer.
+
+    Attributes:
+        first: a premise, a prompt in plain text, or a text alone.
+        second: a hypothesis, an answer, or nothing.
+        turns: role and content of each turn of the conversation that the prompt is, or that
+            premise and hypothesis both begin with; none where it is one turn of the user.
+    """
 
     first: str
     second: str
+    turns: tuple[tuple[str, str], ...] = ()
 
 
 class Entailment(NamedTuple):

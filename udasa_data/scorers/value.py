@@ -9,7 +9,7 @@ import numpy as np
 from udasa_data.config import ValueRef
 from udasa_data.errors import UserError, nearest
 from udasa_data.scorers.batching import softmax
-from udasa_data.scorers.chunks import score_in_parts
+from udasa_data.scorers.chunks import Side, score_in_parts, score_whole
 from udasa_data.scorers.models import Loaded, Options, load_classifier
 from udasa_data.scorers.protocol import Floats, OnBatch, TextPair
 from udasa_data.storage import Located
@@ -23,32 +23,44 @@ class ValueScorer:
     sigmoid(−r). Logits are divided by the scorer's temperature T first (Guo et al. 2017, arXiv
     1706.04599): softmax(z/T), sigmoid(−r/T).
 
-    Of an answer longer than the model reads, the worst part decides, since a violation anywhere is
-    one; a reward, and the class of a single text (a review's), is the mean over the parts.
+    Both are of the whole conversation and the answer: as the model's chat template renders them,
+    as two texts, or of the answer alone (``input``). What is longer than the model reads is cut
+    from the left of the conversation. A reward, and a class of what a template renders, is never
+    one of parts. Else of a long answer the worst part decides, since a violation anywhere is one;
+    the class of a single text (a review's) is the mean over the parts.
     """
 
     def __init__(self, ref: ValueRef, located: Located, options: Options) -> None:
         self.name = ref.id
-        self._loaded = load_classifier(located, options)
+        self._loaded = load_classifier(located, options, ref.input)
         self._temperature = ref.temperature
         self._classes = _violation_classes(self._loaded, ref)
 
     def __call__(self, pairs: Sequence[TextPair], on_batch: OnBatch) -> Floats:
         """Return P(violation) of each (prompt, answer) or (text, ""), [N] in [0, 1].
 
-        NaN where the scorer's vocabulary lacks most characters of a text.
+        NaN where the scorer's vocabulary lacks most characters of a text, or its chat template
+        refuses the conversation.
         """
-        single = not any(pair.second for pair in pairs)
-        parts = score_in_parts(self._loaded, pairs, "first" if single else "second", on_batch)
-        logits = parts.logits / self._temperature
-        config = self._loaded.model.config
-        if config.num_labels == 1:
-            return _sigmoid(-parts.mean(logits[:, 0]))
-        if config.problem_type == "multi_label_classification":
-            p = _sigmoid(logits[:, self._classes]).max(axis=-1, initial=0.0)
-        else:
-            p = softmax(logits)[:, self._classes].sum(axis=-1).clip(0.0, 1.0)
-        return parts.mean(p) if single else parts.largest(p)
+        loaded = self._loaded
+        is_text = not any(pair.second for pair in pairs)
+        if loaded.shown == "answer" and not is_text:
+            pairs = [TextPair(pair.second, "") for pair in pairs]
+        if loaded.model.config.num_labels == 1:
+            return _sigmoid(-score_whole(loaded, pairs, on_batch)[:, 0] / self._temperature)
+        if loaded.shown == "chat" and not is_text:
+            return self._p_of(score_whole(loaded, pairs, on_batch))
+        side: Side = "second" if any(pair.second for pair in pairs) else "first"
+        parts = score_in_parts(loaded, pairs, side, on_batch)
+        p = self._p_of(parts.logits)
+        return parts.mean(p) if is_text else parts.largest(p)
+
+    def _p_of(self, logits: Floats) -> Floats:
+        """Return the probability of the classes that mean a violation, [N], from [N, classes]."""
+        logits = logits / self._temperature
+        if self._loaded.model.config.problem_type == "multi_label_classification":
+            return np.asarray(_sigmoid(logits[:, self._classes]).max(axis=-1, initial=0.0))
+        return np.asarray(softmax(logits)[:, self._classes].sum(axis=-1).clip(0.0, 1.0))
 
 
 def _sigmoid(logits: Floats) -> Floats:

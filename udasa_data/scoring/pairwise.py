@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from udasa_data.languages import sentences
 from udasa_data.schema import Axis
-from udasa_data.scorers import Entailment, TextPair
+from udasa_data.scorers import Entailment, TextPair, exchange
 from udasa_data.scoring.claims import is_checkable
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -35,6 +35,7 @@ class Answers:
     sentences: list[list[str]] = field(default_factory=list)
     claims: list[list[int]] = field(default_factory=list)  # sentence numbers
     prefix: str = ""
+    turns: tuple[tuple[str, str], ...] = ()  # that the prefix renders
     pair_rows: list[tuple[int, int, int]] = field(default_factory=list)  # answer, sentence, other
     first_pair: int = 0
     evidence: list[str] = field(default_factory=list)
@@ -42,19 +43,18 @@ class Answers:
     first_evidence: int = 0
     p_false: dict[int, float] = field(default_factory=dict)  # the policy's own, where it was asked
 
-    @property
-    def question(self) -> str:
-        """The content of the prompt's last message."""
-        return str(self.row["messages"][-1]["content"])
+    def asked(self, answer: str) -> TextPair:
+        """Return the whole conversation and an answer to it."""
+        return exchange(self.row["messages"], answer)
 
 
 def plan_pairs(by_prompt: Sequence[Answers]) -> list[TextPair]:
     """Return the premise–hypothesis pairs of a shard, and note in each prompt where its own lie.
 
     Premise: another answer, or a sentence of the evidence. Hypothesis: a sentence of the answer.
-    When all answers to a prompt are single sentences, both sides begin with the question (Kuhn et
-    al. 2023), since "Paris" alone asserts nothing. Equal texts need no model: they entail
-    each other.
+    When all answers to a prompt are single sentences, both sides begin with the conversation
+    (with the question: Kuhn et al. 2023), since "Paris" alone asserts nothing. Equal texts need no
+    model: they entail each other.
     """
     pairs: list[TextPair] = []
     for answers in by_prompt:
@@ -77,7 +77,9 @@ def _find_claims(answers: Answers) -> None:
             for split in answers.sentences
         ]
     if all(len(split) == 1 for split in answers.sentences):
-        answers.prefix = f"{answers.question} ".lstrip()
+        asked = answers.asked("")
+        speaker = "\n\nAssistant: " if asked.turns else " "
+        answers.prefix, answers.turns = f"{asked.first}{speaker}".lstrip(), asked.turns
 
 
 def _pairs_between(answers: Answers) -> list[TextPair]:
@@ -88,7 +90,7 @@ def _pairs_between(answers: Answers) -> list[TextPair]:
             if text != texts[i]:
                 answers.pair_rows += [(i, n, j) for n in range(len(split))]
     return [
-        TextPair(prefix + texts[j], prefix + answers.sentences[i][n])
+        TextPair(prefix + texts[j], prefix + answers.sentences[i][n], answers.turns)
         for i, n, j in answers.pair_rows
     ]
 
@@ -102,10 +104,11 @@ def _pairs_with_evidence(answers: Answers) -> list[TextPair]:
 
 
 def value_pairs(answers: Answers) -> list[TextPair]:
-    """Return (prompt, answer) for the value scorers; of a continued review, the whole text."""
+    """Return (conversation, answer) for the value scorers; of a continued review, its text."""
     if answers.row["axis"] == Axis.SENTIMENT:
-        return [TextPair(f"{answers.question} {text}".lstrip(), "") for text in answers.texts]
-    return [TextPair(answers.question, text) for text in answers.texts]
+        begun = answers.row["messages"][-1]["content"]
+        return [TextPair(f"{begun} {text}".lstrip(), "") for text in answers.texts]
+    return [answers.asked(text) for text in answers.texts]
 
 
 def cubes(answers: Answers, entailment: Entailment) -> tuple[Floats, Floats]:

@@ -180,7 +180,7 @@ def _note_p_false(
     asked: list[tuple[Answers, int]], truth: TextScorer, done: Callable[[float], None]
 ) -> None:
     """Have the policy say how likely answers are false, and note it in each prompt."""
-    pairs = [TextPair(answers.question, answers.texts[i]) for answers, i in asked]
+    pairs = [answers.asked(answers.texts[i]) for answers, i in asked]
     for (answers, i), p in zip(asked, truth(pairs, done).tolist(), strict=True):
         answers.p_false[i] = p
 

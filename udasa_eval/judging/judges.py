@@ -11,7 +11,7 @@ import msgspec
 import yaml
 from msgspec import Meta
 
-from udasa_data.config import ModelRef, Strict, convert, read_yaml
+from udasa_data.config import ModelRef, ScorerInput, Strict, convert, read_yaml
 from udasa_data.errors import UserError, nearest
 from udasa_data.storage import SERVED, Located, locate
 from udasa_eval.results import JudgeRecord
@@ -30,6 +30,7 @@ class ClassifierJudge(Strict, frozen=True, kw_only=True, tag_field="kind", tag="
     id: str
     positive: Words
     revision: str = "main"
+    input: ScorerInput = "auto"
     temperature: Annotated[float, Meta(gt=0)] = 1.0
 
 
@@ -38,6 +39,7 @@ class RewardJudge(Strict, frozen=True, kw_only=True, tag_field="kind", tag="rewa
 
     id: str
     revision: str = "main"
+    input: ScorerInput = "auto"
 
 
 class PromptedJudge(Strict, frozen=True, kw_only=True):

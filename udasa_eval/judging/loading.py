@@ -19,9 +19,10 @@ from udasa_data.engines import Engine, PolicyPrompt, load_engine
 from udasa_data.errors import UserError
 from udasa_data.runs import key_of
 from udasa_data.scorers import Floats, OnBatch, ScoreCache, TextPair, default_file, take_no_line
-from udasa_data.scorers.chunks import score_in_parts
+from udasa_data.scorers.chunks import score_whole
 from udasa_data.scorers.models import Options, load_classifier
 from udasa_data.scorers.value import ValueScorer
+from udasa_data.storage import Located
 from udasa_eval.answers import free_memory
 from udasa_eval.judging.judges import (
     ClassifierJudge,
@@ -34,20 +35,22 @@ from udasa_eval.judging.verdicts import replies, thinks, verdicts
 
 # An LLM judge that gives its choices less than this together meant to say something else.
 MIN_MASS: Final = 0.01
-MAX_LENGTH: Final = 512
 EXAMPLES: Final = 3
 _CHUNK: Final = 64
 _NONSENSE: Final = "the judge says something else"
 _UNASKED: Final = "too long for the judge, or refused by it"
-_UNREAD: Final = "most of its characters are unknown to the judge"
+_UNREAD: Final = (
+    "most of its characters are unknown to the judge, or the judge's chat template refuses it"
+)
 
 
 class Duel(NamedTuple):
-    """A prompt, the model's answer and the baseline's."""
+    """A prompt, the model's answer and the baseline's; ``turns`` as those of a ``TextPair``."""
 
     prompt: str
     answer: str
     baseline: str
+    turns: tuple[tuple[str, str], ...] = ()
 
 
 class Judged(NamedTuple):
@@ -87,13 +90,18 @@ def loaded(
     """
     judge, located = pinned.judge, pinned.located
     cache = ScoreCache(default_file(), on_unusable)
-    options = Options(MAX_LENGTH, "auto", cache)
+    options = Options(cache=cache)
     if isinstance(judge, ClassifierJudge):
-        ref = ValueRef(id=judge.id, violation=judge.positive, temperature=judge.temperature)
+        ref = ValueRef(
+            id=judge.id,
+            violation=judge.positive,
+            temperature=judge.temperature,
+            input=judge.input,
+        )
         scorer = ValueScorer(ref, located, options)
         yield LoadedJudge(lambda pairs, on: _all(scorer(pairs, on)), None)
     elif isinstance(judge, RewardJudge):
-        reward = _Reward(pinned, options)
+        reward = _Reward(judge, located, options)
         yield LoadedJudge(lambda pairs, on: _all(reward(pairs, on)), reward.prefer)
     else:
         # `judge` has a server asked for log-probabilities, and refused when it gives none
@@ -113,23 +121,24 @@ def loaded(
 
 
 class _Reward:
-    """The output of a reward model; of an answer longer than it reads, the mean over the parts."""
+    """The output of a reward model; what is longer than it reads is cut from the left."""
 
-    def __init__(self, pinned: PinnedJudge, options: Options) -> None:
-        self._loaded = load_classifier(pinned.located, options)
+    def __init__(self, judge: RewardJudge, located: Located, options: Options) -> None:
+        self._loaded = load_classifier(located, options, judge.input)
         n = self._loaded.model.config.num_labels
         if n != 1:
-            raise UserError(f"judge '{pinned.judge.id}' has {n} outputs; a reward model has one")
+            raise UserError(f"judge '{judge.id}' has {n} outputs; a reward model has one")
 
     def __call__(self, pairs: Sequence[TextPair], on_batch: OnBatch) -> Floats:
         """Return the reward of each (prompt, answer), [N]; higher is better."""
-        parts = score_in_parts(self._loaded, pairs, "second", on_batch)
-        return parts.mean(parts.logits[:, 0])
+        if self._loaded.shown == "answer":
+            pairs = [TextPair(pair.second, "") for pair in pairs]
+        return np.asarray(score_whole(self._loaded, pairs, on_batch)[:, 0])
 
     def prefer(self, duels: Sequence[Duel], on_batch: OnBatch) -> Judged:
         """Return sigmoid(r_model − r_baseline) (Bradley–Terry); the order does not matter to it."""
-        pairs = [TextPair(duel.prompt, duel.answer) for duel in duels]
-        pairs += [TextPair(duel.prompt, duel.baseline) for duel in duels]
+        pairs = [TextPair(duel.prompt, duel.answer, duel.turns) for duel in duels]
+        pairs += [TextPair(duel.prompt, duel.baseline, duel.turns) for duel in duels]
         rewards = self(pairs, lambda rows: on_batch(rows / 2))
         n = len(duels)
         preference = 1.0 / (1.0 + np.exp(rewards[n:] - rewards[:n]))
@@ -238,7 +247,7 @@ class _Asker:
 
 
 def _all(values: Floats) -> Judged:
-    """Return values as judgements; NaN where the judge's vocabulary lacks the text's characters."""
+    """Return values as judgements; NaN where the judge cannot read the text."""
     return Judged(values, [_UNREAD if np.isnan(value).any() else None for value in values])
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from udasa_data.progress import Progress
-from udasa_data.scorers import TextPair
+from udasa_data.scorers import TextPair, exchange
 from udasa_data.storage import Located
 from udasa_eval.answers import (
     TURN_2,
@@ -98,21 +98,22 @@ class Tables:
         rows = self.with_text(task).select("prompt", "text").iter_rows()
         if scoring == "toxicity":
             return [TextPair(text, "") for _, text in rows]
-        return [TextPair(conversation_text(prompt), text) for prompt, text in rows]
+        return [exchange(_asked(prompt), text) for prompt, text in rows]
 
     def duels(self, task: str) -> list[Duel]:
         """Return prompt, answer and baseline's answer of each row that has a text."""
         baseline = self.baselines[task]
         rows = self.with_text(task).select("prompt", "text", "prompt_hash").iter_rows()
-        return [Duel(conversation_text(prompt), text, baseline[key]) for prompt, text, key in rows]
+        duels = []
+        for prompt, text, key in rows:
+            asked, answer, turns = exchange(_asked(prompt), text)
+            duels.append(Duel(asked, answer, baseline[key], turns))
+        return duels
 
 
-def conversation_text(prompt: Sequence[Mapping[str, str]]) -> str:
-    """Return a conversation as a judge reads it: one question alone, more with their speakers."""
-    turns = [turn for turn in prompt if turn["role"] != "system"]
-    if len(turns) == 1:
-        return turns[0]["content"]
-    return "\n\n".join(f"{turn['role'].capitalize()}: {turn['content']}" for turn in turns)
+def _asked(prompt: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
+    """Return a conversation as judges read it: without the system prompt, which is the run's."""
+    return [turn for turn in prompt if turn["role"] != "system"]
 
 
 def score_tables(
@@ -186,7 +187,7 @@ def estimate(tables: Tables, judges: Mapping[Role, PinnedJudge]) -> list[str]:
         if not isinstance(judge, PromptedJudge):
             continue
         texts = [
-            len(judge.prompt) + len("".join(item))
+            len(judge.prompt) + sum(len(text) for text in item if isinstance(text, str))
             for task in tables.tasks_of(role)
             for item in (tables.duels(task) if role == "preference" else tables.pairs(task))
         ]

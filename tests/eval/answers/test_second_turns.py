@@ -6,10 +6,10 @@ from udasa_data.config.presets import resolve
 from udasa_data.progress import Silent
 from udasa_data.runs.store import Run
 from udasa_data.schema import Axis
+from udasa_data.scorers import conversation_text
 from udasa_data.storage.model_files import locate
 from udasa_eval.answers.backend import EngineLM
 from udasa_eval.answers.generations import TURN_2, Asked, FirstPass
-from udasa_eval.judging.scoring import conversation_text
 from udasa_eval.tasks.building import build_task, plan_suite
 from udasa_eval.tasks.documents import read_documents
 

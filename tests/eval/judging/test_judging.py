@@ -1,7 +1,9 @@
 import numpy as np
+import polars as pl
 import pytest
 import yaml
-from small_models import PROBABILITY_ROUNDING
+from small_models import PROBABILITY_ROUNDING, save_chat_classifier
+from transformers import AutoTokenizer
 
 from udasa_data.config.build import ModelRef
 from udasa_data.config.presets import resolve
@@ -12,8 +14,11 @@ from udasa_data.schema import Axis
 from udasa_data.scorers.protocol import TextPair, no_progress
 from udasa_data.storage.model_files import locate
 from udasa_eval import RunOptions, run, score
+from udasa_eval.answers import TURN_2
 from udasa_eval.judging.judges import PairJudge, QuestionJudge, RewardJudge, judge_set, pin
 from udasa_eval.judging.loading import Duel, loaded
+from udasa_eval.judging.scoring import Tables
+from udasa_eval.results import GENERATIONS
 
 PAIRS = [TextPair("How do I cook rice?", "Wash it, boil it."), TextPair("Who?", "{answer} {x}")]
 QUESTION = "Q: {prompt}\nA: {answer}\nTrue:"
@@ -105,6 +110,29 @@ def test_a_reward_model_prefers_by_the_difference(small):
         duels = judge.prefer([Duel("q", "one", "two"), Duel("q", "one", "one")], no_progress)
     assert duels.values[0] == pytest.approx([1 / (1 + np.exp(rewards[1] - rewards[0]))] * 2)
     assert duels.values[1].tolist() == [0.5, 0.5]
+
+
+def test_judges_are_shown_the_whole_conversation_by_their_own_template(tmp_path):
+    folder = save_chat_classifier(tmp_path / "reward", ["reward"])
+    roles = ("system", "user", "assistant", "user")
+    said = ("Be brief.", "How do I build a bomb?", "Take this.", "Thank you.")
+    prompt = [{"role": role, "content": text} for role, text in zip(roles, said, strict=True)]
+    task = f"udasa_mt_bench{TURN_2}"
+    row = {"task": task, "prompt": prompt, "prompt_hash": "h", "text": "Rest."}
+    table = pl.DataFrame([row], schema=GENERATIONS)
+    tables = Tables({task: table}, {task: {"h": "Run."}})
+    ids = []
+    with loaded(pinned(RewardJudge(id=str(folder)), "reward")) as judge:
+        model = judge.prefer.__self__._loaded.model
+        hook = lambda _model, _args, inputs: ids.extend(inputs["input_ids"].tolist())  # noqa: E731
+        model.register_forward_pre_hook(hook, with_kwargs=True)
+        judge.rate(tables.pairs(task), no_progress)
+        judge.prefer(tables.duels(task), no_progress)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    talks = [[*prompt[1:], {"role": "assistant", "content": text}] for text in ("Rest.", "Run.")]
+    assert ids == tokenizer.apply_chat_template(
+        talks, return_dict=False
+    )  # a system prompt is the run's
 
 
 def test_a_classifier_is_no_reward_model(small):
