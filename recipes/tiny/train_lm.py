@@ -119,7 +119,7 @@ class Mixture(NamedTuple):
         drawn = np.resize(rng.permutation(len(self.talk)), wanted)
         parts = [*self.texts, *(self.talk[n] for n in drawn)]
         flat = np.concatenate([parts[n] for n in rng.permutation(len(parts))])
-        return flat[: len(flat) // length * length].reshape(-1, length)
+        return np.asarray(flat[: len(flat) // length * length].reshape(-1, length))
 
     def batches(self, rows: int, length: int) -> Iterator[torch.Tensor]:
         """Yield [rows, length] token ids for ever."""

@@ -384,7 +384,9 @@ def test_one_bad_value_among_good_ones_is_left_out_and_noted(tmp_path):
     rows[1]["logprob"] = 7.0
     rows[2]["n_tokens"] = -3
     rows.append({"prompt": [{"role": "tool", "content": "x"}], "text": "y"})
-    given = read_answers(write(tmp_path / "in.jsonl", rows))
+    file = tmp_path / "in.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    given = read_answers(file)
     assert given.samples["text"].to_list()[-1] == ""
     assert given.samples["sum_logprob"].is_nan().to_list() == [False, True, False, False, True]
     notes = "\n".join(given.notes)

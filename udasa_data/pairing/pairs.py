@@ -180,7 +180,7 @@ def _cost(uncertainty: Floats, rule: str) -> Floats:
         rule = "max" if uncertainty.shape[1] <= MAX_K_FOR_WORST else "mu_2_sigma"
     if rule == "max":
         return -uncertainty
-    values = np.ma.masked_invalid(uncertainty)
+    values = np.ma.masked_invalid(uncertainty)  # type: ignore[no-untyped-call]
     if rule == "median":
         target = np.ma.median(values, axis=1)  # type: ignore[no-untyped-call]
     else:

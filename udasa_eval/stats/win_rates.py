@@ -217,7 +217,7 @@ def sigmoid(z: Floats) -> Floats:
 
 
 def _scored(preference: Floats) -> Floats:
-    scored = preference[np.isfinite(preference)]
+    scored: Floats = preference[np.isfinite(preference)]
     if scored.size == 0:
         raise ValueError("nothing is scored")
     if scored.min() < 0 or scored.max() > 1:
