@@ -8,14 +8,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import numpy as np
 import polars as pl
 
 from udasa_data import build, resolve
 from udasa_data.errors import UserError
-from udasa_data.runs import key_of
+from udasa_data.prompts import Split
+from udasa_data.runs import MANIFEST, FileRecord, key_of, read_manifest, to_json
 from udasa_data.schema import Stage
-from udasa_data.storage import read_parquet, replace_folder
+from udasa_data.storage import file_sha256, read_parquet, replace_folder
 
 from ..staged.data import load_split, open_source
 
@@ -93,19 +95,23 @@ class Controls:
         replace_folder(target, lambda folder: self._fill(folder, train), _is_new)
 
     def _fill(self, folder: Path, train: pl.DataFrame) -> None:
-        lines = ["---", "configs:"]
+        lines, files = ["---", "configs:"], {}
         for name in STAGES:
             lines += [f"- config_name: {name}", "  data_files:"]
             own = train.filter(pl.col("stage") == name)
-            for split, rows in (("train", own), ("test", self.splits[name].test)):
+            parts: tuple[tuple[Split, pl.DataFrame], ...]
+            parts = (("train", own), ("test", self.splits[name].test))
+            for split, rows in parts:
                 if rows.is_empty():
                     continue
                 path = folder / f"{name}-{split}-{key_of(rows.rows())[:12]}.parquet"
                 rows.write_parquet(path)
+                files[path.name] = FileRecord(file_sha256(path), len(rows), name, split)
                 lines += [f"  - split: {split}", f"    path: {json.dumps(path.name)}"]
         (folder / "README.md").write_text("\n".join([*lines, "---", ""]), encoding="utf-8")
-        manifest = (self.run / "dataset" / "manifest.json").read_text(encoding="utf-8")
-        (folder / "manifest.json").write_text(manifest, encoding="utf-8")
+        manifest = read_manifest(self.run / "dataset")
+        own_files = msgspec.structs.replace(manifest, files=files, figures={})
+        (folder / MANIFEST).write_text(to_json(own_files), encoding="utf-8")
 
 
 def _is_new(_: str) -> bool:

@@ -36,7 +36,7 @@ def hide_vllm(monkeypatch):
 def test_auto_without_vllm_is_transformers_and_says_why(monkeypatch):
     hide_vllm(monkeypatch)
     assert choose_engine(config()) == ("transformers", "vLLM is not installed")
-    with pytest.raises(UserError, match=r"not installed; pip install 'udasa\[vllm\]'"):
+    with pytest.raises(UserError, match=r"not installed; pip install -e '\.\[vllm\]'"):
         choose_engine(config(engine="vllm"))
 
 
