@@ -40,8 +40,10 @@ class RunState:
         self.ledger = self.prepared.ledger
         self.dtype = compute_dtype(recipe)
         mark(out, STAGED)
+        self.state.wait_for_everyone()  # what another process is writing is no leftover
         if self.state.is_main_process:
             tidy_staged(out, recipe.order)
+        self.state.wait_for_everyone()
 
     def folder(self, number: int) -> Path:
         """Return the working folder of a stage."""
