@@ -82,6 +82,7 @@ def test_show(finished):
     moderate = pl.read_parquet(finished[0] / "pairs.parquet").filter(pl.col("stage") == "moderate")
     assert done.stdout.count("--- moderate") == min(2, len(moderate)) > 0
     assert "semantic" in done.stdout
+    assert not any(line.endswith("  ") for line in done.stdout.splitlines())  # not padded
 
 
 def test_models():

@@ -98,11 +98,7 @@ def show_pairs(pairs: Iterable[PairView]) -> None:
     console = Screen()
     for pair in pairs:
         title = f"{pair.stage} · Δu {pair.delta_u:.3f} ± {pair.se_delta:.3f} · {pair.axis}"
-        sides = Table.grid(padding=(0, 2), expand=True)
-        for _ in range(2):
-            sides.add_column(ratio=1)
-        sides.add_row(Text("chosen", style="bold green"), Text("rejected", style="bold red"))
-        sides.add_row(Text(pair.chosen), Text(pair.rejected))
+        sides = _sides(console, pair)
         figures = Table(box=None, pad_edge=False, padding=(0, 2))
         for head in ("", "uncertainty", "semantic", "factual", "value"):
             figures.add_column(head, justify="left" if not head else "right", style="dim")
@@ -110,6 +106,20 @@ def show_pairs(pairs: Iterable[PairView]) -> None:
             figures.add_row(name, *(f"{u:.3f}" for u in side))
         body = Group(Text(pair.prompt, style="bold"), Text(), sides, Text(), figures)
         console.print(_framed(console, title, body))
+
+
+def _sides(console: Console, pair: PairView) -> RenderableType:
+    """Return chosen beside rejected; below each other where there is no terminal's width."""
+    chosen, rejected = Text("chosen", style="bold green"), Text("rejected", style="bold red")
+    if not console.is_terminal:
+        parts = [chosen, Text(pair.chosen), Text(), rejected, Text(pair.rejected)]
+        return Group(*parts)
+    sides = Table.grid(padding=(0, 2), expand=True)
+    for _ in range(2):
+        sides.add_column(ratio=1)
+    sides.add_row(chosen, rejected)
+    sides.add_row(Text(pair.chosen), Text(pair.rejected))
+    return sides
 
 
 def _framed(console: Console, title: str, body: RenderableType) -> RenderableType:
