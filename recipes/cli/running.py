@@ -10,25 +10,19 @@ from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import typer
 
 from udasa_data import terminal
 from udasa_data.errors import UserError, install_line
 
-SETTINGS: Final[dict[str, Any]] = {
-    "add_completion": False,
-    "pretty_exceptions_enable": False,
-    "rich_markup_mode": None,
-    "context_settings": {"help_option_names": ["-h", "--help"]},
-}
 _NEEDED: Final = ("trl", "peft", "accelerate")
 
 
 def run_command(command: Callable[..., None]) -> None:
     """Run one command as a program of its own."""
-    app = typer.Typer(**SETTINGS)
+    app = typer.Typer(**terminal.SETTINGS)
     app.command()(command)
     run(app)
 

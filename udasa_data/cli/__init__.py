@@ -17,15 +17,9 @@ from udasa_data.cli.push import push
 from udasa_data.cli.report import report
 from udasa_data.cli.score import score
 from udasa_data.cli.verify import verify
-from udasa_data.terminal import echo, run_app
+from udasa_data.terminal import program, run_app
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = program("udasa-data", "Preference data from your own model's answers, staged by uncertainty.")
 
 StageName = Literal["conservative", "moderate", "exploratory"]
 
@@ -33,23 +27,6 @@ StageName = Literal["conservative", "moderate", "exploratory"]
 def main() -> None:
     """Run the command line; a user's mistake ends with one line and status 1."""
     run_app(app)
-
-
-def _version(value: bool) -> None:
-    if value:
-        from udasa_data import __version__
-
-        echo(f"udasa-data {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
-    ] = False,
-) -> None:
-    """Preference data from your own model's answers, staged by uncertainty."""
 
 
 def models() -> None:

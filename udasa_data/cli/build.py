@@ -19,10 +19,9 @@ from udasa_data.cli.options import (
     SamplesOption,
     ScorersOption,
     given,
-    print_json,
 )
 from udasa_data.cli.push import push_dataset
-from udasa_data.terminal import echo
+from udasa_data.terminal import echo, print_json
 
 if TYPE_CHECKING:
     from udasa_data.config import BuildConfig

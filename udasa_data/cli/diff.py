@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from udasa_data.cli.options import JsonOption, print_json
-from udasa_data.terminal import Screen
+from udasa_data.cli.options import JsonOption
+from udasa_data.terminal import Screen, print_json
 
 if TYPE_CHECKING:
     from udasa_data.runs import Difference, Example

@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from udasa_data.terminal import echo
-
 DEFAULT_MODEL = "tiny"
 
 ModelOption = Annotated[
@@ -41,12 +39,3 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.
 def given(**options: object) -> dict[str, object]:
     """Return the options that were given: all but None."""
     return {name: value for name, value in options.items() if value is not None}
-
-
-def print_json(facts: object) -> None:
-    """Print a mapping or a struct as one JSON object in one line."""
-    import json
-
-    import msgspec
-
-    echo(json.dumps(msgspec.to_builtins(facts)))

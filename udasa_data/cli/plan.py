@@ -16,9 +16,8 @@ from udasa_data.cli.options import (
     PromptsOption,
     SamplesOption,
     given,
-    print_json,
 )
-from udasa_data.terminal import echo
+from udasa_data.terminal import echo, print_json
 
 if TYPE_CHECKING:
     from udasa_data.pipeline import Interval, Plan

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from udasa_data.cli.options import JsonOption, print_json
-from udasa_data.terminal import echo
+from udasa_data.cli.options import JsonOption
+from udasa_data.terminal import echo, print_json
 
 if TYPE_CHECKING:
     from udasa_data.publish import Target

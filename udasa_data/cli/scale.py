@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from udasa_data.cli.options import print_json
-from udasa_data.terminal import echo
+from udasa_data.terminal import echo, print_json
 
 if TYPE_CHECKING:
     from udasa_data.pipeline import Executor

@@ -12,8 +12,8 @@ from udasa_data.cli.options import (
     ConfigOption,
     JsonOption,
     ScorersOption,
-    print_json,
 )
+from udasa_data.terminal import print_json
 
 if TYPE_CHECKING:
     from udasa_data.runs import ScoreSummary

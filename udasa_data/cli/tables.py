@@ -11,14 +11,13 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from udasa_data.cli.options import print_json
 from udasa_data.config import Presets
 from udasa_data.errors import UserError
 from udasa_data.pairing import Confounds, confound_rows
 from udasa_data.pipeline import BuildResult
 from udasa_data.runs import PairView, Summary
 from udasa_data.scoring import ScoreResult
-from udasa_data.terminal import Screen, print_table
+from udasa_data.terminal import Screen, print_json, print_table
 
 
 def show_result(result: BuildResult, *, as_json: bool) -> None:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from udasa_data.cli.options import JsonOption, print_json
-from udasa_data.terminal import echo
+from udasa_data.cli.options import JsonOption
+from udasa_data.terminal import echo, print_json
 
 
 def verify(

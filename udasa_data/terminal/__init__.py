@@ -2,17 +2,21 @@
 
 from udasa_data.terminal.bars import Bars
 from udasa_data.terminal.interruption import Interrupted, note_position
+from udasa_data.terminal.program import SETTINGS, print_json, program
 from udasa_data.terminal.running import quiet, run_app
 from udasa_data.terminal.screen import Screen, echo, visible
 from udasa_data.terminal.tables import print_table
 
 __all__ = [
+    "SETTINGS",
     "Bars",
     "Interrupted",
     "Screen",
     "echo",
     "note_position",
+    "print_json",
     "print_table",
+    "program",
     "quiet",
     "run_app",
     "visible",

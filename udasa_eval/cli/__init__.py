@@ -5,9 +5,7 @@ Each command is a module of its own; nothing heavy is imported here or on the wa
 
 from __future__ import annotations
 
-import typer
-
-from udasa_data.terminal import run_app
+from udasa_data.terminal import program, run_app
 from udasa_eval.cli.compare import compare
 from udasa_eval.cli.fetch import fetch
 from udasa_eval.cli.frontier import frontier
@@ -16,23 +14,12 @@ from udasa_eval.cli.run import run
 from udasa_eval.cli.score import score
 from udasa_eval.cli.validate import validate
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = program("udasa-eval", "Score a model on four axes, and compare what came out.")
 
 
 def main() -> None:
     """Run the command line; a user's mistake ends with one line and status 1."""
     run_app(app)
-
-
-@app.callback()
-def _root() -> None:
-    """Score a model on four axes, and compare what came out."""
 
 
 app.command()(run)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from udasa_data.terminal import echo
-from udasa_eval.cli.options import Json, print_json
+from udasa_data.terminal import echo, print_json
+from udasa_eval.cli.options import Json
 
 
 def leaderboard(

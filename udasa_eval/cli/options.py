@@ -7,8 +7,6 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-from udasa_data.terminal import echo
-
 Engine: TypeAlias = Literal["auto", "transformers", "vllm", "openai"]
 Suite: TypeAlias = Literal["quick", "full", "tiny"]
 DataDir: TypeAlias = Annotated[
@@ -21,10 +19,3 @@ Judges: TypeAlias = Annotated[
 Seed: TypeAlias = Annotated[int, typer.Option(min=0, help="Of sampling.")]
 ResultsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print results.json.")]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-
-
-def print_json(value: object) -> None:
-    """Print a value as one JSON object on one line."""
-    import msgspec
-
-    echo(msgspec.json.encode(value).decode())

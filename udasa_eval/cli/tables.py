@@ -8,8 +8,7 @@ from pathlib import Path
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from udasa_data.terminal import Screen
-from udasa_eval.cli.options import print_json
+from udasa_data.terminal import Screen, print_json
 from udasa_eval.frontier import Frontier
 from udasa_eval.results import ARROWS, MetricRecord, Results
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from udasa_data.errors import UserError
-from udasa_data.terminal import echo
-from udasa_eval.cli.options import Json, print_json
+from udasa_data.terminal import echo, print_json
+from udasa_eval.cli.options import Json
 
 if TYPE_CHECKING:
     from udasa_eval.validation import Validation
