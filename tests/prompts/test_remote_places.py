@@ -37,8 +37,10 @@ def folder(tmp_path):
 def bucket(folder):
     """The address of a bucket with the files of the folder."""
     server_module = pytest.importorskip("moto.server")
-    pytest.importorskip("s3fs")
+    s3fs = pytest.importorskip("s3fs")
     import boto3
+
+    s3fs.S3FileSystem.clear_instance_cache()  # of a server that another test has ended
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
@@ -55,6 +57,7 @@ def bucket(folder):
             client.upload_file(str(path), "prompts", path.relative_to(folder).as_posix())
         client.close()
         yield "s3://prompts"
+    s3fs.S3FileSystem.clear_instance_cache()
     server.stop()
 
 

@@ -31,8 +31,10 @@ from udasa_data.storage.places import (
 def bucket():
     """The address of an empty bucket; the environment tells the client where the server is."""
     server_module = pytest.importorskip("moto.server")
-    pytest.importorskip("s3fs")
+    s3fs = pytest.importorskip("s3fs")
     import boto3
+
+    s3fs.S3FileSystem.clear_instance_cache()  # of a server that another test has ended
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
@@ -47,6 +49,7 @@ def bucket():
         client.create_bucket(Bucket="udasa")
         client.close()
         yield "s3://udasa"
+    s3fs.S3FileSystem.clear_instance_cache()
     server.stop()
 
 
