@@ -4,6 +4,7 @@ import json
 import time
 
 import forked
+import msgspec
 import polars as pl
 import pytest
 from misbehaving_server import MisbehavingServer, answer
@@ -17,6 +18,8 @@ from udasa_data.engines.openai import OpenAIEngine
 from udasa_data.engines.protocol import PolicyPrompt, SetAside
 from udasa_data.engines.shares import share_out
 from udasa_data.errors import UserError
+from udasa_data.pipeline.executors.local import LocalExecutor
+from udasa_data.progress import Silent
 
 PARAMS = Sampling(samples=4, max_tokens=16)
 PROMPTS = [PolicyPrompt((("user", f"Say {n}"),), raw=n % 3 == 0, seed=n * 1024) for n in range(24)]
@@ -362,6 +365,35 @@ def test_another_server_is_another_policy(small_config, prompts, tmp_path):
         build(config_of(server, small_config, prompts), tmp_path / "run")
         with pytest.raises(UserError, match="differs in: model weights"):
             build(config_of(other, small_config, prompts), tmp_path / "run")
+
+
+class EndingAfterFive(Silent):
+    answered = 0
+
+    def advance(self, prompts, tokens=0):  # noqa: ARG002 (of the protocol)
+        self.answered += prompts
+        if self.answered == 5:
+            raise KeyboardInterrupt
+
+
+def test_what_was_paid_for_is_not_asked_again(small_config, prompts, tmp_path):
+    with MisbehavingServer() as server:
+        whole = build(config_of(server, small_config, prompts), tmp_path / "whole")
+        n_whole = len(server.seen.bodies)
+    with MisbehavingServer() as server:
+        # in one shard, which is not whole when the build ends; four answered before five
+        config = config_of(server, small_config, prompts, in_flight=1)
+        config = msgspec.structs.replace(config, shard_size=16)
+        executor = LocalExecutor(keep_every=0.0)
+        with pytest.raises(KeyboardInterrupt):
+            build(config, tmp_path / "ended", EndingAfterFive(), executor)
+        before = len(server.seen.bodies)
+        build(config, tmp_path / "ended")
+    # the fifth, and the one that was in flight, may be asked twice
+    assert n_whole <= len(server.seen.bodies) <= n_whole + 2
+    assert before < n_whole
+    for one, other in zip(rows(whole.out), rows(tmp_path / "ended"), strict=True):
+        assert one.equals(other, null_equal=True)
 
 
 @pytest.mark.slow

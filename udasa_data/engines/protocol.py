@@ -87,7 +87,8 @@ class Engine(Protocol):
             prompts: what to answer, numbered from 0.
             params: how many answers for each, how drawn, how long. At temperature 0 the likeliest
                 answer is drawn once and given K times.
-            on_prompts: called with how many prompts were just finished.
+            on_prompts: called with how many prompts were just finished, once all of their batch
+                were yielded.
         """
         ...
 

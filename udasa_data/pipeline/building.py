@@ -100,8 +100,8 @@ def build(
 ) -> BuildResult:
     """Build a staged preference dataset from a model's own answers.
 
-    May be killed at any moment: the same call resumes at the shard it was in, with the same
-    result. A call that has nothing to do does nothing.
+    May be killed at any moment: the same call resumes where it was, minutes before at most, with
+    the same result. A call that has nothing to do does nothing.
 
     Args:
         config: see :func:`udasa_data.config.presets.resolve`.
@@ -248,6 +248,7 @@ def _take_stock(prepared: Prepared) -> None:
             step_notes = [f"engine {prepared.engine}: {prepared.engine_reason}", *step_notes]
         notes[step] = [*dict.fromkeys(step_notes), *as_notes(counted)]
         shards.remove_others()
+    prepared.parts.remove_all()
     run.save_manifest(steps=steps, notes=notes)
 
 

@@ -18,6 +18,7 @@ from udasa_data.prompts import LoadedPrompts, fingerprint, load_prompts, parse_s
 from udasa_data.runs import (
     CODE,
     DamagedShardError,
+    Parts,
     PolicyRecord,
     Run,
     Shards,
@@ -48,6 +49,7 @@ class Prepared:
         inputs: all that decides the samples, by the name a user knows it by.
         keys: of the three artifacts: samples, scores, dataset.
         shards: of the two sharded steps.
+        parts: of shards of samples that are not whole.
         template_note: what :meth:`try_template` found.
     """
 
@@ -82,6 +84,7 @@ class Prepared:
         self.shards = {
             step: Shards(run, step, self.keys[step], n_shards) for step in ("samples", "scores")
         }
+        self.parts = Parts(run, samples_key)
 
     def _commits(self) -> dict[str, str]:
         """Return the commit of each source: as recorded when the run started, else as of now."""

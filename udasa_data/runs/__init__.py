@@ -24,6 +24,7 @@ from udasa_data.runs.local_copy import local_dataset
 from udasa_data.runs.origin import Origin, origin_of
 from udasa_data.runs.outcome import Loadable, loadable, stage_notes, why_no_pairs
 from udasa_data.runs.pair_views import PairView, read_pairs
+from udasa_data.runs.parts import Part, Parts
 from udasa_data.runs.sealing import checked, key_of, sealed
 from udasa_data.runs.shards import DamagedShardError, ShardFacts, Shards
 from udasa_data.runs.store import Run, differing
@@ -52,6 +53,8 @@ __all__ = [
     "Manifest",
     "Origin",
     "PairView",
+    "Part",
+    "Parts",
     "PolicyRecord",
     "Run",
     "ScoreSummary",

@@ -15,6 +15,7 @@ COPY: Final = "manifest.copy.json"  # of the manifest; read where that one is da
 
 _SHARD: Final = re.compile(r"\d{5,}-[0-9a-f]{16}\.(dropped\.parquet|parquet|json)")
 _PRECISION: Final = re.compile(r"[0-9a-f]{16}\.precision")
+_PART: Final = re.compile(r"\d{5,}-[0-9a-f]{16}\.\d{3,}\.json")
 _DATASET: Final = re.compile(
     r"README\.md|manifest\.json|config\.yaml|figures/[a-z_]+\.png"
     r"|data/[a-z]+/(train|test)(-(\d{5}-)?[0-9a-f]{12})?\.parquet"
@@ -61,6 +62,11 @@ def is_shard_file(name: str) -> bool:
     return bool(_SHARD.fullmatch(name) or _PRECISION.fullmatch(name))
 
 
+def is_part_file(name: str) -> bool:
+    """Return whether a name in ``parts/`` is of a file that a build makes."""
+    return _PART.fullmatch(name) is not None
+
+
 def is_dataset_file(path: str) -> bool:
     """Return whether a path in a dataset folder is of a file that a build makes."""
     return _DATASET.fullmatch(path) is not None
@@ -75,7 +81,7 @@ BUILD: Final = Layout(
             *("prompts.parquet", "pairs.parquet", "dropped.parquet"),
         }
     ),
-    levels={"samples": is_shard_file, "scores": is_shard_file},
+    levels={"samples": is_shard_file, "scores": is_shard_file, "parts": is_part_file},
     folders={"dataset": is_dataset_file},
 )
 

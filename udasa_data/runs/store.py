@@ -3,6 +3,7 @@
     manifest.json    keys, versions, counts, hashes   manifest.copy.json  the same once more
     config.yaml      everything resolved              prompts.parquet
     calibration.json                                  samples/, scores/   see ``shards.py``
+    parts/           see ``parts.py``
     pairs.parquet    dropped.parquet                  dataset/
 
 A file is there whole or not at all (see :mod:`udasa_data.storage.places`); what became of it since

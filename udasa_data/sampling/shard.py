@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import polars as pl
@@ -17,20 +19,23 @@ from udasa_data.schema import DROPPED, SAMPLES, Mode, Why
 SEED_STRIDE: Final = 1024
 
 
-class _Begun(NamedTuple):
-    """A shard whose answers are coming in."""
-
-    number: int
-    prompts: pl.DataFrame
-    first: int  # number of its first prompt, of all that were handed over
-    answers: dict[int, list[Completion] | SetAside]
-
-
 class Sampled(NamedTuple):
-    """The samples of a shard, and the prompts and samples of it that were set aside."""
+    """The samples of prompts, and the prompts and samples of theirs that were set aside."""
 
     samples: pl.DataFrame
     dropped: pl.DataFrame
+
+
+class Keeping(NamedTuple):
+    """How the answers to a shard are kept before it is whole.
+
+    Attributes:
+        write: is given the number of a shard, and what was drawn of it since the last time.
+        every: seconds from one time to the next.
+    """
+
+    write: Callable[[int, Sampled], None]
+    every: float
 
 
 def sample_shards(
@@ -38,6 +43,7 @@ def sample_shards(
     engine: Engine,
     config: BuildConfig,
     on_prompts: Callable[[int], None],
+    keeping: Keeping | None = None,
 ) -> Iterator[tuple[int, Sampled]]:
     """Draw the answers to many shards; yield each as it is complete.
 
@@ -49,49 +55,86 @@ def sample_shards(
         engine: what draws.
         config: of the build; its seed, system prompt and sampling are used.
         on_prompts: called with how many prompts were just finished.
-    """
-    if not engine.streams:
-        for number, prompts in shards:
-            yield number, sample_shard(prompts, engine, config, on_prompts)
-        return
-    shard_of: dict[int, _Begun] = {}  # by number of a prompt that was handed over
+        keeping: what becomes of answers to a shard that takes long; None: nothing.
 
-    def policy_prompts() -> Iterator[PolicyPrompt]:
+    Yields:
+        the number of a shard, and its samples sorted by prompt (in the order of its prompts) and
+        ``sample_id``. Empty answers are rows like any other, and named in ``dropped``.
+    """
+    streams = [shards] if engine.streams else ([shard] for shard in shards)
+    for stream in streams:
+        yield from _Stream(engine, config, on_prompts, keeping).sample(stream)
+
+
+@dataclass
+class _Begun:
+    """A shard whose answers are coming in."""
+
+    number: int
+    prompt_ids: list[str]
+    first: int  # number of its first prompt, of all that were handed over
+    answers: dict[int, list[Completion] | SetAside] = field(default_factory=dict)
+    kept: int = 0  # of the answers, in the order in which they came
+
+    def sampled(self, places: Iterable[int]) -> Sampled:
+        """Return what was drawn for some of the prompts."""
+        return _sampled((self.prompt_ids[place], self.answers[place]) for place in places)
+
+
+class _Stream:
+    """The shards that an engine is given in one call."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        config: BuildConfig,
+        on_prompts: Callable[[int], None],
+        keeping: Keeping | None,
+    ) -> None:
+        self._engine = engine
+        self._config = config
+        self._on_prompts = on_prompts
+        self._keeping = keeping
+        self._kept_at = time.monotonic()
+        self._shard_of: dict[int, _Begun] = {}  # by number of a prompt that was handed over
+
+    def sample(self, shards: Iterable[tuple[int, pl.DataFrame]]) -> Iterator[tuple[int, Sampled]]:
+        """Yield each shard as it is complete."""
+        prompts = self._policy_prompts(shards)
+        for index, answer in self._engine.sample(prompts, self._config.sampling, self._settle):
+            shard = self._shard_of.pop(index)
+            shard.answers[index - shard.first] = answer
+            if len(shard.answers) == len(shard.prompt_ids):
+                yield shard.number, shard.sampled(range(len(shard.prompt_ids)))
+
+    def _policy_prompts(self, shards: Iterable[tuple[int, pl.DataFrame]]) -> Iterator[PolicyPrompt]:
         first = 0
         for number, prompts in shards:
-            shard = _Begun(number, prompts, first, {})
-            shard_of.update((first + n, shard) for n in range(len(prompts)))
+            shard = _Begun(number, prompts["prompt_id"].to_list(), first)
+            self._shard_of.update((first + n, shard) for n in range(len(prompts)))
             first += len(prompts)
-            yield from (policy_prompt(row, config) for row in prompts.iter_rows(named=True))
+            yield from (policy_prompt(row, self._config) for row in prompts.iter_rows(named=True))
 
-    for index, answer in engine.sample(policy_prompts(), config.sampling, on_prompts):
-        shard = shard_of.pop(index)
-        shard.answers[index - shard.first] = answer
-        if len(shard.answers) == len(shard.prompts):
-            yield shard.number, _sampled(shard.prompts["prompt_id"], shard.answers)
+    def _settle(self, prompts: int) -> None:
+        """Count finished prompts, and keep their answers where it is time to.
 
-
-def sample_shard(
-    prompts: pl.DataFrame, engine: Engine, config: BuildConfig, on_prompts: Callable[[int], None]
-) -> Sampled:
-    """Draw the answers to one shard of prompts; see :func:`sample_shards`.
-
-    Returns:
-        samples sorted by prompt (in the order of ``prompts``) and ``sample_id``. Empty answers
-        are rows like any other, and named in ``dropped``.
-    """
-    policy_prompts = (policy_prompt(row, config) for row in prompts.iter_rows(named=True))
-    answers = dict(engine.sample(policy_prompts, config.sampling, on_prompts))
-    return _sampled(prompts["prompt_id"], answers)
+        Engines call this between two batches, never amid one: what is left of a shard when it is
+        resumed falls into the same batches as if it had never ended, so answers are the same.
+        """
+        self._on_prompts(prompts)
+        if self._keeping is None or time.monotonic() - self._kept_at < self._keeping.every:
+            return
+        for number, shard in {shard.number: shard for shard in self._shard_of.values()}.items():
+            if new := list(shard.answers)[shard.kept :]:
+                self._keeping.write(number, shard.sampled(new))
+                shard.kept = len(shard.answers)
+        self._kept_at = time.monotonic()
 
 
-def _sampled(
-    prompt_ids: Iterable[str], answers: Mapping[int, list[Completion] | SetAside]
-) -> Sampled:
+def _sampled(answers: Iterable[tuple[str, list[Completion] | SetAside]]) -> Sampled:
     samples: list[dict[str, Any]] = []
     dropped: list[dict[str, Any]] = []
-    for index, prompt_id in enumerate(prompt_ids):
-        answer = answers[index]
+    for prompt_id, answer in answers:
         if isinstance(answer, SetAside):
             dropped.append(_set_aside(prompt_id, answer))
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -39,14 +39,18 @@ class Spending:
         self.meter = Meter(prices, bound, before)
 
     def affordable(
-        self, shards: Iterable[tuple[int, pl.DataFrame]]
+        self, shards: Iterable[tuple[int, pl.DataFrame]], sizes: Mapping[int, int]
     ) -> Iterator[tuple[int, pl.DataFrame]]:
         """Yield shards as long as the bound leaves room for a whole one at the mean cost so far.
 
         So a stop wastes no answers: a shard that was begun can be finished, and is written.
+
+        Args:
+            shards: number and prompts of each.
+            sizes: how many prompts of a shard are yet to be answered.
         """
         for number, prompts in shards:
-            self._ahead += len(prompts)
+            self._ahead += sizes[number]
             if not self.meter.affords(self._ahead):
                 self._refused = True
                 return

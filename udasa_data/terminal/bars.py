@@ -1,15 +1,17 @@
-"""Progress bars on a terminal; nothing elsewhere."""
+"""Progress bars on a terminal; elsewhere a line every half a minute."""
 
 from __future__ import annotations
 
+import threading
 import time
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
@@ -19,15 +21,18 @@ from rich.progress import (
 from udasa_data.terminal.interruption import note_position
 from udasa_data.terminal.screen import Screen
 
+EVERY: Final = 30.0  # seconds
+
 
 class Bars:
-    """Draws one bar a step on standard error, when that is a terminal.
+    """Draws one bar a step on standard error; where that is no terminal, prints where a step is.
 
     Args:
         unit: of what a step counts.
+        every: seconds from one line to the next.
     """
 
-    def __init__(self, unit: str = "prompts") -> None:
+    def __init__(self, unit: str = "prompts", every: float = EVERY) -> None:
         self._unit = unit
         self._console = console = Screen(stderr=True)
         self._progress = Progress(
@@ -46,9 +51,15 @@ class Bars:
         self._started = 0.0
         self._done = 0.0
         self._tokens = 0
+        self._every = every
+        self._ended = threading.Event()
+        self._lines: threading.Thread | None = None
 
     def __enter__(self) -> Self:
         self._progress.start()
+        if not self._console.is_terminal:
+            self._lines = threading.Thread(target=self._print_lines, daemon=True)
+            self._lines.start()
         return self
 
     def __exit__(
@@ -58,6 +69,17 @@ class Bars:
         traceback: TracebackType | None,
     ) -> None:
         self._progress.stop()
+        self._ended.set()
+        if self._lines is not None:
+            self._lines.join()
+
+    def _print_lines(self) -> None:
+        """Print where the work stands, also while a long batch is under way."""
+        while not self._ended.wait(self._every):
+            if self._task is not None and not (task := self._bar(self._task)).finished:
+                rate = f", {task.fields['rate']}" if task.fields["rate"] else ""
+                words = f", {task.fields['words']}" if task.fields["words"] else ""
+                self.say(f"{self._position(task)}{rate}{words}")
 
     def start(self, step: str, total: int, done: int) -> None:
         """Begin a bar."""
@@ -72,7 +94,7 @@ class Bars:
         self._done += prompts
         self._tokens += tokens
         seconds = max(time.monotonic() - self._started, 1e-9)
-        rate = f"{self._done / seconds:.1f} {self._unit}/s"
+        rate = _rate(self._done / seconds, self._unit)
         if self._tokens:
             rate += f" {self._tokens / seconds:,.0f} tok/s"
         self._progress.update(self._task, advance=prompts, rate=rate)
@@ -81,10 +103,13 @@ class Bars:
     def _note_position(self) -> None:
         """Note where the work stands, for who interrupts it."""
         assert self._task is not None
-        task = self._progress.tasks[self._progress.task_ids.index(self._task)]
-        note_position(
-            f"{task.description}: {task.completed:,.0f} of {task.total or 0:,.0f} {self._unit} done"
-        )
+        note_position(f"{self._position(self._bar(self._task))} done")
+
+    def _position(self, task: Task) -> str:
+        return f"{task.description}: {task.completed:,.0f} of {task.total or 0:,.0f} {self._unit}"
+
+    def _bar(self, number: TaskID) -> Task:
+        return self._progress.tasks[self._progress.task_ids.index(number)]
 
     def tell(self, words: str) -> None:
         """Show words at the end of the bar."""
@@ -98,5 +123,9 @@ class Bars:
     def finish(self) -> None:
         """Fill the bar."""
         if self._task is not None:
-            task = self._progress.tasks[self._progress.task_ids.index(self._task)]
-            self._progress.update(self._task, completed=task.total)
+            self._progress.update(self._task, completed=self._bar(self._task).total)
+
+
+def _rate(of_a_second: float, unit: str) -> str:
+    slow = of_a_second < 1
+    return f"{of_a_second * (60 if slow else 1):.1f} {unit}/{'min' if slow else 's'}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from udasa_data.config import Precision
 from udasa_data.errors import UserError
-from udasa_data.pipeline.executors.work import SampleMaker, ScoreMaker, work_of
+from udasa_data.pipeline.executors.work import KEEP_EVERY, SampleMaker, ScoreMaker, work_of
 from udasa_data.pipeline.preparation import Prepared
 from udasa_data.progress import Progress
 from udasa_data.sampling import Spending
@@ -23,12 +23,20 @@ class LocalExecutor:
             over the whole run, so that none has all the long prompts.
         world_size: 1 makes all shards.
         cache: the file of the score cache; None is the user's.
+        keep_every: seconds after which answers to a shard that is not whole are kept.
     """
 
-    def __init__(self, rank: int = 0, world_size: int = 1, cache: Path | None = None) -> None:
+    def __init__(
+        self,
+        rank: int = 0,
+        world_size: int = 1,
+        cache: Path | None = None,
+        keep_every: float = KEEP_EVERY,
+    ) -> None:
         self._rank = rank
         self._world_size = world_size
         self._cache = cache
+        self._keep_every = keep_every
 
     def make_shards(self, prepared: Prepared, progress: Progress) -> None:
         """See :meth:`udasa_data.pipeline.executors.Executor.make_shards`."""
@@ -38,28 +46,34 @@ class LocalExecutor:
             self._score(prepared, progress, missing)
 
     @contextmanager
-    def _step(self, prepared: Prepared, progress: Progress, step: str) -> Iterator[list[int]]:
-        """Open a step: yields the shards that this process has to make."""
+    def _step(self, prepared: Prepared, progress: Progress, step: str) -> Iterator[dict[int, int]]:
+        """Open a step: yields the shards that this process has to make, and their prompts to do."""
         of_rank = range(self._rank, prepared.shards[step].count, self._world_size)
         missing = [number for number in prepared.shards[step].missing() if number in of_rank]
-        size = {number: len(prepared.shard_of_prompts(number)) for number in of_rank}
-        total, to_do = sum(size.values()), sum(size[number] for number in missing)
-        progress.start(step, total, total - to_do)
-        yield missing
+        total = sum(len(prepared.shard_of_prompts(number)) for number in of_rank)
+        prompts = {number: prepared.shard_of_prompts(number) for number in missing}
+        if step == "samples":
+            prompts = {
+                number: prepared.parts.unanswered(number, prompts[number]) for number in prompts
+            }
+        to_do = {number: len(rest) for number, rest in prompts.items()}
+        progress.start(step, total, total - sum(to_do.values()))
+        yield to_do
         progress.finish()
 
-    def _sample(self, prepared: Prepared, progress: Progress, missing: list[int]) -> None:
-        if not missing:
+    def _sample(self, prepared: Prepared, progress: Progress, to_do: dict[int, int]) -> None:
+        if not to_do:
             return
-        shards = [(number, prepared.shard_of_prompts(number)) for number in missing]
-        spending = self._spending(prepared, progress, sum(len(prompts) for _, prompts in shards))
-        work = work_of(prepared, _resolve_precision, self._cache)
+        shards = [(number, prepared.shard_of_prompts(number)) for number in to_do]
+        spending = self._spending(prepared, progress, sum(to_do.values()))
+        work = work_of(prepared, _resolve_precision, self._cache, self._keep_every)
+        affordable = spending.affordable(shards, to_do)
         with spending, closing(SampleMaker(work, spending.meter)) as maker:
-            for _, samples in maker.make(spending.affordable(shards), spending.on_prompts):
+            for _, samples in maker.make(affordable, spending.on_prompts):
                 progress.advance(0, int(samples["n_tokens"].sum()))
                 spending.save()
 
-    def _score(self, prepared: Prepared, progress: Progress, missing: list[int]) -> None:
+    def _score(self, prepared: Prepared, progress: Progress, missing: dict[int, int]) -> None:
         if not missing:
             return
         spending = self._spending(prepared, progress, 0)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Final, get_args
 
 import msgspec
 import polars as pl
@@ -14,11 +14,13 @@ import polars as pl
 from udasa_data.config import BuildConfig, Precision, Principle
 from udasa_data.engines import Meter, load_engine
 from udasa_data.pipeline.preparation import Prepared
-from udasa_data.runs import Run, ShardFacts, Shards
-from udasa_data.sampling import sample_shards
+from udasa_data.runs import Part, Parts, Run, ShardFacts, Shards
+from udasa_data.sampling import Keeping, Sampled, sample_shards
 from udasa_data.schema import SAMPLES, require
 from udasa_data.scoring import score_shard
 from udasa_data.storage import Located
+
+KEEP_EVERY: Final = 120.0  # seconds; what a kill costs of a shard that takes longer
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Work:
         count: how many shards a step has.
         precision: of the scorers, resolved.
         cache: the file of the score cache; None is that of the worker's user.
+        keep_every: seconds after which answers to a shard that is not whole are kept.
     """
 
     out: str
@@ -44,6 +47,7 @@ class Work:
     count: int
     precision: Precision
     cache: Path | None = None
+    keep_every: float = KEEP_EVERY
 
     def shards(self, step: str) -> Shards:
         """Return the shards of a step."""
@@ -51,7 +55,10 @@ class Work:
 
 
 def work_of(
-    prepared: Prepared, resolve: Callable[[Precision], Precision], cache: Path | None = None
+    prepared: Prepared,
+    resolve: Callable[[Precision], Precision],
+    cache: Path | None = None,
+    keep_every: float = KEEP_EVERY,
 ) -> Work:
     """Return the work of a prepared build.
 
@@ -60,6 +67,7 @@ def work_of(
         resolve: finds what the precision ``auto`` is where the scorers will run. The first answer
             counts for all processes of the run, and for those that resume it elsewhere.
         cache: the file of the score cache.
+        keep_every: see :class:`Work`.
     """
     proposal = resolve(prepared.config.scoring.precision)
     name = f"scores/{prepared.keys['scores'][:16]}.precision"
@@ -75,6 +83,7 @@ def work_of(
         count=prepared.shards["samples"].count,
         precision=msgspec.convert(agreed, Precision),
         cache=cache,
+        keep_every=keep_every,
     )
 
 
@@ -84,31 +93,53 @@ class SampleMaker:
     def __init__(self, work: Work, meter: Meter | None = None) -> None:
         self._work = work
         self._shards = work.shards("samples")
+        self._parts = Parts(Run(work.out), work.keys["samples"])
         started = time.monotonic()
         self._engine = load_engine(work.config, work.models[work.config.policy.id], meter)
-        self._loading = time.monotonic() - started
+        self._since = time.monotonic()
+        self._loading = self._since - started
 
     def make(
         self, shards: Iterable[tuple[int, pl.DataFrame]], on_prompts: Callable[[int], None]
     ) -> Iterator[tuple[int, pl.DataFrame]]:
         """Sample shards, write each as it is complete, and yield its number and samples.
 
+        Prompts of a shard that an earlier start answered before it was killed are not asked again.
+
         Args:
             shards: number and prompts of each; read only as the engine has room for more.
             on_prompts: called with how many prompts were just finished.
         """
-        started = time.monotonic()
-        for number, sampled in sample_shards(shards, self._engine, self._work.config, on_prompts):
-            now = time.monotonic()
-            facts = ShardFacts(
-                seconds=now - started,
-                loading=self._loading,
-                tokens=int(sampled.samples["n_tokens"].sum()),
-                notes=tuple(self._engine.notes),
-            )
-            started, self._loading = now, 0.0
-            self._shards.write(number, sampled.samples, sampled.dropped, facts)
-            yield number, sampled.samples
+        self._since = time.monotonic()
+        prompt_ids: dict[int, pl.Series] = {}  # of the shards that were begun
+
+        def unanswered() -> Iterator[tuple[int, pl.DataFrame]]:
+            for number, prompts in shards:
+                prompt_ids[number] = prompts["prompt_id"]
+                yield number, self._parts.unanswered(number, prompts)
+
+        keeping = Keeping(self._keep, self._work.keep_every)
+        config = self._work.config
+        for number, drawn in sample_shards(unanswered(), self._engine, config, on_prompts, keeping):
+            shard = self._parts.joined(number, self._part(drawn), prompt_ids.pop(number))
+            self._shards.write(number, *shard)
+            self._parts.remove(number)
+            yield number, shard.samples
+
+    def _keep(self, number: int, drawn: Sampled) -> None:
+        self._parts.write(number, self._part(drawn))
+
+    def _part(self, drawn: Sampled) -> Part:
+        """Return samples with what making them took since the last ones."""
+        now = time.monotonic()
+        facts = ShardFacts(
+            seconds=now - self._since,
+            loading=self._loading,
+            tokens=int(drawn.samples["n_tokens"].sum()),
+            notes=tuple(self._engine.notes),
+        )
+        self._since, self._loading = now, 0.0
+        return Part(drawn.samples, drawn.dropped, facts)
 
     def close(self) -> None:
         """Give back the engine's memory."""
