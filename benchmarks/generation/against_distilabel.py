@@ -16,6 +16,7 @@ from typing import Any, Final
 from benchmarks.generation.jobs import ENVIRONMENT, FOLDER, write_job
 from benchmarks.generation.rows import Row, not_run, row
 from benchmarks.paths import ROOT
+from udasa_data.config import BATCH_ON_CPU
 from udasa_data.config.presets import resolve
 from udasa_data.pipeline.preparation import Prepared
 from udasa_data.runs.store import Run
@@ -61,7 +62,9 @@ def against_distilabel(flags: dict[str, Any], rounds: int) -> Row:
             "flags": {**flags, "engine": "transformers"},
             "model": str(for_transformers_4(Path(locate(config.policy).load_from))),
             "texts": texts(flags),
-            "batch": max(1, config.batch_tokens // (config.sampling.samples * 128)),
+            "batch": max(
+                1, (config.batch_tokens or BATCH_ON_CPU) // (config.sampling.samples * 128)
+            ),
         }
     )
     sides = [

@@ -10,7 +10,7 @@ import msgspec
 import polars as pl
 
 from udasa_data.config import ReasoningOption
-from udasa_data.engines import Thoughts
+from udasa_data.engines import Thoughts, own_system_prompt, says_itself
 from udasa_data.errors import UserError
 from udasa_data.runs import key_of
 from udasa_data.schema import Stage
@@ -59,7 +59,7 @@ class Prepared:
         )
         commit = earlier.inputs["dataset commit"] if earlier else None
         self.source: Source = open_source(place, commit or recipe.revision)
-        self.notes: list[str] = []
+        self.notes: list[str] = [self.policy.note] if self.policy.note else []
         self.splits = self._load()
         self.tokenizer = load_tokenizer(self.policy)
         self.own_template = template_sha256(self.tokenizer)
@@ -78,7 +78,7 @@ class Prepared:
         self.rendered = {name: self._render(name, self.splits[name].train) for name in recipe.order}
         for name, stage in self.rendered.items():  # all are checked before the first is trained
             guards.check_tokenised(stage.counts, recipe.thresholds, f"{place}, {name}")
-        self.notes += self._rewritten()
+        self.notes += [*self._adds_system_prompt(), *self._rewritten()]
 
     def _built_with(self) -> BuiltWith:
         """Return how the build asked its policy, as far as the dataset's manifest says."""
@@ -93,6 +93,13 @@ class Prepared:
             Thoughts(option),
             recipe.reasoning == "keep",
         )
+
+    def _adds_system_prompt(self) -> list[str]:
+        """Say what the chat template puts before every prompt, here as in the build."""
+        own = own_system_prompt(self.tokenizer, self.built_with.template_options)
+        if own is None or self.built_with.system_prompt is not None:
+            return []
+        return [f"the chat template of {self.policy.name} {says_itself(own)}"]
 
     def _rewritten(self) -> list[str]:
         """Say once where the chat template would have other text trained on than was said."""

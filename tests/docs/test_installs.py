@@ -44,11 +44,13 @@ def test_it_resolves(line, system, python, tmp_path, request):
         pytest.skip("needs a package index: make test-installs")
     if "linux" not in system and any(name in line for name in LINUX_ONLY):
         pytest.skip("for Linux alone")
-    words = [word for word in shlex.split(line) if word not in {"-e", "-c", "constraints.txt"}]
+    flags = {"-e", "-c", "constraints.txt", "--no-deps"}
+    words = [word for word in shlex.split(line) if word not in flags]
     wanted = tmp_path / "wanted.in"
     wanted.write_text("\n".join(re.sub(r"^\.(.*)", rf"udasa\1 @ file://{ROOT}", w) for w in words))
     command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", str(wanted)]
     command += ["--constraint", str(ROOT / "constraints.txt")] if "constraints.txt" in line else []
+    command += ["--no-deps"] if "--no-deps" in line else []
     command += ["--python-version", python, "--python-platform", system]
     env = {**os.environ, **SYSTEMS[system]}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)

@@ -1,6 +1,8 @@
 """How a build is configured: its sections, presets by model, and strict YAML."""
 
 from udasa_data.config.build import (
+    BATCH_ON_CPU,
+    BATCH_ON_GPU,
     EMBEDDED,
     MIN_SAMPLES,
     BuildConfig,
@@ -30,6 +32,8 @@ from udasa_data.config.presets import Presets, change, is_there, read_presets, r
 from udasa_data.config.strict import Strict, convert, read_yaml
 
 __all__ = [
+    "BATCH_ON_CPU",
+    "BATCH_ON_GPU",
     "EMBEDDED",
     "MIN_SAMPLES",
     "BuildConfig",

@@ -23,6 +23,8 @@ FactualEstimator: TypeAlias = Literal["consistency", "p_true"]
 
 # the noise of a difference of two answers is a jackknife over the others: it needs two of them
 MIN_SAMPLES = 4
+BATCH_ON_GPU = 32768  # tokens of prompts and answers
+BATCH_ON_CPU = 16384
 EMBEDDED = "embedded:"
 
 
@@ -191,7 +193,8 @@ class BuildConfig(Strict, frozen=True):
     vllm: Vllm = Vllm()
     system_prompt: str | None = None
     shard_size: Annotated[int, Meta(ge=1)] = 256  # prompts; what a kill can cost
-    batch_tokens: Annotated[int, Meta(ge=256)] = 32768
+    # of the engine transformers; none: BATCH_ON_GPU, or BATCH_ON_CPU where there is none
+    batch_tokens: Annotated[int, Meta(ge=256)] | None = None
     held_out: Share = 0.05  # of the prompts, by their hash: the split ``test``
     sampling: Sampling = Sampling()
     scoring: Scoring = Scoring()

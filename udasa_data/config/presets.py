@@ -47,6 +47,7 @@ class ModelPreset(Strict, frozen=True):
     sampling: Sampling
     held_out: Share = 0.05
     shard_size: int = 256
+    batch_tokens: int | None = None
 
 
 class Scorers(Strict, frozen=True):
@@ -168,6 +169,7 @@ def _base(name: str, scorers: str | None, *, anything: bool) -> dict[str, object
             "sampling": _builtins(preset.sampling),
             "held_out": preset.held_out,
             "shard_size": preset.shard_size,
+            "batch_tokens": preset.batch_tokens,
         }
     return base
 

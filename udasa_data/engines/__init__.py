@@ -6,6 +6,7 @@ from udasa_data.engines.loading import load_engine
 from udasa_data.engines.meter import Meter, Usage
 from udasa_data.engines.protocol import Completion, Engine, PolicyPrompt, SetAside
 from udasa_data.engines.reasoning import TEMPLATE_NOTE, Parted, Thoughts
+from udasa_data.engines.system_turn import own_system_prompt, says_itself
 
 __all__ = [
     "TEMPLATE_NOTE",
@@ -20,6 +21,8 @@ __all__ = [
     "choose_engine",
     "end_of_turn",
     "load_engine",
+    "own_system_prompt",
     "rewritten",
+    "says_itself",
     "special_tokens",
 ]

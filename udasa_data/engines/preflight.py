@@ -13,6 +13,7 @@ from udasa_data.engines.control_tokens import ControlTokenError
 from udasa_data.engines.policy_tokens import PolicyTokens
 from udasa_data.engines.protocol import PolicyPrompt
 from udasa_data.engines.reasoning import TEMPLATE_NOTE, Thoughts
+from udasa_data.engines.system_turn import own_system_prompt, says_itself
 from udasa_data.errors import UserError, first_line
 from udasa_data.storage import Located
 
@@ -60,8 +61,8 @@ def try_template(policy: Located, sampling: Sampling, system_prompt: str | None)
         system_prompt: of the build.
 
     Returns:
-        one line where the template opens a thought, or has other text trained on than was said, and
-        what to do; None where it does neither.
+        one line where the template has a system prompt of its own, opens a thought, or has other
+        text trained on than was said, and what to do; None where it does none of these.
 
     Raises:
         UserError: the policy cannot be loaded.
@@ -77,6 +78,8 @@ def try_template(policy: Located, sampling: Sampling, system_prompt: str | None)
     except (TemplateError, ControlTokenError):
         return None  # each prompt says so itself
     found = []
+    if not system and (own := own_system_prompt(tokens.tokenizer, options)):
+        found.append(says_itself(own))
     if opened:
         found.append(f"opens a thought ({opened.open}): answers begin after {opened.close}")
     if problem:
@@ -85,6 +88,16 @@ def try_template(policy: Located, sampling: Sampling, system_prompt: str | None)
         return None
     way_out = _way_out(str(tokens.tokenizer.chat_template), options, opens=opened is not None)
     return f"the chat template of {policy.name} {'; it '.join(found)}{way_out}"
+
+
+def system_note(policy: Located, options: Mapping[str, Any]) -> str | None:
+    """Return a line about the system prompt that a policy's template adds; None where it does not.
+
+    Raises:
+        UserError: the policy cannot be loaded.
+    """
+    own = own_system_prompt(PolicyTokens(policy).tokenizer, options)
+    return f"the chat template of {policy.name} {says_itself(own)}" if own else None
 
 
 def _way_out(template: str, options: Mapping[str, Any], *, opens: bool) -> str:

@@ -16,7 +16,7 @@ from transformers import (
     LogitsProcessorList,
 )
 
-from udasa_data.config import ReasoningTags, Sampling
+from udasa_data.config import BATCH_ON_CPU, BATCH_ON_GPU, ReasoningTags, Sampling
 from udasa_data.engines.choices import Policy, sum_logprobs
 from udasa_data.engines.drawing import Draw
 from udasa_data.engines.policy_tokens import Drawn, PolicyTokens, unloadable
@@ -53,7 +53,7 @@ class TransformersEngine:
     def __init__(
         self,
         policy: Located,
-        batch_tokens: int,
+        batch_tokens: int | None = None,
         template_options: Mapping[str, Any] | None = None,
     ) -> None:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -69,7 +69,8 @@ class TransformersEngine:
         # a recurrent state cannot be carried over to the samples as keys and values can
         self._shares_prefill = not self._model._is_stateful  # noqa: SLF001
         self._name = policy.name
-        self._batch_tokens = batch_tokens
+        on_gpu = self._device.type == "cuda"
+        self._batch_tokens = batch_tokens or (BATCH_ON_GPU if on_gpu else BATCH_ON_CPU)
         self._halved = False
 
     @property

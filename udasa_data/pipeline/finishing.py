@@ -26,7 +26,16 @@ from udasa_data.runs import (
 )
 from udasa_data.schema import DROPPED, require
 
-_NOTED: Final = ("prompts", "answers", "origin", "samples", "scores", "dataset")
+_NOTED: Final = (
+    "models",
+    "template",
+    "prompts",
+    "answers",
+    "origin",
+    "samples",
+    "scores",
+    "dataset",
+)
 # of the run's manifest, what the dataset's manifest repeats under ``made_from``
 _RECORDED: Final = (
     "keys",

@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import polars as pl
 
-from udasa_data.config import BuildConfig
+from udasa_data.config import BATCH_ON_GPU, BuildConfig
 from udasa_data.errors import UserError
 from udasa_data.pipeline.building import BuildResult, build
 from udasa_data.pipeline.executors.local import LocalExecutor
@@ -243,7 +243,7 @@ def gpu_memory(policy: Path, config: BuildConfig) -> GpuMemory | None:
         heads = shape["num_attention_heads"]
         size = shape.get("head_dim") or shape["hidden_size"] // heads
         width = (shape.get("num_key_value_heads") or heads) * size
-        cache = 2 * shape["num_hidden_layers"] * width * 2 * config.batch_tokens
+        cache = 2 * shape["num_hidden_layers"] * width * 2 * (config.batch_tokens or BATCH_ON_GPU)
     except KeyError:
         return None
     return GpuMemory(weights / 1e9, cache / 1e9, _seen_on_gpu())

@@ -291,7 +291,11 @@ class Prepared:
                 "python": platform.python_version(),
                 **{name: version(name) for name in _VERSIONS},
             },
-            "notes": {**self.run.manifest.get("notes", {}), "prompts": list(self.loaded.notes)},
+            "notes": {
+                **self.run.manifest.get("notes", {}),
+                "prompts": list(self.loaded.notes),
+                "models": [found.note for found in self.models.values() if found.note],
+            },
             "finished": None,
         }
 

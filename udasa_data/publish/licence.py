@@ -12,7 +12,7 @@ from udasa_data.config import EMBEDDED
 from udasa_data.errors import UserError
 from udasa_data.prompts import parse_source
 from udasa_data.runs import Manifest, PolicyRecord
-from udasa_data.storage import SERVED, RepoType, card_of, local_folder
+from udasa_data.storage import SERVED, RepoType, card_of, folder_of
 
 UNKNOWN: Final = "unknown"
 OTHER: Final = "other"
@@ -72,7 +72,7 @@ def _of_model(policy: PolicyRecord, look_up: CardOf | None) -> Licence:
     if policy.fingerprint.startswith(SERVED):
         return Licence(what, UNKNOWN, "a server's model: no card to read")
     try:
-        folder = local_folder(policy.id)
+        folder = folder_of(policy.id)
     except UserError:  # built on another machine, or moved since
         return Licence(what, UNKNOWN, "its folder is not here")
     return _of_folder(what, folder) if folder else Licence(what, UNKNOWN, "no card to read")

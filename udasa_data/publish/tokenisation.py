@@ -9,7 +9,7 @@ from udasa_data.engines import rewritten, special_tokens
 from udasa_data.errors import UserError, install_line
 from udasa_data.runs import PolicyRecord
 from udasa_data.schema import Mode
-from udasa_data.storage import local_folder
+from udasa_data.storage import folder_of
 
 MAX_ROWS: Final = 20_000  # beyond, an even spread of so many rows is read
 
@@ -55,7 +55,7 @@ def load_tokenizer(policy: PolicyRecord) -> Any:
     """
     from transformers import AutoTokenizer
 
-    folder = None if policy.revision else local_folder(policy.id)
+    folder = None if policy.revision else folder_of(policy.id)
     at = {} if policy.revision is None else {"revision": policy.revision}
     try:
         return AutoTokenizer.from_pretrained(str(folder or policy.id), **at)

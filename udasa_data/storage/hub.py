@@ -10,11 +10,16 @@ from udasa_data.errors import UserError, first_line
 RepoType = Literal["model", "dataset"]
 
 
+class HubUnreachableError(UserError):
+    """There is no way to the Hub, or it does not answer."""
+
+
 def commit_of(repo_id: str, revision: str, repo_type: RepoType) -> str:
     """Return the commit hash that ``revision`` of a Hub repository is now.
 
     Raises:
-        UserError: no such repository or revision, no access, or no network.
+        HubUnreachableError: no network, or the Hub does not answer.
+        UserError: no such repository or revision, or no access.
     """
     from huggingface_hub import HfApi
     from huggingface_hub.errors import (
@@ -40,7 +45,7 @@ def commit_of(repo_id: str, revision: str, repo_type: RepoType) -> str:
             f"{where}: not on the Hub, or private (to sign in: hf auth login)"
         ) from error
     except Exception as error:  # its HTTP library changes between releases
-        raise UserError(
+        raise HubUnreachableError(
             f"{where}: the Hub cannot be reached to look up revision '{revision}' "
             f"({type(error).__name__}); a local folder or --model tiny needs no network"
         ) from error

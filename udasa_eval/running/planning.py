@@ -77,7 +77,7 @@ def prepare(options: RunOptions, folder: Run) -> Ready:
         notes=(),
     )
     left_out = [plan.name for plan in planned if plan not in plans]
-    notes = tuple(_notes(stored, plans, left_out, baseline))
+    notes = (*_of_model(policy, config, plans, engine), *_notes(stored, plans, left_out, baseline))
     name = f"{config.policy.id}@{config.policy.revision}"
     folder.save_manifest(evaluated=inputs, models={**known, name: policy.fingerprint})
     config = msgspec.structs.replace(config, engine=engine)
@@ -238,6 +238,20 @@ def _runnable(planned: list[TaskPlan], engine: str) -> list[TaskPlan]:
             "tasks; choose others with --axes, or another --engine"
         )
     return plans
+
+
+def _of_model(
+    policy: Located, config: BuildConfig, plans: list[TaskPlan], engine: str
+) -> Iterable[str]:
+    """Yield what is loaded in the model's place, and what its template adds to every prompt."""
+    if policy.note:
+        yield policy.note
+    chats = any(plan.notes.template == "chat" for plan in plans)
+    if chats and engine != "openai" and config.system_prompt is None:
+        from udasa_data.engines.preflight import system_note
+
+        if note := system_note(policy, config.sampling.chat_template_kwargs):
+            yield note
 
 
 def _notes(
