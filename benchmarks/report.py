@@ -26,7 +26,7 @@ def write_results(
     result = {
         "subject": subject,
         "date": dt.datetime.now(tz=dt.UTC).date().isoformat(),
-        "processor": _processor(),
+        "processor": processor(),
         "versions": {"python": platform.python_version(), **_versions()},
         "table": [dict(zip(header, row, strict=True)) for row in rows],
         "ratios": {name: float(f"{value:.4g}") for name, value in ratios.items()},
@@ -38,7 +38,8 @@ def write_results(
         print(f"RATIO {name} {value:.4g}")
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Return the name of this machine's processor."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text().splitlines():

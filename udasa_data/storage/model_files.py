@@ -63,8 +63,8 @@ def locate(ref: ModelRef, known: str | None = None) -> Located:
     except HubUnreachableError as error:
         if (packaged := PACKAGED.get(ref.id)) is None or ref.revision != "main":
             raise
-        if (folder := cached_folder(ref.id, ref.revision)) is not None:
-            return _at(ref, Path(folder).name)
+        if (cached := cached_folder(ref.id, ref.revision)) is not None:
+            return _at(ref, Path(cached).name)
         if (found := _packaged(ref)) is not None:
             return found
         raise UserError(f"{error}; {packaged.install} brings this one from PyPI") from error
