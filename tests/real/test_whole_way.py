@@ -31,7 +31,7 @@ VLLM = ROOT / ".venv-vllm" / "bin" / "python"
 MODEL = "smollm-135m"
 PROMPTS = 16
 SAMPLES = 6
-MAX_TOKENS = 64
+MAX_TOKENS = 96
 SOURCES = (
     "harmlessness=xstest/prompts.parquet",
     "truthfulness=qa/triviaqa_sample.parquet",
@@ -89,6 +89,9 @@ def sources():
 def built(out, *more, python=sys.executable):
     command = ["udasa_data", "build", "--model", MODEL, *sources(), "--limit", PROMPTS]
     command += ["--samples", SAMPLES, "--max-tokens", MAX_TOKENS, "--out", out, "--json", *more]
+    config = out.with_name("config.yaml")
+    config.write_text("held_out: 0\n")  # of so few, a stage could lose all
+    command += ["--config", config]
     return run(*command, python=python)
 
 
@@ -103,9 +106,7 @@ def trained(dataset):
     """Four steps on each stage, with adapters: the folder, and what was printed."""
     folder = dataset[0].parent / "policy"
     command = ["--model", MODEL, "--data", dataset[0] / "dataset", "--out", folder]
-    fewer = ("measures.prompts=2", "training.max_length=320")
-    settings = (word for setting in fewer for word in ("--set", setting))
-    return folder, run("udasa_recipes", "dpo", *command, *settings).stdout
+    return folder, run("udasa_recipes", "dpo", *command).stdout
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +124,7 @@ def check_answers(out):
     assert len(samples) == PROMPTS * SAMPLES
     assert (samples["text"].str.strip_chars() != "").mean() > 0.95
     chats = samples.filter(pl.col("mode") == Mode.CHAT)
-    assert (chats["finish_reason"] == "stop").mean() > 0.2  # many take more than 64 tokens
+    assert (chats["finish_reason"] == "stop").mean() > 0.1  # many take more tokens
     perplexity = (-samples["mean_logprob"]).exp()
     # that of Wikipedia is 13; of what it says itself at temperature .7 it is much lower
     assert 1.0 < perplexity.median() < 5.0
@@ -218,7 +219,7 @@ def test_the_policy_is_evaluated_with_intervals(policy):
     headlines = [metric for metric in told["metrics"] if metric["headline"]]
     assert headlines
     for metric in headlines:
-        assert metric["n"] == 20
+        assert metric["n"] == 24
         assert metric["low"] <= metric["value"] <= metric["high"]
         assert 0 < metric["high"] - metric["low"] < 1
 
