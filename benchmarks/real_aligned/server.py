@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Final
 
 _WINDOW: Final = 1024  # tokens of a question: two short answers and what is asked of them
+_MEMORY: Final = 0.3  # of the machine's, or of the GPU's
 _PATIENCE: Final = 900  # seconds; vLLM compiles before it serves
 _TEMPLATE: Final = Path(__file__).with_name("judges.yaml")
 
@@ -62,6 +63,7 @@ class JudgeServer:
         command += ["--model", str(self._model), "--served-model-name", "judge"]
         command += ["--host", "127.0.0.1", "--port", str(port), "--enforce-eager"]
         command += ["--max-model-len", str(_WINDOW), "--generation-config", "vllm"]
+        command += ["--gpu-memory-utilization", str(_MEMORY)]
         room = {"VLLM_CPU_KVCACHE_SPACE": os.environ.get("VLLM_CPU_KVCACHE_SPACE", "1")}  # GiB
         with (self._out / "server.log").open("wb") as log:
             self._process = subprocess.Popen(
