@@ -1,7 +1,7 @@
 """A template's own system prompt: the same wherever the policy is asked, and told."""
 
 import pytest
-from small_models import TEMPLATE, save_policy
+from small_models import OWN_SYSTEM, TEMPLATE, save_policy
 
 from udasa_data.config import ModelRef, Sampling
 from udasa_data.engines import PolicyPrompt, own_system_prompt
@@ -11,21 +11,13 @@ from udasa_data.schema import Mode
 from udasa_data.storage import locate
 from udasa_recipes.staged.rendering import Renderer, load_tokenizer
 
-# as Qwen's and SmolLM2's
-OWN = (
-    "{% if messages[0]['role'] != 'system' %}"
-    "{{ '<|im_start|>system\nYou are Small, made for tests.<|im_end|>\n' }}{% endif %}"
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' }}"
-    "{{ message['content'] + '<|im_end|>\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
-)
 SAID = "puts its own system prompt before prompts that have none: 'You are Small, made for tests.'"
 
 
 @pytest.fixture(scope="module")
 def policy(tmp_path_factory):
     folder = tmp_path_factory.mktemp("policies") / "own"
-    save_policy(folder, template=OWN)
+    save_policy(folder, template=OWN_SYSTEM)
     return locate(ModelRef(id=str(folder)))
 
 

@@ -6,7 +6,7 @@ import time
 import forked
 import polars as pl
 import pytest
-from small_models import save_policy
+from small_models import OWN_SYSTEM, save_policy
 
 from udasa_data.errors import UserError
 from udasa_data.prompts.contamination import text_sha256
@@ -181,6 +181,12 @@ def test_a_model_without_a_chat_template_is_reported(tmp_path):
     assert results.template_sha256 is None
     assert "has no chat template: its prompts are plain text" in lines[0]
     assert results.notes == tuple(lines)
+
+
+def test_a_system_prompt_of_the_template_s_own_is_told(tmp_path):
+    policy = save_policy(tmp_path / "policy", template=OWN_SYSTEM)
+    results = run(options(policy, HELPFULNESS), tmp_path / "run")
+    assert any("puts its own system prompt before prompts" in note for note in results.notes)
 
 
 def test_scorer_leak_and_contamination_are_marked(small, tmp_path, evaluated):
