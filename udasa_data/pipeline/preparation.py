@@ -48,8 +48,7 @@ class Prepared:
         principles: that the policy is asked about as judge; none without a judge.
         inputs: all that decides the samples, by the name a user knows it by.
         keys: of the three artifacts: samples, scores, dataset.
-        shards: of the two sharded steps.
-        parts: of shards of samples that are not whole.
+        shards, parts: of the two sharded steps; of shards of samples that are not whole.
         template_note: what :meth:`try_template` found.
     """
 
@@ -66,7 +65,6 @@ class Prepared:
         samples_key = key_of(self.inputs)
         scores_key = self._scores_key(samples_key)
         sections = (config.calibration, config.weights, config.pairing, config.stages)
-        paired_with = [*sections, config.held_out]
         known = config.calibration.curves
         curves = curves_to_json(read_curves(Path(known))) if known else None
         self.keys = {
@@ -74,7 +72,7 @@ class Prepared:
             "scores": scores_key,
             "dataset": key_of(
                 scores_key,
-                msgspec.to_builtins(paired_with),
+                msgspec.to_builtins([*sections, config.held_out]),
                 curves,
                 self.loaded.dropped.rows(),
                 code_hash(CODE["dataset"]),
@@ -203,8 +201,8 @@ class Prepared:
         if config.system_prompt is None or config.server is not None:
             return
         role = pl.col("messages").list.first().struct.field("role")
-        needed = prompts.filter((pl.col("mode") == Mode.CHAT) & (role != "system"))
-        if len(needed) and self.shards["samples"].missing():
+        needed = len(prompts.filter((pl.col("mode") == Mode.CHAT) & (role != "system")))
+        if needed and self.shards["samples"].missing():
             from udasa_data.engines.preflight import require_system_turn
 
             policy, options = self.models[config.policy.id], config.sampling.chat_template_kwargs
@@ -279,6 +277,8 @@ class Prepared:
     def _facts(self) -> dict[str, Any]:
         config = self.config
         refs = [config.policy, *config.scorer_refs]
+        noted = self.run.manifest.get("notes", {})
+        stand_ins = [found.note for found in self.models.values() if found.note]
         return {
             "sampled_from": self.inputs,
             "keys": self.keys,
@@ -291,11 +291,7 @@ class Prepared:
                 "python": platform.python_version(),
                 **{name: version(name) for name in _VERSIONS},
             },
-            "notes": {
-                **self.run.manifest.get("notes", {}),
-                "prompts": list(self.loaded.notes),
-                "models": [found.note for found in self.models.values() if found.note],
-            },
+            "notes": {**noted, "prompts": list(self.loaded.notes), "models": stand_ins},
             "finished": None,
         }
 
