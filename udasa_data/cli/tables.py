@@ -96,7 +96,8 @@ def show_pairs(pairs: Iterable[PairView]) -> None:
     """Print pairs, chosen beside rejected."""
     console = Screen()
     for pair in pairs:
-        title = f"{pair.stage} · Δu {pair.delta_u:.3f} ± {pair.se_delta:.3f} · {pair.axis}"
+        gap = f"Δu {pair.delta_u:.3f} ± {pair.se_delta:.3f}"
+        title = f"{pair.stage} · P {pair.p_chosen_better:.3f} · {gap} · {pair.axis}"
         sides = _sides(console, pair)
         figures = Table(box=None, pad_edge=False, padding=(0, 2))
         for head in ("", "uncertainty", "semantic", "factual", "value"):

@@ -17,7 +17,7 @@ Share: TypeAlias = Annotated[float, Meta(ge=0.0, lt=1.0)]
 ScorerInput: TypeAlias = Literal["auto", "chat", "pair", "answer"]
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 SemanticEstimator: TypeAlias = Literal[
-    "degree", "luq", "eccentricity", "cluster", "cocoa", "lexical", "cosine"
+    "auto", "degree", "luq", "eccentricity", "cluster", "cocoa", "lexical", "cosine"
 ]
 FactualEstimator: TypeAlias = Literal["consistency", "p_true"]
 
@@ -116,7 +116,8 @@ class Scoring(Strict, frozen=True):
 
     # ISO 639-1 code of the answers' language, as de; none: found for each prompt
     language: Annotated[str, Meta(pattern="^[a-z]{2,3}$")] | None = None
-    semantic: SemanticEstimator = "degree"
+    # auto: cocoa where the answers' log-probabilities are known, else degree
+    semantic: SemanticEstimator = "auto"
     # where a prompt has no evidence: agreement of the other answers, or the policy's own P(False)
     factual: FactualEstimator = "consistency"
     # λ of mean + λ·sd of the value scorers' log-odds; with two scorers, 1 is their maximum
@@ -155,6 +156,8 @@ class Pairing(Strict, frozen=True):
 
     rejected: Literal["auto", "max", "mu_2_sigma", "median", "random"] = "auto"
     veto: Unit = 0.8  # an answer with u_value above it is never chosen
+    # P(a prompt asks for harm): below the first it is harmless, above the second it does
+    harmful: tuple[Unit, Unit] = (0.5, 0.95)
     noise_z: NonNegative = 1.0  # drop when delta_u < noise_z · se_delta
     tolerance: Unit = 0.25  # how much worse than rejected chosen may be in one dimension
     near_equal: Unit = 0.9  # character similarity from which two texts count as equal
@@ -162,7 +165,7 @@ class Pairing(Strict, frozen=True):
 
 
 class Stages(Strict, frozen=True):
-    """Absolute cut-offs [low, high] of delta_u; none means tertiles of the kept pairs."""
+    """Cut-offs [low, high] of p_chosen_better; none means tertiles of the kept pairs."""
 
     cutoffs: tuple[Unit, Unit] | None = None
 
@@ -180,6 +183,9 @@ class BuildConfig(Strict, frozen=True):
     value: Annotated[tuple[ValueRef, ...], Meta(min_length=1)]
     sentiment: ValueRef
     prompts: Annotated[tuple[str, ...], Meta(min_length=1)]
+    prompt_harm: ValueRef | None = (
+        None  # reads prompts: which ask for harm, so that to refuse is right
+    )
     embedder: ScorerRef | None = None  # sentence embeddings, for scoring.semantic: cosine
     judge: Judge | None = None
     limit: Annotated[int, Meta(ge=1)] | None = None
@@ -196,7 +202,7 @@ class BuildConfig(Strict, frozen=True):
     sampling: Sampling = Sampling()
     scoring: Scoring = Scoring()
     calibration: Calibration = Calibration()
-    weights: Weights = Weights()
+    weights: Weights | None = None  # none: of each axis its own, from labelled answers
     pairing: Pairing = Pairing()
     stages: Stages = Stages()
 
@@ -218,5 +224,6 @@ class BuildConfig(Strict, frozen=True):
     def scorer_refs(self) -> list[ScorerRef]:
         """The models that score, each once."""
         embedder = [self.embedder_in_use] if self.embedder_in_use else []
-        refs: list[ScorerRef] = [self.nli, *self.value, self.sentiment, *embedder]
+        asked = [self.prompt_harm] if self.prompt_harm else []
+        refs: list[ScorerRef] = [self.nli, *self.value, self.sentiment, *asked, *embedder]
         return list(dict.fromkeys(refs))

@@ -37,7 +37,15 @@ _OF_SAMPLES: Final = (
     "batch_tokens",
     "sampling",
 )
-_OF_SCORES: Final = ("nli", "value", "sentiment", "embedder", "judge", "scoring")
+_OF_SCORES: Final = (
+    "nli",
+    "value",
+    "sentiment",
+    "prompt_harm",
+    "embedder",
+    "judge",
+    "scoring",
+)
 
 
 class Derived(Prepared):

@@ -166,6 +166,7 @@ class Prepared:
                 "nli": config.nli,
                 "value": config.value,
                 "sentiment": config.sentiment,
+                "prompt_harm": config.prompt_harm,
                 **({"embedder": config.embedder_in_use} if config.embedder_in_use else {}),
                 "scoring": config.scoring,
                 "principles": [(rule.id, rule.statement) for rule in self.principles],
