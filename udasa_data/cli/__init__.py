@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from udasa_data.cli.build import build
+from udasa_data.cli.check import check
 from udasa_data.cli.diff import diff
 from udasa_data.cli.merge import merge
 from udasa_data.cli.plan import plan
@@ -49,5 +50,5 @@ def show(
     show_pairs(read_pairs(run, stage, n))
 
 
-for command in (build, plan, score, models, show, report, diff, merge, push, verify):
+for command in (check, build, plan, score, models, show, report, diff, merge, push, verify):
     app.command()(command)

@@ -27,7 +27,7 @@ from udasa_data.pipeline.preparation import Prepared
 from udasa_data.progress import Progress
 from udasa_data.runs import Run, ShardFacts
 from udasa_data.schema import SAMPLES, empty
-from udasa_data.storage import cached_folder
+from udasa_data.storage import cached_folder, parameters_in
 
 PILOT: Final = 16  # prompts
 COVERAGE: Final = 0.9
@@ -237,7 +237,7 @@ def gpu_memory(policy: Path, config: BuildConfig) -> GpuMemory | None:
     files = list(policy.glob("*.safetensors"))
     if not files:
         return None
-    weights = sum(_parameters(path) for path in files) * 2
+    weights = sum(parameters_in(path).total() for path in files) * 2
     shape: dict[str, Any] = json.loads((policy / "config.json").read_text(encoding="utf-8"))
     try:
         heads = shape["num_attention_heads"]
@@ -247,16 +247,6 @@ def gpu_memory(policy: Path, config: BuildConfig) -> GpuMemory | None:
     except KeyError:
         return None
     return GpuMemory(weights / 1e9, cache / 1e9, _seen_on_gpu())
-
-
-def _parameters(file: Path) -> int:
-    """Return how many numbers a safetensors file holds: its header holds the shapes."""
-    with file.open("rb") as opened:
-        size = int.from_bytes(opened.read(8), "little")
-        header: dict[str, Any] = json.loads(opened.read(size))
-    return sum(
-        math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__"
-    )
 
 
 def _seen_on_gpu() -> float | None:

@@ -112,6 +112,12 @@ def load_classifier(located: Located, options: Options, shown: ScorerInput = "pa
     return loaded._replace(shown=shown)
 
 
+def labels_of(loaded: Loaded) -> list[str]:
+    """Return a classifier's labels, in their order."""
+    labels: dict[int, str] = loaded.model.config.id2label
+    return [label for _, label in sorted(labels.items())]
+
+
 def load_embedder(located: Located, options: Options) -> Loaded:
     """Load a text encoder whose ``logits`` are the mean of its token states, [N, width].
 

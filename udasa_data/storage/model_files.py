@@ -61,22 +61,33 @@ def served(model: str, base_url: str) -> Located:
     return Located(model, None, f"{SERVED}{model} at {base_url.rstrip('/')}", model)
 
 
-def chat_template_sha256(model: Located) -> str | None:
-    """Return the sha256 (hex) of a model's chat template; None when it has none to be read.
+def chat_template_of(model: Located) -> str | None:
+    """Return a model's chat template; None when it has none to be read.
 
     Read from its files as transformers reads them: ``chat_template.jinja``, else the entry of
     ``tokenizer_config.json``, of several the one named ``default``.
     """
-    text = _file_text(model, "chat_template.jinja")
-    if text is None:
-        found = json.loads(_file_text(model, "tokenizer_config.json") or "{}").get("chat_template")
-        if isinstance(found, list):
-            found = {entry["name"]: entry["template"] for entry in found}.get("default")
-        text = found
+    text = text_of(model, "chat_template.jinja")
+    if text is not None:
+        return text
+    found = json.loads(text_of(model, "tokenizer_config.json") or "{}").get("chat_template")
+    if isinstance(found, list):
+        found = {entry["name"]: entry["template"] for entry in found}.get("default")
+    return None if found is None else str(found)
+
+
+def chat_template_sha256(model: Located) -> str | None:
+    """Return the sha256 (hex) of a model's chat template; None when it has none to be read."""
+    text = chat_template_of(model)
     return None if text is None else hashlib.sha256(text.encode()).hexdigest()
 
 
-def _file_text(model: Located, name: str) -> str | None:
+def text_of(model: Located, name: str) -> str | None:
+    """Return the text of one file of a model, from its folder, the cache or the Hub; None without.
+
+    Raises:
+        UserError: the Hub refuses it.
+    """
     if model.commit is None:
         path: Path | None = Path(model.load_from) / name
     else:
