@@ -89,8 +89,8 @@ def peek(split: str, asked: Mapping[str, Any]) -> Peeked:
 
 
 def _in_words(
-    load: Callable[[dict[str, Any]], Any], asked: tuple[str, str | None, str, str]
-) -> Any:
+    load: Callable[[dict[str, Any]], Loaded], asked: tuple[str, str | None, str, str]
+) -> Loaded:
     """Load a part of a dataset, or say in one line what keeps it from being loaded."""
     repo_id, config, split, commit = asked
     try:
