@@ -19,6 +19,7 @@ from udasa_data.storage.model_files import (
     locate,
     served,
     spot_sha256,
+    unloadable,
 )
 from udasa_data.storage.object_stores import Remote, reached
 from udasa_data.storage.ownership import (
@@ -93,6 +94,7 @@ __all__ = [
     "scan_parquet",
     "served",
     "spot_sha256",
+    "unloadable",
     "user_cache",
     "write_atomically",
     "write_new",
