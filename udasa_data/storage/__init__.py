@@ -1,5 +1,6 @@
 """Where files are: local folders, object stores, the Hub, and models on any of them."""
 
+from udasa_data.storage.github import github_file
 from udasa_data.storage.hub import (
     RepoType,
     cached_folder,
@@ -68,6 +69,7 @@ __all__ = [
     "dataset_files",
     "did_you_mean",
     "file_sha256",
+    "github_file",
     "has_folder",
     "is_whole",
     "local_folder",
