@@ -19,6 +19,7 @@ from udasa_data.config.build import (
     SemanticEstimator,
     Unit,
     ValueRef,
+    Verdict,
     Weights,
     check_template_options,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "Strict",
     "Unit",
     "ValueRef",
+    "Verdict",
     "Vllm",
     "Weights",
     "change",

@@ -136,11 +136,12 @@ def _nli(ref: NliRef) -> ModelNeed:
 
 
 def _value(what: str, ref: ValueRef) -> ModelNeed:
+    if ref.verdict:
+        words = [word.strip() for word in ref.verdict.words]
+        return ModelNeed(what, ref, "guard", lambda _: violation_classes(ref, words), True)
+    needs_template = ref.input == "chat"
     return ModelNeed(
-        what,
-        ref,
-        fits=lambda labels: violation_classes(ref, labels),
-        needs_template=ref.input == "chat",
+        what, ref, fits=lambda own: violation_classes(ref, own), needs_template=needs_template
     )
 
 

@@ -8,13 +8,19 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from udasa_data.config import ModelRef
 from udasa_data.preflight.report import collected
 
-Kind: TypeAlias = Literal["policy", "classifier", "encoder"]
+Kind: TypeAlias = Literal["policy", "classifier", "guard", "encoder"]
+_GENERATES: Final = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 _ENDINGS: Final[Mapping[Kind, tuple[str, ...]]] = {
-    "policy": ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration"),
+    "policy": _GENERATES,
+    "guard": _GENERATES,
     "classifier": ("ForSequenceClassification",),
     "encoder": ("",),
 }
-_NAMES: Final = {"policy": "language model", "classifier": "sequence classifier"}
+_NAMES: Final = {
+    "policy": "language model",
+    "guard": "language model",
+    "classifier": "sequence classifier",
+}
 
 
 class ModelNeed(NamedTuple):
@@ -23,7 +29,7 @@ class ModelNeed(NamedTuple):
     Attributes:
         what: for what, in a word or two.
         ref: which.
-        kind: how it is loaded.
+        kind: how it is loaded; a guard is a language model whose verdict is weighed.
         fits: raises a UserError where the labels of a classifier are not those that it needs.
         needs_template: whether it needs a chat template.
         answers: tokens that a policy writes after its prompt.

@@ -72,7 +72,7 @@ def _look_at(need: ModelNeed, located: Located, listing: Listing) -> ModelFound:
     with collected(faults):
         template = _template(need.where, located)
     if need.needs_template and template is None:
-        faults.append(f"{need.where} has no chat template; leave out input: chat, or take another")
+        faults.append(f"{need.where} has no chat template, which it is to be asked by")
     sizes = {name: n for name, n in listing.files.items()
              if name in weights or ("/" not in name and name.endswith(_FETCHED))}  # fmt: skip
     item = Item(
@@ -97,7 +97,8 @@ def _found(ref: ModelRef, lookups: Lookups) -> tuple[Located, Listing]:
     folder = local_folder(ref.id)
     if folder is None:
         listing = lookups.listing(ref.id, ref.revision, "model")
-        return Located(ref.id, listing.commit, f"commit:{listing.commit}", ref.id), listing
+        mark = f"commit:{listing.commit}"
+        return Located(ref.id, listing.commit, mark, ref.id, ref.allow_bin), listing
     files = {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
     return Located(str(folder), None, "", ref.id), Listing(None, files)
 
@@ -105,11 +106,12 @@ def _found(ref: ModelRef, lookups: Lookups) -> tuple[Located, Listing]:
 def _weights(need: ModelNeed, listing: Listing, faults: list[str]) -> list[str]:
     found = weight_files(listing.files)
     pickles = pickled_files(listing.files)
-    if not found and getattr(need.ref, "allow_bin", False):
+    if not found and need.ref.allow_bin:
         found = pickles
     if not found:
-        only = f" ({pickles[0]} alone, which may run code)" if pickles else ""
-        faults.append(f"{need.where} has no safetensors weights{only}; take another model")
+        only = f" ({pickles[0]} alone, a pickle)" if pickles else ""
+        way_out = ", or give allow_bin: true beside its id" if pickles else ""
+        faults.append(f"{need.where} has no safetensors weights{only}; take another model{way_out}")
     return found
 
 
@@ -156,7 +158,7 @@ def _parameters(
 
 def _detail(need: ModelNeed, config: ModelConfig, *, has_template: bool) -> str:
     parts = [] if config.window is None else [f"window {config.window:,}"]
-    if need.kind == "classifier":
+    if need.kind in {"classifier", "guard"}:
         names = "/".join(config.labels)
         short = len(config.labels) == 1 or len(names) > 20
         count = f"{len(config.labels)} output{'s' if len(config.labels) > 1 else ''}"

@@ -10,13 +10,13 @@ from udasa_data.config import ValueRef
 from udasa_data.scorers.batching import softmax
 from udasa_data.scorers.chunks import Side, score_in_parts, score_whole
 from udasa_data.scorers.labels import violation_classes
-from udasa_data.scorers.models import Options, labels_of, load_classifier
+from udasa_data.scorers.models import Options, labels_of, load_classifier, load_guard
 from udasa_data.scorers.protocol import Floats, OnBatch, TextPair
 from udasa_data.storage import Located
 
 
 class ValueScorer:
-    """P(violation) from a safety classifier, a sentiment classifier or a reward model.
+    """P(violation) from a safety classifier, a guard, a sentiment classifier or a reward model.
 
     With several classes, it is the probability of those that ``violation`` names (their sum;
     their maximum for a multi-label classifier). With one output r, a reward model's, it is
@@ -32,7 +32,10 @@ class ValueScorer:
 
     def __init__(self, ref: ValueRef, located: Located, options: Options) -> None:
         self.name = ref.id
-        self._loaded = load_classifier(located, options, ref.input)
+        if ref.verdict:
+            self._loaded = load_guard(located, options, ref.verdict)
+        else:
+            self._loaded = load_classifier(located, options, ref.input)
         self._temperature = ref.temperature
         self._classes = violation_classes(ref, labels_of(self._loaded))
 
@@ -44,6 +47,8 @@ class ValueScorer:
         """
         loaded = self._loaded
         is_text = not any(pair.second for pair in pairs)
+        if is_text and loaded.verdict:  # a guard judges what is said in a conversation
+            pairs, is_text = [TextPair("", pair.first) for pair in pairs], False
         if loaded.shown == "answer" and not is_text:
             pairs = [TextPair(pair.second, "") for pair in pairs]
         if loaded.model.config.num_labels == 1:

@@ -1,5 +1,6 @@
 """Where files are: local folders, object stores, the Hub, and models on any of them."""
 
+from udasa_data.storage.github import github_file
 from udasa_data.storage.hub import (
     Listing,
     RepoType,
@@ -26,6 +27,7 @@ from udasa_data.storage.model_files import (
     served,
     spot_sha256,
     text_of,
+    unloadable,
 )
 from udasa_data.storage.object_stores import Remote, reached
 from udasa_data.storage.ownership import (
@@ -80,6 +82,7 @@ __all__ = [
     "dataset_files",
     "did_you_mean",
     "file_sha256",
+    "github_file",
     "has_folder",
     "is_whole",
     "listing_of",
@@ -110,6 +113,7 @@ __all__ = [
     "served",
     "spot_sha256",
     "text_of",
+    "unloadable",
     "user_cache",
     "weight_files",
     "write_atomically",

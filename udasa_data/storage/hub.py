@@ -99,6 +99,24 @@ def file_of(repo_id: str, commit: str, name: str) -> Path | None:
             return None
 
 
+def is_offline() -> bool:
+    """Return whether the user wants no network to be asked (``HF_HUB_OFFLINE``)."""
+    from huggingface_hub.constants import HF_HUB_OFFLINE
+
+    return bool(HF_HUB_OFFLINE)
+
+
+def model_file_names(repo_id: str, commit: str) -> list[str]:
+    """Return the names of a model's files at a commit; none where that cannot be asked."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
+
+    try:
+        return HfApi().list_repo_files(repo_id, revision=commit)
+    except (OSError, ValueError, httpx.HTTPError):
+        return []
+
+
 def has_folder(repo_id: str, commit: str, path: str) -> bool | None:
     """Return whether a dataset has such a folder at a commit; None where that cannot be asked."""
     from huggingface_hub import HfApi

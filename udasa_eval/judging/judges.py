@@ -11,7 +11,7 @@ import msgspec
 import yaml
 from msgspec import Meta
 
-from udasa_data.config import ModelRef, ScorerInput, Strict, convert, read_yaml
+from udasa_data.config import ModelRef, ScorerInput, Strict, Verdict, convert, read_yaml
 from udasa_data.errors import UserError, nearest
 from udasa_data.storage import SERVED, Located, locate
 from udasa_eval.results import JudgeRecord
@@ -25,13 +25,15 @@ Words: TypeAlias = Annotated[tuple[str, ...], Meta(min_length=1)]
 
 
 class ClassifierJudge(Strict, frozen=True, kw_only=True, tag_field="kind", tag="classifier"):
-    """P of the ``positive`` classes of a sequence classifier."""
+    """P of the ``positive`` classes of a sequence classifier, or of a guard's ``verdict``."""
 
     id: str
     positive: Words
     revision: str = "main"
+    allow_bin: bool = False
     input: ScorerInput = "auto"
     temperature: Annotated[float, Meta(gt=0)] = 1.0
+    verdict: Verdict | None = None
 
 
 class RewardJudge(Strict, frozen=True, kw_only=True, tag_field="kind", tag="reward"):
@@ -39,6 +41,7 @@ class RewardJudge(Strict, frozen=True, kw_only=True, tag_field="kind", tag="rewa
 
     id: str
     revision: str = "main"
+    allow_bin: bool = False
     input: ScorerInput = "auto"
 
 
@@ -48,6 +51,7 @@ class PromptedJudge(Strict, frozen=True, kw_only=True):
     id: str
     prompt: str
     revision: str = "main"
+    allow_bin: bool = False
     raw: bool = False
     engine: EngineName = "auto"
     options: dict[str, Any] = msgspec.field(default_factory=dict)
@@ -163,7 +167,7 @@ def pin(judges: JudgeSet, role: Role, known: Mapping[str, str]) -> PinnedJudge:
         return PinnedJudge(
             role, judge, locate(ModelRef(id=str(root / name)))._replace(name=judge.id)
         )
-    ref = ModelRef(id=judge.id, revision=judge.revision)
+    ref = ModelRef(id=judge.id, revision=judge.revision, allow_bin=judge.allow_bin)
     return PinnedJudge(role, judge, locate(ref, known.get(f"{ref.id}@{ref.revision}")))
 
 

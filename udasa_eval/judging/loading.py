@@ -97,6 +97,7 @@ def loaded(
             violation=judge.positive,
             temperature=judge.temperature,
             input=judge.input,
+            verdict=judge.verdict,
         )
         scorer = ValueScorer(ref, located, options)
         yield LoadedJudge(lambda pairs, on: _all(scorer(pairs, on)), None)

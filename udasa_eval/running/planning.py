@@ -5,7 +5,7 @@ What is missing is reported here, before a model is loaded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -20,7 +20,16 @@ from udasa_eval.answers import TURN_2, Baseline, baselines, find_baseline
 from udasa_eval.judging import JudgeSet, PinnedJudge, Role, judge_set, needed_roles, pin
 from udasa_eval.results import Origins, Pinned, TaskRecord, origins_of
 from udasa_eval.running.options import RunOptions, Stored
-from udasa_eval.tasks import BuiltTask, Documents, TaskPlan, build_task, plan_suite, read_documents
+from udasa_eval.tasks import (
+    BuiltTask,
+    Documents,
+    TaskPlan,
+    UnreadableError,
+    build_task,
+    documents_in,
+    load_rows,
+    plan_suite,
+)
 
 _TINY: Final = "embedded:lm"
 
@@ -43,10 +52,11 @@ def prepare(options: RunOptions, folder: Run) -> Ready:
     config = _config(options)
     engine = _engine(config, folder)
     planned = plan_suite(options.suite, options.axes)
-    plans = _runnable(planned, engine)
+    runnable = _runnable(planned, engine)
     known: dict[str, str] = folder.manifest.get("models", {})
     policy = _locate_policy(config, engine, known)  # before anything is fetched
-    read = _documents(plans, options, folder)
+    read, unreadable = _documents(runnable, options, folder)
+    plans = [plan for plan in runnable if plan.name in read]
     judges = judge_set(options.judges, options.suite)
     template = None if engine == "openai" else chat_template_sha256(policy)
     tasks = [build_task(plan, read[plan.name].documents, options.seed) for plan in plans]
@@ -76,8 +86,8 @@ def prepare(options: RunOptions, folder: Run) -> Ready:
         leaked=tuple(sorted(origins.scorers)),
         notes=(),
     )
-    left_out = [plan.name for plan in planned if plan not in plans]
-    notes = tuple(_notes(stored, plans, left_out, baseline))
+    left_out = [plan.name for plan in planned if plan not in runnable]
+    notes = (*unreadable, *_notes(stored, plans, left_out, baseline))
     name = f"{config.policy.id}@{config.policy.revision}"
     folder.save_manifest(evaluated=inputs, models={**known, name: policy.fingerprint})
     config = msgspec.structs.replace(config, engine=engine)
@@ -130,27 +140,37 @@ def _engine(config: BuildConfig, folder: Run) -> str:
     return engine
 
 
-def _documents(plans: Iterable[TaskPlan], options: RunOptions, folder: Run) -> dict[str, Documents]:
-    """Read every task's documents; the commits they are at are kept for when the run is resumed."""
+def _documents(
+    plans: Sequence[TaskPlan], options: RunOptions, folder: Run
+) -> tuple[dict[str, Documents], list[str]]:
+    """Read every task's documents; the commits they are at are kept for when the run is resumed.
+
+    A task whose dataset lacks what it asks about is left out, and a line says so.
+
+    Raises:
+        UserError: a dataset cannot be had, or none of the tasks can be read.
+    """
     commits: dict[str, str] = folder.manifest.get("commits", {})
     data_dir = Path(options.data_dir) if options.data_dir else None
-    read = {
-        plan.name: read_documents(
-            plan.notes.dataset,
-            plan.notes.reader,
-            data_dir=data_dir,
-            limit=plan.limit,
-            commits=commits,
-        )
-        for plan in plans
-    }
+    read: dict[str, Documents] = {}
+    notes: list[str] = []
+    for dataset in dict.fromkeys(plan.notes.dataset for plan in plans):
+        loaded = load_rows(dataset, data_dir=data_dir, commits=commits)
+        for plan in plans:
+            if plan.notes.dataset == dataset:
+                try:
+                    read[plan.name] = documents_in(loaded, plan.notes.reader, plan.limit)
+                except UnreadableError as error:
+                    notes.append(f"{plan.name} is left out: {error}")
+    if not read:
+        raise UserError(notes[0])
     if data_dir is None:
         for documents in read.values():
             pinned = documents.pinned
             hubs, shas = pinned.id.split(", "), (pinned.revision or "").split(", ")
             commits |= {hub: sha for hub, sha in zip(hubs, shas, strict=False) if sha}
         folder.save_manifest(commits=commits)
-    return read
+    return read, notes
 
 
 def _inputs(

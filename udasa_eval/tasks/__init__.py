@@ -12,7 +12,13 @@ from udasa_eval.tasks.building import (
     quiet,
     requests_of,
 )
-from udasa_eval.tasks.documents import Documents, load_rows, read_documents
+from udasa_eval.tasks.documents import (
+    Documents,
+    UnreadableError,
+    documents_in,
+    load_rows,
+    read_documents,
+)
 from udasa_eval.tasks.fetching import Fetched, fetch
 from udasa_eval.tasks.readers import Document
 
@@ -24,8 +30,10 @@ __all__ = [
     "Scoring",
     "TaskNotes",
     "TaskPlan",
+    "UnreadableError",
     "build_task",
     "decoding_of",
+    "documents_in",
     "fetch",
     "load_rows",
     "notes_of",
