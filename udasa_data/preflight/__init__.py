@@ -1,6 +1,6 @@
 """What a command will need, looked at before the first token: all faults at once, a line each."""
 
-from udasa_data.preflight.builds import Asked, Checked, check_build, needs_of
+from udasa_data.preflight.builds import POLICY, Asked, Checked, check_build, needs_of, value_need
 from udasa_data.preflight.lines import lines_of
 from udasa_data.preflight.model_config import ModelNeed
 from udasa_data.preflight.models import ModelFound, look_at_model
@@ -18,6 +18,7 @@ from udasa_data.preflight.resources import (
 )
 
 __all__ = [
+    "POLICY",
     "Asked",
     "Checked",
     "Demand",
@@ -40,5 +41,6 @@ __all__ = [
     "needs_of",
     "require",
     "size",
+    "value_need",
     "width_of_scorers",
 ]

@@ -124,8 +124,8 @@ def needs_of(config: BuildConfig, asked: Asked) -> list[ModelNeed]:
     if asked.scorers:
         needs.append(_nli(config.nli))
         numbered = [f"value {n}" for n in range(1, len(config.value) + 1)]
-        needs += [_value(what, ref) for what, ref in zip(numbered, config.value, strict=True)]
-        needs.append(_value("sentiment", config.sentiment))
+        needs += [value_need(what, ref) for what, ref in zip(numbered, config.value, strict=True)]
+        needs.append(value_need("sentiment", config.sentiment))
         if config.embedder_in_use:
             needs.append(ModelNeed("embedder", config.embedder_in_use, "encoder"))
     return needs
@@ -135,13 +135,17 @@ def _nli(ref: NliRef) -> ModelNeed:
     return ModelNeed("nli", ref, fits=lambda labels: nli_classes(ref.id, labels, ref.labels))
 
 
-def _value(what: str, ref: ValueRef) -> ModelNeed:
+def value_need(what: str, ref: ValueRef) -> ModelNeed:
+    """Return what a value scorer must be."""
     if ref.verdict:
         words = [word.strip() for word in ref.verdict.words]
-        return ModelNeed(what, ref, "guard", lambda _: violation_classes(ref, words), True)
+        needs_template = True
+        return ModelNeed(
+            what, ref, "guard", lambda _own: violation_classes(ref, words), needs_template
+        )
     needs_template = ref.input == "chat"
     return ModelNeed(
-        what, ref, fits=lambda own: violation_classes(ref, own), needs_template=needs_template
+        what, ref, "classifier", lambda own: violation_classes(ref, own), needs_template
     )
 
 

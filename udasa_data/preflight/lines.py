@@ -26,7 +26,7 @@ def _lines(item: Item) -> Iterator[str]:
     found = item.detail
     if item.revision or item.licence or item.bytes is not None:
         found = f"{(item.revision or '')[:7]:7}  {bytes_:>8}  {item.licence or '':12}  {found}"
-    head, *rest = textwrap.wrap(found, WIDTH - _WHAT, drop_whitespace=False) or [""]
+    head, *rest = textwrap.wrap(found, WIDTH - _WHAT, break_on_hyphens=False) or [""]
     if item.id:
         head, rest = item.id, [head, *rest]
     yield f"{item.what:{_WHAT - 1}} {_short(head):{_ID}}  {state:>{_STATE}}"

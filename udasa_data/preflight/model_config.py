@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from udasa_data.config import ModelRef
@@ -33,6 +34,7 @@ class ModelNeed(NamedTuple):
         fits: raises a UserError where the labels of a classifier are not those that it needs.
         needs_template: whether it needs a chat template.
         answers: tokens that a policy writes after its prompt.
+        folder: where it is, if its id does not say so itself.
     """
 
     what: str
@@ -41,6 +43,7 @@ class ModelNeed(NamedTuple):
     fits: Callable[[list[str]], object] | None = None
     needs_template: bool = False
     answers: int = 0
+    folder: Path | None = None
 
     @property
     def where(self) -> str:

@@ -7,7 +7,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from udasa_data.config import ModelRef
 from udasa_data.errors import UserError
 from udasa_data.preflight.model_config import ModelConfig, ModelNeed, check_config, parse_config
 from udasa_data.preflight.report import Item, Lookups, collected
@@ -55,7 +54,7 @@ def look_at_model(need: ModelNeed, lookups: Lookups) -> ModelFound:
     """Return what a model's metadata say, and every fault of it."""
     faults: list[str] = []
     with collected(faults):
-        located, listing = _found(need.ref, lookups)
+        located, listing = _found(need, lookups)
         return _look_at(need, located, listing)
     return ModelFound(Item(what=need.what, id=need.ref.id, faults=tuple(faults)))
 
@@ -93,8 +92,9 @@ def _look_at(need: ModelNeed, located: Located, listing: Listing) -> ModelFound:
     )
 
 
-def _found(ref: ModelRef, lookups: Lookups) -> tuple[Located, Listing]:
-    folder = local_folder(ref.id)
+def _found(need: ModelNeed, lookups: Lookups) -> tuple[Located, Listing]:
+    ref = need.ref
+    folder = need.folder or local_folder(ref.id)
     if folder is None:
         listing = lookups.listing(ref.id, ref.revision, "model")
         mark = f"commit:{listing.commit}"
@@ -158,7 +158,7 @@ def _parameters(
 
 def _detail(need: ModelNeed, config: ModelConfig, *, has_template: bool) -> str:
     parts = [] if config.window is None else [f"window {config.window:,}"]
-    if need.kind in {"classifier", "guard"}:
+    if need.kind == "classifier":
         names = "/".join(config.labels)
         short = len(config.labels) == 1 or len(names) > 20
         count = f"{len(config.labels)} output{'s' if len(config.labels) > 1 else ''}"

@@ -55,9 +55,14 @@ class Report(msgspec.Struct, frozen=True):
 
 
 class Lookups:
-    """Asks the Hub about repositories, each once, and no more once it cannot be reached."""
+    """Asks the Hub about repositories, each once, and no more once it cannot be reached.
 
-    def __init__(self) -> None:
+    Args:
+        hint: what to do without it; behind the one line that says so.
+    """
+
+    def __init__(self, hint: str = "") -> None:
+        self._hint = hint
         self._known: dict[tuple[str, str, RepoType], Listing | UserError] = {}
         self._down: UnreachableError | None = None
 
@@ -74,8 +79,8 @@ class Lookups:
             try:
                 self._known[key] = listing_of(*key)
             except UnreachableError as error:
-                self._down = error
-                raise
+                self._down = UnreachableError(f"{error}{self._hint}")
+                raise self._down from error
             except UserError as error:
                 self._known[key] = error
         found = self._known[key]

@@ -15,6 +15,7 @@ from udasa_data.preflight.models import ModelFound
 from udasa_data.preflight.report import Item
 
 GB: Final = 1e9
+_SHOWN: Final = 2  # of the models that are in memory one after the other
 _ELSEWHERE: Final = {
     "download": "free some, or set HF_HOME to a folder on another disk",
     "run": "free some, or give another --out",
@@ -91,11 +92,12 @@ def memory_items(demands: Iterable[Demand], way_out: str) -> list[Item]:
     if not wanted:
         return []
     room = wanted[0].room
+    largest = sorted(wanted, key=lambda demand: -demand.bytes)[:_SHOWN]
     return [
         Item(
             what="memory",
             id=f"{size(room.bytes)} of {room.what} {'there' if room.is_gpu else 'free'}",
-            detail=", ".join(f"{demand.what} {size(demand.bytes)}" for demand in wanted),
+            detail=", ".join(f"{demand.what} {size(demand.bytes)}" for demand in largest),
             faults=tuple(faults),
         )
     ]

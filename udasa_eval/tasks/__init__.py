@@ -20,10 +20,12 @@ from udasa_eval.tasks.documents import (
     read_documents,
 )
 from udasa_eval.tasks.fetching import Fetched, fetch
+from udasa_eval.tasks.previews import DatasetFound, look_at_dataset
 from udasa_eval.tasks.readers import Document
 
 __all__ = [
     "BuiltTask",
+    "DatasetFound",
     "Document",
     "Documents",
     "Fetched",
@@ -36,6 +38,7 @@ __all__ = [
     "documents_in",
     "fetch",
     "load_rows",
+    "look_at_dataset",
     "notes_of",
     "plan_suite",
     "quiet",

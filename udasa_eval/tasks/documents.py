@@ -113,10 +113,7 @@ def load_rows(dataset: str, *, data_dir: Path | None, commits: Mapping[str, str]
         return from_sources(spec, commits)
     path = data_dir / spec.file
     if not path.is_file():
-        raise UserError(
-            f"{path}: missing; to fill {data_dir} from the Hub: "
-            f"udasa-eval fetch --data-dir {data_dir} --dataset {dataset}"
-        )
+        raise missing_file(dataset, data_dir, path)
     try:
         rows = read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
@@ -124,6 +121,14 @@ def load_rows(dataset: str, *, data_dir: Path | None, commits: Mapping[str, str]
     digest = hashlib.sha256(read_bytes(path)).hexdigest()
     return Loaded(
         rows, Pinned(id=spec.file, revision=_origin(path), fingerprint=f"sha256:{digest}")
+    )
+
+
+def missing_file(dataset: str, data_dir: Path, path: Path) -> UserError:
+    """Return what a file that is missing in the folder of datasets means to the user."""
+    return UserError(
+        f"{path}: missing; to fill {data_dir} from the Hub: "
+        f"udasa-eval fetch --data-dir {data_dir} --dataset {dataset}"
     )
 
 

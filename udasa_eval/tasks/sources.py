@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -55,6 +55,13 @@ class Part(Strict, frozen=True):
         if self.github is not None:
             return f"github:{self.github}"
         return str(self.hub) if self.revision == "main" else f"{self.hub}@{self.revision}"
+
+    def lacks(self, missing: Iterable[str], columns: Iterable[str]) -> UserError:
+        """Return what it means that columns are missing."""
+        return UserError(
+            f"{self.place}: {self.file or self.config} has no column {', '.join(missing)} "
+            f"(columns: {', '.join(columns)})"
+        )
 
 
 class DatasetSpec(Strict, frozen=True):
@@ -137,10 +144,7 @@ def _rows(part: Part, commit: str, file: Path | None) -> pl.DataFrame:
     """Return a part's rows with the columns it is to have."""
     rows = read_table(file).table if file else _of_hub(part, commit)
     if lacking := [name for name in part.rename if name not in rows.columns]:
-        raise UserError(
-            f"{part.place}: {part.file or part.config} has no column {', '.join(lacking)} "
-            f"(columns: {', '.join(rows.columns)})"
-        )
+        raise part.lacks(lacking, rows.columns)
     rows = rows.rename(dict(part.rename))
     return rows.with_columns(pl.lit(value).alias(name) for name, value in part.add.items())
 
