@@ -128,7 +128,7 @@ def test_kinds_windows_and_templates_that_do_not_fit(command, tmp_path):
     assert window.startswith("policy 'org/policy': its window of 256 tokens has no room")
     assert nli.startswith("nli scorer 'org/harm' has the labels safe, unsafe; three are needed")
     assert kind.startswith("value 1 'org/policy' is a LlamaForCausalLM, not a sequence classifier")
-    assert template.startswith("value 2 'org/reward' has no chat template; leave out input: chat")
+    assert template.startswith("value 2 'org/reward' has no chat template, which it is")
 
 
 def test_a_hub_that_cannot_be_reached_is_one_line(command, tmp_path):

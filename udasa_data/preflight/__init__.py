@@ -1,6 +1,14 @@
 """What a command will need, looked at before the first token: all faults at once, a line each."""
 
-from udasa_data.preflight.builds import POLICY, Asked, Checked, check_build, needs_of, value_need
+from udasa_data.preflight.builds import (
+    POLICY,
+    Asked,
+    Checked,
+    check_build,
+    needs_of,
+    nli_need,
+    value_need,
+)
 from udasa_data.preflight.lines import lines_of
 from udasa_data.preflight.model_config import ModelNeed
 from udasa_data.preflight.models import ModelFound, look_at_model
@@ -39,6 +47,7 @@ __all__ = [
     "memory_here",
     "memory_items",
     "needs_of",
+    "nli_need",
     "require",
     "size",
     "value_need",

@@ -122,7 +122,7 @@ def needs_of(config: BuildConfig, asked: Asked) -> list[ModelNeed]:
     if asked.policy and config.server is None:
         needs.append(ModelNeed(POLICY, config.policy, "policy", answers=config.sampling.max_tokens))
     if asked.scorers:
-        needs.append(_nli(config.nli))
+        needs.append(nli_need(config.nli))
         numbered = [f"value {n}" for n in range(1, len(config.value) + 1)]
         needs += [value_need(what, ref) for what, ref in zip(numbered, config.value, strict=True)]
         needs.append(value_need("sentiment", config.sentiment))
@@ -131,7 +131,8 @@ def needs_of(config: BuildConfig, asked: Asked) -> list[ModelNeed]:
     return needs
 
 
-def _nli(ref: NliRef) -> ModelNeed:
+def nli_need(ref: NliRef) -> ModelNeed:
+    """Return what an NLI model must be."""
     return ModelNeed("nli", ref, fits=lambda labels: nli_classes(ref.id, labels, ref.labels))
 
 

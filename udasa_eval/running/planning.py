@@ -126,7 +126,7 @@ def _checked(asked: Planned, folder: Run) -> dict[str, str]:
     """
     manifest = folder.manifest
     known: dict[str, str] = manifest.get("models", {})
-    found = check_run(asked, known, with_datasets="commits" not in manifest)
+    found = check_run(asked, known, with_datasets=not manifest.get("commits"))
     found.report.require()
     if found.commits:
         manifest["commits"] = dict(found.commits)
