@@ -77,7 +77,7 @@ def test_all_faults_are_told_at_once_before_weights_are_fetched(command, hub, tm
     assert label == "value scorer 'org/harm' has no label 'toxic' (known: safe, unsafe)"
     assert weights.startswith("value 2 'org/pickled' has no safetensors weights (pytorch_model.bin")
     assert column.startswith("org/others: no prompt column among sentence; name one: org/others#")
-    assert memory.startswith("memory: the policy needs 10,000,000.0 GB of RAM, and ")
+    assert memory.startswith("memory: the policy would take 10,000,000.0 GB of RAM, and ")
     assert disk.startswith("disk: download needs 10,000,000.0 GB, and ")
     assert fetched_weights(hub) == []
     assert not (tmp_path / "run").exists()

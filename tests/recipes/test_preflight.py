@@ -56,7 +56,7 @@ def test_all_faults_of_a_recipe_are_told_at_once(train, hub, tmp_path):
     assert nli.startswith("error: nli scorer 'org/harm' has the labels safe, unsafe; three are")
     assert column.startswith("error: org/pairs, conservative: column 'rejected' is missing")
     assert stage.startswith("error: org/pairs has no configuration")
-    assert memory.startswith("error: memory: training needs ")
+    assert memory.startswith("error: memory: training would take ")
     assert download.startswith("error: disk: download needs ")
     assert run.startswith("error: disk: run needs ")
     assert fetched_weights(hub) == []

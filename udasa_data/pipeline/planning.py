@@ -103,6 +103,13 @@ class Plan:
     notes: tuple[str, ...]
 
 
+class _Whole(Prepared):
+    """The whole build, which has no place yet."""
+
+    def _folder(self) -> Path | None:
+        return None
+
+
 def plan(
     config: BuildConfig,
     pilot: int = PILOT,
@@ -122,7 +129,7 @@ def plan(
     """
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        loaded = Prepared(config, Run(place / "whole")).loaded
+        loaded = _Whole(config, Run(place / "whole")).loaded
         prompts = loaded.prompts
         tried = msgspec.structs.replace(config, limit=min(pilot, len(prompts)))
         # a score cache of its own: scores known already would make the build look quick

@@ -97,10 +97,13 @@ class Prepared:
         Raises:
             UserError: something is wrong; has a line for each fault.
         """
-        out = self.run.root if isinstance(self.run.root, Path) else None
-        checked = check_build(self.config, out, self._asked())
+        checked = check_build(self.config, self._folder(), self._asked())
         checked.report.require()
         return checked
+
+    def _folder(self) -> Path | None:
+        """Return where the run will be on this machine; None where it will not be."""
+        return self.run.root if isinstance(self.run.root, Path) else None
 
     def _commits(self) -> dict[str, str]:
         """Return the commit of each source: as recorded when the run started, else as of now."""

@@ -79,8 +79,9 @@ def check_build(
     asked = asked or Asked()
     lookups, engine_faults = Lookups(), list[str]()
     engine = "transformers"
-    with collected(engine_faults):
-        engine = choose_engine(config)[0]
+    if asked.policy:  # else nothing is sampled, and who did may have had another engine
+        with collected(engine_faults):
+            engine, _ = choose_engine(config)
     needs = [need for need in needs_of(config, asked) if _name(need) not in asked.known]
     models = [look_at_model(need, lookups) for need in needs]
     texts = [text for text in config.prompts if asked.prompts and place_in(text) not in asked.known]
@@ -138,16 +139,12 @@ def nli_need(ref: NliRef) -> ModelNeed:
 
 def value_need(what: str, ref: ValueRef) -> ModelNeed:
     """Return what a value scorer must be."""
-    if ref.verdict:
-        words = [word.strip() for word in ref.verdict.words]
-        needs_template = True
-        return ModelNeed(
-            what, ref, "guard", lambda _own: violation_classes(ref, words), needs_template
-        )
-    needs_template = ref.input == "chat"
-    return ModelNeed(
-        what, ref, "classifier", lambda own: violation_classes(ref, own), needs_template
-    )
+    if ref.verdict is None:
+        of_model = ModelNeed(what, ref, fits=lambda labels: violation_classes(ref, labels))
+        return of_model._replace(needs_template=ref.input == "chat")
+    words = [word.strip() for word in ref.verdict.words]
+    guard = ModelNeed(what, ref, "guard", lambda _labels: violation_classes(ref, words))
+    return guard._replace(needs_template=True)
 
 
 def _resources(

@@ -84,7 +84,7 @@ def memory_items(demands: Iterable[Demand], way_out: str) -> list[Item]:
     """
     wanted = [demand for demand in demands if demand.bytes]
     faults = [
-        f"memory: {demand.what} needs {size(demand.bytes)} of {demand.room.what}, and "
+        f"memory: {demand.what} would take {size(demand.bytes)} of {demand.room.what}, and "
         f"{size(demand.room.bytes)} is {'there' if demand.room.is_gpu else 'free'}: {way_out}"
         for demand in wanted
         if demand.bytes > demand.room.bytes

@@ -10,10 +10,7 @@ from hub_models import fetched_weights, put, put_folder
 from hub_server import running
 
 LOAD = "from udasa_eval.cli import main; main()"
-IMDB = {
-    "text": ["A film about a boat that never came home, and about those who wait."],
-    "label": [1],
-}
+IMDB = {"text": ["A film about a boat that never came home, and those who wait."], "label": [1]}
 
 
 @pytest.fixture(scope="module")
