@@ -1,0 +1,379 @@
+"""Every model that ships, in the shape that its stored pages show, with tiny random weights.
+
+The architectures are the real ones, and so are the names of files and labels and the kinds of
+tokenizer and chat template. Where each was seen is in ``udasa_data/config/looked_up.yaml``.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from safetensors.torch import load_file, save
+from tokenizers import (
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
+from transformers import PreTrainedTokenizerFast
+
+# what a small vocabulary should have whole: words of verdicts and of judgements
+WORDS = " Safe Controversial Unsafe Yes No A B True False Safety: Yes No the answer is a good one "
+CHATML = (
+    "{% if messages[0].role != 'system' and default %}<|im_start|>system\n{{ default }}<|im_end|>\n"
+    "{% endif %}{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{{ opened }}{% endif %}"
+)
+QWEN25 = "{% set default = 'You are Qwen, created by Alibaba Cloud.' %}" + CHATML
+QWEN3 = (  # thoughts can be switched off: then an empty one is written in advance
+    "{% if enable_thinking is defined and enable_thinking is false %}"
+    "{% set opened = '<think>\n\n</think>\n\n' %}{% endif %}" + CHATML
+)
+SMOL = "{% set default = 'You are a helpful AI assistant named SmolLM.' %}" + CHATML
+# as Mistral's of v0.3: turns must alternate, and a system prompt goes into the last user turn
+MISTRAL = (
+    "{% if messages[0].role == 'system' %}{% set system = messages[0].content %}"
+    "{% set turns = messages[1:] %}{% else %}{% set turns = messages %}{% endif %}"
+    "{{ bos_token }}{% for m in turns %}"
+    "{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('After the optional system message, roles must alternate') }}{% endif %}"
+    "{% if m.role == 'user' %}{% if loop.last and system is defined %}"
+    "{{ '[INST] ' + system + '\n\n' + m.content + '[/INST]' }}{% else %}"
+    "{{ '[INST] ' + m.content + '[/INST]' }}{% endif %}"
+    "{% else %}{{ ' ' + m.content|trim + eos_token }}{% endif %}{% endfor %}"
+)
+LLAMA3 = (
+    "{{ bos_token }}{% for m in messages %}<|start_header_id|>{{ m.role }}<|end_header_id|>\n\n"
+    "{{ m.content|trim }}<|eot_id|>{% endfor %}{% if add_generation_prompt %}"
+    "<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
+)
+# as Qwen3Guard's: a policy, the conversation, and the guard's turn behind an empty thought
+GUARD = (
+    "<|im_start|>user\n# Task: say whether the last answer is Safe, Controversial or Unsafe.\n"
+    "<BEGIN CONVERSATION>\n\n{% for m in messages %}{{ m.role|upper }}: {{ m.content }}\n\n"
+    "{% endfor %}<END CONVERSATION><|im_end|>\n{% if add_generation_prompt %}<|im_start|>assistant\n"
+    "<think>\n\n</think>\n\n{% endif %}"
+)
+_CHATML_MARKS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+_LLAMA3_MARKS = ["<|begin_of_text|>", "<|eot_id|>", "<|start_header_id|>", "<|end_header_id|>"]
+_BYTE_LEVEL = pre_tokenizers.ByteLevel(add_prefix_space=False)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How to make a repository.
+
+    Attributes:
+        architecture: name of a configuration and model family of transformers.
+        head: CausalLM or SequenceClassification.
+        tokenizer: makes one.
+        labels: of a classifier; one: a reward.
+        template: chat template; ``jinja``: in a file of its own.
+        shards: files of weights.
+        also: files that a reader of weights must pass over.
+        pickled: main has pytorch_model.bin alone, and this revision safetensors, too.
+        options: of the configuration.
+    """
+
+    architecture: str
+    head: str
+    tokenizer: Callable[[], Any]
+    labels: tuple[str, ...] = ()
+    template: str | None = None
+    jinja: bool = False
+    shards: int = 1
+    also: tuple[str, ...] = ()
+    pickled: str | None = None
+    options: dict[str, Any] = field(default_factory=dict, hash=False)
+
+
+def _byte_level(*special):
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = _BYTE_LEVEL
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=500,
+        special_tokens=list(special),
+        show_progress=False,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+    )
+    tokenizer.train_from_iterator([WORDS * 20], trainer)
+    return tokenizer
+
+
+@cache
+def chatml():
+    return PreTrainedTokenizerFast(
+        tokenizer_object=_byte_level(*_CHATML_MARKS),
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        model_max_length=32768,
+    )
+
+
+@cache
+def mistral():
+    """As SentencePiece's: a text begins with a space, which is no part of what it decodes to."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    trainer = trainers.BpeTrainer(
+        vocab_size=500,
+        special_tokens=["<unk>", "<s>", "</s>", "[INST]", "[/INST]"],
+        show_progress=False,
+        initial_alphabet=[*map(chr, range(33, 127)), "\n"],
+    )
+    tokenizer.train_from_iterator([WORDS * 20], trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", unk_token="<unk>"
+    )
+
+
+@cache
+def llama3():
+    tokenizer = _byte_level(*_LLAMA3_MARKS)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<|begin_of_text|> $A",
+        pair="<|begin_of_text|> $A $B",
+        special_tokens=[("<|begin_of_text|>", 0)],
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<|begin_of_text|>", eos_token="<|eot_id|>"
+    )
+
+
+@cache
+def deberta():
+    pieces = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]", *map(chr, range(33, 127)), "▁"]
+    pieces += [f"▁{word}" for word in WORDS.split()]
+    tokenizer = Tokenizer(
+        models.Unigram([(p, -float(n)) for n, p in enumerate(dict.fromkeys(pieces))], 3)
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 1), ("[SEP]", 2)],
+    )
+    names = {
+        name: f"[{name[:-6].upper()}]"
+        for name in ("pad_token", "cls_token", "sep_token", "unk_token", "mask_token")
+    }
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=512, **names)
+
+
+@cache
+def wordpiece():
+    """As BERT's: lower case, pieces of words."""
+    letters = [chr(n) for n in range(33, 127) if not chr(n).isupper()]
+    vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{c}" for c in letters)]
+    tokenizer = Tokenizer(models.WordPiece({p: n for n, p in enumerate(vocab)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
+    )
+    names = {
+        name: f"[{name[:-6].upper()}]"
+        for name in ("pad_token", "cls_token", "sep_token", "unk_token", "mask_token")
+    }
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=512, **names)
+
+
+_NLI_XSMALL = Shape(
+    "DebertaV2", "SequenceClassification", deberta, ("contradiction", "entailment", "neutral")
+)
+_GUARD = Shape("Qwen3", "CausalLM", chatml, template=GUARD)
+_REWARD = Shape("Qwen3", "SequenceClassification", chatml, ("LABEL_0",), QWEN3, jinja=True)
+_TOXIC = ("toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate")
+_MULTI = {"problem_type": "multi_label_classification"}
+
+MODELS = {
+    "mistralai/Mistral-7B-Instruct-v0.3": Shape(
+        "Mistral",
+        "CausalLM",
+        mistral,
+        template=MISTRAL,
+        shards=3,
+        also=("consolidated.safetensors", "params.json", "tokenizer.model", "tokenizer.model.v3"),
+    ),
+    "meta-llama/Llama-3.1-8B-Instruct": Shape(
+        "Llama", "CausalLM", llama3, template=LLAMA3, shards=4
+    ),
+    "Qwen/Qwen2.5-7B-Instruct": Shape("Qwen2", "CausalLM", chatml, template=QWEN25, shards=4),
+    "HuggingFaceTB/SmolLM2-1.7B-Instruct": Shape("Llama", "CausalLM", chatml, template=SMOL),
+    "Qwen/Qwen3-4B-Instruct-2507": Shape("Qwen3", "CausalLM", chatml, template=CHATML, shards=3),
+    "allenai/Olmo-3-7B-Instruct": Shape(
+        "Olmo3", "CausalLM", chatml, template=CHATML, jinja=True, shards=3
+    ),
+    "MoritzLaurer/DeBERTa-v3-large-mnli-fever-anli-ling-wanli": Shape(
+        "DebertaV2", "SequenceClassification", deberta, ("entailment", "neutral", "contradiction")
+    ),
+    "cross-encoder/nli-deberta-v3-xsmall": _NLI_XSMALL,
+    "Qwen/Qwen3Guard-Gen-4B": _GUARD,
+    "Qwen/Qwen3Guard-Gen-0.6B": _GUARD,
+    "Skywork/Skywork-Reward-V2-Qwen3-4B": _REWARD,
+    "Skywork/Skywork-Reward-V2-Qwen3-0.6B": _REWARD,
+    "distilbert/distilbert-base-uncased-finetuned-sst-2-english": Shape(
+        "DistilBert",
+        "SequenceClassification",
+        wordpiece,
+        ("NEGATIVE", "POSITIVE"),
+        also=("pytorch_model.bin", "rust_model.ot", "tf_model.h5"),
+    ),
+    "Qwen/Qwen3-8B": Shape("Qwen3", "CausalLM", chatml, template=QWEN3, shards=5),
+    "unitary/toxic-bert": Shape(
+        "Bert", "SequenceClassification", wordpiece, _TOXIC, options=_MULTI
+    ),
+    "Skywork/Skywork-Reward-Llama-3.1-8B-v0.2": Shape(
+        "Llama", "SequenceClassification", llama3, ("LABEL_0",), LLAMA3, shards=4
+    ),
+    "lvwerra/distilbert-imdb": Shape(
+        "DistilBert",
+        "SequenceClassification",
+        wordpiece,
+        ("NEGATIVE", "POSITIVE"),
+        pickled="refs/pr/5",
+    ),
+}
+
+
+def files_of(shape: Shape, folder: Path) -> dict[str, bytes]:
+    """Return the files of a repository of a shape, by name."""
+    tokenizer = shape.tokenizer()
+    tokenizer.chat_template = shape.template
+    tokenizer.save_pretrained(folder, save_jinja_files=shape.jinja)
+    _model(shape, tokenizer).save_pretrained(folder)
+    if shape.architecture == "DistilBert" and not shape.pickled:  # older than tokenizer.json
+        (folder / "tokenizer.json").unlink()
+        config = {"tokenizer_class": "DistilBertTokenizer", "model_max_length": 512}
+        (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    if shape.architecture in {"DistilBert", "Bert"}:
+        vocab = sorted(tokenizer.get_vocab().items(), key=lambda entry: entry[1])
+        (folder / "vocab.txt").write_text("".join(f"{piece}\n" for piece, _ in vocab))
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    weights = load_file(folder / "model.safetensors")
+    files |= _sharded(weights, shape.shards)
+    if shape.shards > 1:
+        del files["model.safetensors"]
+    files |= {name: b"not to be read" for name in shape.also}
+    return files
+
+
+def as_pickle(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Return the files with the weights as an old pickle."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        path.write_bytes(files["model.safetensors"])
+        torch.save(load_file(path), Path(folder) / "pytorch_model.bin")
+        old = (Path(folder) / "pytorch_model.bin").read_bytes()
+    kept = {name: content for name, content in files.items() if name != "model.safetensors"}
+    return {**kept, "pytorch_model.bin": old}
+
+
+def _model(shape, tokenizer):
+    sizes = {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "max_position_embeddings": 2048,
+    }
+    if shape.architecture == "DistilBert":
+        sizes = {
+            "dim": 32,
+            "hidden_dim": 64,
+            "n_layers": 2,
+            "n_heads": 4,
+            "max_position_embeddings": 512,
+        }
+    if shape.architecture in {"Bert", "DebertaV2"}:
+        sizes["max_position_embeddings"] = 512
+    if shape.architecture == "DebertaV2":
+        sizes |= {
+            "relative_attention": True,
+            "position_buckets": 16,
+            "norm_rel_ebd": "layer_norm",
+            "pos_att_type": ["p2c", "c2p"],
+            "share_att_key": True,
+            "type_vocab_size": 0,
+            "position_biased_input": False,
+        }
+    if shape.architecture in {"Qwen3", "Mistral", "Llama", "Qwen2", "Olmo3"}:
+        sizes |= {
+            "num_key_value_heads": 2,
+            "head_dim": 8,
+            "bos_token_id": tokenizer.bos_token_id,
+            "eos_token_id": tokenizer.eos_token_id,
+            "tie_word_embeddings": False,
+        }
+    labels = {}
+    if shape.labels:
+        labels = {
+            "id2label": dict(enumerate(shape.labels)),
+            "num_labels": len(shape.labels),
+            "label2id": {name: n for n, name in enumerate(shape.labels)},
+        }
+    config = getattr(transformers, f"{shape.architecture}Config")(
+        vocab_size=len(tokenizer),
+        pad_token_id=tokenizer.pad_token_id,
+        **sizes,
+        **labels,
+        **shape.options,
+        initializer_range=0.3,
+    )
+    torch.manual_seed(0)
+    model = getattr(transformers, f"{shape.architecture}For{shape.head}")(config)
+    if shape.head == "CausalLM":
+        _say_words(model, tokenizer)
+    return model
+
+
+@torch.no_grad()
+def _say_words(model, tokenizer):
+    """Have a model say whole words, and end after some twenty: by one width of its states.
+
+    That width is the same for every token, and the layers leave it alone.
+    """
+    pieces = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+    words = torch.tensor([piece[0] in "▁Ġ" and len(piece) > 1 for piece in pieces])
+    model.get_input_embeddings().weight[:, -1] = 8.0
+    for name, weights in model.named_parameters():
+        if name.endswith(("o_proj.weight", "down_proj.weight")):
+            weights[-1] = 0.0
+    head = model.get_output_embeddings().weight
+    head[:, -1] = torch.where(words, 0.0, -4.0)
+    head[tokenizer.eos_token_id] = 0.0
+
+
+def _sharded(weights, n):
+    if n == 1:
+        return {}
+    names = sorted(weights)
+    shards = {
+        f"model-{i + 1:05}-of-{n:05}.safetensors": {name: weights[name] for name in names[i::n]}
+        for i in range(n)
+    }
+    total = sum(tensor.nbytes for tensor in weights.values())
+    where = {name: shard for shard, held in shards.items() for name in held}
+    index = {"metadata": {"total_size": total}, "weight_map": where}
+    return {
+        **{name: save(held, {"format": "pt"}) for name, held in shards.items()},
+        "model.safetensors.index.json": json.dumps(index).encode(),
+    }
