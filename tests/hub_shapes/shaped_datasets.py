@@ -1,7 +1,7 @@
 """Every dataset that ships, in the shape that its stored pages show: file names, columns, splits.
 
-Where each was seen is in ``udasa_data/config/looked_up.yaml``; a name in a comment that says "unseen"
-is ours. The rows are a few of our own.
+Where each was seen is in ``udasa_data/config/looked_up.yaml``; where a comment says "unseen", the
+names of the files are ours. The rows are a few of our own.
 """
 
 from __future__ import annotations
@@ -54,13 +54,9 @@ def configs(**paths):
 
 
 def _dialogues(n, of):
-    return [
-        {
-            "chosen": f"\n\nHuman: {of} {i}?\n\nAssistant: Why?\n\nHuman: Just so.\n\nAssistant: No.",
-            "rejected": f"\n\nHuman: {of} {i}?\n\nAssistant: Why?\n\nHuman: Just so.\n\nAssistant: Do.",
-        }
-        for i in range(n)
-    ]
+    asked = "\n\nHuman: {}?\n\nAssistant: Why?\n\nHuman: Just so.\n\nAssistant:"
+    dialogues = [asked.format(f"{of} {i}") for i in range(n)]
+    return [{"chosen": f"{text} No.", "rejected": f"{text} Do."} for text in dialogues]
 
 
 def hh_rlhf():

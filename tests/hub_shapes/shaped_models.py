@@ -6,6 +6,7 @@ tokenizer and chat template. Where each was seen is in ``udasa_data/config/looke
 
 from __future__ import annotations
 
+import itertools
 import json
 import tempfile
 from collections.abc import Callable
@@ -62,8 +63,8 @@ LLAMA3 = (
 GUARD = (
     "<|im_start|>user\n# Task: say whether the last answer is Safe, Controversial or Unsafe.\n"
     "<BEGIN CONVERSATION>\n\n{% for m in messages %}{{ m.role|upper }}: {{ m.content }}\n\n"
-    "{% endfor %}<END CONVERSATION><|im_end|>\n{% if add_generation_prompt %}<|im_start|>assistant\n"
-    "<think>\n\n</think>\n\n{% endif %}"
+    "{% endfor %}<END CONVERSATION><|im_end|>\n"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n\n</think>\n\n{% endif %}"
 )
 _CHATML_MARKS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 _LLAMA3_MARKS = ["<|begin_of_text|>", "<|eot_id|>", "<|start_header_id|>", "<|end_header_id|>"]
@@ -272,7 +273,7 @@ def files_of(shape: Shape, folder: Path) -> dict[str, bytes]:
     files |= _sharded(weights, shape.shards)
     if shape.shards > 1:
         del files["model.safetensors"]
-    files |= {name: b"not to be read" for name in shape.also}
+    files |= dict.fromkeys(shape.also, b"not to be read")
     return files
 
 
@@ -291,15 +292,15 @@ def _model(shape, tokenizer):
     sizes = {
         "hidden_size": 32,
         "intermediate_size": 64,
-        "num_hidden_layers": 2,
+        "num_hidden_layers": 1,
         "num_attention_heads": 4,
-        "max_position_embeddings": 2048,
+        "max_position_embeddings": 4096,
     }
     if shape.architecture == "DistilBert":
         sizes = {
             "dim": 32,
             "hidden_dim": 64,
-            "n_layers": 2,
+            "n_layers": 1,
             "n_heads": 4,
             "max_position_embeddings": 512,
         }
@@ -347,19 +348,26 @@ def _model(shape, tokenizer):
 
 @torch.no_grad()
 def _say_words(model, tokenizer):
-    """Have a model say whole words, and end after some twenty: by one width of its states.
+    """Have a model say whole words, each by preference after the one before it in WORDS, and end.
 
-    That width is the same for every token, and the layers leave it alone.
+    The last width of its states is the same for every token, and the layers leave it alone: by it
+    all but words are unlikely. The others of a token's embedding are the next word's in the head.
     """
     pieces = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
     words = torch.tensor([piece[0] in "▁Ġ" and len(piece) > 1 for piece in pieces])
-    model.get_input_embeddings().weight[:, -1] = 8.0
+    embeddings = model.get_input_embeddings().weight
+    embeddings[:, -1] = 8.0
     for name, weights in model.named_parameters():
         if name.endswith(("o_proj.weight", "down_proj.weight")):
-            weights[-1] = 0.0
+            weights.mul_(0.1)[-1] = 0.0
     head = model.get_output_embeddings().weight
+    head *= 0.1
+    chain = tokenizer(WORDS.rstrip(), add_special_tokens=False)["input_ids"]
+    chain = [token for token in dict.fromkeys(chain) if words[token]] + [tokenizer.eos_token_id]
+    for word, following in itertools.pairwise(chain):
+        head[following] += 1.5 * embeddings[word]
     head[:, -1] = torch.where(words, 0.0, -4.0)
-    head[tokenizer.eos_token_id] = 0.0
+    head[tokenizer.eos_token_id, -1] = 0.0
 
 
 def _sharded(weights, n):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from importlib.resources import files
 
 import msgspec
@@ -14,7 +14,7 @@ from udasa_data.config.strict import Strict
 class LookedUp(Strict, frozen=True):
     """One name: when it was looked up, what its pages said, and what could not be checked."""
 
-    date: datetime.date
+    date: dt.date
     licence: str
     gated: bool
     seen: str
