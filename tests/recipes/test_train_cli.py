@@ -53,7 +53,8 @@ def test_a_preset_is_found_by_its_name(elsewhere):
     assert resolved("--model", "mistral")["policy"]["id"] == "mistralai/Mistral-7B-Instruct-v0.3"
     assert resolved("--model", "mistral")["lora"]["rank"] == 16
     assert resolved("--model", "mistral/full")["lora"] is None
-    models = ["llama", "mistral", "mistral/full", "qwen", "smollm", "tiny", "tiny/ablate_dpo"]
+    models = ["llama", "mistral", "mistral/full", "olmo3", "qwen", "qwen3", "smollm"]
+    models += ["tiny", "tiny/ablate_dpo"]
     assert list(known_presets()) == models
     assert list(known_presets("ablate")) == list(known_presets("rounds")) == ["tiny"]
 

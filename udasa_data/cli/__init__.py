@@ -31,11 +31,11 @@ def main() -> None:
 
 
 def models() -> None:
-    """List the model presets."""
+    """List the model presets, the sets of scorers, and what is known of their names."""
     from udasa_data.cli.tables import models_table
-    from udasa_data.config import read_presets
+    from udasa_data.config import read_looked_up, read_presets
 
-    models_table(read_presets())
+    models_table(read_presets(), read_looked_up())
 
 
 def show(

@@ -67,7 +67,22 @@ def rewritten(
     after = made.removeprefix(said)
     if made.startswith(said) and not _without(after, ends).strip():
         return None
+    if _reads_as(tokenizer, prompt, made, ends) == said.rstrip():
+        return None
     return f"makes {_quoted(made)} of the answer {_quoted(said)}"
+
+
+def _reads_as(tokenizer: Any, prompt: str, made: str, ends: Collection[str]) -> str | None:
+    """Return what the tokens of a template's answer decode to; None: a prompt's last are others.
+
+    Mistral's template puts a space before an answer. Its tokenizer has that in an answer's first
+    token anyway, and leaves it out of the text that a policy's tokens are decoded to.
+    """
+    before = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    whole = tokenizer(prompt + made, add_special_tokens=False)["input_ids"]
+    if whole[: len(before)] != before:
+        return None
+    return _without(tokenizer.decode(whole[len(before) :]), ends).rstrip()
 
 
 def _without(text: str, ends: Collection[str]) -> str:

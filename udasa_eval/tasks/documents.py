@@ -67,6 +67,7 @@ def documents_in(loaded: Loaded, reader: str, limit: int | None) -> Documents:
     """
     rows, pinned = loaded
     by_hash: dict[str, Document] = {}
+    known: set[str] = set()  # what asks the same in another category is a duplicate, too
     set_aside: Counter[str] = Counter()
     fault = ""
     for row in rows.iter_rows(named=True):
@@ -78,10 +79,12 @@ def documents_in(loaded: Loaded, reader: str, limit: int | None) -> Documents:
             continue
         if document is None:
             continue
-        key = document_hash(document)
-        if key in by_hash:
+        asked = document_hash({**document, "category": None})
+        if asked in known:
             set_aside["duplicate"] += 1
-        by_hash.setdefault(key, document)
+            continue
+        known.add(asked)
+        by_hash[document_hash(document)] = document
     if not by_hash:
         columns = ", ".join(rows.columns)
         reason = f"{fault} (columns: {columns})" if fault else f"no row of it serves '{reader}'"

@@ -25,6 +25,14 @@ def test_rows_set_aside_are_counted(folder):
     assert found.pinned.fingerprint.startswith("sha256:")
 
 
+def test_the_same_question_of_another_category_is_a_duplicate(folder):
+    path = folder / "harmful_prompts/advbench_behaviors.parquet"
+    pl.DataFrame({"goal": ["a", "a", "b"], "category": ["x", "y", "y"]}).write_parquet(path)
+    found = read(folder)
+    assert [(d["prompt"], d["category"]) for d in found.documents] == [("a", "x"), ("b", "y")]
+    assert found.set_aside == {"duplicate": 1}
+
+
 def test_a_limit_takes_the_same_documents_whatever_the_order_of_the_rows(folder):
     some = [d["prompt"] for d in read(folder, limit=4).documents]
     path = folder / "harmful_prompts/advbench_behaviors.parquet"
