@@ -80,7 +80,9 @@ def peek(split: str, asked: Mapping[str, Any]) -> Peeked:
     builder: Any = datasets.load_dataset_builder(**asked)
     stream = builder.as_streaming_dataset(split=split)
     known = (builder.info.splits or {}).get(split)
-    rows = [dict(row) for row in islice(stream.decode(enable=False), _FIRST)]
+    if stream.features is not None:  # of one long array of JSON they are not known
+        stream = stream.decode(enable=False)
+    rows = [dict(row) for row in islice(stream, _FIRST)]
     names = list(stream.features or ()) or list(rows[0] if rows else ())
     files = [file for of_split in (builder.config.data_files or {}).values() for file in of_split]
     matches = (_FILE.fullmatch(str(file)) for file in files)
