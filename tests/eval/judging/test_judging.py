@@ -179,7 +179,8 @@ def test_unknown_judges_are_reported(tmp_path):
     with pytest.raises(UserError, match="no embedded judge 'harm'"):
         pin(judge_set(str(path), "tiny"), "harm", {})
     hub = judge_set(None, "quick")
-    assert hub.truth.raw
+    thinking = hub.truth.options["sampling"]["chat_template_kwargs"]
+    assert thinking == {"enable_thinking": False}
 
 
 @pytest.mark.slow
