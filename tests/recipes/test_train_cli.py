@@ -76,7 +76,7 @@ def test_the_dry_run_is_a_recipe_that_reads_back_to_the_same(elsewhere):
     [
         (["dpo", "--model", "mistrl"], "unknown preset 'mistrl' (did you mean 'mistral'?)"),
         (["dpo", "--model", "x/y"], "unknown preset 'x/y' (known: llama, mistral, mistral/full"),
-        (["dpo"], "give --model PRESET (llama, mistral, mistral/full, qwen, smollm, tiny"),
+        (["dpo"], "give --model PRESET (llama, mistral, mistral/full, olmo3, qwen, qwen3, smollm"),
         (["dpo", "--model", "tiny", "--config", "x"], "--model and --config are given"),
         (["dpo", "--config", "nothing.yaml"], "nothing.yaml: cannot be read"),
         (["dpo", "--model", "tiny"], "--out is missing"),

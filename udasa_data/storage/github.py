@@ -48,12 +48,12 @@ def _is(content: bytes, sha256: str | None) -> bool:
 
 
 def _downloaded(address: str) -> bytes:
-    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
+    import httpx2
 
     try:
-        reply = httpx.get(address, follow_redirects=True, timeout=30)
+        reply = httpx2.get(address, follow_redirects=True, timeout=30)
         reply.raise_for_status()
-    except (httpx.HTTPError, OSError) as error:
+    except (httpx2.HTTPError, OSError) as error:
         raise UserError(f"{address}: cannot be had ({first_line(error)})") from error
     content: bytes = reply.content
     return content
