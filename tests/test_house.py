@@ -25,7 +25,7 @@ FLOORS = {
         {"pairing", "storage"},
         {"prompts", "engines"},
         {"scorers"},
-        {"runs"},
+        {"runs", "preflight"},
         {"sampling", "scoring", "publish", "page"},
         {"pipeline"},
         {"cli"},
@@ -78,7 +78,7 @@ OF_EVAL = {
         "engines",
         "scorers",
     ),
-    *("runs", "scoring", "terminal"),
+    *("runs", "scoring", "terminal", "preflight"),
 }
 PARQUET = "udasa_data/storage/parquet.py"
 

@@ -27,10 +27,14 @@ EMBEDDED = "embedded:"
 
 
 class ModelRef(Strict, frozen=True):
-    """A model: Hub id, local folder, or ``embedded:NAME``; the revision is a Hub revision."""
+    """A model: Hub id, local folder, or ``embedded:NAME``; the revision is a Hub revision.
+
+    ``allow_bin``: weights in an old ``.bin`` file will do where there are none in safetensors.
+    """
 
     id: Annotated[str, Meta(min_length=1)]
     revision: str = "main"
+    allow_bin: bool = False
 
 
 class ScorerRef(ModelRef, frozen=True):
@@ -45,8 +49,28 @@ class NliRef(ScorerRef, frozen=True):
     labels: tuple[str, ...] = ()
 
 
+class Verdict(Strict, frozen=True):
+    """How a language model that moderates begins its verdict: ``opening`` and one of ``words``.
+
+    The words are its classes, named without white space; they are told apart by their first token.
+    ``template`` are options of its chat template, which renders what is to be judged.
+    """
+
+    words: Annotated[tuple[str, ...], Meta(min_length=2)]
+    opening: str = ""
+    template: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_template_options(self.template, "verdict.template")
+
+    def __hash__(self) -> int:
+        return hash((self.words, self.opening, str(self.template)))
+
+
 class ValueRef(ScorerRef, frozen=True):
     """A value scorer. ``violation`` names the classes whose probability is P(violation).
+
+    A sequence classifier or reward model, or, with a ``verdict``, a language model that moderates.
 
     Logits are divided by ``temperature`` first: above 1 softens a scorer that is too sure.
     ``input``: the conversation rendered by the scorer's chat template (chat), its plain text and
@@ -56,6 +80,7 @@ class ValueRef(ScorerRef, frozen=True):
     violation: tuple[str, ...] = ()
     input: ScorerInput = "auto"
     temperature: Positive = 1.0
+    verdict: Verdict | None = None
 
 
 class Judge(Strict, frozen=True):
