@@ -273,10 +273,16 @@ class Handler(BaseHTTPRequestHandler):
         commit = repo.resolve(revision)
         tree = repo.tree(commit)
         siblings = [{"rfilename": path} for path in tree]
+        if self.query.get("blobs", ["false"])[0].lower() == "true":
+            siblings = [
+                {"rfilename": path, "size": file.size, "blobId": file.oid}
+                for path, file in tree.items()
+            ]
         card = repo.content(tree["README.md"]).decode() if "README.md" in tree else ""
         card_data = yaml.safe_load(card.split("---\n", 2)[1]) if card.startswith("---") else None
         told = {"id": match["repo"], "sha": commit, "siblings": siblings, "cardData": card_data}
-        return 200, {**told, "private": repo.state["private"], "tags": [], "downloads": 0}, {}
+        told |= {"private": repo.state["private"], "gated": repo.state.get("gated", False)}
+        return 200, {**told, "tags": [], "downloads": 0}, {}
 
     def _api_refs(self, repo, _revision, _match):
         state = repo.state
@@ -391,6 +397,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _resolve(self, match):
         repo = self._repo(_kind(match), match["repo"])
+        if repo.state.get("gated") and self._user() != TOKEN:  # who has not accepted its terms
+            raise Refused(403, f"Access to {match['repo']} is restricted.", "GatedRepo")
         commit = repo.resolve(unquote(match["revision"]))
         file = repo.tree(commit).get(unquote(match["path"]))
         if file is None:

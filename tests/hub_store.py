@@ -57,6 +57,10 @@ class Repo:
         temporary.write_text(json.dumps(state))
         temporary.replace(self.root / "repo.json")
 
+    def gate(self) -> None:
+        """Ask for terms to be accepted: metadata stay public, files do not."""
+        self._save({**self.state, "gated": "manual"})
+
     def create(self, *, private):
         for name in ("commits", "blobs", "lfs"):
             (self.root / name).mkdir(parents=True)

@@ -28,6 +28,7 @@ def pair(stage: str, number: int, *, mode: str = "chat") -> dict:
         "rejected": message("assistant", f"I look at the {other}, a lot, and rest."),
         "stage": stage,
         "delta_u": 0.5,
+        "p_chosen_better": 0.8,
         "prompt_id": hashlib.sha256(prompt.encode()).hexdigest(),
         "axis": "helpfulness" if mode == "chat" else "sentiment",
         "mode": mode,

@@ -25,7 +25,7 @@ FLOORS = {
         {"pairing", "storage"},
         {"prompts", "engines"},
         {"scorers"},
-        {"runs"},
+        {"runs", "preflight"},
         {"sampling", "scoring", "publish", "page"},
         {"pipeline"},
         {"cli"},
@@ -53,6 +53,8 @@ OWN_DOORS = {
     "udasa_data.engines.policy_tokens",
     "udasa_data.engines.control_tokens",
     "udasa_data.engines.preflight",
+    "udasa_data.scoring.evasion",
+    "udasa_data.scoring.ngrams",
     "udasa_data.scoring.refusal",
     "udasa_data.scorers.models",
     "udasa_data.scorers.loading",
@@ -76,7 +78,7 @@ OF_EVAL = {
         "engines",
         "scorers",
     ),
-    *("runs", "scoring", "terminal"),
+    *("runs", "scoring", "terminal", "preflight"),
 }
 PARQUET = "udasa_data/storage/parquet.py"
 

@@ -25,7 +25,7 @@ from udasa_data.storage.model_files import locate
 
 TINY = Path(udasa_data.__file__).parent / "tiny"
 JUDGES = Path(udasa_eval.__file__).parent / "tiny"
-SCORERS = ("lm", "nli", "harm", "preference", "sentiment")
+SCORERS = ("lm", "nli", "harm", "preference", "prompt_harm", "sentiment")
 OF_EVAL = ("harmlessness", "helpfulness", "truthfulness", "informativeness", "sentiment")
 MODELS = [TINY / name for name in SCORERS] + [JUDGES / name for name in OF_EVAL]
 each_model = pytest.mark.parametrize("folder", MODELS, ids=lambda f: "/".join(f.parts[-3:]))
@@ -53,14 +53,14 @@ def test_all_of_it_is_small_and_safe():
         for path in folder.rglob("*")
         if path.is_file() and path.suffix not in {".py", ".pyc"}
     ]
-    assert sum(path.stat().st_size for path in files) < 60e6
+    assert sum(path.stat().st_size for path in files) < 76e6
     assert {path.suffix for path in files} <= {".safetensors", ".json", ".jsonl", ".jinja", ".md"}
     weights = {path.parent for path in files if path.name == "model.safetensors"}
-    assert weights == {*MODELS, TINY / "refusal"}
+    assert weights == {*MODELS, TINY / "refusal", TINY / "evasion"}
 
 
 @pytest.mark.parametrize(
-    "folder", [*MODELS, TINY / "refusal"], ids=lambda f: "/".join(f.parts[-3:])
+    "folder", [*MODELS, TINY / "refusal", TINY / "evasion"], ids=lambda f: "/".join(f.parts[-3:])
 )
 def test_each_card_has_licence_sources_and_measured_numbers(folder):
     card = " ".join((folder / "README.md").read_text(encoding="utf-8").split())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -36,6 +36,14 @@ class UserError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(redacted(message))
+
+
+class FaultsError(UserError):
+    """Several mistakes that were found at once: a line each in ``lines``."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__("; ".join(lines))
+        self.lines = tuple(map(redacted, lines))
 
 
 def redacted(text: str) -> str:

@@ -28,7 +28,7 @@ class Mode(StrEnum):
 
 
 class Stage(StrEnum):
-    """Training stages, in training order: the widest uncertainty gap comes first."""
+    """Training stages, in training order: the pairs that are surest to be right come first."""
 
     CONSERVATIVE = "conservative"
     MODERATE = "moderate"
@@ -61,9 +61,13 @@ class Why(StrEnum):
     CONTENT_FILTER = "content_filter"
     # a prompt's pair, in the order in which the reasons are tried
     UNSCORED = "unscored"
+    ALL_REFUSE = "all_refuse"
+    UNSURE_REFUSAL = "unsure_refusal"
     VETOED = "vetoed"
     TRUNCATED = "truncated"
     REFUSAL = "refusal"
+    COMPLIANCE = "compliance"
+    EVASIVE = "evasive"
     EQUAL_TEXTS = "equal_texts"
     NEAR_EQUAL_TEXTS = "near_equal_texts"
     HOMOGENEOUS = "homogeneous"
@@ -115,9 +119,11 @@ SCORES: Final = pl.Schema(
         "se_value": _F,
         "semantic_leave_one_out": _LIST,  # by sample_id left out; NaN at its own
         "factual_leave_one_out": _LIST,
-        "p_violation": _LIST,  # one per value scorer
+        "p_violation": _LIST,  # one per value scorer, then P(misplaced refusal or compliance)
         "n_claims": pl.Int32(),
+        "p_harmful": _F,  # of its prompt: that it asks for harm; NaN: not known
         "refusal": pl.Boolean(),
+        "evasive": pl.Boolean(),  # says nothing of what was asked
         "cluster_id": pl.Int32(),
         "n_clusters": pl.Int32(),
         "semantic_entropy": _F,  # nats, of its prompt
@@ -176,6 +182,7 @@ PAIRS: Final = pl.Schema(
         "stage": pl.String(),
         "delta_u": _F,
         "se_delta": _F,
+        "p_chosen_better": _F,  # by labelled answers: pairing/reliability.py
         "uncertainty_chosen": _F,
         "uncertainty_rejected": _F,
         **_PAIR_SIDE,

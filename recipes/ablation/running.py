@@ -12,12 +12,14 @@ from pathlib import Path
 import msgspec
 
 from udasa_data.config import read_bytes
+from udasa_data.preflight import Lookups, Report, look_at_model, value_need
 from udasa_data.runs import Run, key_of
 from udasa_data.storage import remove_made, write_text
 from udasa_data.terminal import echo
 
 from ..staged import Recipe, find_recipe, read_recipe
 from ..staged.folders import ABLATION, is_work_file
+from ..staged.preflight import recipe_needs, training_items
 from .cells import Cell, run_cell
 from .config import Ablation
 from .controls import Controls
@@ -38,9 +40,26 @@ def ablate(config: Ablation, where: Path, run: Path, out: Path) -> list[Cell]:
     recipe = read_recipe(find_recipe(config.recipe, where))
     folder = Run(out, ABLATION)
     folder.claim()
+    _require(config, recipe, out)
     controls = Controls(run, out / "datasets")
     with folder.locked():
         return _train_cells(config, recipe, controls, out)
+
+
+def _require(config: Ablation, recipe: Recipe, out: Path) -> None:
+    """Look at the models that every cell needs, and at memory and disk; once.
+
+    Raises:
+        UserError: something is wrong; has a line for each fault.
+    """
+    if (out / "cells").is_dir():
+        return
+    judges = [value_need(f"judge {name}", ref) for name, ref in config.judges.items()]
+    lookups = Lookups()
+    models = [look_at_model(need, lookups) for need in (*recipe_needs(recipe), *judges)]
+    download = sum(model.download for model in models)
+    items = [model.item for model in models]
+    Report((*items, *training_items(recipe, models[0], out, 1, download))).require()
 
 
 def _train_cells(config: Ablation, recipe: Recipe, controls: Controls, out: Path) -> list[Cell]:

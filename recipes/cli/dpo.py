@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,8 +58,11 @@ def dpo(
     if recipe.dataset is None:
         raise UserError(f"{path}: names no dataset; give --data FOLDER|ORG/NAME")
     check_packages()
+    from ..staged.preflight import require_recipe
+
+    check = partial(require_recipe, recipe, recipe.dataset, folder)
     given = {"config": path, "data": data, "out": folder, "set": settings, "push": push}
-    if not launched(Launch(launch, processes), "staged_dpo.py", given):
+    if not launched(Launch(launch, processes), "staged_dpo.py", given, check):
         _train(recipe, recipe.dataset, folder, push)
 
 

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Final, NamedTuple
@@ -34,13 +34,17 @@ class Launch(NamedTuple):
     processes: int | None
 
 
-def launched(launch: Launch, script: str, options: Mapping[str, object]) -> bool:
+def launched(
+    launch: Launch, script: str, options: Mapping[str, object], check: Callable[[int], None]
+) -> bool:
     """Run a command under accelerate where that is asked for; return whether it was.
 
     Args:
         launch: what is asked for.
         script: file of the command, beside the rooms.
         options: of the command, as it was given; None is left out, a list is repeated.
+        check: looks at what will be needed by a model that is sharded over so many processes; in
+            what is launched, too, which a user may start without us.
 
     Raises:
         UserError: it cannot be launched so on this machine.
@@ -50,12 +54,14 @@ def launched(launch: Launch, script: str, options: Mapping[str, object]) -> bool
     if kind is None:
         if processes is not None:
             raise UserError("--processes: of --launch, which is not given")
+        check(int(os.environ.get("WORLD_SIZE", "1")))
         return False
     if "ACCELERATE_MIXED_PRECISION" in os.environ:
         raise UserError("--launch: accelerate has started this process already; leave it out")
     if kind == "zero3" and not is_installed("deepspeed"):
         raise UserError(f"--launch zero3: deepspeed is not installed; pip install {_DEEPSPEED}")
     count = _count(kind, processes)
+    check(count)
     status = run_accelerate(launch_arguments(kind, count, ROOT / script, command_line(options)))
     if status:
         raise typer.Exit(status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -61,7 +62,11 @@ def sft(
         return
     folder = needed(out, "--out", "the folder of the trained policy")
     check_packages()
-    if launched(Launch(launch, processes), "sft.py", {"config": config, **flags, "out": folder}):
+    from ..supervised.preflight import require_tuning
+
+    check = partial(require_tuning, tuning, folder)
+    given = {"config": config, **flags, "out": folder}
+    if launched(Launch(launch, processes), "sft.py", given, check):
         return
     from ..supervised.tuning import fine_tune
 

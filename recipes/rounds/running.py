@@ -13,13 +13,15 @@ from typing import Final
 import msgspec
 
 from udasa_data import build, resolve
-from udasa_data.config import ModelRef
+from udasa_data.config import BuildConfig, ModelRef
+from udasa_data.preflight import Lookups, Report, check_build, look_at_model
 from udasa_data.runs import Run
 from udasa_data.storage import plain_file, write_text
 from udasa_data.terminal import echo
 
 from ..staged import Recipe, find_recipe, read_recipe
 from ..staged.folders import ROUNDS, claim_staged
+from ..staged.preflight import recipe_needs, training_items
 from ..staged.run import StagedRun
 from .config import Rounds
 
@@ -56,12 +58,33 @@ def run_rounds(config: Rounds, where: Path, out: Path) -> list[Round]:
     recipe = read_recipe(find_recipe(config.recipe, where))
     folder = Run(out, ROUNDS)
     folder.claim()
+    _require(config, recipe, out)
     for number in range(1, config.rounds + 1):  # before the first is built
         plain_file(out, f"round-{number}/policy")
         Run(out / f"round-{number}" / "build").claim()
         claim_staged(out / f"round-{number}" / "policy", recipe.order)
     with folder.locked():
         return _run_rounds(config, recipe, out)
+
+
+def _require(config: Rounds, recipe: Recipe, out: Path) -> None:
+    """Look at what the first build and its training need, once; the later ones need no more.
+
+    Raises:
+        UserError: something is wrong; has a line for each fault.
+    """
+    if (out / NAME).is_file():
+        return
+    built = check_build(_build_of(config, recipe.policy), out).report
+    lookups = Lookups()
+    models = [look_at_model(need, lookups) for need in recipe_needs(recipe)]
+    download = sum(model.download for model in models)
+    trained = training_items(recipe, models[0], out, 1, download)
+    Report((*built.items, *(model.item for model in models), *trained)).require()
+
+
+def _build_of(config: Rounds, policy: ModelRef) -> BuildConfig:
+    return resolve(config.model, {**config.build, "policy": msgspec.to_builtins(policy)})
 
 
 def _run_rounds(config: Rounds, recipe: Recipe, out: Path) -> list[Round]:
@@ -81,8 +104,7 @@ def _run_rounds(config: Rounds, recipe: Recipe, out: Path) -> list[Round]:
 
 def _round(number: int, policy: ModelRef, config: Rounds, recipe: Recipe, out: Path) -> Round:
     folder = out / f"round-{number}"
-    overrides = {**config.build, "policy": msgspec.to_builtins(policy)}
-    built = build(resolve(config.model, overrides), folder / "build")
+    built = build(_build_of(config, policy), folder / "build")
     counts = built.summary.counts
     measured = built.summary.confounds.homogeneous_share
     share = 1.0 if measured is None else measured  # no prompt could be scored: no signal either

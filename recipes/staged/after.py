@@ -19,7 +19,7 @@ from .references import weights_sha256
 class Pair(NamedTuple):
     """A policy, where it lies (folder or Hub id, and its revision), and the SFT policy."""
 
-    place: tuple[str, dict[str, str]]
+    place: tuple[str, dict[str, Any]]
     policy: Any
     sft: Any
 

@@ -48,7 +48,7 @@ class Sampled(NamedTuple):
 
 
 def sample_fresh(
-    where: tuple[str, dict[str, str]],
+    where: tuple[str, dict[str, Any]],
     policy: Any,
     sft: Any,
     prompts: pl.DataFrame,
@@ -71,7 +71,8 @@ def sample_fresh(
     if not rows or not options.prompts:
         return None
     built_with = renderer.built_with
-    located = Located(where[0], where[1].get("revision"), "", where[0])
+    allow_bin = "weights_only" in where[1]
+    located = Located(where[0], where[1].get("revision"), "", where[0], allow_bin)
     engine = TransformersEngine(located, 16384, built_with.template_options)
     asked = [_asked(row, renderer, seed) for row in rows]
     params = Sampling(

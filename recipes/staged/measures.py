@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pickle import UnpicklingError
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from udasa_data.errors import UserError
+from udasa_data.storage import Located, unloadable
 
 from .mixture import Encoded
 
@@ -73,7 +74,7 @@ class StageMeasures(msgspec.Struct, frozen=True):
 
 
 def load_model(
-    where: tuple[str, Mapping[str, str]], dtype: torch.dtype, *, place: bool = True
+    where: tuple[str, Mapping[str, Any]], dtype: torch.dtype, *, place: bool = True
 ) -> Any:
     """Load a policy, onto this process's device unless ``place`` is off (the trainer does that).
 
@@ -88,13 +89,15 @@ def load_model(
 
     unset_hf_deepspeed_config()  # the next trainer's arguments set it again
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            where[0], dtype=dtype, use_safetensors=True, **where[1]
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            where[0], dtype=dtype, **{"use_safetensors": True, **where[1]}
         )
-    except (OSError, ValueError, KeyError) as error:
-        problem = str(error).strip().splitlines()[0]
-        raise UserError(f"model '{where[0]}' cannot be loaded: {problem}") from error
-    return model.eval().to("cuda") if place and torch.cuda.is_available() else model.eval()
+    except (OSError, ValueError, KeyError, UnpicklingError) as error:
+        revision, allow_bin = where[1].get("revision"), "weights_only" in where[1]
+        model = Located(where[0], revision, "", where[0], allow_bin)
+        raise unloadable("model", model, error) from error
+    loaded = loaded.eval()
+    return loaded.to("cuda") if place and torch.cuda.is_available() else loaded
 
 
 @torch.inference_mode()

@@ -29,7 +29,7 @@ def is_policy_file(path: str) -> bool:
 
 
 def load_to_train(
-    where: tuple[str, dict[str, str]], dtype: torch.dtype, adapter: Path | None
+    where: tuple[str, dict[str, Any]], dtype: torch.dtype, adapter: Path | None
 ) -> Any:
     """Load a policy for the trainer, which places it; with an adapter on it where there is one."""
     model = load_model(where, dtype, place=False)
@@ -43,7 +43,7 @@ def load_to_train(
 def load_reference(name: str, dtype: torch.dtype) -> Any:
     """Load a reference that the recipe names by its folder or Hub id."""
     located: Located = locate(ModelRef(id=name))
-    return load_model((located.load_from, located.load_kwargs), dtype, place=False)
+    return load_model((located.load_from, located.weights_kwargs), dtype, place=False)
 
 
 def new_adapter(lora: Lora) -> Any:
@@ -61,7 +61,7 @@ def new_adapter(lora: Lora) -> Any:
 
 
 def save(
-    trainer: Any, folder: Path, base: tuple[str, dict[str, str]], recipe: Recipe
+    trainer: Any, folder: Path, base: tuple[str, dict[str, Any]], recipe: Recipe
 ) -> str | None:
     """Save what a stage trained as a plain model in ``folder/policy``, whole or not at all.
 
@@ -124,7 +124,7 @@ def _from_main(value: Any) -> Any:
     return broadcast_object_list([value])[0]
 
 
-def _merge(trainer: Any, folder: Path, base: tuple[str, dict[str, str]], recipe: Recipe) -> str:
+def _merge(trainer: Any, folder: Path, base: tuple[str, dict[str, Any]], recipe: Recipe) -> str:
     from peft import PeftModel
 
     below = load_model(base, compute_dtype(recipe), place=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from .config import Recipe
 from .folders import STAGED, claim_staged, mark, tidy_staged
@@ -49,10 +50,10 @@ class RunState:
         """Return the working folder of a stage."""
         return self.out / "stages" / f"{number}-{self.recipe.order[number - 1]}"
 
-    def policy_at(self, number: int) -> tuple[str, dict[str, str]]:
-        """Return where the policy after a stage lies, and its revision; 0 is the SFT policy."""
+    def policy_at(self, number: int) -> tuple[str, dict[str, Any]]:
+        """Return where the policy after a stage lies, and how it is loaded; 0 is the SFT policy."""
         if number == 0:
-            return self.prepared.policy.load_from, self.prepared.policy.load_kwargs
+            return self.prepared.policy.load_from, self.prepared.policy.weights_kwargs
         return str(self.folder(number) / "policy"), {}
 
     def sha256(self, number: int) -> str:

@@ -40,7 +40,7 @@ def fine_tune(tuning: Tuning, out: Path) -> None:
     tokenizer.chat_template = tokenizer.chat_template or TEMPLATE
     mark(out, TUNED)  # before the trainer makes its folder
     trainer = SFTTrainer(
-        load_model((located.load_from, located.load_kwargs), torch.float32, place=False),
+        load_model((located.load_from, located.weights_kwargs), torch.float32, place=False),
         args=_arguments(tuning, out),
         train_dataset=rows,
         processing_class=tokenizer,

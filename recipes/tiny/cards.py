@@ -94,6 +94,21 @@ CARDS: Final = {
         ("xstest", "do_not_answer", *_CHATS),
         "train_refusal",
     ),
+    "udasa_data/tiny/prompt_harm": About(
+        "prompts that ask for harm",
+        "A {layers}-layer BERT encoder that starts from all-MiniLM-L6-v2 (Apache-2.0), its pieces "
+        "pruned to {vocabulary}. Reads a prompt alone. Classes: harmless, harmful.",
+        ("harmful_prompts", "do_not_answer", "xstest", "truthfulqa", "imdb", *_CHATS),
+        "train_classifiers prompt_harm",
+    ),
+    "udasa_data/tiny/evasion": About(
+        "evasive answers",
+        "A logistic regression over hashed n-grams, one to three words long, of an answer's first "
+        "800 characters, and marks of its length, form and overlap with the question. Classes: "
+        "informative, evasive.",
+        ("truthfulqa", *_CHATS),
+        "train_evasion",
+    ),
     "udasa_data/tiny/sentiment": About(
         "sentiment of a review",
         _SCORER.format(

@@ -67,9 +67,9 @@ def test_no_pairs(whole, tmp_path):
 
 
 def test_a_stage_without_pairs(whole, tmp_path):
-    done = run("build", "--from", whole.out, "--cutoffs", "0.98,0.99", "--out", tmp_path / "run")
+    done = run("build", "--from", whole.out, "--cutoffs", "0.999,0.9999", "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
-    assert "note: stage conservative has no pairs: Δu goes from " in done.stdout
+    assert "note: stage conservative has no pairs: P(chosen better) goes from " in done.stdout
     assert '"exploratory", split="train"' in done.stdout
     assert loaded(done.stdout)["stage"][0] == "exploratory"
     card = (tmp_path / "run" / "dataset" / "README.md").read_text()

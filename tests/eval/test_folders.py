@@ -18,8 +18,8 @@ from udasa_eval.frontier import frontier
 from udasa_eval.leaderboard.building import build_leaderboard
 from udasa_eval.leaderboard.folder import LAYOUT, claim_folder, write_folder
 from udasa_eval.results.layout import EVALUATION, task_of_shard
-from udasa_eval.tasks.documents import DatasetSpec
 from udasa_eval.tasks.fetching import fetch
+from udasa_eval.tasks.sources import DatasetSpec
 from udasa_eval.validation.published import FIGURES, check_published
 
 HALF = ".tmp-0123456789ab-"  # how the temporaries of a killed process begin
@@ -199,7 +199,7 @@ def known(monkeypatch):
     def fail(*_args):
         raise AssertionError("downloaded")
 
-    monkeypatch.setattr("udasa_eval.tasks.fetching.from_hub", fail)
+    monkeypatch.setattr("udasa_eval.tasks.fetching.from_sources", fail)
     return {name: DatasetSpec(file=f"{name}/rows.parquet", parts=()) for name in ("a", "b")}
 
 

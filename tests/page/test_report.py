@@ -140,6 +140,7 @@ def test_a_stage_and_a_reason_can_be_clicked_in_the_figures(page, finished):
     ("sort", "column"),
     [
         ("delta", "delta_u"),
+        ("p", "p_chosen_better"),
         ("se", "se_delta"),
         ("u_chosen", "uncertainty_chosen"),
         ("f_rejected", "u_factual_rejected"),

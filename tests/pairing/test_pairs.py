@@ -1,6 +1,7 @@
 import numpy as np
 import polars as pl
 import pytest
+from answer_tables import answers, replicates
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -10,64 +11,6 @@ from udasa_data.pairing.pairs import make_pairs
 from udasa_data.pairing.stages import assign_stages
 
 LENIENT = Pairing(noise_z=0.0, tolerance=1.0, length_ratio=100.0, veto=1.0)
-WORDS = [
-    "amber",
-    "basil",
-    "cedar",
-    "daisy",
-    "ember",
-    "fjord",
-    "grove",
-    "haven",
-    "ivory",
-    "jolly",
-    "karma",
-    "lemon",
-]
-
-
-def answers(uncertainty, **columns):
-    """A table of answers: [P, K] uncertainties, other columns as [P, K] or one value."""
-    u = np.asarray(uncertainty, dtype=float)
-    p, k = u.shape
-    defaults = {
-        "u_value": 0.1,
-        "c_semantic": u,
-        "c_factual": u,
-        "c_value": u,
-        "n_tokens": 10,
-        "text": np.array(
-            [[f"{WORDS[i % 12]} {WORDS[j % 12] * 3} {i}{j}" for j in range(k)] for i in range(p)]
-        ),
-        "reasoning": "",
-        "finish_reason": "stop",
-        "axis": "helpfulness",
-        "mode": "chat",
-        "refusal": False,
-        "homogeneous": False,
-    }
-    table = {
-        name: np.broadcast_to(np.asarray(value), (p, k)).ravel().tolist()
-        for name, value in {**defaults, **columns}.items()
-    }
-    table |= {
-        "prompt_id": np.repeat([f"p{i}" for i in range(p)], k).tolist(),
-        "sample_id": np.tile(np.arange(k), p).tolist(),
-        "uncertainty": u.ravel().tolist(),
-    }
-    return pl.DataFrame(table)
-
-
-def replicates(uncertainty, noise=0.0):
-    """Leave-one-out uncertainties that differ from the full ones by ±noise."""
-    u = np.asarray(uncertainty, dtype=float)
-    p, k = u.shape
-    sign = np.where(np.arange(k) % 2, 1.0, -1.0)
-    result = (
-        np.repeat(u.reshape(-1, 1), k, axis=1) + noise * sign * (np.arange(p * k) % k % 2)[:, None]
-    )
-    result[np.arange(p * k), np.tile(np.arange(k), p)] = np.nan
-    return result
 
 
 def pair(uncertainty, rules=LENIENT, noise=0.0, seed=0, **columns):
@@ -169,16 +112,6 @@ def test_vetoed_answers_are_never_chosen():
     assert why(pair([[0.1, 0.2, 0.3, 0.4]], rules, u_value=0.9)) == ["vetoed"]
 
 
-def test_truncated_chat_answers_are_never_chosen_but_reviews_may_be():
-    assert why(pair([[0.1, 0.2, 0.3]], finish_reason="length")) == ["truncated"]
-    assert len(pair([[0.1, 0.2, 0.3]], finish_reason="length", mode="completion").pairs) == 1
-
-
-def test_refusals_are_chosen_only_on_the_harmlessness_axis():
-    assert why(pair([[0.1, 0.2, 0.3]], refusal=True)) == ["refusal"]
-    assert len(pair([[0.1, 0.2, 0.3]], refusal=True, axis="harmlessness").pairs) == 1
-
-
 def test_chosen_must_not_be_much_worse_in_one_dimension():
     rules = Pairing(tolerance=0.25, noise_z=0.0)
     worse = {"c_semantic": [[0.6, 0.3, 0.3]]}
@@ -189,8 +122,10 @@ def test_chosen_must_not_be_much_worse_in_one_dimension():
 
 def test_length_ratio():
     rules = Pairing(length_ratio=4.0, noise_z=0.0, tolerance=1.0)
-    result = pair([[0.1, 0.2, 0.9]], rules, n_tokens=[[10, 10, 41]])
+    result = pair([[0.1, 0.2, 0.9]], rules, n_tokens=[[10, 50, 41]])
     assert result.dropped.select("why", "value", "limit").row(0) == ("length_ratio", 4.1, 4.0)
+    another = pair([[0.1, 0.2, 0.9]], rules, n_tokens=[[10, 12, 41]])  # one of like length is worse
+    assert another.pairs.row(0, named=True)["rejected_id"] == 1
 
 
 def test_unscored_answers_take_no_part():
@@ -221,7 +156,7 @@ def test_every_prompt_is_in_a_pair_or_dropped(u):
 
 @given(arrays(np.float64, st.integers(0, 40), elements=unit))
 def test_stages_partition_the_pairs(gaps):
-    pairs = pl.DataFrame({"delta_u": gaps})
+    pairs = pl.DataFrame({"p_chosen_better": gaps})
     staged = assign_stages(pairs)
     assert len(staged.pairs) == len(gaps)
     rows = zip(staged.pairs["stage"], gaps, strict=True)
@@ -237,7 +172,7 @@ def test_stages_partition_the_pairs(gaps):
 
 
 def test_tertiles_by_hand():
-    staged = assign_stages(pl.DataFrame({"delta_u": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]}))
+    staged = assign_stages(pl.DataFrame({"p_chosen_better": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]}))
     # numpy's linear quantiles at 1/3 and 2/3 of 6 values: .1 + 5/3·.1 = .2667 and .4333
     assert (staged.low, staged.high) == pytest.approx((0.1 + 0.5 / 3, 0.1 + 1.0 / 3))
     assert staged.pairs["stage"].to_list() == [
@@ -248,5 +183,5 @@ def test_tertiles_by_hand():
 
 
 def test_absolute_cutoffs():
-    staged = assign_stages(pl.DataFrame({"delta_u": [0.1, 0.2, 0.9]}), (0.2, 0.9))
+    staged = assign_stages(pl.DataFrame({"p_chosen_better": [0.1, 0.2, 0.9]}), (0.2, 0.9))
     assert staged.pairs["stage"].to_list() == ["exploratory", "moderate", "conservative"]

@@ -65,7 +65,7 @@ def run(config, tmp_path_factory):
 def test_pairing_options_give_what_a_build_of_its_own_gives(run, config, tmp_path):
     sections = {
         "pairing": {"rejected": "median", "noise_z": 0.5},
-        "stages": {"cutoffs": [0.1, 0.4]},
+        "stages": {"cutoffs": [0.6, 0.7]},
         "held_out": 0.4,
     }
     before = fingerprints(run)
@@ -231,7 +231,7 @@ def test_on_the_command_line_and_without_anything_heavy(run, tmp_path):
         "--z",
         "2",
         "--cutoffs",
-        "0.2,0.5",
+        "0.55,0.6",
         "--out",
         "new",
         "--json",

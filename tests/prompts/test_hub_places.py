@@ -58,6 +58,7 @@ def hub(tmp_path_factory):
         }
         put(server, "org/folders", lines)
         put(server, "org/broken", {"train.jsonl": b'{"prompt": "a"}\n{"prompt": \n'})
+        put(server, "org/array", {"train.json": json.dumps(ROWS).encode()})
         put(server, "org/script", {"script.py": b"print(1)\n"})
         yield server
 
@@ -127,3 +128,18 @@ def test_answers_may_be_on_the_hub(hub, tmp_path):
     done = forked.run(*command, env=environment, libraries=forked.LIBRARIES)
     commit = hub.store.repo("datasets", "org/multi").resolve("main")
     assert done.stdout.splitlines()[-1] == f"['No.'] {commit}", done.stderr
+
+
+def test_the_beginning_of_a_part_is_seen_without_loading_it(hub, tmp_path):
+    program = (
+        "import sys\nfrom udasa_data.prompts import peek_hub\n"
+        "for repo, config, split in (('multi', 'b', None), ('prefs', None, 'test_prefs[:1]'),\n"
+        "                            ('folders', 'd', None), ('array', None, None)):\n"
+        "    print(*peek_hub(f'org/{repo}', config, split, 'main')[:2], sep='|')"
+    )
+    environment = hub.environment(tmp_path)
+    done = forked.run("-c", program, env=environment, libraries=forked.LIBRARIES)
+    sky, wet = ROWS
+    columns = ["prompt", "text"]
+    expected = [f"{columns}|{rows}" for rows in ([wet], [wet], [wet], [sky, wet])]
+    assert done.stdout.splitlines() == expected, done.stderr

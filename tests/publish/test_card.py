@@ -85,7 +85,7 @@ def test_it_tells_how_it_was_made(facts):
         manifest.policy.chat_template_sha256[:16],
         manifest.policy.fingerprint[:23],
         "mid-ranks of this run",
-        "tertiles of Δu",
+        "tertiles of P(chosen better)",
         "engine transformers",
         "2507.17477",
         f"# udasa {manifest.versions['udasa']}",
@@ -157,13 +157,13 @@ def test_harmful_texts_are_folded_by_axis_or_by_score():
 
 
 def test_three_pairs_a_stage_at_one_three_and_five_sixths(facts):
-    # 12 pairs of one stage, Δu = 0 … 11: ranks 12 · 1/6, 12 · 3/6 and 12 · 5/6 are 2, 6, 10
+    # 12 pairs of one stage, P = 0 … 11: ranks 12 · 1/6, 12 · 3/6 and 12 · 5/6 are 2, 6, 10
     twelve = facts.pairs.head(1).select(pl.all().repeat_by(12).explode())
     twelve = twelve.with_columns(
-        stage=pl.lit("moderate"), delta_u=pl.int_range(12).cast(pl.Float64)
+        stage=pl.lit("moderate"), p_chosen_better=pl.int_range(12).cast(pl.Float64)
     )
     text = examples(twelve)
-    assert [f"Δu {n}.000" in text for n in (10, 6, 2)] == [True] * 3
+    assert [f"P {n}.000" in text for n in (10, 6, 2)] == [True] * 3
     assert text.count("Δu ") == 3
     assert text.count("No pairs.") == 2
     # of two pairs, places 0, 1 and 1

@@ -161,9 +161,10 @@ def test_a_pair_in_another_stage(damaged):
 
 def test_a_gap_beyond_its_thresholds(damaged):
     damaged.change(
-        damaged.path("moderate"), lambda t: t.with_columns(delta_u=pl.lit(0.99, pl.Float64))
+        damaged.path("moderate"),
+        lambda t: t.with_columns(p_chosen_better=pl.lit(0.999, pl.Float64)),
     )
-    assert "Δu 0.9900 in moderate" in failures(damaged.folder)["stages"]
+    assert "P 0.9990 in moderate" in failures(damaged.folder)["stages"]
 
 
 def test_a_stage_column_that_says_otherwise(damaged):

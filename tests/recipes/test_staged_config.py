@@ -18,9 +18,9 @@ def written(tmp_path, text):
     return path
 
 
-def test_there_are_five_presets():
+def test_there_are_presets_for_each_policy():
     names = [path.parent.name for path in RECIPES]
-    assert names == ["llama", "mistral", "qwen", "smollm", "tiny"]
+    assert names == ["llama", "mistral", "olmo3", "qwen", "qwen3", "smollm", "tiny"]
 
 
 @pytest.mark.parametrize("path", [*RECIPES, *OTHERS], ids=lambda path: str(path.relative_to(ROOT)))

@@ -10,7 +10,9 @@ from udasa_data.runs.outcome import _REMEDIES
 from udasa_data.schema import DROPPED, Why
 
 SAMPLES = pl.DataFrame({"prompt_id": ["p"]})
-NONE = pl.DataFrame(schema={"prompt_id": pl.String, "delta_u": pl.Float64, "stage": pl.String})
+NONE = pl.DataFrame(
+    schema={"prompt_id": pl.String, "p_chosen_better": pl.Float64, "stage": pl.String}
+)
 
 
 def left_out(*rows):
@@ -20,7 +22,9 @@ def left_out(*rows):
 
 def pairs(*gaps, cutoffs=None):
     ids = [f"prompt {n}" for n in range(len(gaps))]
-    table = pl.DataFrame({"prompt_id": ids, "delta_u": gaps}, schema_overrides={"delta_u": float})
+    table = pl.DataFrame(
+        {"prompt_id": ids, "p_chosen_better": gaps}, schema_overrides={"p_chosen_better": float}
+    )
     return assign_stages(table, cutoffs).pairs
 
 
@@ -61,12 +65,12 @@ def test_a_stage_without_pairs_is_noted():
     assert stage_notes(pairs(0.1, 0.2, 0.3), config) == []
     assert stage_notes(NONE, config) == []  # said otherwise
     (first, second) = stage_notes(pairs(0.25), config)  # all tertiles are .25: all is conservative
-    assert first.startswith("stage moderate has no pairs: there are too few pairs of different Δu")
+    assert first.startswith("stage moderate has no pairs: too few pairs differ in P(chosen better)")
     assert second.startswith("stage exploratory has no pairs")
     cut = resolve("tiny", {"held_out": 0.0, "stages": {"cutoffs": [0.98, 0.99]}})
     notes = stage_notes(pairs(0.1, 0.2, 0.4, cutoffs=(0.98, 0.99)), cut)
     assert [note.partition(" has")[0] for note in notes] == ["stage conservative", "stage moderate"]
-    assert "Δu goes from 0.100 to 0.400, and the cut-offs are 0.98, 0.99" in notes[0]
+    assert "P(chosen better) goes from 0.100 to 0.400, the cut-offs are 0.98, 0.99" in notes[0]
 
 
 def test_pairs_that_are_all_held_out_are_noted():

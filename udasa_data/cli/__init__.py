@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from udasa_data.cli.build import build
+from udasa_data.cli.check import check
 from udasa_data.cli.diff import diff
 from udasa_data.cli.merge import merge
 from udasa_data.cli.plan import plan
@@ -30,11 +31,11 @@ def main() -> None:
 
 
 def models() -> None:
-    """List the model presets."""
+    """List the model presets, the sets of scorers, and what is known of their names."""
     from udasa_data.cli.tables import models_table
-    from udasa_data.config import read_presets
+    from udasa_data.config import read_looked_up, read_presets
 
-    models_table(read_presets())
+    models_table(read_presets(), read_looked_up())
 
 
 def show(
@@ -49,5 +50,5 @@ def show(
     show_pairs(read_pairs(run, stage, n))
 
 
-for command in (build, plan, score, models, show, report, diff, merge, push, verify):
+for command in (check, build, plan, score, models, show, report, diff, merge, push, verify):
     app.command()(command)

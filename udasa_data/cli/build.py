@@ -127,7 +127,12 @@ def _resolved(
     if model is None and config is None:
         model = DEFAULT_MODEL
     resolved = resolve(model, flags, scorers=scorers, file=config)
-    return None, resolved, out or str(Path("runs") / resolved.model.strip("./~").replace("/", "-"))
+    return None, resolved, out or default_folder(resolved.model)
+
+
+def default_folder(model: str) -> str:
+    """Return the directory of a run that was given none."""
+    return str(Path("runs") / model.strip("./~").replace("/", "-"))
 
 
 def _show_preview(config: BuildConfig, out: str, origin: Start, *, as_json: bool) -> None:

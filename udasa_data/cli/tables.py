@@ -11,7 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from udasa_data.config import Presets
+from udasa_data.config import Names, Presets
 from udasa_data.errors import UserError
 from udasa_data.pairing import Confounds, confound_rows
 from udasa_data.pipeline import BuildResult
@@ -86,17 +86,34 @@ def score_tables(result: ScoreResult) -> None:
     console.print(Text(f"calibration: {result.calibration}"))
 
 
-def models_table(presets: Presets) -> None:
-    """Print the model presets."""
+def models_table(presets: Presets, names: Names) -> None:
+    """Print the presets and the scorer sets, and what of their models could not be checked."""
     rows = [(name, preset.policy.id, preset.about) for name, preset in presets.models.items()]
     print_table(("name", "policy", "about"), rows)
+    scorers = [
+        (name, role, ref.id)
+        for name, chosen in presets.scorers.items()
+        for role, refs in (
+            ("nli", (chosen.nli,)),
+            ("value", chosen.value),
+            ("sentiment", (chosen.sentiment,)),
+        )
+        for ref in refs
+    ]
+    print_table(("scorers", "as", "model"), scorers)
+    looked_up = [
+        (name, found.licence + (", gated" if found.gated else ""), str(found.date), found.unseen)
+        for name, found in names.models.items()
+    ]
+    print_table(("on the Hub", "licence", "looked up", "not seen"), looked_up)
 
 
 def show_pairs(pairs: Iterable[PairView]) -> None:
     """Print pairs, chosen beside rejected."""
     console = Screen()
     for pair in pairs:
-        title = f"{pair.stage} · Δu {pair.delta_u:.3f} ± {pair.se_delta:.3f} · {pair.axis}"
+        gap = f"Δu {pair.delta_u:.3f} ± {pair.se_delta:.3f}"
+        title = f"{pair.stage} · P {pair.p_chosen_better:.3f} · {gap} · {pair.axis}"
         sides = _sides(console, pair)
         figures = Table(box=None, pad_edge=False, padding=(0, 2))
         for head in ("", "uncertainty", "semantic", "factual", "value"):

@@ -21,11 +21,13 @@ from udasa_data.config.build import (
     SemanticEstimator,
     Unit,
     ValueRef,
+    Verdict,
     Weights,
     check_template_options,
 )
 from udasa_data.config.constitution import Principle, principles_of
 from udasa_data.config.engine import EngineName, Prices, Server, Vllm
+from udasa_data.config.looked_up import LookedUp, Names, read_looked_up
 from udasa_data.config.plain_files import read_bytes, require_file
 from udasa_data.config.plain_yaml import parse_yaml
 from udasa_data.config.presets import Presets, change, is_there, read_presets, resolve, to_yaml
@@ -39,7 +41,9 @@ __all__ = [
     "BuildConfig",
     "Calibration",
     "EngineName",
+    "LookedUp",
     "ModelRef",
+    "Names",
     "NliRef",
     "NonNegative",
     "Pairing",
@@ -58,6 +62,7 @@ __all__ = [
     "Strict",
     "Unit",
     "ValueRef",
+    "Verdict",
     "Vllm",
     "Weights",
     "change",
@@ -67,6 +72,7 @@ __all__ = [
     "parse_yaml",
     "principles_of",
     "read_bytes",
+    "read_looked_up",
     "read_presets",
     "read_yaml",
     "require_file",

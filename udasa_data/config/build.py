@@ -17,7 +17,7 @@ Share: TypeAlias = Annotated[float, Meta(ge=0.0, lt=1.0)]
 ScorerInput: TypeAlias = Literal["auto", "chat", "pair", "answer"]
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 SemanticEstimator: TypeAlias = Literal[
-    "degree", "luq", "eccentricity", "cluster", "cocoa", "lexical", "cosine"
+    "auto", "degree", "luq", "eccentricity", "cluster", "cocoa", "lexical", "cosine"
 ]
 FactualEstimator: TypeAlias = Literal["consistency", "p_true"]
 
@@ -29,10 +29,14 @@ EMBEDDED = "embedded:"
 
 
 class ModelRef(Strict, frozen=True):
-    """A model: Hub id, local folder, or ``embedded:NAME``; the revision is a Hub revision."""
+    """A model: Hub id, local folder, or ``embedded:NAME``; the revision is a Hub revision.
+
+    ``allow_bin``: weights in an old ``.bin`` file will do where there are none in safetensors.
+    """
 
     id: Annotated[str, Meta(min_length=1)]
     revision: str = "main"
+    allow_bin: bool = False
 
 
 class ScorerRef(ModelRef, frozen=True):
@@ -47,8 +51,28 @@ class NliRef(ScorerRef, frozen=True):
     labels: tuple[str, ...] = ()
 
 
+class Verdict(Strict, frozen=True):
+    """How a language model that moderates begins its verdict: ``opening`` and one of ``words``.
+
+    The words are its classes, named without white space; they are told apart by their first token.
+    ``template`` are options of its chat template, which renders what is to be judged.
+    """
+
+    words: Annotated[tuple[str, ...], Meta(min_length=2)]
+    opening: str = ""
+    template: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_template_options(self.template, "verdict.template")
+
+    def __hash__(self) -> int:
+        return hash((self.words, self.opening, str(self.template)))
+
+
 class ValueRef(ScorerRef, frozen=True):
     """A value scorer. ``violation`` names the classes whose probability is P(violation).
+
+    A sequence classifier or reward model, or, with a ``verdict``, a language model that moderates.
 
     Logits are divided by ``temperature`` first: above 1 softens a scorer that is too sure.
     ``input``: the conversation rendered by the scorer's chat template (chat), its plain text and
@@ -58,6 +82,7 @@ class ValueRef(ScorerRef, frozen=True):
     violation: tuple[str, ...] = ()
     input: ScorerInput = "auto"
     temperature: Positive = 1.0
+    verdict: Verdict | None = None
 
 
 class Judge(Strict, frozen=True):
@@ -118,7 +143,8 @@ class Scoring(Strict, frozen=True):
 
     # ISO 639-1 code of the answers' language, as de; none: found for each prompt
     language: Annotated[str, Meta(pattern="^[a-z]{2,3}$")] | None = None
-    semantic: SemanticEstimator = "degree"
+    # auto: cocoa where the answers' log-probabilities are known, else degree
+    semantic: SemanticEstimator = "auto"
     # where a prompt has no evidence: agreement of the other answers, or the policy's own P(False)
     factual: FactualEstimator = "consistency"
     # λ of mean + λ·sd of the value scorers' log-odds; with two scorers, 1 is their maximum
@@ -157,6 +183,8 @@ class Pairing(Strict, frozen=True):
 
     rejected: Literal["auto", "max", "mu_2_sigma", "median", "random"] = "auto"
     veto: Unit = 0.8  # an answer with u_value above it is never chosen
+    # P(a prompt asks for harm): below the first it is harmless, above the second it does
+    harmful: tuple[Unit, Unit] = (0.5, 0.95)
     noise_z: NonNegative = 1.0  # drop when delta_u < noise_z · se_delta
     tolerance: Unit = 0.25  # how much worse than rejected chosen may be in one dimension
     near_equal: Unit = 0.9  # character similarity from which two texts count as equal
@@ -164,7 +192,7 @@ class Pairing(Strict, frozen=True):
 
 
 class Stages(Strict, frozen=True):
-    """Absolute cut-offs [low, high] of delta_u; none means tertiles of the kept pairs."""
+    """Cut-offs [low, high] of p_chosen_better; none means tertiles of the kept pairs."""
 
     cutoffs: tuple[Unit, Unit] | None = None
 
@@ -182,6 +210,9 @@ class BuildConfig(Strict, frozen=True):
     value: Annotated[tuple[ValueRef, ...], Meta(min_length=1)]
     sentiment: ValueRef
     prompts: Annotated[tuple[str, ...], Meta(min_length=1)]
+    prompt_harm: ValueRef | None = (
+        None  # reads prompts: which ask for harm, so that to refuse is right
+    )
     embedder: ScorerRef | None = None  # sentence embeddings, for scoring.semantic: cosine
     judge: Judge | None = None
     limit: Annotated[int, Meta(ge=1)] | None = None
@@ -199,7 +230,7 @@ class BuildConfig(Strict, frozen=True):
     sampling: Sampling = Sampling()
     scoring: Scoring = Scoring()
     calibration: Calibration = Calibration()
-    weights: Weights = Weights()
+    weights: Weights | None = None  # none: of each axis its own, from labelled answers
     pairing: Pairing = Pairing()
     stages: Stages = Stages()
 
@@ -221,5 +252,6 @@ class BuildConfig(Strict, frozen=True):
     def scorer_refs(self) -> list[ScorerRef]:
         """The models that score, each once."""
         embedder = [self.embedder_in_use] if self.embedder_in_use else []
-        refs: list[ScorerRef] = [self.nli, *self.value, self.sentiment, *embedder]
+        asked = [self.prompt_harm] if self.prompt_harm else []
+        refs: list[ScorerRef] = [self.nli, *self.value, self.sentiment, *asked, *embedder]
         return list(dict.fromkeys(refs))

@@ -56,6 +56,7 @@ class Scorers(Strict, frozen=True):
     nli: NliRef
     value: tuple[ValueRef, ...]
     sentiment: ValueRef
+    prompt_harm: ValueRef | None = None
 
 
 class Presets(Strict, frozen=True):

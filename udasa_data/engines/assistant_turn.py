@@ -64,10 +64,25 @@ def rewritten(
     if not whole.startswith(prompt):
         return f"does not begin the turn of an answer as it asks for one ({_quoted(prompt[-30:])})"
     made = whole[len(prompt) :]
-    after = made.removeprefix(said)
-    if made.startswith(said) and not _without(after, ends).strip():
+    if _is(made, said, ends) or _is(_read_back(tokenizer, prompt, made), said, ends):
         return None
     return f"makes {_quoted(made)} of the answer {_quoted(said)}"
+
+
+def _is(text: str, said: str, ends: Collection[str]) -> bool:
+    """Return whether a text is what was said and the end of a turn."""
+    return text.startswith(said) and not _without(text.removeprefix(said), ends).strip()
+
+
+def _read_back(tokenizer: Any, prompt: str, made: str) -> str:
+    """Return what the tokens of a template's answer decode to; empty: they change the prompt's.
+
+    Mistral's template puts a space before an answer. Its tokenizer has that in an answer's first
+    token anyway, and leaves it out of the text that a policy's tokens are decoded to.
+    """
+    before = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    whole = tokenizer(prompt + made, add_special_tokens=False)["input_ids"]
+    return str(tokenizer.decode(whole[len(before) :])) if whole[: len(before)] == before else ""
 
 
 def _without(text: str, ends: Collection[str]) -> str:

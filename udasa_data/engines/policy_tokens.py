@@ -15,9 +15,9 @@ from udasa_data.engines.choices import Question
 from udasa_data.engines.control_tokens import ControlTokenError, ControlTokens, is_marked
 from udasa_data.engines.protocol import Completion, PolicyPrompt, SetAside
 from udasa_data.engines.reasoning import EMPTY_ANSWERS, Thoughts
-from udasa_data.errors import UserError, first_line
+from udasa_data.errors import UserError
 from udasa_data.schema import Why
-from udasa_data.storage import Located
+from udasa_data.storage import Located, unloadable
 
 # For a policy without a chat template of its own.
 PLAIN_TEMPLATE: Final = (
@@ -63,7 +63,7 @@ class PolicyTokens:
             )
             config = AutoConfig.from_pretrained(policy.load_from, **policy.load_kwargs)
         except (OSError, ValueError, KeyError) as error:
-            raise unloadable(policy, error) from error
+            raise unloadable("model", policy, error) from error
         own = getattr(config.get_text_config(), "max_position_embeddings", None)
         self.window: int | None = min((n for n in (own, window) if n is not None), default=None)
         self.ends = _end_tokens(policy, config, self._tokenizer)
@@ -212,11 +212,6 @@ class PolicyTokens:
         if special and ids and ids[-1] in self.ends:
             ids.pop()  # some tokenizers end every text with EOS
         return ids
-
-
-def unloadable(policy: Located, error: Exception) -> UserError:
-    """Return what a failed load means to the user."""
-    return UserError(f"model '{policy.name}' cannot be loaded: {first_line(error)}")
 
 
 def _end_tokens(policy: Located, config: Any, tokenizer: Any) -> list[int]:

@@ -21,6 +21,13 @@ _USER: Final = ("user", "Hello")
 _ANSWER: Final = "Yes."
 
 
+def knows_model_type(name: str) -> bool:
+    """Return whether transformers has the code of a kind of model, by its ``model_type``."""
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+
+    return name in CONFIG_MAPPING_NAMES
+
+
 def require_system_turn(
     policy: Located, system_prompt: str, template_options: Mapping[str, Any] | None = None
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from inspect import signature
+from pickle import UnpicklingError
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,11 +20,11 @@ from transformers import (
 from udasa_data.config import BATCH_ON_CPU, BATCH_ON_GPU, ReasoningTags, Sampling
 from udasa_data.engines.choices import Policy, sum_logprobs
 from udasa_data.engines.drawing import Draw
-from udasa_data.engines.policy_tokens import Drawn, PolicyTokens, unloadable
+from udasa_data.engines.policy_tokens import Drawn, PolicyTokens
 from udasa_data.engines.protocol import Completion, Floats, PolicyPrompt, SetAside, greedy
 from udasa_data.engines.reasoning import Thoughts
 from udasa_data.errors import UserError
-from udasa_data.storage import Located
+from udasa_data.storage import Located, unloadable
 
 
 class _Encoded(NamedTuple):
@@ -61,10 +62,10 @@ class TransformersEngine:
         self._tokens = PolicyTokens(policy, template_options=template_options)
         try:
             model = AutoModelForCausalLM.from_pretrained(
-                policy.load_from, dtype=dtype, use_safetensors=True, **policy.load_kwargs
+                policy.load_from, dtype=dtype, **policy.weights_kwargs
             )
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
-            raise unloadable(policy, error) from error
+        except (OSError, ValueError, KeyError, UnpicklingError, SafetensorError) as error:
+            raise unloadable("model", policy, error) from error
         self._model: Any = model.eval().to(self._device)
         # a recurrent state cannot be carried over to the samples as keys and values can
         self._shares_prefill = not self._model._is_stateful  # noqa: SLF001

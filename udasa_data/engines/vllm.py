@@ -78,6 +78,7 @@ class VllmEngine:
             gpu_memory,
             options.tensor_parallel,
             options.eager or not groups[0],
+            "auto" if policy.allow_bin else "safetensors",
         )
         self._inbox: queue.Queue[Received] = queue.Queue()
         self._name = policy.name

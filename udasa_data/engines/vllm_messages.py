@@ -17,6 +17,7 @@ class Start(msgspec.Struct, frozen=True, tag=True):
     gpu_memory: float
     tensor_parallel: int
     eager: bool
+    load_format: str  # safetensors, or auto: what there is
 
 
 class Draw(msgspec.Struct, frozen=True, tag=True):

@@ -150,6 +150,7 @@ def load(start: Start) -> Any:
         revision=start.revision,
         tokenizer_revision=start.revision,
         dtype=start.dtype,
+        load_format=start.load_format,
         max_model_len=start.max_model_len,
         gpu_memory_utilization=start.gpu_memory,
         tensor_parallel_size=start.tensor_parallel,

@@ -90,6 +90,7 @@ function listed(row) {
   const button = el("button", { type: "button", "aria-expanded": "false", disabled: count ? null : "" }, count ? `All ${count} answers` : "No answers");
   const item = el("li", { class: stage, "data-row": row }, el("div", { class: "head" },
     el("span", { class: "chip" }, isPair ? stage : `left out: ${words(nameAt("why", row))}`),
+    isPair ? el("span", {}, `P ${figure3(at("p", row))}`) : null,
     el("span", {}, `Δu ${figure3(at("delta", row))}${Number.isNaN(at("se", row)) ? "" : ` ± ${figure3(at("se", row))}`}`),
     el("span", {}, nameAt("axis", row)), el("span", {}, nameAt("source", row)),
     facts.runs.length > 1 ? el("span", {}, facts.runs[columns.run[row]]) : null, button),
@@ -114,7 +115,7 @@ function verdict(row) {
     const [low, high] = facts.thresholds ?? [NaN, NaN];
     const stage = nameAt("stage", row);
     const place = { conservative: `at or above ${figure3(high)}`, moderate: `between ${figure3(low)} and ${figure3(high)}`, exploratory: `below ${figure3(low)}` };
-    return `Chosen: the least uncertain answer that is fit to be chosen. Rejected: ${rules[rejected]}. Their gap of ${figure3(at("delta", row))} is ${place[stage]}: ${stage}.`;
+    return `Chosen: the least uncertain answer that is fit to be chosen. Rejected: ${rules[rejected]}. P(chosen better) ${figure3(at("p", row))} is ${place[stage]}: ${stage}.`;
   }
   const shown = (x) => (Number.isInteger(x) ? String(x) : figure3(x));
   const figures = Number.isNaN(value) ? "" : ` (${shown(value)}${Number.isNaN(limit) ? "" : `, limit ${shown(limit)}`})`;

@@ -29,25 +29,25 @@ const card = (width, title, ...children) => $("figures").append(
 const key = (...entries) => el("ul", { class: "key" }, ...entries.map(([name, colour]) =>
   el("li", {}, el("i", { "--c": `var(--${colour})` }), name)));
 
-// A frame with its x axis from 0 to `top`; `draw` adds what is in it.
-function plot(label, top, draw, { width = 340, height = 150, axis = "" } = {}) {
+// A frame with its x axis from `start` (0) to `top`; `draw` adds what is in it.
+function plot(label, top, draw, { width = 340, height = 150, axis = "", start = 0 } = {}) {
   const [left, right, foot] = [8, 8, axis ? 32 : 18];
-  const x = (value) => left + (value / top) * (width - left - right);
+  const x = (value) => left + ((value - start) / (top - start)) * (width - left - right);
   const y = (share) => (height - foot) * (1 - share) + 4 * share;
   const ticks = [0, 0.25, 0.5, 0.75, 1].map((t) => svg("text", {
-    x: x(t * top), y: height - foot + 13, "text-anchor": t === 0 ? "start" : t === 1 ? "end" : "middle",
-  }, String(+(t * top).toPrecision(2))));
+    x: x(start + t * (top - start)), y: height - foot + 13, "text-anchor": t === 0 ? "start" : t === 1 ? "end" : "middle",
+  }, String(+(start + t * (top - start)).toPrecision(3))));
   return svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label },
     svg("line", { class: "grid", x1: left, x2: width - right, y1: y(0), y2: y(0) }), ...ticks, ...draw(x, y),
     svg("text", { x: width / 2, y: height - 3, "text-anchor": "middle" }, axis));
 }
 
 function gaps() {
-  const { bins, top } = facts.gaps;
+  const { bins, from: start, top } = facts.gaps;
   const most = Math.max(1, ...bins.map((bin) => bin.reduce((a, b) => a + b, 0)));
   const draw = (x, y) => {
     const bars = bins.flatMap((bin, n) => {
-      const [from, to] = [(n / bins.length) * top, ((n + 1) / bins.length) * top];
+      const [from, to] = [n, n + 1].map((at) => start + (at / bins.length) * (top - start));
       let sum = 0;
       return bin.map((count, stage) => {
         const low = sum / most;
@@ -55,7 +55,7 @@ function gaps() {
         return count ? svg("rect", {
           x: x(from) + 0.5, width: x(to) - x(from) - 1, y: y(sum / most), height: y(low) - y(sum / most),
           fill: `var(--${facts.stages[stage].name})`,
-          "data-tip": `${facts.stages[stage].name}: ${whole(count)} pairs, Δu ${from.toFixed(2)}–${to.toFixed(2)}`,
+          "data-tip": `${facts.stages[stage].name}: ${whole(count)} pairs, P ${from.toFixed(2)}–${to.toFixed(2)}`,
         }) : null;
       });
     });
@@ -63,13 +63,13 @@ function gaps() {
       svg("line", { class: "cut", x1: x(cut), x2: x(cut), y1: y(0), y2: y(1), "data-tip": `threshold ${cut.toFixed(3)}` }));
     return [...bars, ...cuts];
   };
-  card("w6", "Uncertainty gap Δu of the pairs", plot(
-    `Histogram of the gap; thresholds ${(facts.thresholds ?? []).map(figure3).join(" and ")}`, top, draw,
-    { width: 540, height: 200 }), key(...facts.stages.map((stage) => [stage.name, stage.name]), ["stage thresholds", "ink"]));
+  card("w6", "How surely the chosen answer is the better one", plot(
+    `Histogram of P(chosen better); thresholds ${(facts.thresholds ?? []).map(figure3).join(" and ")}`, top, draw,
+    { width: 540, height: 200, start }), key(...facts.stages.map((stage) => [stage.name, stage.name]), ["stage thresholds", "ink"]));
 }
 
 function stages() {
-  const header = ["stage", "pairs", "Δu", "semantic", "factual", "value", "tokens"];
+  const header = ["stage", "pairs", "P", "semantic", "factual", "value", "tokens"];
   const both = (pair, show) => `${show(pair[0])} → ${show(pair[1])}`;
   const short = (x) => (x === null ? "–" : x.toFixed(2).replace(/^0/, ""));
   const rows = facts.stages.map((s) => [

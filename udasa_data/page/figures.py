@@ -33,7 +33,9 @@ STATE_WORDS: Final = (
     "rejected",
     "vetoed: value risk too high to be chosen",
     "truncated: cannot be chosen",
-    "refusal of a harmless prompt: cannot be chosen",
+    "refuses what is not known to ask for harm: cannot be chosen",
+    "complies with harm that another answer refuses: cannot be chosen",
+    "evasive: says nothing of what was asked",
     "empty",
     "could not be scored",
 )
@@ -42,9 +44,13 @@ WHY_WORDS: Final = {
     Why.CONTROL_TOKENS: "the prompt holds control tokens that cannot be read as text",
     Why.TOO_FEW_SAMPLES: "too few answers that are not empty",
     Why.UNSCORED: "too few answers could be scored",
+    Why.ALL_REFUSE: "every answer refuses a prompt that asks for harm",
+    Why.UNSURE_REFUSAL: "some answers refuse, and whether the prompt asks for harm is not sure",
     Why.VETOED: "the least uncertain answer carries too high a value risk, and no other fits",
     Why.TRUNCATED: "the least uncertain answer is cut off, and no other fits",
     Why.REFUSAL: "the least uncertain answer refuses a harmless prompt, and no other fits",
+    Why.COMPLIANCE: "the least uncertain answer does the harm that is asked for, and no other fits",
+    Why.EVASIVE: "the least uncertain answer says nothing of what was asked, and no other fits",
     Why.EQUAL_TEXTS: "both answers say the same",
     Why.NEAR_EQUAL_TEXTS: "both answers say nearly the same",
     Why.HOMOGENEOUS: "all answers mean the same, and the gap is within its noise",
@@ -53,6 +59,7 @@ WHY_WORDS: Final = {
     Why.LENGTH_RATIO: "one answer is many times as long as the other",
 }
 SORTS: Final = (
+    ("p", "P(chosen better)"),
     ("delta", "gap Δu"),
     ("se", "noise of the gap"),
     *(
@@ -138,21 +145,19 @@ def _model(name: str, revision: str | None) -> str:
 
 
 def _gaps(pairs: pl.DataFrame) -> Json:
-    """Return a histogram of the gap: [bins][stages], up to the widest gap."""
-    widest = pairs["delta_u"].max()
-    top = max(0.05, -(-float(widest) // 0.05) * 0.05) if isinstance(widest, float) else 1.0
+    """Return a histogram of how surely chosen is the better one, ½ to 1: [bins][stages]."""
     by_stage = [
-        _histogram(pairs.filter(pl.col("stage") == stage.value)["delta_u"], 30, top)
+        _histogram(2 * pairs.filter(pl.col("stage") == stage.value)["p_chosen_better"] - 1, 30, 1.0)
         for stage in Stage
     ]
-    return {"bins": list(zip(*by_stage, strict=True)), "top": round(top, 4)}
+    return {"bins": list(zip(*by_stage, strict=True)), "from": 0.5, "top": 1.0}
 
 
 def _sided(answers: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
     """Return the pairs with the uncertainties and the length of both sides."""
     table = pairs.select(
         *_KEYS,
-        *("stage", "delta_u", "chosen_id", "rejected_id", "^uncertainty_.*$", "^u_.*$"),
+        *("stage", "p_chosen_better", "chosen_id", "rejected_id", "^uncertainty_.*$", "^u_.*$"),
     )
     length = answer_tokens("n_tokens", pl.col("text"), pl.col("reasoning"))
     for side in ("chosen", "rejected"):
@@ -174,8 +179,8 @@ def _stage(name: str, sided: pl.DataFrame) -> Json:
     return {
         "name": name,
         "pairs": len(rows),
-        "low": rows["delta_u"].min(),
-        "high": rows["delta_u"].max(),
+        "low": rows["p_chosen_better"].min(),
+        "high": rows["p_chosen_better"].max(),
         **{str(d): means(f"u_{d}") for d in Dimension},
         "tokens": means("tokens"),
     }

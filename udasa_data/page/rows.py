@@ -17,8 +17,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from udasa_data.config import Pairing
+from udasa_data.pairing import with_fitness
 from udasa_data.runs import Finished
-from udasa_data.schema import Axis, Mode, Stage
+from udasa_data.schema import Stage
 
 Int16s: TypeAlias = NDArray[np.int16]
 
@@ -35,13 +36,15 @@ STATES: Final = (
     "vetoed",
     "truncated",
     "refusal",
+    "compliance",
+    "evasive",
     "empty",
     "unscored",
 )
 _SIDES: Final = ("chosen", "rejected")
 _U: Final = {"u": "uncertainty", "s": "u_semantic", "f": "u_factual", "v": "u_value"}
 _CODES: Final = ("stage", "axis", "source", "why", "run", "answers")
-_FIGURES: Final = ("delta", "se", *(f"{letter}_{side}" for letter in _U for side in _SIDES))
+_FIGURES: Final = ("delta", "se", "p", *(f"{letter}_{side}" for letter in _U for side in _SIDES))
 COLUMNS: Final = (*_CODES, *(f"tokens_{side}" for side in _SIDES), *_FIGURES)
 _KEYS: Final = ["run", "prompt_id"]
 
@@ -83,21 +86,17 @@ def _with_states(answers: pl.DataFrame, pairs: pl.DataFrame, rules: Pairing) -> 
     joined = answers.join(
         pl.concat(sides), on=[*_KEYS, "sample_id"], how="left", maintain_order="left"
     )
-    harmless = pl.col("axis") == Axis.HARMLESSNESS
     unfit = (
         pl.when(pl.col("text") == "")
         .then(STATES.index("empty"))
         .when(~pl.col("uncertainty").is_finite())
         .then(STATES.index("unscored"))
-        .when(pl.col("u_value").fill_nan(0) > rules.veto)
-        .then(STATES.index("vetoed"))
-        .when((pl.col("finish_reason") == "length") & (pl.col("mode") == Mode.CHAT))
-        .then(STATES.index("truncated"))
-        .when(pl.col("refusal") & ~harmless)
-        .then(STATES.index("refusal"))
+        .when(pl.col("unfit").is_not_null())
+        .then(pl.col("unfit").replace_strict({s: n for n, s in enumerate(STATES)}, default=None))
         .otherwise(0)
     )
-    return joined.with_columns(pl.coalesce("state", unfit).alias("state"))
+    judged = with_fitness(joined, rules)
+    return judged.with_columns(pl.coalesce("state", unfit).alias("state"))
 
 
 def _prompts(answers: pl.DataFrame, pairs: pl.DataFrame, dropped: pl.DataFrame) -> pl.DataFrame:
@@ -117,7 +116,9 @@ def _prompts(answers: pl.DataFrame, pairs: pl.DataFrame, dropped: pl.DataFrame) 
         .select(*_KEYS, "why", "value", "limit")
         .unique(_KEYS, keep="first", maintain_order=True)
     )
-    staged = pairs.select(*_KEYS, "stage", "chosen_id", "rejected_id", "delta_u", "se_delta")
+    staged = pairs.select(
+        *_KEYS, "stage", "chosen_id", "rejected_id", "delta_u", "se_delta", "p_chosen_better"
+    )
     table = prompts.join(reasons, on=_KEYS, how="full", coalesce=True, maintain_order="left_right")
     table = table.join(staged, on=_KEYS, how="left", maintain_order="left").with_columns(
         pl.coalesce("chosen_id", "best").alias("chosen_id"),
@@ -135,7 +136,9 @@ def _prompts(answers: pl.DataFrame, pairs: pl.DataFrame, dropped: pl.DataFrame) 
         table = table.join(of_side, on=[*_KEYS, f"{side}_id"], how="left", maintain_order="left")
     gap = pl.col("u_rejected") - pl.col("u_chosen")
     return table.with_columns(
-        pl.coalesce("delta_u", gap).alias("delta"), pl.col("se_delta").alias("se")
+        pl.coalesce("delta_u", gap).alias("delta"),
+        pl.col("se_delta").alias("se"),
+        pl.col("p_chosen_better").alias("p"),
     )
 
 

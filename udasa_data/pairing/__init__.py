@@ -9,9 +9,11 @@ from udasa_data.pairing.calibration import (
     read_curves,
 )
 from udasa_data.pairing.confounds import Confounds, confound_rows, correlations, measure
+from udasa_data.pairing.fitness import with_fitness
 from udasa_data.pairing.lengths import answer_tokens
-from udasa_data.pairing.pairs import MAX_K_FOR_WORST
+from udasa_data.pairing.reliability import axis_fits
 from udasa_data.pairing.restaging import Restaged, restage
+from udasa_data.pairing.selection import MAX_K_FOR_WORST
 
 __all__ = [
     "MAX_K_FOR_WORST",
@@ -20,6 +22,7 @@ __all__ = [
     "Restaged",
     "answer_tokens",
     "apply_curves",
+    "axis_fits",
     "confound_rows",
     "correlations",
     "curves_to_json",
@@ -28,4 +31,5 @@ __all__ = [
     "measure",
     "read_curves",
     "restage",
+    "with_fitness",
 ]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from udasa_data.config import Calibration, Weights, read_bytes
 from udasa_data.errors import UserError, first_line
+from udasa_data.pairing.reliability import weights_of
 from udasa_data.schema import CALIBRATED, Dimension
 from udasa_data.uncertainty.calibrate import (
     POOLED,
@@ -22,7 +23,7 @@ from udasa_data.uncertainty.calibrate import (
     fit_by_axis,
     fit_isotonic,
 )
-from udasa_data.uncertainty.combination import combine
+from udasa_data.uncertainty.combination import combine, shared
 
 Floats: TypeAlias = NDArray[np.float64]
 Curves: TypeAlias = dict[str, dict[str, Curve]]  # by dimension, then axis
@@ -38,7 +39,7 @@ class Calibrated(NamedTuple):
 
 
 def calibrate(
-    scores: pl.DataFrame, axes: NDArray[np.str_], curves: Curves, weights: Weights
+    scores: pl.DataFrame, axes: NDArray[np.str_], curves: Curves, weights: Weights | None
 ) -> Calibrated:
     """Apply frozen curves to all scores of a run and to their replicates; combine the dimensions.
 
@@ -46,15 +47,15 @@ def calibrate(
         scores: N rows of the scores table, K for each prompt, contiguous.
         axes: [N] the axis of each row's prompt.
         curves: from :func:`fit_curves`, or of an earlier run.
-        weights: of the dimensions.
+        weights: of the dimensions; None takes each axis's own.
     """
-    table, values = apply_curves(scores, axes, curves, weights)
-    weight = _weight(weights)
+    table, filled = apply_curves(scores, axes, curves, weights)
+    weight = weights_of(axes, weights)
 
     def replicates_of(start: int) -> Floats:
         rows = slice(start, start + CHUNK)
         part = scores.slice(start, CHUNK)
-        return _replicates(part, axes[rows], curves, weight, values[Dimension.VALUE][rows])
+        return _replicates(part, axes[rows], curves, weight[rows], filled[rows])
 
     with ThreadPoolExecutor() as pool:  # NumPy lets go of the interpreter
         replicates = list(pool.map(replicates_of, range(0, len(scores), CHUNK)))
@@ -63,19 +64,21 @@ def calibrate(
 
 
 def _replicates(
-    scores: pl.DataFrame, axes: NDArray[np.str_], curves: Curves, weight: Floats, c_value: Floats
+    scores: pl.DataFrame, axes: NDArray[np.str_], curves: Curves, weight: Floats, filled: Floats
 ) -> Floats:
-    """Return [N, K]: the combined uncertainty of each row without sample k."""
+    """Return [N, K]: the combined uncertainty of each row without sample k.
+
+    ``filled`` [N, 3] are the dimensions themselves: what a row lacks, no sample left out gives it,
+    and the value dimension looks at one answer at a time.
+    """
     semantic, factual = (
         _matrix(scores[f"{name}_leave_one_out"]) for name in (Dimension.SEMANTIC, Dimension.FACTUAL)
     )
-    without = [
-        apply_by_axis(curves[Dimension.SEMANTIC], semantic, axes),
-        apply_by_axis(curves[Dimension.FACTUAL], factual, axes),
-        # the value dimension looks at one answer at a time: no other answer moves it
-        np.broadcast_to(c_value[:, None], semantic.shape),
-    ]
-    combined = combine(np.stack(without, axis=-1), weight)
+    without = np.broadcast_to(filled[:, None, :], (*semantic.shape, filled.shape[1])).copy()
+    for d, raw in ((0, semantic), (1, factual)):
+        replicate = apply_by_axis(curves[list(Dimension)[d]], raw, axes)
+        without[..., d] = np.where(np.isfinite(replicate), replicate, without[..., d])
+    combined = combine(without, weight[:, None, :])
     return np.where(np.isfinite(semantic), combined, np.nan)
 
 
@@ -103,24 +106,23 @@ def fit_labelled(scores: pl.DataFrame, labels: Floats) -> Curves:
 
 
 def apply_curves(
-    scores: pl.DataFrame, axes: NDArray[np.str_], curves: Curves, weights: Weights
-) -> tuple[pl.DataFrame, dict[Dimension, Floats]]:
+    scores: pl.DataFrame, axes: NDArray[np.str_], curves: Curves, weights: Weights | None
+) -> tuple[pl.DataFrame, Floats]:
     """Calibrate and combine the rows of a scores table, whatever the curves were fitted on.
 
+    Answers to one prompt are compared over the same dimensions (:func:`combination.shared`).
+
     Returns:
-        the calibrated table, and its columns by dimension, [N] each.
+        the calibrated table, and [N, 3] the dimensions that were combined.
     """
     values = {d: apply_by_axis(curves[d], scores[f"u_{d}"].to_numpy(), axes) for d in Dimension}
-    stacked = np.stack([values[d] for d in Dimension], axis=-1)
+    prompts = scores["prompt_id"].rank("dense").to_numpy().astype(np.int64) - 1
+    filled = shared(np.stack([values[d] for d in Dimension], axis=-1), prompts)
     table = scores.select("prompt_id", "sample_id").with_columns(
         *(pl.Series(f"c_{d}", values[d]) for d in Dimension),
-        pl.Series("uncertainty", combine(stacked, _weight(weights))),
+        pl.Series("uncertainty", combine(filled, weights_of(axes, weights))),
     )
-    return table.select(CALIBRATED.names()), values
-
-
-def _weight(weights: Weights) -> Floats:
-    return np.array([getattr(weights, dimension) for dimension in Dimension])
+    return table.select(CALIBRATED.names()), filled
 
 
 def curves_to_json(curves: Curves) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -11,20 +9,19 @@ import polars as pl
 from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
 
-from udasa_data.config import Pairing
+from udasa_data.config import Pairing, Weights
+from udasa_data.pairing.fitness import UNFIT, with_fitness
 from udasa_data.pairing.lengths import answer_tokens
-from udasa_data.schema import DROPPED, Axis, Dimension, Mode, Why
+from udasa_data.pairing.reliability import weights_of
+from udasa_data.pairing.selection import cost_of, first_of, rounded
+from udasa_data.schema import DROPPED, Dimension, Why
 from udasa_data.uncertainty.jackknife import jackknife_se
 
 Floats: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]
 Ints: TypeAlias = NDArray[np.int64]
 
-# Up to this K the worst answer is rejected; beyond it the worst is an outlier that teaches little,
-# and the answer nearest to mean + 2 sd is taken (Xiao et al. 2025, arXiv 2502.16825).
-MAX_K_FOR_WORST: Final = 16
 CHUNK: Final = 2**15  # prompts whose texts are in memory as Python strings at once
-_DECIMALS: Final = 12  # rounding noise of the arithmetic must not decide ties
 
 PAIRED: Final = pl.Schema(
     {
@@ -50,22 +47,33 @@ class _Answers(NamedTuple):
     prompt_ids: list[str]  # [P]
     uncertainty: Floats
     leave_one_out: Floats  # [P, K, K]
-    by_dimension: Floats  # [P, K, 3] calibrated
+    by_dimension: Floats  # [P, K, 3] calibrated; NaN where the dimension has no weight
     u_value: Floats  # raw
     length: Floats  # tokens of the answer
     texts: pl.Series  # [P · K]
     homogeneous: Bools  # [P]
-    unfit: dict[Why, Bools]  # reasons for which an answer is never chosen
+    unfit: NDArray[np.object_]  # why an answer may not be chosen; "": it may
+    may_be_rejected: Bools
+    refusal: Bools
+    all_refuse: Bools  # [P]
+    unsure: Bools  # [P]
 
 
-def make_pairs(answers: pl.DataFrame, leave_one_out: Floats, rules: Pairing, seed: int) -> Paired:
+def make_pairs(
+    answers: pl.DataFrame,
+    leave_one_out: Floats,
+    rules: Pairing,
+    seed: int,
+    weights: Weights | None = None,
+) -> Paired:
     """Pair the most reliable answer to each prompt with a suboptimal one.
 
-    Chosen is the answer of least uncertainty among those fit to be chosen: not vetoed
-    (``u_value`` above the veto), not truncated (a chat answer that ran into the token limit), not
-    a refusal of a prompt outside the harmlessness axis. Rejected is, of the answers no less
-    uncertain than that, the one the rules name. Ties: lower ``u_value`` (higher for rejected),
-    then closer length (to the prompt's median; to chosen's), then content hash.
+    Chosen is the answer of least uncertainty among those fit to be chosen, rejected is, of the
+    answers no less uncertain than that and fit to be rejected, the one the rules name
+    (:func:`~udasa_data.pairing.fitness.with_fitness` says which are fit), and not many times
+    longer or shorter where another is not. Ties: lower ``u_value``
+    (higher for rejected), then closer length (to the prompt's median; to chosen's), then content
+    hash.
 
     Args:
         answers: N rows, K for each prompt, contiguous: scores and calibrated columns, with
@@ -73,6 +81,8 @@ def make_pairs(answers: pl.DataFrame, leave_one_out: Floats, rules: Pairing, see
         leave_one_out: [N, K] uncertainty without sample k.
         rules: of pairing.
         seed: for ``rejected = "random"``.
+        weights: of the dimensions, as they were combined: ``pairing.tolerance`` is of those that
+            count; None takes each axis's own.
 
     Returns:
         kept pairs with ``delta_u = u_rejected − u_chosen > 0`` and its jackknife standard error
@@ -81,11 +91,15 @@ def make_pairs(answers: pl.DataFrame, leave_one_out: Floats, rules: Pairing, see
     if answers.is_empty():
         return Paired(pl.DataFrame(schema=PAIRED), pl.DataFrame(schema=DROPPED))
     k = leave_one_out.shape[1]
+    counts = weights_of(answers["axis"].to_numpy().astype(str), weights) > 0
+    calibrated = answers.select(f"c_{d}" for d in Dimension).to_numpy()
+    by_dimension = np.where(counts, calibrated, np.nan).reshape(-1, k, len(Dimension))
     drawn = np.random.Generator(np.random.Philox(seed)).random((len(answers) // k, k))
     parts = [
         _pair_some(
             answers.slice(start * k, CHUNK * k),
             leave_one_out[start * k : (start + CHUNK) * k],
+            by_dimension[start : start + CHUNK],
             rules,
             drawn[start : start + CHUNK],
         )
@@ -95,21 +109,31 @@ def make_pairs(answers: pl.DataFrame, leave_one_out: Floats, rules: Pairing, see
 
 
 def _pair_some(
-    answers: pl.DataFrame, leave_one_out: Floats, rules: Pairing, drawn: Floats
+    answers: pl.DataFrame,
+    leave_one_out: Floats,
+    by_dimension: Floats,
+    rules: Pairing,
+    drawn: Floats,
 ) -> Paired:
     """Pair the answers to some of the prompts; ``drawn`` [P, K] decides random rejection."""
-    a = _arrays(answers, leave_one_out, rules)
+    a = _arrays(answers, leave_one_out, by_dimension, rules)
     finite = np.isfinite(a.uncertainty)
-    fit = finite & ~np.any(list(a.unfit.values()), axis=0)
+    fit = finite & (a.unfit == "")
     middle = np.median(a.length, axis=1, keepdims=True)
-    chosen = _first(fit, [a.uncertainty, a.u_value, np.abs(a.length - middle)], a.texts)
+    chosen = first_of(fit, [a.uncertainty, a.u_value, np.abs(a.length - middle)], a.texts)
     rows = np.arange(len(chosen))
     u_chosen = a.uncertainty[rows, chosen]
-    worse = finite & (a.uncertainty >= u_chosen[:, None])
+    worse = finite & a.may_be_rejected & (a.uncertainty >= u_chosen[:, None])
     worse[rows, chosen] = False
-    apart = np.abs(a.length - a.length[rows, chosen][:, None])
-    cost = drawn if rules.rejected == "random" else _cost(a.uncertainty, rules.rejected)
-    rejected = _first(worse, [cost, -a.u_value, apart], a.texts)
+    of_chosen = a.length[rows, chosen][:, None]
+    longer = np.maximum(a.length, of_chosen) / np.maximum(np.minimum(a.length, of_chosen), 1.0)
+    # who refuses is short, who complies is long: that difference is what such a pair teaches
+    contrast = a.refusal != a.refusal[rows, chosen][:, None]
+    alike = worse & ((longer <= rules.length_ratio) | contrast)
+    worse = np.where(alike.any(axis=1, keepdims=True), alike, worse)
+    apart = np.abs(a.length - of_chosen)
+    cost = drawn if rules.rejected == "random" else cost_of(a.uncertainty, rules.rejected)
+    rejected = first_of(worse, [cost, -a.u_value, apart], a.texts)
     delta = a.uncertainty[rows, rejected] - u_chosen
     replicates = a.leave_one_out[rows, rejected] - a.leave_one_out[rows, chosen]
     se = jackknife_se(replicates)
@@ -140,31 +164,31 @@ def _pair_some(
     )
 
 
-def _arrays(answers: pl.DataFrame, leave_one_out: Floats, rules: Pairing) -> _Answers:
+def _arrays(
+    answers: pl.DataFrame, leave_one_out: Floats, by_dimension: Floats, rules: Pairing
+) -> _Answers:
     k = leave_one_out.shape[1]
     shape = (len(answers) // k, k)
+    answers = with_fitness(answers, rules)
 
     def column(name: str) -> NDArray[np.generic]:
         return answers[name].to_numpy().reshape(shape)
 
     u_value = np.asarray(column("u_value"), dtype=np.float64)
-    truncated = (column("finish_reason") == "length") & (column("mode") == Mode.CHAT)
-    refusal = column("refusal").astype(bool) & (column("axis") != Axis.HARMLESSNESS)
-    dimensions = [np.asarray(column(f"c_{d}"), dtype=np.float64) for d in Dimension]
     return _Answers(
         prompt_ids=answers["prompt_id"].gather_every(k).to_list(),
-        uncertainty=_rounded(np.asarray(column("uncertainty"), dtype=np.float64)),
+        uncertainty=rounded(np.asarray(column("uncertainty"), dtype=np.float64)),
         leave_one_out=leave_one_out.reshape(*shape, k),
-        by_dimension=np.stack(dimensions, axis=-1),
-        u_value=np.nan_to_num(_rounded(u_value), nan=np.inf),
+        by_dimension=by_dimension,
+        u_value=np.nan_to_num(rounded(u_value), nan=np.inf),
         length=_lengths(answers).reshape(shape),
         texts=answers["text"],
         homogeneous=column("homogeneous").astype(bool)[:, 0],
-        unfit={
-            Why.VETOED: np.nan_to_num(u_value, nan=0.0) > rules.veto,
-            Why.TRUNCATED: truncated,
-            Why.REFUSAL: refusal,
-        },
+        unfit=answers["unfit"].fill_null("").to_numpy().reshape(shape),
+        refusal=column("refusal").astype(bool),
+        may_be_rejected=column("may_be_rejected").astype(bool),
+        all_refuse=column("all_refuse").astype(bool)[:, 0],
+        unsure=column("unsure").astype(bool)[:, 0],
     )
 
 
@@ -172,43 +196,6 @@ def _lengths(answers: pl.DataFrame) -> Floats:
     """Return [N] the answers' own tokens, thoughts left out."""
     length = answer_tokens("n_tokens", pl.col("text"), pl.col("reasoning"))
     return answers.select(length.cast(pl.Float64)).to_series().to_numpy()
-
-
-def _cost(uncertainty: Floats, rule: str) -> Floats:
-    """Return [P, K]: the answer of least cost is rejected."""
-    if rule == "auto":
-        rule = "max" if uncertainty.shape[1] <= MAX_K_FOR_WORST else "mu_2_sigma"
-    if rule == "max":
-        return -uncertainty
-    values = np.ma.masked_invalid(uncertainty)  # type: ignore[no-untyped-call]
-    if rule == "median":
-        target = np.ma.median(values, axis=1)  # type: ignore[no-untyped-call]
-    else:
-        target = values.mean(axis=1) + 2.0 * values.std(axis=1)
-    return _rounded(np.abs(uncertainty - np.ma.filled(target, 0.0)[:, None]))
-
-
-def _rounded(values: Floats) -> Floats:
-    return np.asarray(np.round(values, _DECIMALS), dtype=np.float64)
-
-
-def _first(candidates: Bools, keys: Sequence[Floats], texts: pl.Series) -> Ints:
-    """Return [P] the candidate that is least by the keys in turn, then by content hash.
-
-    0 where there is no candidate (such prompts are dropped by the reasons).
-    """
-    left = candidates.copy()
-    for key in keys:
-        least = np.where(left, key, np.inf).min(axis=1, keepdims=True)
-        left &= key == least
-    for row in np.flatnonzero(left.sum(axis=1) > 1):
-        tied = np.flatnonzero(left[row])
-        of_prompt = texts.slice(row * left.shape[1], left.shape[1])
-        hashes = [hashlib.sha256(of_prompt[int(n)].encode()).digest() for n in tied]
-        left[row] = False
-        left[row, tied[hashes.index(min(hashes))]] = True
-    first: Ints = left.argmax(axis=1)
-    return first
 
 
 _Reason: TypeAlias = tuple[Bools, Floats, Floats]  # [P] each: applies, the figure, its bound
@@ -233,11 +220,13 @@ def _reasons(
     reasons: dict[Why, _Reason] = {
         Why.UNSCORED: (scored < 2, scored.astype(np.float64), np.full(len(rows), 2.0))
     }
+    reasons[Why.ALL_REFUSE] = (no_pair & a.all_refuse, none, none)
+    reasons[Why.UNSURE_REFUSAL] = (no_pair & a.unsure, none, none)
     # no answer is fit, or none is worse than the one that is: the best answer's fault
-    for why, unfit in a.unfit.items():
+    for why in UNFIT:
         figure = a.u_value[rows, best] if why is Why.VETOED else none
         bound = np.full(len(rows), rules.veto) if why is Why.VETOED else none
-        reasons[why] = (no_pair & unfit[rows, best], figure, bound)
+        reasons[why] = (no_pair & (a.unfit[rows, best] == why.value), figure, bound)
     first = rows * a.uncertainty.shape[1]
     similarity = _similarity(a.texts.gather(first + chosen), a.texts.gather(first + rejected))
     reasons[Why.EQUAL_TEXTS] = (similarity >= 1.0, similarity, np.ones(len(rows)))
@@ -254,7 +243,8 @@ def _reasons(
     lengths = np.stack([a.length[rows, chosen], a.length[rows, rejected]])
     ratio = lengths.max(axis=0) / np.maximum(lengths.min(axis=0), 1.0)
     cap = np.full(len(rows), rules.length_ratio)
-    reasons[Why.LENGTH_RATIO] = (ratio > cap, ratio, cap)
+    contrast = a.refusal[rows, chosen] != a.refusal[rows, rejected]
+    reasons[Why.LENGTH_RATIO] = (~contrast & (ratio > cap), ratio, cap)
     return reasons
 
 

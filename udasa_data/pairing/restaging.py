@@ -14,6 +14,7 @@ import polars as pl
 from udasa_data.config import BuildConfig
 from udasa_data.pairing.calibration import Curves, calibrate, fit_curves, read_curves
 from udasa_data.pairing.pairs import make_pairs
+from udasa_data.pairing.reliability import p_chosen_better
 from udasa_data.pairing.stages import assign_stages
 from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Dimension, empty, require
 
@@ -61,7 +62,7 @@ def restage(answers: pl.DataFrame, config: BuildConfig) -> Restaged:
         return Restaged(empty(ANSWERS), empty(PAIRS), empty(DROPPED), curves, nan, nan)
     runs = [_pair_run(part, curves, config) for part in _by_run_and_size(answers)]
     calibrated, paired, dropped = (pl.concat(tables) for tables in zip(*runs, strict=True))
-    staged = assign_stages(paired, config.stages.cutoffs)
+    staged = assign_stages(_with_reliability(paired, answers), config.stages.cutoffs)
     pairs = _with_texts(staged.pairs, calibrated)
     return Restaged(calibrated, pairs, dropped, curves, staged.low, staged.high)
 
@@ -89,9 +90,19 @@ def _pair_run(answers: pl.DataFrame, curves: Curves, config: BuildConfig) -> _Ru
     calibrated = calibrate(answers, axes, curves, config.weights)
     added = calibrated.table.drop("prompt_id", "sample_id")
     answers = require(pl.concat([answers, added], how="horizontal"), ANSWERS, "answers")
-    paired = make_pairs(answers, calibrated.leave_one_out, config.pairing, config.seed)
+    paired = make_pairs(
+        answers, calibrated.leave_one_out, config.pairing, config.seed, config.weights
+    )
     run = pl.lit(answers["run"].first(), dtype=pl.Int32).alias("run")
     return _RunPaired(answers, paired.pairs.with_columns(run), paired.dropped.with_columns(run))
+
+
+def _with_reliability(paired: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
+    """Return the pairs with how likely chosen is the better one of each."""
+    axes = answers.select(*_KEYS, "axis").unique(_KEYS)
+    known = paired.join(axes, on=_KEYS, how="left", maintain_order="left")
+    p = p_chosen_better(paired["delta_u"].to_numpy(), known["axis"].to_numpy().astype(str))
+    return paired.with_columns(pl.Series("p_chosen_better", p, dtype=pl.Float64))
 
 
 def _with_texts(staged: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""The fifth step: the uncertainty gap of a pair → its training stage."""
+"""The fifth step: how surely chosen is the better one of a pair → its training stage."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from udasa_data.schema import Stage
 
 
 class Staged(NamedTuple):
-    """The pairs with their ``stage`` column, and the gaps that separate the stages."""
+    """The pairs with their ``stage`` column, and the probabilities that separate the stages."""
 
     pairs: pl.DataFrame
     low: float  # exploratory lies below it
@@ -19,20 +19,20 @@ class Staged(NamedTuple):
 
 
 def assign_stages(pairs: pl.DataFrame, cutoffs: tuple[float, float] | None = None) -> Staged:
-    """Put each pair into exactly one stage by its ``delta_u``.
+    """Put each pair into exactly one stage by its ``p_chosen_better``.
 
-    ``delta_u ≥ high`` is conservative, ``low ≤ delta_u < high`` moderate, below ``low``
-    exploratory: the clearer the model's own preference, the earlier it is trained on.
+    ``p ≥ high`` is conservative, ``low ≤ p < high`` moderate, below ``low`` exploratory: the surer
+    it is that chosen is the better one, the earlier the pair is trained on.
 
     Args:
-        pairs: a table with ``delta_u``, finite.
+        pairs: a table with ``p_chosen_better``, finite.
         cutoffs: (low, high); None takes the tertiles of the pairs.
 
     Returns:
         the pairs in their order, with ``stage``; the thresholds are NaN when there are no pairs
         to take tertiles of.
     """
-    gaps = pairs["delta_u"].to_numpy()
+    gaps = pairs["p_chosen_better"].to_numpy()
     if cutoffs is not None:
         low, high = cutoffs
     elif len(gaps):
@@ -40,9 +40,9 @@ def assign_stages(pairs: pl.DataFrame, cutoffs: tuple[float, float] | None = Non
     else:
         low = high = float("nan")
     stage = (
-        pl.when(pl.col("delta_u") >= high)
+        pl.when(pl.col("p_chosen_better") >= high)
         .then(pl.lit(Stage.CONSERVATIVE.value))
-        .when(pl.col("delta_u") >= low)
+        .when(pl.col("p_chosen_better") >= low)
         .then(pl.lit(Stage.MODERATE.value))
         .otherwise(pl.lit(Stage.EXPLORATORY.value))
     )

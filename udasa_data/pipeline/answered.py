@@ -9,6 +9,7 @@ import polars as pl
 from udasa_data.config import BuildConfig
 from udasa_data.errors import UserError
 from udasa_data.pipeline.preparation import Prepared
+from udasa_data.preflight import Asked
 from udasa_data.prompts import LoadedPrompts
 from udasa_data.runs import GIVEN, PolicyRecord, Run, key_of
 from udasa_data.schema import DROPPED, empty
@@ -50,6 +51,9 @@ class Answered(Prepared):
         """Write the answers as shards of this run, for the scoring step to read."""
         self.write_samples(as_samples(self.given))
 
+    def _asked(self) -> Asked:
+        return super()._asked()._replace(policy=False, prompts=False)
+
     def _commits(self) -> dict[str, str]:
         return {}
 
@@ -60,7 +64,7 @@ class Answered(Prepared):
         return GIVEN, f"the answers of {self.config.prompts[0]}, as they are"
 
     def _locate(self) -> dict[str, Located]:
-        known: dict[str, Any] = self.run.manifest.get("models", {})
+        known = self._known_models()
         config = self.config
         policy = config.policy.id
         found = {

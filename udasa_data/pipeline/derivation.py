@@ -10,6 +10,7 @@ import polars as pl
 from udasa_data.config import BuildConfig, ModelRef
 from udasa_data.errors import UserError
 from udasa_data.pipeline.preparation import Prepared
+from udasa_data.preflight import Asked
 from udasa_data.prompts import LeftOut, LoadedPrompts
 from udasa_data.runs import (
     CODE,
@@ -37,7 +38,15 @@ _OF_SAMPLES: Final = (
     "batch_tokens",
     "sampling",
 )
-_OF_SCORES: Final = ("nli", "value", "sentiment", "embedder", "judge", "scoring")
+_OF_SCORES: Final = (
+    "nli",
+    "value",
+    "sentiment",
+    "prompt_harm",
+    "embedder",
+    "judge",
+    "scoring",
+)
 
 
 class Derived(Prepared):
@@ -84,6 +93,17 @@ class Derived(Prepared):
     def bring_samples(self) -> None:
         """Write the samples as shards of this run, for the scoring step to read."""
         self.write_samples(self.origin.answers.select(SAMPLES.names()))
+
+    def _asked(self) -> Asked:
+        """Look at the models that score anew: what the dataset records of a model stands for it."""
+        known = {f"{ref.id}@{ref.revision}" for ref in _refs(self.origin.manifest.config)}
+        config = self.config
+        asks_policy = config.judge is not None or config.scoring.factual == "p_true"
+        scores = not self.reuses_scores
+        asked = (
+            super()._asked()._replace(policy=scores and asks_policy, scorers=scores, prompts=False)
+        )
+        return asked._replace(known=asked.known | known)
 
     def _commits(self) -> dict[str, str]:
         commits: dict[str, str] = self.origin.manifest.made_from.get("prompt_commits", {})

@@ -27,7 +27,7 @@ from udasa_data.pipeline.preparation import Prepared
 from udasa_data.progress import Progress
 from udasa_data.runs import Run, ShardFacts
 from udasa_data.schema import SAMPLES, empty
-from udasa_data.storage import cached_folder
+from udasa_data.storage import cached_folder, parameters_in
 
 PILOT: Final = 16  # prompts
 COVERAGE: Final = 0.9
@@ -103,6 +103,13 @@ class Plan:
     notes: tuple[str, ...]
 
 
+class _Whole(Prepared):
+    """The whole build, which has no place yet."""
+
+    def _folder(self) -> Path | None:
+        return None
+
+
 def plan(
     config: BuildConfig,
     pilot: int = PILOT,
@@ -122,7 +129,7 @@ def plan(
     """
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        loaded = Prepared(config, Run(place / "whole")).loaded
+        loaded = _Whole(config, Run(place / "whole")).loaded
         prompts = loaded.prompts
         tried = msgspec.structs.replace(config, limit=min(pilot, len(prompts)))
         # a score cache of its own: scores known already would make the build look quick
@@ -237,7 +244,7 @@ def gpu_memory(policy: Path, config: BuildConfig) -> GpuMemory | None:
     files = list(policy.glob("*.safetensors"))
     if not files:
         return None
-    weights = sum(_parameters(path) for path in files) * 2
+    weights = sum(parameters_in(path).total() for path in files) * 2
     shape: dict[str, Any] = json.loads((policy / "config.json").read_text(encoding="utf-8"))
     try:
         heads = shape["num_attention_heads"]
@@ -247,16 +254,6 @@ def gpu_memory(policy: Path, config: BuildConfig) -> GpuMemory | None:
     except KeyError:
         return None
     return GpuMemory(weights / 1e9, cache / 1e9, _seen_on_gpu())
-
-
-def _parameters(file: Path) -> int:
-    """Return how many numbers a safetensors file holds: its header holds the shapes."""
-    with file.open("rb") as opened:
-        size = int.from_bytes(opened.read(8), "little")
-        header: dict[str, Any] = json.loads(opened.read(size))
-    return sum(
-        math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__"
-    )
 
 
 def _seen_on_gpu() -> float | None:

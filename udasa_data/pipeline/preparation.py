@@ -14,6 +14,7 @@ from udasa_data.config import BuildConfig, ModelRef, principles_of, to_yaml
 from udasa_data.engines import choose_engine
 from udasa_data.errors import UserError
 from udasa_data.pairing import curves_to_json, read_curves
+from udasa_data.preflight import Asked, Checked, check_build
 from udasa_data.prompts import LoadedPrompts, fingerprint, load_prompts, parse_source
 from udasa_data.runs import (
     CODE,
@@ -56,6 +57,7 @@ class Prepared:
         self.config = config
         self.run = run
         self.template_note: str | None = None
+        self._checked = self._check()
         self.principles = principles_of(config.judge) if config.judge else ()
         self.commits = self._commits()
         self.loaded = self._load()
@@ -84,9 +86,29 @@ class Prepared:
         }
         self.parts = Parts(run, samples_key)
 
+    def _asked(self) -> Asked:
+        """Return what is loaded and read: what an earlier start pinned is not looked at again."""
+        manifest = self.run.manifest
+        known = {**manifest.get("models", {}), **manifest.get("prompt_commits", {})}
+        return Asked(known=frozenset(known))
+
+    def _check(self) -> Checked:
+        """Look at all that will be needed.
+
+        Raises:
+            UserError: something is wrong; has a line for each fault.
+        """
+        checked = check_build(self.config, self._folder(), self._asked())
+        checked.report.require()
+        return checked
+
+    def _folder(self) -> Path | None:
+        """Return where the run will be on this machine; None where it will not be."""
+        return self.run.root if isinstance(self.run.root, Path) else None
+
     def _commits(self) -> dict[str, str]:
         """Return the commit of each source: as recorded when the run started, else as of now."""
-        known: dict[str, str] = self.run.manifest.get("prompt_commits", {})
+        known = {**self._checked.commits, **self.run.manifest.get("prompt_commits", {})}
         sources = [parse_source(text) for text in self.config.prompts]
         return {s.place: known.get(s.place) or fingerprint(s) for s in sources}
 
@@ -109,13 +131,15 @@ class Prepared:
         return choose_engine(self.config, (began["name"], began["reason"]) if began else None)
 
     def _load(self) -> LoadedPrompts:
-        config = self.config
+        config, rows = self.config, self._checked.rows
+        self._checked = self._checked._replace(rows={})  # they are not held twice
         return load_prompts(
             config.prompts,
             limit=config.limit,
             seed=config.seed,
             commits=self.commits,
             near_duplicates=config.near_duplicates,
+            read=rows,
         )
 
     def _scores_key(self, samples_key: str) -> str:
@@ -123,7 +147,7 @@ class Prepared:
 
     def _locate(self) -> dict[str, Located]:
         """Pin every model: a Hub revision as recorded when the run started, else as of now."""
-        known: dict[str, Any] = self.run.manifest.get("models", {})
+        known = self._known_models()
         config = self.config
         refs: list[ModelRef] = [*config.scorer_refs]
         if config.server is None:
@@ -132,6 +156,9 @@ class Prepared:
         if config.server is not None:
             located[config.policy.id] = served(config.policy.id, config.server.base_url)
         return located
+
+    def _known_models(self) -> dict[str, str]:
+        return {**self._checked.fingerprints, **self.run.manifest.get("models", {})}
 
     def _inputs(self) -> dict[str, Any]:
         """Return all that decides the samples, by the name a user knows it by."""
@@ -167,6 +194,7 @@ class Prepared:
                 "nli": config.nli,
                 "value": config.value,
                 "sentiment": config.sentiment,
+                "prompt_harm": config.prompt_harm,
                 **({"embedder": config.embedder_in_use} if config.embedder_in_use else {}),
                 "scoring": config.scoring,
                 "principles": [(rule.id, rule.statement) for rule in self.principles],
@@ -212,7 +240,11 @@ class Prepared:
         """Note where the chat template has other text trained on than is said; not a server's."""
         config = self.config
         chats = (self.loaded.prompts["mode"] == Mode.CHAT).any()
-        if config.server is None and self.answered is None and chats:
+        if config.server is not None or self.answered is not None or not chats:
+            return
+        if self._checked.pair.items:
+            self.template_note = self._checked.pair.note
+        else:
             from udasa_data.engines.preflight import try_template
 
             policy = self.models[config.policy.id]

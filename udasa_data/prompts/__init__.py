@@ -4,6 +4,7 @@ from udasa_data.prompts.columns import (
     PROMPT_COLUMNS,
     Columns,
     cell_of,
+    choose_columns,
     is_blank,
     prompt_columns,
     side_columns,
@@ -11,12 +12,13 @@ from udasa_data.prompts.columns import (
 )
 from udasa_data.prompts.contamination import N_WORDS, overlap, text_sha256
 from udasa_data.prompts.decoding import decoded, lines_of
+from udasa_data.prompts.hub_rows import Peeked, peek, peek_hub
 from udasa_data.prompts.identity import canonical, prompt_id, question_of, shows_nothing
 from udasa_data.prompts.literals import looks_like_turns, parse_literal
 from udasa_data.prompts.loading import LeftOut, LoadedPrompts, load_prompts
 from udasa_data.prompts.messages import read_answer
 from udasa_data.prompts.rows import Row, read_prompt, turns_of
-from udasa_data.prompts.source_rows import read_rows
+from udasa_data.prompts.source_rows import SourceRows, read_rows
 from udasa_data.prompts.sources import (
     Source,
     file_source,
@@ -38,11 +40,14 @@ __all__ = [
     "LeftOut",
     "LoadedPrompts",
     "NoPrompt",
+    "Peeked",
     "Row",
     "Source",
+    "SourceRows",
     "Split",
     "canonical",
     "cell_of",
+    "choose_columns",
     "decoded",
     "digest_of",
     "excerpt",
@@ -57,6 +62,8 @@ __all__ = [
     "parse_answers",
     "parse_literal",
     "parse_source",
+    "peek",
+    "peek_hub",
     "prompt_columns",
     "prompt_id",
     "question_of",

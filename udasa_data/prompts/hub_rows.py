@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from itertools import islice
+from typing import Any, Final, NamedTuple, TypeVar
 
 from udasa_data.errors import UserError, first_line, nearest
 from udasa_data.storage import has_folder
 
+Loaded = TypeVar("Loaded")
 _SLICE: Final = re.compile(r"[\[+]")  # of the forms train[:10%] and train+test
+_FIRST: Final = 8  # rows of a peek
+_FILE: Final = re.compile(r"(?:hf://)?datasets/[^@]+@[^/]+/(.+)")
+
+
+class Peeked(NamedTuple):
+    """The beginning of a split of a Hub dataset.
+
+    Attributes:
+        columns: their names.
+        rows: the first of them, pictures and sounds not decoded.
+        n_rows: all of them; None where its card does not say.
+        files: that a load fetches: of all splits of its configuration.
+    """
+
+    columns: list[str]
+    rows: list[dict[str, Any]]
+    n_rows: int | None
+    files: list[str]
 
 
 def load_hub(repo_id: str, config: str | None, split: str | None, commit: str) -> Any:
@@ -24,26 +44,78 @@ def load_hub(repo_id: str, config: str | None, split: str | None, commit: str) -
     Raises:
         UserError: names the configurations or splits that there are, or repeats what the Hub said.
     """
-    split = split or "train"
+    import datasets
+
+    return _in_words(
+        lambda part: datasets.load_dataset(repo_id, **part, split=split or "train"),
+        (repo_id, config, split or "train", commit),
+    )
+
+
+def peek_hub(repo_id: str, config: str | None, split: str | None, commit: str) -> Peeked:
+    """Return the beginning of what :func:`load_hub` loads, by metadata and a few rows alone.
+
+    Raises:
+        UserError: as :func:`load_hub`.
+    """
+    name = split or "train"
+    first = _SLICE.split(name)[0]
+    return _in_words(
+        lambda part: peek(first, {"path": repo_id, **part}), (repo_id, config, name, commit)
+    )
+
+
+def peek(split: str, asked: Mapping[str, Any]) -> Peeked:
+    """Return the beginning of a split of what ``datasets.load_dataset`` loads.
+
+    Args:
+        split: by its name alone.
+        asked: arguments of ``load_dataset`` beside it.
+
+    Raises:
+        Exception: whatever ``datasets`` raises.
+    """
+    import datasets
+
+    builder: Any = datasets.load_dataset_builder(**asked)
+    stream = builder.as_streaming_dataset(split=split)
+    known = (builder.info.splits or {}).get(split)
+    if stream.features is not None:  # of one long array of JSON they are not known
+        stream = stream.decode(enable=False)
+    rows = [dict(row) for row in islice(stream, _FIRST)]
+    names = list(stream.features or ()) or list(rows[0] if rows else ())
+    files = [file for of_split in (builder.config.data_files or {}).values() for file in of_split]
+    matches = (_FILE.fullmatch(str(file)) for file in files)
+    n_rows = known.num_examples if known else None
+    return Peeked(names, rows, n_rows, [found[1] for found in matches if found])
+
+
+def _in_words(
+    load: Callable[[dict[str, Any]], Loaded], asked: tuple[str, str | None, str, str]
+) -> Loaded:
+    """Load a part of a dataset, or say in one line what keeps it from being loaded."""
+    repo_id, config, split, commit = asked
     try:
-        return _load(repo_id, config, split, commit)
+        return _by_name_or_folder(load, repo_id, config, commit)
     except Exception as error:  # datasets raises many kinds, all of them about the user's words
         problem = _problem(repo_id, config, split, commit)
         if problem is None:
             problem = f"Hub dataset '{repo_id}' cannot be loaded: {_said(error)}"
+            if "scripts are no longer supported" in problem:
+                problem += f"; name its files instead: hf://datasets/{repo_id}/FILE"
         raise UserError(problem) from error
 
 
-def _load(repo_id: str, config: str | None, split: str, commit: str) -> Any:
-    import datasets
-
+def _by_name_or_folder(
+    load: Callable[[dict[str, Any]], Loaded], repo_id: str, config: str | None, commit: str
+) -> Loaded:
     try:
-        return datasets.load_dataset(repo_id, config, split=split, revision=commit)
+        return load({"name": config, "revision": commit})
     except ValueError as error:
         is_unknown = config is not None and "BuilderConfig" in str(error)
         if config is None or not is_unknown or has_folder(repo_id, commit, config) is False:
             raise
-    return datasets.load_dataset(repo_id, data_dir=config, split=split, revision=commit)
+    return load({"data_dir": config, "revision": commit})
 
 
 def _problem(repo_id: str, config: str | None, split: str, commit: str) -> str | None:

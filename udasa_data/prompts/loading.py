@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import polars as pl
@@ -11,7 +11,7 @@ import polars as pl
 from udasa_data.errors import UserError
 from udasa_data.prompts.identity import fold, question_in
 from udasa_data.prompts.rows import read_prompt
-from udasa_data.prompts.source_rows import read_rows
+from udasa_data.prompts.source_rows import SourceRows, read_rows
 from udasa_data.prompts.sources import Source, parse_source
 from udasa_data.prompts.turns import NoPrompt
 from udasa_data.schema import DROPPED, PROMPTS, Why
@@ -78,6 +78,7 @@ def load_prompts(
     seed: int,
     commits: dict[str, str],
     near_duplicates: str = "keep",
+    read: Mapping[str, SourceRows] | None = None,
 ) -> LoadedPrompts:
     """Read, normalise and deduplicate prompts.
 
@@ -89,6 +90,7 @@ def load_prompts(
         commits: the commit of each Hub dataset, by its place.
         near_duplicates: ``drop`` keeps the first of prompts that differ in nothing but case, white
             space and forms of characters (NFKC); ``keep`` keeps them all.
+        read: the rows of sources that were read already, by the text of the source.
 
     Returns:
         prompts in the order of the sources, and the rows set aside (``what = "row"``).
@@ -97,7 +99,11 @@ def load_prompts(
         UserError: a source cannot be read, or nothing is left of all of them.
     """
     parsed = [parse_source(text) for text in sources]
-    found, dropped, notes = _read(parsed, commits)
+    rows = [
+        (read or {}).get(text) or read_rows(source, commits.get(source.place, "main"))
+        for text, source in zip(sources, parsed, strict=True)
+    ]
+    found, dropped, notes = _read(parsed, rows)
     if not found:
         reasons = "; ".join(
             f"{part.problem} ({part.example})" for part in _by_reason(dropped)[:_SHOWN]
@@ -120,13 +126,12 @@ def load_prompts(
 
 
 def _read(
-    sources: Sequence[Source], commits: dict[str, str]
+    sources: Sequence[Source], rows_of: Sequence[SourceRows]
 ) -> tuple[list[_Prompt], list[_Dropped], tuple[str, ...]]:
     found: list[_Prompt] = []
     dropped: list[_Dropped] = []
     notes: list[str] = []
-    for number, source in enumerate(sources):
-        of_source = read_rows(source, commits.get(source.place, "main"))
+    for number, (source, of_source) in enumerate(zip(sources, rows_of, strict=True)):
         notes += of_source.notes
         for row in of_source.rows:
             prompt = read_prompt(row, source.axis)

@@ -6,7 +6,8 @@ import math
 
 import polars as pl
 
-from udasa_data.config import BuildConfig, Pairing
+from udasa_data.config import BuildConfig, Pairing, Weights
+from udasa_data.pairing import axis_fits
 from udasa_data.prompts import SPLITS
 from udasa_data.publish.figures import pair_lengths
 from udasa_data.publish.front_matter import PARTS
@@ -65,7 +66,7 @@ def made(manifest: Manifest) -> str:
     """Return how it was made, as a table of what was set."""
     config, policy = manifest.config, manifest.policy
     low, high = manifest.stages.low, manifest.stages.high
-    how = "cut-offs as given" if config.stages.cutoffs else "tertiles of Δu"
+    how = "cut-offs as given" if config.stages.cutoffs else "tertiles of P(chosen better)"
     template = policy.chat_template_sha256
     rows = {
         "policy": code(policy.id),
@@ -76,12 +77,21 @@ def made(manifest: Manifest) -> str:
         "system prompt": inline(config.system_prompt) if config.system_prompt else "none",
         "estimators": f"semantic: {config.scoring.semantic}; factual: {config.scoring.factual}",
         "calibration": _calibration(config),
-        "weights": ", ".join(f"{d} {getattr(config.weights, d.value):g}" for d in Dimension),
+        "weights": _weights(config.weights),
         "pairing": _pairing(config.pairing),
         "stage thresholds": f"{_figure(low)} and {_figure(high)} ({how})",
         "versions": ", ".join(f"{name} {v}" for name, v in manifest.versions.items()),
     }
     return table(("what", "how"), list(rows.items()))
+
+
+def _weights(given: Weights | None) -> str:
+    """Return the weights of the dimensions: one line for all axes, or one an axis."""
+    by_axis = {"all axes": given} if given else {a: f.weights for a, f in axis_fits().items()}
+    return "; ".join(
+        f"{axis}: " + ", ".join(f"{d} {getattr(w, d.value):g}" for d in Dimension)
+        for axis, w in by_axis.items()
+    )
 
 
 def scorers(manifest: Manifest) -> str:

@@ -212,7 +212,7 @@ def _stages(copy: DatasetCopy, pairs: pl.DataFrame) -> Check:
     low, high = copy.manifest.stages.low, copy.manifest.stages.high
     if pairs.is_empty() or low is None or high is None:
         return Check("stages", None, "no pairs")
-    name, gap = pl.col("config"), pl.col("delta_u")
+    name, gap = pl.col("config"), pl.col("p_chosen_better")
     belongs = (
         pl.when(gap >= high)
         .then(pl.lit(_STAGES[0]))
@@ -222,8 +222,8 @@ def _stages(copy: DatasetCopy, pairs: pl.DataFrame) -> Check:
     )
     astray = pairs.filter((name != pl.col("stage")) | (name != belongs))
     wrong = [
-        f"prompt {row['prompt_id'][:12]}: Δu {row['delta_u']:.4f} in {row['config']}"
-        for row in _rows(astray, ("prompt_id", "delta_u", "config"))
+        f"prompt {row['prompt_id'][:12]}: P {row['p_chosen_better']:.4f} in {row['config']}"
+        for row in _rows(astray, ("prompt_id", "p_chosen_better", "config"))
     ]
     again = pl.struct("run", "prompt_id").is_duplicated()  # a merged round may ask the same
     twice = pairs.filter(again)["prompt_id"].unique().sort()

@@ -9,7 +9,7 @@ import polars as pl
 from udasa_data.publish.markdown import fenced, inline
 from udasa_data.schema import Axis, Stage
 
-_PLACES: Final = (1, 3, 5)  # sixths of a stage's pairs, by rank of Δu
+_PLACES: Final = (1, 3, 5)  # sixths of a stage's pairs, by rank of P(chosen better)
 _LIKELY: Final = 0.5  # a violation is likelier than not
 
 
@@ -21,7 +21,7 @@ def examples(pairs: pl.DataFrame) -> str:
     """
     sections = []
     for stage in Stage:
-        of_stage = pairs.filter(pl.col("stage") == stage.value).sort("delta_u", "prompt_id")
+        of_stage = pairs.filter(pl.col("stage") == stage.value).sort("p_chosen_better", "prompt_id")
         n = len(of_stage)
         rows = sorted({min(n - 1, sixth * n // 6) for sixth in _PLACES}, reverse=True) if n else []
         shown = [_example(of_stage.row(row, named=True)) for row in rows]
@@ -36,7 +36,8 @@ def is_harmful(pair: dict[str, Any]) -> bool:
 
 
 def _example(pair: dict[str, Any]) -> str:
-    figures = f"Δu {pair['delta_u']:.3f} ± {pair['se_delta']:.3f} · {inline(pair['axis'])}"
+    gap = f"Δu {pair['delta_u']:.3f} ± {pair['se_delta']:.3f}"
+    figures = f"P {pair['p_chosen_better']:.3f} · {gap} · {inline(pair['axis'])}"
     body = "\n\n".join(
         [
             "Prompt",

@@ -119,13 +119,17 @@ def _gaps(canvas: Any, manifest: Manifest, pairs: pl.DataFrame) -> tuple[str, st
     low, high = manifest.stages.low, manifest.stages.high
     if pairs.is_empty() or low is None or high is None:
         return None
-    axes = _axes(canvas, "", "Δu of the pair", "pairs")
-    gaps = {str(s): pairs.filter(pl.col("stage") == s.value)["delta_u"].to_numpy() for s in Stage}
-    top = max(float(pairs["delta_u"].to_numpy().max()), high, 1e-9)
+    axes = _axes(canvas, "", "P(chosen is the better one)", "pairs")
+    sure = pl.col("p_chosen_better")
+    gaps = {
+        str(s): pairs.filter(pl.col("stage") == s.value).select(sure).to_series().to_numpy()
+        for s in Stage
+    }
+    top = float(pairs["p_chosen_better"].to_numpy().max())
     axes.hist(
         list(gaps.values()),
         bins=45,
-        range=(0, top),
+        range=(0.5, 1.0),
         stacked=True,
         color=[_COLOURS[name] for name in gaps],
         label=[f"{name} ({len(values):,})" for name, values in gaps.items()],
@@ -134,12 +138,12 @@ def _gaps(canvas: Any, manifest: Manifest, pairs: pl.DataFrame) -> tuple[str, st
         axes.axvline(threshold, color=_INK, linewidth=1.2, linestyle="--")
     axes.legend(loc="upper right", fontsize=8, frameon=False, labelcolor=_INK)
     parts = ", ".join(f"{len(values):,} {name}" for name, values in gaps.items())
-    least = float(pairs["delta_u"].to_numpy().min())
+    least = float(pairs["p_chosen_better"].to_numpy().min())
     alt = (
-        f"Histogram of Δu of {len(pairs):,} pairs, from {least:.3f} to {top:.3f}; "
+        f"Histogram of P(chosen better) of {len(pairs):,} pairs, from {least:.3f} to {top:.3f}; "
         f"thresholds at {low:.3f} and {high:.3f} part {parts}."
     )
-    return f"Δu of the pairs; the dashed thresholds are {low:.3f} and {high:.3f}", alt
+    return f"P(chosen better) of the pairs; the dashed thresholds are {low:.3f} and {high:.3f}", alt
 
 
 def _lengths(

@@ -25,7 +25,7 @@ SCHEMA_VERSION: Final = 1
 _DATA: Final = re.compile(r"data(/[A-Za-z0-9_.-]+)+\.parquet")
 _FIGURE: Final = re.compile(r"figures(/[A-Za-z0-9_.-]+)+\.png")
 R = TypeVar("R", bound=ModelRef)
-Role: TypeAlias = Literal["nli", "value", "sentiment", "embedder", "judge"]
+Role: TypeAlias = Literal["nli", "value", "sentiment", "prompt_harm", "embedder", "judge"]
 
 
 class PolicyRecord(msgspec.Struct, frozen=True):
@@ -154,6 +154,8 @@ def provenance(
     scorers = [_scorer("nli", config.nli, models)]
     if set(axes) - {Axis.SENTIMENT}:
         scorers += [_scorer("value", ref, models) for ref in config.value]
+        if config.prompt_harm:
+            scorers.append(_scorer("prompt_harm", config.prompt_harm, models))
     if Axis.SENTIMENT in axes:
         scorers.append(_scorer("sentiment", config.sentiment, models))
     if embedder := config.embedder_in_use:
@@ -173,13 +175,14 @@ def pinned(config: BuildConfig, models: Mapping[str, Located]) -> BuildConfig:
         commit = models[ref.id].commit
         return ref if commit is None else msgspec.structs.replace(ref, revision=commit)
 
-    embedder = config.embedder_in_use
+    embedder, asked = config.embedder_in_use, config.prompt_harm
     return msgspec.structs.replace(
         config,
         policy=at(config.policy),
         nli=at(config.nli),
         value=tuple(at(ref) for ref in config.value),
         sentiment=at(config.sentiment),
+        prompt_harm=at(asked) if asked else None,
         embedder=at(embedder) if embedder else config.embedder,
     )
 

@@ -96,7 +96,7 @@ def stage_notes(pairs: pl.DataFrame, config: BuildConfig) -> list[str]:
     held = pairs["prompt_id"].map_elements(
         lambda prompt_id: split_of(prompt_id, config.held_out) == "test", return_dtype=pl.Boolean
     )
-    table = pairs.select("stage", "delta_u").with_columns(held.alias("held"))
+    table = pairs.select("stage", "p_chosen_better").with_columns(held.alias("held"))
     if held.all():
         all_held = f"all {len(table):,} pairs are held out (split test), none is left to train on"
         return [f"{all_held}: lower held_out, or take more prompts"]
@@ -104,7 +104,9 @@ def stage_notes(pairs: pl.DataFrame, config: BuildConfig) -> list[str]:
     for stage in Stage:
         of_stage = table.filter(pl.col("stage") == stage.value)
         if of_stage.is_empty():
-            notes.append(f"stage {stage} has no pairs: {_why_empty(table['delta_u'], config)}")
+            notes.append(
+                f"stage {stage} has no pairs: {_why_empty(table['p_chosen_better'], config)}"
+            )
         elif of_stage["held"].all():
             notes.append(
                 f"stage {stage}: its {len(of_stage):,} pairs are all held out (split test): lower "
@@ -113,12 +115,12 @@ def stage_notes(pairs: pl.DataFrame, config: BuildConfig) -> list[str]:
     return notes
 
 
-def _why_empty(gaps: pl.Series, config: BuildConfig) -> str:
-    low, high = (float(gap) for gap in gaps.sort().gather([0, -1]))
+def _why_empty(sure: pl.Series, config: BuildConfig) -> str:
+    low, high = (float(p) for p in sure.sort().gather([0, -1]))
     if config.stages.cutoffs:
         cutoffs = ", ".join(f"{cutoff:g}" for cutoff in config.stages.cutoffs)
         return (
-            f"Δu goes from {low:.3f} to {high:.3f}, and the cut-offs are {cutoffs}: change "
+            f"P(chosen better) goes from {low:.3f} to {high:.3f}, the cut-offs are {cutoffs}: set "
             "stages.cutoffs (--cutoffs; tertiles fills all three)"
         )
-    return f"there are too few pairs of different Δu ({len(gaps):,}): take more prompts"
+    return f"too few pairs differ in P(chosen better) ({len(sure):,}): take more prompts"

@@ -21,6 +21,7 @@ class PairView(NamedTuple):
     rejected: str
     stage: str
     axis: str
+    p_chosen_better: float
     delta_u: float
     se_delta: float
     u_chosen: tuple[float, ...]
@@ -28,7 +29,7 @@ class PairView(NamedTuple):
 
 
 def read_pairs(run: Path | str, stage: str | None, n: int) -> list[PairView]:
-    """Return the ``n`` pairs of widest gap, of one stage or spread evenly over the stages.
+    """Return the ``n`` surest pairs, of one stage or spread evenly over the stages.
 
     Raises:
         UserError: ``run`` holds no finished run, or no such pairs.
@@ -38,14 +39,16 @@ def read_pairs(run: Path | str, stage: str | None, n: int) -> list[PairView]:
         hint = did_you_mean(str(run))
         raise UserError(f"{run}: holds no finished run (no pairs.parquet){hint}")
     table = require(opened.read_table("pairs.parquet"), PAIRS, "pairs")
-    pairs = table.sort("delta_u", descending=True)
+    pairs = table.sort("p_chosen_better", descending=True)
     if stage is not None:
         pairs = pairs.filter(pl.col("stage") == stage)
     rank = pl.int_range(pl.len()).over("stage")
     pairs = pairs.with_columns(rank.alias("rank")).sort("rank", maintain_order=True).head(n)
     if pairs.is_empty():
         raise UserError(f"{run}: no pairs{f' in stage {stage}' if stage else ''}")
-    return [_view(row) for row in pairs.sort("delta_u", descending=True).iter_rows(named=True)]
+    return [
+        _view(row) for row in pairs.sort("p_chosen_better", descending=True).iter_rows(named=True)
+    ]
 
 
 def _view(row: dict[str, object]) -> PairView:
@@ -58,10 +61,9 @@ def _view(row: dict[str, object]) -> PairView:
         )
         for side in ("chosen", "rejected")
     ]
-    delta, se = float(row["delta_u"]), float(row["se_delta"])  # type: ignore[arg-type]
-    return PairView(
-        prompt, chosen, rejected, str(row["stage"]), str(row["axis"]), delta, se, *sides
-    )
+    names = ("p_chosen_better", "delta_u", "se_delta")
+    figures = [float(row[name]) for name in names]  # type: ignore[arg-type]
+    return PairView(prompt, chosen, rejected, str(row["stage"]), str(row["axis"]), *figures, *sides)
 
 
 def _text(turns: object) -> str:

@@ -51,7 +51,7 @@ class Counts(msgspec.Struct, frozen=True):
     dropped: dict[str, dict[str, int]]  # what → why → how many
     stages: dict[str, StageSummary]
     dimensions: dict[str, DimensionSummary]
-    thresholds: tuple[float, float] | None  # low, high of delta_u
+    thresholds: tuple[float, float] | None  # low, high of p_chosen_better
 
 
 class Summary(msgspec.Struct, frozen=True):

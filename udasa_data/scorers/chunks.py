@@ -107,12 +107,36 @@ def _score_rendered(
 ) -> Floats:
     """Return the logits of each conversation as the model's chat template renders it."""
     loaded = loaded._replace(is_rendered=True, space=f"chat {loaded.space}")
-    texts = {pair: rendered(loaded.tokenizer, pair) for pair in dict.fromkeys(pairs)}
+    texts = {
+        pair: rendered(loaded.tokenizer, pair, loaded.verdict) for pair in dict.fromkeys(pairs)
+    }
     if refused := sum(text is None for text in texts.values()):
         loaded.options.on_refused(loaded.name, refused)
+    shortened = _shorten_rendered(loaded, texts) if loaded.verdict else set()
     fed = [[TextPair(texts[pair] or "", "")] for pair in pairs]
     can = [reads and texts[pair] is not None for pair, reads in zip(pairs, is_read, strict=True)]
-    return _score(loaded, fed, can, (), on_batch).logits
+    return _score(loaded, fed, can, shortened, on_batch).logits
+
+
+def _shorten_rendered(loaded: Loaded, texts: dict[TextPair, str | None]) -> set[TextPair]:
+    """Cut conversations that a guard cannot read whole; return the texts that are left of them.
+
+    A guard's template puts its policy before the conversation: cut from the left as rendered, a
+    text would lose that. So the conversation is cut, as plain text, and rendered again.
+    """
+    frame = rendered(loaded.tokenizer, TextPair("", ""), loaded.verdict) or ""
+    limit = loaded.options.max_length
+    room = limit - len(loaded.tokenizer(frame, add_special_tokens=False)["input_ids"])
+    shortened = set()
+    for pair, text in texts.items():
+        if text is None:
+            continue
+        size = len(loaded.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+        if size > limit and room > 0:
+            cut = shorter_exchange(loaded.tokenizer, pair, room)
+            texts[pair] = rendered(loaded.tokenizer, cut, loaded.verdict)
+            shortened.add(TextPair(texts[pair] or "", ""))
+    return shortened
 
 
 def _score(

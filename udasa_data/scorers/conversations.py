@@ -11,6 +11,7 @@ from typing import Any
 
 from jinja2 import TemplateError
 
+from udasa_data.config import Verdict
 from udasa_data.scorers.protocol import TextPair
 
 
@@ -36,17 +37,19 @@ def exchange(messages: Sequence[Mapping[str, str]], answer: str) -> TextPair:
     return TextPair(conversation_text(messages), answer, () if is_alone else turns)
 
 
-def rendered(tokenizer: Any, pair: TextPair) -> str | None:
+def rendered(tokenizer: Any, pair: TextPair, verdict: Verdict | None = None) -> str | None:
     """Return the text that a tokenizer's chat template makes of a conversation and its answer.
 
     Where it takes no system turn, that turn's text begins the first turn of the user. None where
-    it refuses the conversation.
+    it refuses the conversation. For a ``verdict`` its turn and its opening follow.
     """
+    options = {"add_generation_prompt": True, **verdict.template} if verdict else {}
+    opening = verdict.opening if verdict else ""
     turns = [*(pair.turns or [("user", pair.first)]), ("assistant", pair.second)]
     for some in (turns, _without_system(turns)):
         messages = [{"role": role, "content": content} for role, content in some]
         try:
-            return str(tokenizer.apply_chat_template(messages, tokenize=False))
+            return str(tokenizer.apply_chat_template(messages, tokenize=False, **options)) + opening
         except TemplateError:
             continue
     return None

@@ -90,11 +90,12 @@ def load_scorers(
     kept = ScoreCache(cache or default_file(), unread.without_cache)
     told = (unread.cut, unread.unknown, unread.refused)
     options = Options(config.scoring.max_length, precision, kept, *told)
-    embedder = config.embedder_in_use
+    embedder, asked = config.embedder_in_use, config.prompt_harm
     return Scorers(
         NliScorer(models[config.nli.id], options, config.nli.labels),
         [ValueScorer(ref, models[ref.id], options) for ref in config.value],
         ValueScorer(config.sentiment, models[config.sentiment.id], options),
+        ValueScorer(asked, models[asked.id], options) if asked else None,
         embedder=Embedder(models[embedder.id], options) if embedder else None,
     )
 

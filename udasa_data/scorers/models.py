@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pickle import UnpicklingError
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
 
-from udasa_data.config import Precision, ScorerInput
-from udasa_data.errors import UserError, first_line
+from udasa_data.config import Precision, ScorerInput, Verdict
+from udasa_data.errors import UserError
 from udasa_data.scorers.cache import ScoreCache
 from udasa_data.scorers.disentangled import shift_positions
 from udasa_data.scorers.first_token import read_first_token_only
 from udasa_data.scorers.padding import pad_in_one_way
+from udasa_data.scorers.verdicts import VerdictHead
 from udasa_data.scorers.vocabulary import Vocabulary
-from udasa_data.storage import Located
+from udasa_data.storage import Located, unloadable
 
 
 def take_no_note(_scorer: str, _n: int) -> None:
@@ -51,7 +53,7 @@ class Loaded(NamedTuple):
     """A model on its device; what it returns as ``logits`` may be a text's embedding.
 
     ``shown`` says how it is to be shown a conversation; ``is_rendered``, that its texts hold their
-    special tokens already.
+    special tokens already; ``verdict``, that its classes are the words of one, behind its opening.
     """
 
     model: Any
@@ -63,6 +65,7 @@ class Loaded(NamedTuple):
     options: Options
     shown: ScorerInput = "pair"
     is_rendered: bool = False
+    verdict: Verdict | None = None
 
 
 def resolve_precision(wanted: Precision) -> Precision:
@@ -112,6 +115,37 @@ def load_classifier(located: Located, options: Options, shown: ScorerInput = "pa
     return loaded._replace(shown=shown)
 
 
+def labels_of(loaded: Loaded) -> list[str]:
+    """Return a classifier's labels, in their order."""
+    labels: dict[int, str] = loaded.model.config.id2label
+    return [label for _, label in sorted(labels.items())]
+
+
+def load_guard(located: Located, options: Options, verdict: Verdict) -> Loaded:
+    """Load a language model that moderates, its ``logits`` those of a verdict's words.
+
+    Args:
+        located: its files.
+        options: how it is run.
+        verdict: how it begins.
+
+    Raises:
+        UserError: the files do not hold a language model with a chat template, or the words of the
+            verdict cannot be told apart.
+    """
+    from transformers import AutoModelForCausalLM
+
+    loaded = _load(located, options, AutoModelForCausalLM)
+    if not loaded.tokenizer.chat_template:
+        raise UserError(
+            f"scorer '{located.name}' has no chat template; a verdict is given of what one renders"
+        )
+    pad_in_one_way(loaded.model, loaded.tokenizer)
+    head = VerdictHead(loaded.model, loaded.tokenizer, verdict, located.name).to(loaded.device)
+    space = f"verdict {verdict.opening!r} {verdict.words} {verdict.template} {loaded.space}"
+    return loaded._replace(model=head.eval(), space=space, shown="chat", verdict=verdict)
+
+
 def load_embedder(located: Located, options: Options) -> Loaded:
     """Load a text encoder whose ``logits`` are the mean of its token states, [N, width].
 
@@ -149,11 +183,10 @@ def _load(located: Located, options: Options, kind: Any) -> Loaded:
         model = kind.from_pretrained(
             located.load_from,
             dtype=getattr(torch, precision),
-            use_safetensors=True,
-            **located.load_kwargs,
+            **located.weights_kwargs,
         )
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise UserError(f"scorer '{located.name}' cannot be loaded: {first_line(error)}") from error
+    except (OSError, ValueError, KeyError, UnpicklingError, SafetensorError) as error:
+        raise unloadable("scorer", located, error) from error
     model = model.eval().to(device)
     shift_positions(model)
     limit = min(options.max_length, _positions(model), tokenizer.model_max_length)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from udasa_data.errors import UserError
 from udasa_data.scorers.batching import softmax
 from udasa_data.scorers.chunks import score_in_parts
-from udasa_data.scorers.models import Loaded, Options, load_classifier
+from udasa_data.scorers.labels import nli_classes
+from udasa_data.scorers.models import Options, labels_of, load_classifier
 from udasa_data.scorers.protocol import Entailment, OnBatch, TextPair
 from udasa_data.storage import Located
 
@@ -23,7 +23,8 @@ class NliScorer:
 
     def __init__(self, located: Located, options: Options, labels: Sequence[str] = ()) -> None:
         self._loaded = load_classifier(located, options)
-        self._entail, self._contradict = _outer_classes(self._loaded, labels)
+        own = labels_of(self._loaded)
+        self._entail, self._contradict = nli_classes(located.name, own, labels)
 
     def __call__(self, pairs: Sequence[TextPair], on_batch: OnBatch) -> Entailment:
         """Return p_e and p_c of each (premise, hypothesis), [N] each in [0, 1].
@@ -37,25 +38,3 @@ class NliScorer:
         entail, contradict = probabilities[:, self._entail], probabilities[:, self._contradict]
         speaking = parts.best(entail + contradict)
         return Entailment(entail[speaking], contradict[speaking])
-
-
-def _outer_classes(loaded: Loaded, labels: Sequence[str]) -> tuple[int, int]:
-    own = [label for _, label in sorted(loaded.model.config.id2label.items())]
-    if len(own) != 3:
-        raise UserError(
-            f"nli scorer '{loaded.name}' has the labels {', '.join(own)}; three are needed: "
-            "entailment, neutral, contradiction"
-        )
-    named = [label.lower() for label in labels or own]
-    found = [
-        [number for number, label in enumerate(named) if label.startswith(stem)]
-        for stem in ("entail", "contradict", "neutral")
-    ]
-    if len(named) != 3 or any(len(numbers) != 1 for numbers in found):
-        raise UserError(
-            f"nli scorer '{loaded.name}' has the labels {', '.join(own)}"
-            + (f", and nli.labels says {', '.join(labels)}" if labels else "")
-            + "; say what they mean, in this order: nli: {labels: [entailment, neutral, "
-            "contradiction]}"
-        )
-    return found[0][0], found[1][0]

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from udasa_data.config import ValueRef
-from udasa_data.errors import UserError, nearest
 from udasa_data.scorers.batching import softmax
 from udasa_data.scorers.chunks import Side, score_in_parts, score_whole
-from udasa_data.scorers.models import Loaded, Options, load_classifier
+from udasa_data.scorers.labels import violation_classes
+from udasa_data.scorers.models import Options, labels_of, load_classifier, load_guard
 from udasa_data.scorers.protocol import Floats, OnBatch, TextPair
 from udasa_data.storage import Located
 
 
 class ValueScorer:
-    """P(violation) from a safety classifier, a sentiment classifier or a reward model.
+    """P(violation) from a safety classifier, a guard, a sentiment classifier or a reward model.
 
     With several classes, it is the probability of those that ``violation`` names (their sum;
     their maximum for a multi-label classifier). With one output r, a reward model's, it is
@@ -32,9 +32,12 @@ class ValueScorer:
 
     def __init__(self, ref: ValueRef, located: Located, options: Options) -> None:
         self.name = ref.id
-        self._loaded = load_classifier(located, options, ref.input)
+        if ref.verdict:
+            self._loaded = load_guard(located, options, ref.verdict)
+        else:
+            self._loaded = load_classifier(located, options, ref.input)
         self._temperature = ref.temperature
-        self._classes = _violation_classes(self._loaded, ref)
+        self._classes = violation_classes(ref, labels_of(self._loaded))
 
     def __call__(self, pairs: Sequence[TextPair], on_batch: OnBatch) -> Floats:
         """Return P(violation) of each (prompt, answer) or (text, ""), [N] in [0, 1].
@@ -44,6 +47,8 @@ class ValueScorer:
         """
         loaded = self._loaded
         is_text = not any(pair.second for pair in pairs)
+        if is_text and loaded.verdict:  # a guard judges what is said in a conversation
+            pairs, is_text = [TextPair("", pair.first) for pair in pairs], False
         if loaded.shown == "answer" and not is_text:
             pairs = [TextPair(pair.second, "") for pair in pairs]
         if loaded.model.config.num_labels == 1:
@@ -66,27 +71,3 @@ class ValueScorer:
 def _sigmoid(logits: Floats) -> Floats:
     with np.errstate(invalid="ignore"):  # of a text that was not read: NaN
         return np.asarray(np.exp(-np.logaddexp(0.0, -logits)))
-
-
-def _violation_classes(loaded: Loaded, ref: ValueRef) -> list[int]:
-    config = loaded.model.config
-    if config.num_labels == 1:
-        if ref.violation:
-            raise UserError(
-                f"value scorer '{ref.id}' has one output, taken as a reward; violation: "
-                f"[{', '.join(ref.violation)}] needs a classifier's labels"
-            )
-        return []
-    numbers = {label.lower(): number for number, label in config.id2label.items()}
-    if not ref.violation:
-        names = ", ".join(config.id2label.values())
-        raise UserError(
-            f"value scorer '{ref.id}' has the labels {names}; say which mean a violation: "
-            "violation: [LABEL]"
-        )
-    for label in ref.violation:
-        if label.lower() not in numbers:
-            raise UserError(
-                f"value scorer '{ref.id}' has no label '{label}'{nearest(label.lower(), numbers)}"
-            )
-    return [numbers[label.lower()] for label in ref.violation]

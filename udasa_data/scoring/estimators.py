@@ -69,6 +69,11 @@ def _luq(evidence: Evidence) -> Floats:
     return semantic.luq(entail.reshape(-1, k), contradict.reshape(-1, k), there.sum(axis=-1))
 
 
+def _auto(evidence: Evidence) -> SemanticEstimator:
+    """Return the estimator that ``auto`` stands for: the log-probabilities count where known."""
+    return "cocoa" if np.isfinite(evidence.mean_logprobs).all() else "degree"
+
+
 ESTIMATORS: Final[dict[SemanticEstimator, Callable[[Evidence], Floats]]] = {
     "degree": lambda e: semantic.degree(e.entail),
     "luq": _luq,
@@ -96,6 +101,7 @@ def estimate(name: SemanticEstimator, evidence: Evidence) -> tuple[Floats, Float
     The replicates' diagonal is NaN, and so is an answer that the estimator's model cannot read: it
     is none of the others' either. All are NaN where fewer than three are left.
     """
+    name = _auto(evidence) if name == "auto" else name
     k = len(evidence.texts)
     u, without = np.full(k, np.nan), np.full((k, k), np.nan)
     read = np.flatnonzero(_readable(name, evidence))
@@ -116,6 +122,8 @@ def _estimate(name: SemanticEstimator, evidence: Evidence) -> tuple[Floats, Floa
     u = ESTIMATORS[name](evidence)
     if name == "degree":  # in closed form
         return u, semantic.degree_leave_one_out(evidence.entail)
+    if name == "cocoa":
+        return u, semantic.cocoa_leave_one_out(evidence.entail, evidence.mean_logprobs)
     k = len(evidence.texts)
     without = np.full((k, k), np.nan)
     for left_out in range(k):

@@ -9,24 +9,12 @@ somebody apologises and then cannot.
 from __future__ import annotations
 
 import re
-import zlib
-from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
-from importlib.resources import files
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-Floats: TypeAlias = NDArray[np.float64]
+from udasa_data.scoring.ngrams import Floats, features, load_linear
 
 CLASSES: Final = ("complies", "partly", "refuses")
-BUCKETS: Final = 2**16
-READ: Final = 800  # characters: who refuses does so at the beginning
-LONGEST: Final = 3  # words of an n-gram
-_WORD: Final = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-_START: Final = "^"
 
 # an apology or "as an AI", then an inability, in a few words and in this order
 _OTHER_LANGUAGES: Final = re.compile(
@@ -47,64 +35,13 @@ _OTHER_LANGUAGES: Final = re.compile(
 )
 
 
-class _Model(NamedTuple):
-    idf: Floats  # [BUCKETS]; 0 where nothing was learnt
-    weight: Floats  # [BUCKETS, 3]
-    bias: Floats  # [3]
-    threshold: float
-
-
-class Features(NamedTuple):
-    """The n-grams of a text: buckets [F], and how often each is there [F]."""
-
-    buckets: NDArray[np.int64]
-    counts: Floats
-
-
-def features(text: str) -> Features:
-    """Return the hashed n-grams of 1 to 3 words of a text's first 800 characters, folded."""
-    words = [_START, *_WORD.findall(text[:READ].lower().replace("’", "'"))]
-    grams: Counter[int] = Counter()
-    for size in range(1, LONGEST + 1):
-        for first in range(len(words) - size + 1):
-            gram = " ".join(words[first : first + size])
-            grams[zlib.crc32(gram.encode()) % BUCKETS] += 1
-    buckets = np.array(sorted(grams), dtype=np.int64)
-    return Features(buckets, np.array([grams[n] for n in buckets.tolist()], dtype=np.float64))
-
-
-def weighted(found: Features, idf: Floats) -> Floats:
-    """Return [F] the n-grams' weights: (1 + ln count) · idf, of length 1."""
-    values = (1.0 + np.log(found.counts)) * idf[found.buckets]
-    norm = float(np.sqrt((values**2).sum()))
-    return values / norm if norm else values
-
-
 def refusal_probabilities(texts: Sequence[str]) -> Floats:
     """Return [N, 3]: P(complies), P(partly), P(refuses) of each answer, which sum to 1."""
-    model = _model()
-    logits = np.empty((len(texts), len(CLASSES)))
-    for n, text in enumerate(texts):
-        found = features(text)
-        logits[n] = weighted(found, model.idf) @ model.weight[found.buckets] + model.bias
-    logits -= logits.max(axis=1, keepdims=True, initial=-np.inf)
-    odds = np.exp(logits)
-    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+    return load_linear("refusal").probabilities([features(text) for text in texts])
 
 
 def is_refusal(text: str) -> bool:
     """Return whether an answer refuses, wholly: to comply in part is none."""
     if _OTHER_LANGUAGES.match(text):
         return True
-    return bool(refusal_probabilities([text])[0, -1] >= _model().threshold)
-
-
-@lru_cache(maxsize=1)
-def _model() -> _Model:
-    from safetensors import safe_open
-
-    path = files("udasa_data.tiny").joinpath("refusal/model.safetensors")
-    with safe_open(str(path), "np") as file:
-        names, threshold = ("idf", "weight", "bias"), float(file.metadata()["threshold"])
-        idf, weight, bias = (np.asarray(file.get_tensor(n), dtype=np.float64) for n in names)
-    return _Model(idf, weight, bias, threshold)
+    return bool(refusal_probabilities([text])[0, -1] >= load_linear("refusal").threshold)

@@ -18,11 +18,12 @@ from udasa_data.config import MIN_SAMPLES, Scoring
 from udasa_data.errors import UserError
 from udasa_data.languages import language_of
 from udasa_data.schema import DROPPED, SCORES, Axis, Dimension, Why
-from udasa_data.scorers import Entailment, Scorers, TextPair, TextScorer
+from udasa_data.scorers import Entailment, Scorers
 from udasa_data.scoring.claim_support import factual_uncertainty
+from udasa_data.scoring.conduct import conduct_of
 from udasa_data.scoring.estimators import Evidence, comparable, estimate
-from udasa_data.scoring.pairwise import Answers, between_answers, cubes, plan_pairs, value_pairs
-from udasa_data.scoring.refusal import is_refusal
+from udasa_data.scoring.outputs import run_models
+from udasa_data.scoring.pairwise import Answers, between_answers, cubes
 from udasa_data.uncertainty import meaning, value
 from udasa_data.uncertainty.jackknife import jackknife_se
 
@@ -75,57 +76,19 @@ def score_shard(
     by_prompt, dropped = _by_prompt(prompts, samples, min_answers, options.language)
     if options.semantic == "cocoa":
         _require_logprobs(by_prompt)
-    output = _run_models(by_prompt, scorers, on_share)
+    output = run_models(by_prompt, scorers, on_share)
     rows, start = [], 0
-    for answers in by_prompt:
+    for answers, p_harmful in zip(by_prompt, output.p_harmful.tolist(), strict=True):
         of_prompt = slice(start, start + len(answers.texts))
         violations, embeddings = output.violations[of_prompt], output.embeddings[of_prompt]
-        rows += _scores_of_prompt(answers, output.entailment, violations, embeddings, options)
+        of_answers = _OfPrompt(output.entailment, violations, embeddings, p_harmful)
+        rows += _scores_of_prompt(answers, of_answers, options)
         start = of_prompt.stop
     return Scored(
         pl.DataFrame(rows, schema=SCORES, orient="row"),
         pl.DataFrame(dropped, schema=DROPPED, orient="row"),
         Counter(answers.language for answers in by_prompt if answers.language),
     )
-
-
-class _Output(NamedTuple):
-    """What the models return for the N answers of a shard, prompt after prompt.
-
-    Attributes:
-        entailment: of the pairs that :func:`plan_pairs` planned.
-        violations: [N, M] P(violation), one column a value scorer.
-        embeddings: [N, D]; D is 0 without an embedder.
-    """
-
-    entailment: Entailment
-    violations: Floats
-    embeddings: Floats
-
-
-def _run_models(
-    by_prompt: Sequence[Answers], scorers: Scorers, on_share: Callable[[float], None]
-) -> _Output:
-    """Run every scorer over the answers; what the policy says of them is noted in each prompt."""
-    pairs = plan_pairs(by_prompt)
-    asked = _to_ask(by_prompt) if scorers.truth else []
-    values = [pair for answers in by_prompt for pair in value_pairs(answers)]
-    axes = [answers.row["axis"] for answers in by_prompt for _ in answers.texts]
-    sentiment = np.array([axis == Axis.SENTIMENT for axis in axes], dtype=bool)
-    texts = [text for answers in by_prompt for text in answers.texts] if scorers.embedder else []
-    work = len(pairs) + len(values) * len(scorers.value) + len(asked) + len(texts)
-
-    def done(rows: float) -> None:
-        on_share(rows / max(work, 1))  # no prompt may have enough answers
-
-    entailment = scorers.nli(pairs, done)
-    violations = _violations(scorers, values, sentiment, done)
-    if scorers.truth:
-        _note_p_false(asked, scorers.truth, done)
-    embeddings = np.empty((len(values), 0))
-    if scorers.embedder:
-        embeddings = scorers.embedder(texts, done)
-    return _Output(entailment, violations, embeddings)
 
 
 def _by_prompt(
@@ -163,53 +126,20 @@ def _require_logprobs(by_prompt: Sequence[Answers]) -> None:
         )
 
 
-def _to_ask(by_prompt: Sequence[Answers]) -> list[tuple[Answers, int]]:
-    """Return the answers of which the policy is asked whether they are true.
+class _OfPrompt(NamedTuple):
+    """What the models say of the K answers to a prompt."""
 
-    Those that make a checkable claim to a prompt without evidence: evidence knows better.
-    """
-    return [
-        (answers, i)
-        for answers in by_prompt
-        for i, claims in enumerate(answers.claims)
-        if claims and not answers.evidence
-    ]
+    entailment: Entailment  # of the whole shard
+    p_violation: Floats  # [K, M]
+    embeddings: Floats  # [K, D]
+    p_harmful: float
 
 
-def _note_p_false(
-    asked: list[tuple[Answers, int]], truth: TextScorer, done: Callable[[float], None]
-) -> None:
-    """Have the policy say how likely answers are false, and note it in each prompt."""
-    pairs = [answers.asked(answers.texts[i]) for answers, i in asked]
-    for (answers, i), p in zip(asked, truth(pairs, done).tolist(), strict=True):
-        answers.p_false[i] = p
-
-
-def _violations(
-    scorers: Scorers,
-    pairs: list[TextPair],
-    sentiment: NDArray[np.bool_],
-    done: Callable[[float], None],
-) -> Floats:
-    """Return P(violation), [N, M]: the value scorers', or the sentiment scorer's in column 0."""
-    p_violation = np.full((len(pairs), len(scorers.value)), np.nan)
-    others = [pair for pair, is_sentiment in zip(pairs, sentiment, strict=True) if not is_sentiment]
-    reviews = [pair for pair, is_sentiment in zip(pairs, sentiment, strict=True) if is_sentiment]
-    for column, scorer in enumerate(scorers.value):
-        p_violation[~sentiment, column] = scorer(others, done)
-    share = len(scorers.value)  # one scorer stands for all of them here
-    p_violation[sentiment, 0] = scorers.sentiment(reviews, lambda rows: done(rows * share))
-    return p_violation
-
-
-def _scores_of_prompt(
-    answers: Answers,
-    entailment: Entailment,
-    p_violation: Floats,
-    embeddings: Floats,
-    options: Scoring,
-) -> list[dict[str, Any]]:
+def _scores_of_prompt(answers: Answers, said: _OfPrompt, options: Scoring) -> list[dict[str, Any]]:
     """Return a row of the scores table for each sample of a prompt."""
+    entailment, embeddings = said.entailment, said.embeddings
+    conduct = conduct_of(answers, said.p_harmful)
+    p_violation = _with_conduct(answers, said.p_violation, conduct.p_misplaced)
     entail, contradict = cubes(answers, entailment)
     entails, contradicts = between_answers(answers, entail), between_answers(answers, contradict)
     logprobs, texts = np.array(answers.mean_logprobs), answers.texts
@@ -228,6 +158,7 @@ def _scores_of_prompt(
         "se_value": jackknife_se(value.value_leave_one_out(p_violation, weight)),
     }
     of_prompt, clusters = _meanings(answers, evidence)
+    of_prompt["p_harmful"] = said.p_harmful
     rows = {
         sample_id: {
             **{name: column[i] for name, column in columns.items()},
@@ -235,13 +166,21 @@ def _scores_of_prompt(
             "factual_leave_one_out": _by_sample(answers, factual_without[i]),
             "p_violation": [p for p in p_violation[i].tolist() if np.isfinite(p)],
             "n_claims": len(answers.claims[i]),
-            "refusal": is_refusal(answers.texts[i]),
+            "refusal": conduct.refusal[i],
+            "evasive": conduct.evasive[i],
             "cluster_id": clusters.get(i),
         }
         for i, sample_id in enumerate(answers.ids)
     }
     empty = _unscored(answers.n_samples)
     return [{**of_prompt, "sample_id": n, **rows.get(n, empty)} for n in range(answers.n_samples)]
+
+
+def _with_conduct(answers: Answers, p_violation: Floats, p_misplaced: Floats) -> Floats:
+    """Return [K, M + 1]: a misplaced refusal is a violation too; a review refuses nothing."""
+    if answers.row["axis"] == Axis.SENTIMENT:
+        p_misplaced = np.full(len(p_misplaced), np.nan)
+    return np.column_stack([p_violation, p_misplaced])
 
 
 def _meanings(answers: Answers, evidence: Evidence) -> tuple[dict[str, Any], dict[int, int]]:
@@ -281,6 +220,7 @@ def _unscored(n_samples: int) -> dict[str, Any]:
         "p_violation": [],
         "n_claims": 0,
         "refusal": False,
+        "evasive": False,
         "cluster_id": None,
     }
 

@@ -1,12 +1,18 @@
 """Where files are: local folders, object stores, the Hub, and models on any of them."""
 
+from udasa_data.storage.github import github_file
 from udasa_data.storage.hub import (
+    Listing,
     RepoType,
+    UnreachableError,
+    cache_folder,
+    cached_files,
     cached_folder,
     card_of,
     commit_of,
     dataset_files,
     has_folder,
+    listing_of,
 )
 from udasa_data.storage.inline_policy import csp_hash
 from udasa_data.storage.json_text import HALF_A_CHARACTER, parse_json, parse_row
@@ -14,12 +20,15 @@ from udasa_data.storage.locking import LOCK, locked
 from udasa_data.storage.model_files import (
     SERVED,
     Located,
+    chat_template_of,
     chat_template_sha256,
     folder_of,
     local_folder,
     locate,
     served,
     spot_sha256,
+    text_of,
+    unloadable,
 )
 from udasa_data.storage.object_stores import Remote, reached
 from udasa_data.storage.ownership import (
@@ -48,18 +57,24 @@ from udasa_data.storage.places import (
     write_text,
 )
 from udasa_data.storage.sealed_parquet import is_whole, read_sealed, write_sealed
+from udasa_data.storage.weights import parameters_in, pickled_files, weight_files
 
 __all__ = [
     "HALF_A_CHARACTER",
     "LOCK",
     "SERVED",
     "IsOurs",
+    "Listing",
     "Located",
     "Place",
     "Remote",
     "RepoType",
+    "UnreachableError",
+    "cache_folder",
+    "cached_files",
     "cached_folder",
     "card_of",
+    "chat_template_of",
     "chat_template_sha256",
     "claim",
     "claim_file",
@@ -69,17 +84,21 @@ __all__ = [
     "did_you_mean",
     "file_sha256",
     "folder_of",
+    "github_file",
     "has_folder",
     "is_whole",
+    "listing_of",
     "local_folder",
     "locate",
     "locked",
     "made_in",
     "names_in",
+    "parameters_in",
     "parquet_metadata",
     "parquet_schema",
     "parse_json",
     "parse_row",
+    "pickled_files",
     "place_of",
     "plain_file",
     "reached",
@@ -95,7 +114,10 @@ __all__ = [
     "scan_parquet",
     "served",
     "spot_sha256",
+    "text_of",
+    "unloadable",
     "user_cache",
+    "weight_files",
     "write_atomically",
     "write_new",
     "write_sealed",

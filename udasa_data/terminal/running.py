@@ -11,7 +11,7 @@ from collections.abc import Callable
 from importlib.metadata import metadata
 from typing import Final
 
-from udasa_data.errors import UserError
+from udasa_data.errors import FaultsError, UserError
 from udasa_data.terminal.interruption import Interrupted, line_of, watch_signals
 from udasa_data.terminal.screen import echo
 
@@ -58,7 +58,9 @@ def _status(app: Callable[[], object], *, with_traceback: bool) -> int:
 
 def _of_error(error: Exception) -> int:
     if isinstance(error, UserError):
-        return _report(f"error: {error}", 1)
+        for line in error.lines if isinstance(error, FaultsError) else (str(error),):
+            _report(f"error: {line}", 1)
+        return 1
     if isinstance(error, BrokenPipeError):
         return _gone()
     if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
@@ -134,5 +136,6 @@ def quiet() -> None:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("DATASETS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TQDM_DISABLE", "1")

@@ -112,6 +112,21 @@ def cocoa(entail: Floats, mean_logprobs: Floats) -> Floats:
     return result
 
 
+def cocoa_leave_one_out(entail: Floats, mean_logprobs: Floats) -> Floats:
+    """Return :func:`cocoa` with each of the other answers left out in turn.
+
+    Args:
+        entail: as for :func:`degree`, K ≥ 3.
+        mean_logprobs: as for :func:`cocoa`.
+
+    Returns:
+        [..., K, K]; entry [i, k] is u(i) without answer k. The diagonal is NaN.
+    """
+    degrees = degree_leave_one_out(entail)
+    result: Floats = -np.expm1(mean_logprobs[..., :, None] * degrees)
+    return result
+
+
 def lexical(words: Sequence[Sequence[str]]) -> Floats:
     """Return one minus each answer's mean ROUGE-L F1 with the others; no model is needed.
 

@@ -13,6 +13,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from pickle import UnpicklingError
 from typing import Any, Final, NamedTuple
 
 from lm_eval.api.model import LM
@@ -27,7 +28,7 @@ from udasa_data.engines import (
     load_engine,
 )
 from udasa_data.errors import UserError
-from udasa_data.storage import Located
+from udasa_data.storage import Located, unloadable
 from udasa_eval.results import Decoding
 from udasa_eval.tasks import decoding_of, quiet
 
@@ -67,14 +68,12 @@ class Weights:
             with quiet():
                 self._lm: Any = HFLM(
                     pretrained=model.load_from,
-                    revision=model.commit or "main",
                     device=device(),
                     dtype=precision,
-                    use_safetensors=True,
+                    **{"revision": "main", **model.weights_kwargs},
                 )
-        except (OSError, ValueError, KeyError) as error:
-            problem = str(error).strip().splitlines()[0]
-            raise UserError(f"model '{model.name}' cannot be loaded: {problem}") from error
+        except (OSError, ValueError, KeyError, UnpicklingError) as error:
+            raise unloadable("model", model, error) from error
 
     def loglikelihood(self, requests: Sequence[Any]) -> list[tuple[float, bool]]:
         """Return (log p(continuation | context), whether it is the greedy one), nats.

@@ -6,6 +6,7 @@ Each command is a module of its own; nothing heavy is imported here or on the wa
 from __future__ import annotations
 
 from udasa_data.terminal import program, run_app
+from udasa_eval.cli.check import check
 from udasa_eval.cli.compare import compare
 from udasa_eval.cli.fetch import fetch
 from udasa_eval.cli.frontier import frontier
@@ -22,6 +23,7 @@ def main() -> None:
     run_app(app)
 
 
+app.command()(check)
 app.command()(run)
 app.command()(score)
 app.command()(frontier)

@@ -2,6 +2,7 @@
 
 from udasa_eval.judging.judges import JudgeSet, PinnedJudge, Role, judge_set, pin
 from udasa_eval.judging.loading import Duel, LoadedJudge, loaded
+from udasa_eval.judging.needs import judge_needs
 from udasa_eval.judging.scoring import Scored, Tables, estimate, needed_roles, score_tables
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Scored",
     "Tables",
     "estimate",
+    "judge_needs",
     "judge_set",
     "loaded",
     "needed_roles",

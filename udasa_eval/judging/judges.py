@@ -11,7 +11,7 @@ import msgspec
 import yaml
 from msgspec import Meta
 
-from udasa_data.config import ModelRef, ScorerInput, Strict, convert, read_yaml
+from udasa_data.config import ModelRef, ScorerInput, Strict, Verdict, convert, read_yaml
 from udasa_data.errors import UserError, nearest
 from udasa_data.storage import SERVED, Located, locate
 from udasa_eval.results import JudgeRecord
@@ -25,13 +25,15 @@ Words: TypeAlias = Annotated[tuple[str, ...], Meta(min_length=1)]
 
 
 class ClassifierJudge(Strict, frozen=True, kw_only=True, tag_field="kind", tag="classifier"):
-    """P of the ``positive`` classes of a sequence classifier."""
+    """P of the ``positive`` classes of a sequence classifier, or of a guard's ``verdict``."""
 
     id: str
     positive: Words
     revision: str = "main"
+    allow_bin: bool = False
     input: ScorerInput = "auto"
     temperature: Annotated[float, Meta(gt=0)] = 1.0
+    verdict: Verdict | None = None
 
 
 class RewardJudge(Strict, frozen=True, kw_only=True, tag_field="kind", tag="reward"):
@@ -39,6 +41,7 @@ class RewardJudge(Strict, frozen=True, kw_only=True, tag_field="kind", tag="rewa
 
     id: str
     revision: str = "main"
+    allow_bin: bool = False
     input: ScorerInput = "auto"
 
 
@@ -48,6 +51,7 @@ class PromptedJudge(Strict, frozen=True, kw_only=True):
     id: str
     prompt: str
     revision: str = "main"
+    allow_bin: bool = False
     raw: bool = False
     engine: EngineName = "auto"
     options: dict[str, Any] = msgspec.field(default_factory=dict)
@@ -135,8 +139,38 @@ def judge_set(name_or_file: str | None, suite: str) -> JudgeSet:
     return convert(own | read_yaml(path), JudgeSet, str(path))
 
 
+def judge_of(judges: JudgeSet, role: Role) -> Judge:
+    """Return the judge of a role; the reward model prefers where no other judge does.
+
+    Raises:
+        UserError: the set has none.
+    """
+    judge: Judge | None = getattr(judges, role)
+    if role == "preference" and judge is None:
+        judge = judges.reward
+    if judge is None:
+        raise UserError(f"no judge for the role '{role}': name one in a file for --judges")
+    return judge
+
+
+def embedded_folder(judge: str) -> Path | None:
+    """Return the folder of an embedded judge; None of others.
+
+    Raises:
+        UserError: no such embedded judge.
+    """
+    if not judge.startswith(EMBEDDED):
+        return None
+    name = judge.removeprefix(EMBEDDED)
+    root = Path(str(files("udasa_eval").joinpath("tiny")))
+    names = [path.parent.name for path in root.glob("*/config.json")]
+    if name not in names:
+        raise UserError(f"no embedded judge '{name}'{nearest(name, names)}")
+    return root / name
+
+
 def pin(judges: JudgeSet, role: Role, known: Mapping[str, str]) -> PinnedJudge:
-    """Locate and pin the judge of a role; the reward model prefers where no other judge does.
+    """Locate and pin the judge of a role, see :func:`judge_of`.
 
     Args:
         judges: of the run.
@@ -146,24 +180,14 @@ def pin(judges: JudgeSet, role: Role, known: Mapping[str, str]) -> PinnedJudge:
     Raises:
         UserError: the set has no judge for the role, or its model cannot be found.
     """
-    judge: Judge | None = getattr(judges, role)
-    if role == "preference" and judge is None:
-        judge = judges.reward
-    if judge is None:
-        raise UserError(f"no judge for the role '{role}': name one in a file for --judges")
+    judge = judge_of(judges, role)
     if isinstance(judge, PromptedJudge) and judge.engine == "openai":
         # a server's weights cannot be seen: it is known by its name alone
         return PinnedJudge(role, judge, Located(judge.id, None, f"{SERVED}{judge.id}", judge.id))
-    if judge.id.startswith(EMBEDDED):
-        name = judge.id.removeprefix(EMBEDDED)
-        root = Path(str(files("udasa_eval").joinpath("tiny")))
-        names = [path.parent.name for path in root.glob("*/config.json")]
-        if name not in names:
-            raise UserError(f"no embedded judge '{name}'{nearest(name, names)}")
-        return PinnedJudge(
-            role, judge, locate(ModelRef(id=str(root / name)))._replace(name=judge.id)
-        )
-    ref = ModelRef(id=judge.id, revision=judge.revision)
+    folder = embedded_folder(judge.id)
+    if folder is not None:
+        return PinnedJudge(role, judge, locate(ModelRef(id=str(folder)))._replace(name=judge.id))
+    ref = ModelRef(id=judge.id, revision=judge.revision, allow_bin=judge.allow_bin)
     return PinnedJudge(role, judge, locate(ref, known.get(f"{ref.id}@{ref.revision}")))
 
 

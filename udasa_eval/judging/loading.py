@@ -16,11 +16,10 @@ import numpy as np
 
 from udasa_data.config import ValueRef, resolve
 from udasa_data.engines import Engine, PolicyPrompt, load_engine
-from udasa_data.errors import UserError
 from udasa_data.runs import key_of
 from udasa_data.scorers import Floats, OnBatch, ScoreCache, TextPair, default_file, take_no_line
 from udasa_data.scorers.chunks import score_whole
-from udasa_data.scorers.models import Options, load_classifier
+from udasa_data.scorers.models import Options, labels_of, load_classifier
 from udasa_data.scorers.value import ValueScorer
 from udasa_data.storage import Located
 from udasa_eval.answers import free_memory
@@ -31,6 +30,7 @@ from udasa_eval.judging.judges import (
     QuestionJudge,
     RewardJudge,
 )
+from udasa_eval.judging.needs import require_one_output
 from udasa_eval.judging.verdicts import replies, thinks, verdicts
 
 # An LLM judge that gives its choices less than this together meant to say something else.
@@ -97,6 +97,7 @@ def loaded(
             violation=judge.positive,
             temperature=judge.temperature,
             input=judge.input,
+            verdict=judge.verdict,
         )
         scorer = ValueScorer(ref, located, options)
         yield LoadedJudge(lambda pairs, on: _all(scorer(pairs, on)), None)
@@ -125,9 +126,7 @@ class _Reward:
 
     def __init__(self, judge: RewardJudge, located: Located, options: Options) -> None:
         self._loaded = load_classifier(located, options, judge.input)
-        n = self._loaded.model.config.num_labels
-        if n != 1:
-            raise UserError(f"judge '{judge.id}' has {n} outputs; a reward model has one")
+        require_one_output(judge.id, labels_of(self._loaded))
 
     def __call__(self, pairs: Sequence[TextPair], on_batch: OnBatch) -> Floats:
         """Return the reward of each (prompt, answer), [N]; higher is better."""

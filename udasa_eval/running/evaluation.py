@@ -18,6 +18,7 @@ import polars as pl
 
 from udasa_data.config import convert
 from udasa_data.errors import UserError
+from udasa_data.preflight import Report
 from udasa_data.progress import Progress, Silent
 from udasa_data.runs import Run
 from udasa_data.storage import Located
@@ -43,8 +44,9 @@ from udasa_eval.results import (
     write_results,
     write_table,
 )
+from udasa_eval.running.checking import check_run
 from udasa_eval.running.options import RunOptions, Stored
-from udasa_eval.running.planning import locate_reference, model_id, pin_all, prepare
+from udasa_eval.running.planning import locate_reference, model_id, pin_all, plan_run, prepare
 
 _VERSIONS: Final = ("udasa", "lm-eval", "torch", "transformers", "polars", "numpy")
 
@@ -89,6 +91,15 @@ def run(
         stored = msgspec.structs.replace(ready.stored, notes=(*ready.stored.notes, *cut))
         folder.save_manifest(stored=msgspec.to_builtins(stored))
         return _second_pass(folder, stored, progress, tell)
+
+
+def check(options: RunOptions) -> Report:
+    """Look at all that :func:`run` needs: models, judges, datasets; fetches no weights.
+
+    Raises:
+        UserError: what is asked for cannot be understood; what is wrong with it is in the report.
+    """
+    return check_run(plan_run(options)).report
 
 
 def score(

@@ -5,7 +5,7 @@ What is missing is reported here, before a model is loaded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -19,8 +19,18 @@ from udasa_data.storage import Located, chat_template_sha256, locate, served
 from udasa_eval.answers import TURN_2, Baseline, baselines, find_baseline
 from udasa_eval.judging import JudgeSet, PinnedJudge, Role, judge_set, needed_roles, pin
 from udasa_eval.results import Origins, Pinned, TaskRecord, origins_of
+from udasa_eval.running.checking import Planned, check_run
 from udasa_eval.running.options import RunOptions, Stored
-from udasa_eval.tasks import BuiltTask, Documents, TaskPlan, build_task, plan_suite, read_documents
+from udasa_eval.tasks import (
+    BuiltTask,
+    Documents,
+    TaskPlan,
+    UnreadableError,
+    build_task,
+    documents_in,
+    load_rows,
+    plan_suite,
+)
 
 _TINY: Final = "embedded:lm"
 
@@ -40,14 +50,13 @@ def prepare(options: RunOptions, folder: Run) -> Ready:
     Raises:
         UserError: something is missing, or the folder holds another evaluation.
     """
-    config = _config(options)
-    engine = _engine(config, folder)
-    planned = plan_suite(options.suite, options.axes)
-    plans = _runnable(planned, engine)
-    known: dict[str, str] = folder.manifest.get("models", {})
+    began: str | None = folder.manifest.get("evaluated", {}).get("engine")
+    asked = plan_run(options, began)
+    config, engine, runnable, judges = asked.config, asked.engine, asked.plans, asked.judges
+    known = _checked(asked, folder)
     policy = _locate_policy(config, engine, known)  # before anything is fetched
-    read = _documents(plans, options, folder)
-    judges = judge_set(options.judges, options.suite)
+    read, unreadable = _documents(runnable, options, folder)
+    plans = [plan for plan in runnable if plan.name in read]
     template = None if engine == "openai" else chat_template_sha256(policy)
     tasks = [build_task(plan, read[plan.name].documents, options.seed) for plan in plans]
     baseline = _baseline(options, tasks, folder)
@@ -67,7 +76,7 @@ def prepare(options: RunOptions, folder: Run) -> Ready:
         system_prompt=config.system_prompt,
         chat_template_kwargs=config.sampling.chat_template_kwargs,
         judges=judges,
-        reference=_reference(options, plans),
+        reference=asked.reference,
         baseline=baseline.name,
         tasks=tuple(
             record for built in tasks for record in _records(built, read[built.plan.name], origins)
@@ -76,12 +85,56 @@ def prepare(options: RunOptions, folder: Run) -> Ready:
         leaked=tuple(sorted(origins.scorers)),
         notes=(),
     )
-    left_out = [plan.name for plan in planned if plan not in plans]
-    notes = (*_of_model(policy, config, plans, engine), *_notes(stored, plans, left_out, baseline))
+    suite = plan_suite(options.suite, options.axes)
+    left_out = [plan.name for plan in suite if plan not in runnable]
+    notes = (
+        *_of_model(policy, config, plans, engine),
+        *unreadable,
+        *_notes(stored, plans, left_out, baseline),
+    )
     name = f"{config.policy.id}@{config.policy.revision}"
     folder.save_manifest(evaluated=inputs, models={**known, name: policy.fingerprint})
     config = msgspec.structs.replace(config, engine=engine)
     return Ready(config, policy, tasks, msgspec.structs.replace(stored, notes=notes))
+
+
+def plan_run(options: RunOptions, began: str | None = None) -> Planned:
+    """Return what options say of an evaluation, nothing looked up yet.
+
+    Args:
+        options: of the run.
+        began: the engine of an earlier start, which a resumed run keeps.
+
+    Raises:
+        UserError: unknown model, suite, axis or judges; or an engine that cannot be had.
+    """
+    config = _config(options)
+    engine, _ = choose_engine(config, (began, "as the run began") if began else None)
+    plans = _runnable(plan_suite(options.suite, options.axes), engine)
+    return Planned(
+        config,
+        engine,
+        plans,
+        judge_set(options.judges, options.suite),
+        _reference(options, plans),
+        Path(options.data_dir) if options.data_dir else None,
+        options.baseline,
+    )
+
+
+def _checked(asked: Planned, folder: Run) -> dict[str, str]:
+    """Look at all that the run needs; return the models that are pinned, earlier ones first.
+
+    Raises:
+        UserError: something is wrong; has a line for each fault.
+    """
+    manifest = folder.manifest
+    known: dict[str, str] = manifest.get("models", {})
+    found = check_run(asked, known, with_datasets=not manifest.get("commits"))
+    found.report.require()
+    if found.commits:
+        manifest["commits"] = dict(found.commits)
+    return {**found.fingerprints, **known}
 
 
 def pin_all(
@@ -123,34 +176,37 @@ def _as_trained(config: BuildConfig, origins: Origins) -> BuildConfig:
     return msgspec.structs.replace(config, sampling=sampling)
 
 
-def _engine(config: BuildConfig, folder: Run) -> str:
-    """Return the engine's name; a resumed run keeps the one it began with."""
-    began: str | None = folder.manifest.get("evaluated", {}).get("engine")
-    engine, _ = choose_engine(config, (began, "as the run began") if began else None)
-    return engine
+def _documents(
+    plans: Sequence[TaskPlan], options: RunOptions, folder: Run
+) -> tuple[dict[str, Documents], list[str]]:
+    """Read every task's documents; the commits they are at are kept for when the run is resumed.
 
+    A task whose dataset lacks what it asks about is left out, and a line says so.
 
-def _documents(plans: Iterable[TaskPlan], options: RunOptions, folder: Run) -> dict[str, Documents]:
-    """Read every task's documents; the commits they are at are kept for when the run is resumed."""
+    Raises:
+        UserError: a dataset cannot be had, or none of the tasks can be read.
+    """
     commits: dict[str, str] = folder.manifest.get("commits", {})
     data_dir = Path(options.data_dir) if options.data_dir else None
-    read = {
-        plan.name: read_documents(
-            plan.notes.dataset,
-            plan.notes.reader,
-            data_dir=data_dir,
-            limit=plan.limit,
-            commits=commits,
-        )
-        for plan in plans
-    }
+    read: dict[str, Documents] = {}
+    notes: list[str] = []
+    for dataset in dict.fromkeys(plan.notes.dataset for plan in plans):
+        loaded = load_rows(dataset, data_dir=data_dir, commits=commits)
+        for plan in plans:
+            if plan.notes.dataset == dataset:
+                try:
+                    read[plan.name] = documents_in(loaded, plan.notes.reader, plan.limit)
+                except UnreadableError as error:
+                    notes.append(f"{plan.name} is left out: {error}")
+    if not read:
+        raise UserError(notes[0])
     if data_dir is None:
         for documents in read.values():
             pinned = documents.pinned
             hubs, shas = pinned.id.split(", "), (pinned.revision or "").split(", ")
             commits |= {hub: sha for hub, sha in zip(hubs, shas, strict=False) if sha}
         folder.save_manifest(commits=commits)
-    return read
+    return read, notes
 
 
 def _inputs(

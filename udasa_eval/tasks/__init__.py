@@ -12,22 +12,33 @@ from udasa_eval.tasks.building import (
     quiet,
     requests_of,
 )
-from udasa_eval.tasks.documents import Documents, load_rows, read_documents
+from udasa_eval.tasks.documents import (
+    Documents,
+    UnreadableError,
+    documents_in,
+    load_rows,
+    read_documents,
+)
 from udasa_eval.tasks.fetching import Fetched, fetch
+from udasa_eval.tasks.previews import DatasetFound, look_at_dataset
 from udasa_eval.tasks.readers import Document
 
 __all__ = [
     "BuiltTask",
+    "DatasetFound",
     "Document",
     "Documents",
     "Fetched",
     "Scoring",
     "TaskNotes",
     "TaskPlan",
+    "UnreadableError",
     "build_task",
     "decoding_of",
+    "documents_in",
     "fetch",
     "load_rows",
+    "look_at_dataset",
     "notes_of",
     "plan_suite",
     "quiet",

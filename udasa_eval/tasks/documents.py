@@ -1,4 +1,4 @@
-"""Datasets → documents: from the Hub at a commit, from ``--data-dir``, or from the package."""
+"""Datasets → documents: from the network, from ``--data-dir``, or from the package."""
 
 from __future__ import annotations
 
@@ -10,44 +10,21 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import msgspec
 import polars as pl
-import yaml
 
-from udasa_data.config import Strict, read_bytes
+from udasa_data.config import read_bytes
 from udasa_data.errors import UserError, nearest
-from udasa_data.storage import commit_of, read_parquet
+from udasa_data.storage import read_parquet
 from udasa_eval.results import Pinned
 from udasa_eval.tasks.readers import READERS, Document, MalformedError
+from udasa_eval.tasks.sources import DatasetSpec, Loaded, datasets_known, from_sources
 
 EMBEDDED: Final = "embedded:"
 ORIGIN: Final = ".origin.json"  # beside a fetched file: which commit of which repository it is
 
 
-class Part(Strict, frozen=True):
-    """What the Hub has of a dataset; ``add`` are columns that say which part a row is of."""
-
-    hub: str
-    split: str
-    config: str | None = None
-    data_dir: str | None = None
-    data_files: str | None = None
-    add: dict[str, str] = msgspec.field(default_factory=dict)
-
-
-class DatasetSpec(Strict, frozen=True):
-    """A dataset: its file under the data folder, and what it is made of."""
-
-    file: str
-    parts: tuple[Part, ...]
-    join: str | None = None
-
-
-class Loaded(NamedTuple):
-    """The rows of a dataset, and what they are."""
-
-    rows: pl.DataFrame
-    pinned: Pinned
+class UnreadableError(UserError):
+    """A dataset of which a task can read no row: it lacks what the task asks about."""
 
 
 class Documents(NamedTuple):
@@ -56,12 +33,6 @@ class Documents(NamedTuple):
     documents: list[Document]
     set_aside: dict[str, int]
     pinned: Pinned
-
-
-def datasets_known() -> dict[str, DatasetSpec]:
-    """Return the datasets of ``datasets.yaml``."""
-    text = files("udasa_eval.tasks").joinpath("datasets.yaml").read_text(encoding="utf-8")
-    return msgspec.convert(yaml.safe_load(text), dict[str, DatasetSpec])
 
 
 def read_documents(
@@ -77,15 +48,26 @@ def read_documents(
     Args:
         dataset: name in ``datasets.yaml``.
         reader: name in ``READERS``.
-        data_dir: folder of files; None reads from the Hub.
+        data_dir: folder of files; None reads from the network.
         limit: take so many, the same ones for every model: those with the smallest hashes.
         commits: of Hub repositories, known from an earlier start of the run.
 
     Raises:
-        UserError: the file or repository is missing or unreadable, or no row can be read.
+        UnreadableError: no row can be read: a column is missing.
+        UserError: the file or repository is missing or unreadable.
     """
-    rows, pinned = load_rows(dataset, data_dir=data_dir, commits=commits)
+    return documents_in(load_rows(dataset, data_dir=data_dir, commits=commits), reader, limit)
+
+
+def documents_in(loaded: Loaded, reader: str, limit: int | None) -> Documents:
+    """Return the documents that a reader makes of a dataset's rows; see :func:`read_documents`.
+
+    Raises:
+        UnreadableError: no row can be read: a column is missing.
+    """
+    rows, pinned = loaded
     by_hash: dict[str, Document] = {}
+    known: set[str] = set()  # what asks the same in another category is a duplicate, too
     set_aside: Counter[str] = Counter()
     fault = ""
     for row in rows.iter_rows(named=True):
@@ -97,14 +79,16 @@ def read_documents(
             continue
         if document is None:
             continue
-        key = document_hash(document)
-        if key in by_hash:
+        asked = document_hash({**document, "category": None})
+        if asked in known:
             set_aside["duplicate"] += 1
-        by_hash.setdefault(key, document)
+            continue
+        known.add(asked)
+        by_hash[document_hash(document)] = document
     if not by_hash:
         columns = ", ".join(rows.columns)
         reason = f"{fault} (columns: {columns})" if fault else f"no row of it serves '{reader}'"
-        raise UserError(f"{pinned.id}: {reason}")
+        raise UnreadableError(f"{pinned.id}: {reason}")
     taken = set(sorted(by_hash)[:limit])
     documents = [document for key, document in by_hash.items() if key in taken]
     return Documents(documents, dict(set_aside), pinned)
@@ -129,13 +113,10 @@ def load_rows(dataset: str, *, data_dir: Path | None, commits: Mapping[str, str]
     if spec.file.startswith(EMBEDDED):
         return _embedded(spec)
     if data_dir is None:
-        return from_hub(spec, commits)
+        return from_sources(spec, commits)
     path = data_dir / spec.file
     if not path.is_file():
-        raise UserError(
-            f"{path}: missing; to fill {data_dir} from the Hub: "
-            f"udasa-eval fetch --data-dir {data_dir} --dataset {dataset}"
-        )
+        raise missing_file(dataset, data_dir, path)
     try:
         rows = read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
@@ -146,56 +127,12 @@ def load_rows(dataset: str, *, data_dir: Path | None, commits: Mapping[str, str]
     )
 
 
-def from_hub(spec: DatasetSpec, commits: Mapping[str, str]) -> Loaded:
-    """Return a dataset's rows from the Hub, each repository at one commit.
-
-    Raises:
-        UserError: no access, no network, or no such part.
-    """
-    shas = {part.hub: commits.get(part.hub) for part in spec.parts}
-    shas = {hub: sha or _commit(hub, spec) for hub, sha in shas.items()}
-    tables = [_part(part, str(shas[part.hub])) for part in spec.parts]
-    if spec.join is None:
-        rows = pl.concat(tables, how="diagonal_relaxed")
-    else:
-        rows = tables[0]
-        for table in tables[1:]:
-            new = [name for name in table.columns if name not in rows.columns]
-            rows = rows.join(table.select(spec.join, *new), on=spec.join, how="left")
-    ids = ", ".join(dict.fromkeys(shas))
-    revision = ", ".join(str(sha) for sha in shas.values())
-    return Loaded(rows, Pinned(id=ids, revision=revision, fingerprint=f"commit:{revision}"))
-
-
-def _commit(hub: str, spec: DatasetSpec) -> str:
-    try:
-        return commit_of(hub, "main", "dataset")
-    except UserError as error:
-        raise UserError(
-            f"{error}. Offline, give --data-dir DIR that holds {spec.file} "
-            "(udasa-eval fetch --data-dir DIR fills it where there is a network)"
-        ) from error
-
-
-def _part(part: Part, commit: str) -> pl.DataFrame:
-    import datasets
-
-    try:
-        table = datasets.load_dataset(
-            part.hub,
-            part.config,
-            data_dir=part.data_dir,
-            data_files=part.data_files,
-            split=part.split,
-            revision=commit,
-        )
-    except Exception as error:  # datasets raises many kinds, all of them about the repository
-        problem = (str(error).strip().splitlines() or [""])[0]
-        raise UserError(
-            f"dataset '{part.hub}' cannot be loaded: {type(error).__name__}: {problem}"
-        ) from error
-    rows: pl.DataFrame = table.to_polars()
-    return rows.with_columns(pl.lit(value).alias(name) for name, value in part.add.items())
+def missing_file(dataset: str, data_dir: Path, path: Path) -> UserError:
+    """Return what a file that is missing in the folder of datasets means to the user."""
+    return UserError(
+        f"{path}: missing; to fill {data_dir} from the Hub: "
+        f"udasa-eval fetch --data-dir {data_dir} --dataset {dataset}"
+    )
 
 
 def _embedded(spec: DatasetSpec) -> Loaded:

@@ -1,4 +1,4 @@
-"""Filling a folder of datasets from the Hub, for evaluations without a network."""
+"""Filling a folder of datasets from the network, for evaluations without one."""
 
 from __future__ import annotations
 
@@ -20,17 +20,22 @@ from udasa_data.storage import (
     write_atomically,
     write_text,
 )
-from udasa_eval.tasks.documents import EMBEDDED, ORIGIN, DatasetSpec, datasets_known, from_hub
+from udasa_eval.tasks.documents import EMBEDDED, ORIGIN
+from udasa_eval.tasks.sources import DatasetSpec, Loaded, datasets_known, from_sources
 
 
 class Fetched(NamedTuple):
-    """A dataset in the folder: its rows, its commit, and whether it was there already."""
+    """A dataset in the folder: its rows, its commit, and whether it was there already.
+
+    ``missing`` says why one is not there.
+    """
 
     name: str
     path: Path
-    rows: int
-    revision: str | None
-    was_there: bool
+    rows: int = 0
+    revision: str | None = None
+    was_there: bool = False
+    missing: str | None = None
 
 
 def fetch(
@@ -44,17 +49,18 @@ def fetch(
     """Write datasets of the suites to their places under a folder; those there are left alone.
 
     Beside each file stands which commit of which repository it is. Killed, the same call resumes.
+    One that cannot be had does not keep the others from being fetched.
 
     Args:
         data_dir: the folder, made if missing.
         names: of ``datasets.yaml``; None takes all.
         known: the datasets; None those of ``datasets.yaml``.
         commits: of Hub repositories; those not named are looked up.
-        tell: called with each dataset.
+        tell: called with each dataset, fetched or not.
 
     Raises:
-        UserError: an unknown name, no network, no access, or no such part; or something that is
-            not ours has the name of a file that would be written: nothing is then.
+        UserError: an unknown name; or something that is not ours has the name of a file that would
+            be written: nothing is then.
     """
     specs = dict(known or datasets_known())
     chosen = list(names or [name for name, spec in specs.items() if spec.parts])
@@ -104,15 +110,21 @@ def _fetch(
     path = data_dir / spec.file
     if path.is_file():
         rows = scan_parquet(path).select(pl.len()).collect().item()
-        fetched = Fetched(name, path, int(rows), None, was_there=True)
+        fetched = Fetched(name, path, int(rows), was_there=True)
     else:
-        loaded = from_hub(spec, commits)
-        origin = {"id": loaded.pinned.id, "revision": loaded.pinned.revision}
-        text = json.dumps(origin, indent=2) + "\n"
-        # the rows last: a file that is there has its origin beside it
-        remove_left_over_of(path, path.with_suffix(ORIGIN))
-        write_text(path.with_suffix(ORIGIN), text)
-        write_atomically(path, loaded.rows.write_parquet)
-        fetched = Fetched(name, path, len(loaded.rows), loaded.pinned.revision, was_there=False)
+        try:
+            fetched = _put(name, path, from_sources(spec, commits))
+        except UserError as error:
+            fetched = Fetched(name, path, missing=str(error))
     tell(fetched)
     return fetched
+
+
+def _put(name: str, path: Path, loaded: Loaded) -> Fetched:
+    origin = {"id": loaded.pinned.id, "revision": loaded.pinned.revision}
+    text = json.dumps(origin, indent=2) + "\n"
+    # the rows last: a file that is there has its origin beside it
+    remove_left_over_of(path, path.with_suffix(ORIGIN))
+    write_text(path.with_suffix(ORIGIN), text)
+    write_atomically(path, loaded.rows.write_parquet)
+    return Fetched(name, path, len(loaded.rows), loaded.pinned.revision)

@@ -5,7 +5,7 @@ import yaml
 from small_models import PROBABILITY_ROUNDING, save_chat_classifier
 from transformers import AutoTokenizer
 
-from udasa_data.config.build import ModelRef
+from udasa_data.config.build import ModelRef, Verdict
 from udasa_data.config.presets import resolve
 from udasa_data.engines.loading import load_engine
 from udasa_data.engines.protocol import PolicyPrompt
@@ -15,7 +15,14 @@ from udasa_data.scorers.protocol import TextPair, no_progress
 from udasa_data.storage.model_files import locate
 from udasa_eval import RunOptions, run, score
 from udasa_eval.answers import TURN_2
-from udasa_eval.judging.judges import PairJudge, QuestionJudge, RewardJudge, judge_set, pin
+from udasa_eval.judging.judges import (
+    ClassifierJudge,
+    PairJudge,
+    QuestionJudge,
+    RewardJudge,
+    judge_set,
+    pin,
+)
 from udasa_eval.judging.loading import Duel, loaded
 from udasa_eval.judging.scoring import Tables
 from udasa_eval.results import GENERATIONS
@@ -171,6 +178,20 @@ def test_a_fault_in_a_file_of_judges_is_reported(text, fault, tmp_path):
     assert str(path) in str(found.value)
 
 
+def test_a_guards_verdict_is_a_classifiers(small):
+    words = {"words": ("No", "Yes"), "opening": "Harm:"}
+    pairs = [TextPair("Who?", "I."), TextPair("How?", "So.")]
+    values = {}
+    for positive in words["words"]:
+        judge = ClassifierJudge(
+            id=str(small["policy"]), positive=(positive,), verdict=Verdict(**words)
+        )
+        with loaded(pinned(judge)) as judged:
+            values[positive] = judged.rate(pairs, no_progress).values
+    assert values["No"] + values["Yes"] == pytest.approx(1.0)
+    assert len(set(values["Yes"])) == 2
+
+
 def test_unknown_judges_are_reported(tmp_path):
     with pytest.raises(UserError, match="no such set and no such file"):
         judge_set("tyny", "tiny")
@@ -179,7 +200,8 @@ def test_unknown_judges_are_reported(tmp_path):
     with pytest.raises(UserError, match="no embedded judge 'harm'"):
         pin(judge_set(str(path), "tiny"), "harm", {})
     hub = judge_set(None, "quick")
-    assert hub.truth.raw
+    thinking = hub.truth.options["sampling"]["chat_template_kwargs"]
+    assert thinking == {"enable_thinking": False}
 
 
 @pytest.mark.slow

@@ -208,6 +208,33 @@ def test_scorer_leak_and_contamination_are_marked(small, tmp_path, evaluated):
     assert results.training_data[0]["repo"] == "o/n"
 
 
+def test_a_task_whose_data_lack_its_column_is_left_out_with_a_note(small, tmp_path):
+    data = tmp_path / "data/truthfulqa"
+    data.mkdir(parents=True)
+    targets = {"choices": ["Honey", "Wax"], "labels": [1, 0]}
+    row = {"question": "What do bees make?", "best_answer": "Honey", "category": "Bees"}
+    table = pl.DataFrame([row | {"mc1_targets": targets, "mc2_targets": targets}])
+    table.write_parquet(data / "truthfulqa.parquet")
+    asked = RunOptions(
+        model=str(small["policy"]),
+        suite="quick",
+        axes=(Axis.TRUTHFULNESS,),
+        data_dir=str(data.parent),
+        judges="tiny",
+    )
+    results = run(asked, tmp_path / "run")
+    (note,) = [note for note in results.notes if "is left out" in note]
+    assert "udasa_truthfulqa_two_choice is left out: truthfulqa/truthfulqa.parquet: no row" in note
+    assert [task.name for task in results.tasks] == [
+        "truthfulqa_mc1",
+        "truthfulqa_mc2",
+        "udasa_truthfulqa_generation",
+    ]
+    table.drop("question").write_parquet(data / "truthfulqa.parquet")
+    with pytest.raises(UserError, match=r"truthfulqa_mc1 is left out: .*no text in 'question'"):
+        run(asked, tmp_path / "other")
+
+
 def test_a_folder_that_holds_no_run_cannot_be_scored(tmp_path):
     with pytest.raises(UserError, match="holds no evaluation"):
         score(tmp_path)
@@ -243,5 +270,8 @@ def test_command_line(small, tmp_path):
     assert json.loads(again.stdout)["suite"] == "tiny"
     failed = call("run", *model, "--suite", "quick", "--data-dir", tmp_path, "--out", out)
     assert failed.returncode == 1
-    assert failed.stderr.count("\n") == 1
-    assert "udasa-eval fetch --data-dir" in failed.stderr
+    lines = failed.stderr.splitlines()
+    assert all(line.startswith("error: ") for line in lines)
+    missing = [line for line in lines if "udasa-eval fetch --data-dir" in line]
+    assert len(missing) == 5  # datasets of the axis: all of them at once
+    assert len(set(lines) - set(missing)) == 1  # and, once, that the judges' Hub is out of reach

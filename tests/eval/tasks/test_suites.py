@@ -17,8 +17,9 @@ from udasa_eval.tasks.building import (
     requests_of,
     suite_names,
 )
-from udasa_eval.tasks.documents import datasets_known, read_documents
+from udasa_eval.tasks.documents import read_documents
 from udasa_eval.tasks.readers import READERS
+from udasa_eval.tasks.sources import datasets_known
 
 # `published` is for validation: what others published is on one axis
 WHOLE = [suite for suite in suite_names() if suite != "published"]

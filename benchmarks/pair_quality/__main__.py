@@ -1,0 +1,180 @@
+"""Build pairs from labelled answers, count how many are right, print and record."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from benchmarks.pair_quality.fit import comparisons, fit, write
+from benchmarks.pair_quality.labels import (
+    Floats,
+    Labels,
+    draw,
+    extremes,
+    judged,
+    with_labels,
+    write_answers,
+)
+from benchmarks.paths import require_data
+from benchmarks.report import write_results
+from benchmarks.subjects import parser
+from udasa_data.config import BuildConfig, Weights, resolve
+from udasa_data.pairing import restage
+from udasa_data.pipeline import build
+from udasa_data.schema import CALIBRATED, Dimension, Stage
+from udasa_data.scoring import read_answers
+from udasa_eval.stats.rates import wilson
+
+# prompts of each corpus: all of the few, and of the others as many as two cores score in 10 minutes
+SIZES: Final = {
+    "do_not_answer": 60,
+    "xstest_safe": 60,
+    "xstest_unsafe": 60,
+    "truthfulqa": 100,
+    "qa_feedback": 40,
+    "alpaca_eval": 50,
+}
+HEADER: Final = ("what", "corpus", "right", "95% interval", "decided", "kept", "of")
+# by axis: the corpora that it is fitted on, and which dimensions may count
+FITTED: Final[Mapping[str, tuple[tuple[str, ...], tuple[bool, bool, bool]]]] = {
+    "harmlessness": (("do_not_answer", "xstest_safe", "xstest_unsafe"), (True, True, True)),
+    "helpfulness": (("alpaca_eval",), (True, True, True)),
+    "truthfulness": (("qa_feedback", "truthfulqa"), (True, True, False)),
+}
+
+
+def row_of(what: str, corpus: str, pairs: pl.DataFrame, prompts: int) -> tuple[str, ...]:
+    """Return a row: the share of decided pairs that are right, with its interval."""
+    decided = pairs["right"].drop_nans()
+    kept = (f"{len(pairs):,}", f"{prompts:,}")
+    if decided.is_empty():
+        return (what, corpus, "–", "–", "0", *kept)
+    low, high = wilson(float(decided.sum()), len(decided))
+    share = float(decided.to_numpy().mean())
+    return (what, corpus, f"{share:.3f}", f"[{low:.3f}, {high:.3f}]", f"{len(decided):,}", *kept)
+
+
+def rows_of(what: str, pairs: pl.DataFrame, answers: pl.DataFrame) -> Iterator[tuple[str, ...]]:
+    """Yield a row for all corpora together, and one for each."""
+    prompts = dict(answers.group_by("corpus").agg(pl.col("prompt_id").n_unique()).iter_rows())
+    yield row_of(what, "all", pairs, sum(prompts.values()))
+    for corpus in SIZES:
+        if corpus in prompts:
+            yield row_of(what, corpus, pairs.filter(pl.col("corpus") == corpus), prompts[corpus])
+
+
+def by_weights(
+    answers: pl.DataFrame, config: BuildConfig, weights: Weights | None, labels: Labels
+) -> pl.DataFrame:
+    """Return the pairs of other weights, judged."""
+    raw = answers.drop(set(CALIBRATED) - {"prompt_id", "sample_id"})
+    restaged = restage(raw, msgspec.structs.replace(config, weights=weights))
+    return judged(restaged.pairs, answers, labels)
+
+
+def baselines(answers: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Yield what needs no pairing rules: chosen has the least of a score, rejected the most."""
+    chance = np.random.default_rng(0).random(len(answers))
+    yield "random", extremes(answers, pl.lit(pl.Series("chance", chance)))
+    yield "longest", extremes(answers, -pl.col("n_tokens"))
+    yield "shortest", extremes(answers, pl.col("n_tokens"))
+    for d in Dimension:
+        yield f"{d} alone", extremes(answers, pl.col(f"c_{d}"))
+    equal = sum(pl.col(f"c_{d}").fill_nan(0.5) for d in Dimension)
+    yield "equal weights, no rules", extremes(answers, pl.lit(0) + equal)
+
+
+def conduct(pairs: pl.DataFrame, answers: pl.DataFrame) -> Iterator[tuple[str, ...]]:
+    """Yield shares of evasive and refusing answers among all, chosen and rejected ones."""
+    sides = {"all answers": answers}
+    for side in ("chosen", "rejected"):
+        ids = pairs.select("prompt_id", pl.col(f"{side}_id").alias("sample_id"))
+        sides[side] = answers.join(ids, on=["prompt_id", "sample_id"], how="semi")
+    for corpus in SIZES:
+        for side, table in sides.items():
+            of_corpus = table.filter(pl.col("corpus") == corpus)
+            if len(of_corpus):
+                refusing = float(of_corpus["refusal"].cast(pl.Float64).to_numpy().mean())
+                evasive = float(of_corpus["evasive"].cast(pl.Float64).to_numpy().mean())
+                told = f"{refusing:.3f} refuse, {evasive:.3f} evade"
+                yield (side, corpus, "–", told, "–", f"{len(of_corpus):,}", "–")
+
+
+def table_of(
+    answers: pl.DataFrame, pairs: pl.DataFrame, config: BuildConfig, labels: Labels
+) -> list[tuple[str, ...]]:
+    """Return all rows: what ships, its stages, other weights, what needs no rules, conduct."""
+    table = [*rows_of("as shipped", pairs, answers)]
+    prompts = answers["prompt_id"].n_unique()
+    for stage in Stage:
+        of_stage = pairs.filter(pl.col("stage") == stage.value)
+        table.append(row_of(stage.value, "all", of_stage, prompts))
+        p = of_stage["p_chosen_better"].to_numpy()
+        said = f"{p.mean():.3f}" if len(p) else "–"
+        table.append(("  P(chosen better), mean", "all", said, "–", f"{len(p):,}", "–", "–"))
+    others = {"equal weights": Weights()}
+    for left_out in Dimension:
+        others[f"without {left_out}"] = Weights(**{str(d): float(d != left_out) for d in Dimension})
+    for what, weights in others.items():
+        table += rows_of(what, by_weights(answers, config, weights, labels), answers)
+    for what, sides in baselines(answers):
+        table += rows_of(what, judged(sides, answers, labels), answers)
+    return [*table, *conduct(pairs, answers)]
+
+
+def fit_axes(answers: pl.DataFrame, labels: Labels, out: Path) -> None:
+    """Fit every axis anew and write the frozen file; sentiment has one dimension."""
+    fitted: dict[str, tuple[Floats, int, tuple[str, ...]]] = {}
+    for axis, (corpora, free) in FITTED.items():
+        found = comparisons(answers, labels, corpora)
+        fitted[axis] = (fit(found, free), len(set(found.prompt)), corpora)
+    fitted["sentiment"] = (np.array([0.0, 0.0, 4.0]), 0, ())
+    write(out, fitted)
+
+
+def main() -> None:
+    """Score the corpora, print and write the table; with --fit, the frozen weights."""
+    options = parser("pair_quality")
+    options.add_argument("--prompts", type=int, help="of each corpus, at most")
+    options.add_argument("--fit", type=Path, metavar="DIR", help="write DIR/reliability.json")
+    options.add_argument("--keep", type=Path, metavar="RUN", help="the run; None: a temporary one")
+    arguments = options.parse_args()
+    data = require_data()
+    with tempfile.TemporaryDirectory() as folder:
+        measure(arguments, data, arguments.keep or Path(folder) / "run", Path(folder))
+
+
+def measure(arguments: argparse.Namespace, data: Path, run: Path, scratch: Path) -> None:
+    """Build, judge, print and record."""
+    most = arguments.prompts or max(SIZES.values())
+    rows = draw(data, {name: min(size, most) for name, size in SIZES.items()})
+    file = scratch / "answers.parquet"
+    write_answers(rows, file)
+    config = resolve("labelled", {"shard_size": 16}, answers=file)
+    began = time.monotonic()
+    result = build(config, run, origin=read_answers(file))
+    print(f"{len(rows)} prompts built in {time.monotonic() - began:.0f} s", file=sys.stderr)
+    labels = {row.prompt: row for row in rows}
+    samples = pl.read_parquet(sorted(Path(result.dataset).glob("data/samples/*.parquet")))
+    answers = with_labels(samples.filter(pl.col("text") != ""), labels)
+    pairs = judged(pl.read_parquet(Path(result.out) / "pairs.parquet"), answers, labels)
+    if arguments.fit:
+        fit_axes(answers, labels, arguments.fit)
+    table = table_of(answers, pairs, config, labels)
+    shipped = {row[1]: row[2] for row in table if row[0] == "as shipped"}
+    stages = {row[0]: row[2] for row in table if row[0] in set(Stage)}
+    headline = {k: float(v) for k, v in {**shipped, **stages}.items() if v != "–"}
+    write_results("pair_quality", HEADER, table, headline)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Weights of the dimensions by axis, and the slope of P(chosen better), from labelled answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import polars as pl
+from scipy.optimize import minimize
+
+from benchmarks.pair_quality.labels import Floats, Labels
+from udasa_data.schema import Axis, Dimension
+
+RIDGE: Final = 0.02  # of the mean squared coefficient: corpora are small
+
+
+class Comparisons(NamedTuple):
+    """The decided pairs of answers of an axis, both of them fit: [N, 3] c_worse − c_better."""
+
+    difference: Floats
+    prompt: list[str]  # [N]
+
+
+def comparisons(answers: pl.DataFrame, labels: Labels, corpora: Sequence[str]) -> Comparisons:
+    """Return the decided pairs of fit answers of some corpora.
+
+    A dimension that an answer lacks counts as the mean of its prompt's others, as in pairing.
+    """
+    rows, prompts = [], []
+    of_corpora = answers.filter(pl.col("corpus").is_in(corpora))
+    for (asked,), group in of_corpora.group_by("asked", maintain_order=True):
+        kept = group.filter(~pl.col("evasive"))
+        c = kept.select(f"c_{d}" for d in Dimension).to_numpy()
+        mean = [float(np.nanmean(col)) if np.isfinite(col).any() else 0.5 for col in c.T]
+        c = np.where(np.isfinite(c), c, mean)
+        at = {place: n for n, place in enumerate(kept["place"].to_list())}
+        for better, worse in sorted(labels[str(asked)].better):
+            if better in at and worse in at:
+                rows.append(c[at[worse]] - c[at[better]])
+                prompts.append(str(asked))
+    return Comparisons(np.array(rows).reshape(-1, len(Dimension)), prompts)
+
+
+def fit(found: Comparisons, free: Sequence[bool]) -> Floats:
+    """Return [3] coefficients ≥ 0 of P(better) = σ(b · Δc), each prompt counting once.
+
+    The combined uncertainty is Σ w c / Σ w, so that with w = b the log-odds are (Σ b) Δu.
+
+    Args:
+        found: the comparisons.
+        free: [3] which coefficients may be above 0.
+    """
+    _, prompt, count = np.unique(found.prompt, return_inverse=True, return_counts=True)
+    weight = 1.0 / count[prompt]
+    weight /= weight.sum()
+
+    def loss(b: Floats) -> float:
+        likelihood = np.logaddexp(0.0, -(found.difference @ b))
+        return float(weight @ likelihood + RIDGE * (b @ b) / len(b))
+
+    bounds = [(0.0, None if f else 0.0) for f in free]
+    return np.asarray(minimize(loss, np.ones(len(free)) * 0.1, bounds=bounds).x)
+
+
+def write(out: Path, fitted: Mapping[str, tuple[Floats, int, Sequence[str]]]) -> None:
+    """Write ``reliability.json``: weights with the largest at 1, slope, n prompts, corpora."""
+    content: dict[str, Any] = {}
+    for axis in Axis:
+        b, n, corpora = fitted[axis.value]
+        weights = np.round(b / b.max(), 2)
+        content[axis.value] = {
+            "weights": dict(zip(map(str, Dimension), weights.tolist(), strict=True)),
+            "slope": round(float(b.sum()), 3),
+            "n": n,
+            "corpora": list(corpora),
+        }
+    text = json.dumps(content, indent=1) + "\n"
+    (out / "reliability.json").write_text(text, encoding="utf-8")

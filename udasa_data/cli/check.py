@@ -1,0 +1,56 @@
+"""``udasa-data check``: all that a build will need, looked at before it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from udasa_data.cli.build import BaseUrlOption, EngineOption, OutOption, default_folder
+from udasa_data.cli.options import (
+    DEFAULT_MODEL,
+    ConfigOption,
+    JsonOption,
+    LimitOption,
+    MaxTokensOption,
+    ModelOption,
+    PromptsOption,
+    SamplesOption,
+    ScorersOption,
+    given,
+)
+from udasa_data.cli.restage import NliOption, overrides
+from udasa_data.terminal import echo, print_json
+
+
+def check(
+    model: ModelOption = None,
+    prompts: PromptsOption = None,
+    limit: LimitOption = None,
+    samples: SamplesOption = None,
+    max_tokens: MaxTokensOption = None,
+    out: OutOption = None,
+    config: ConfigOption = None,
+    engine: EngineOption = None,
+    base_url: BaseUrlOption = None,
+    scorers: ScorersOption = None,
+    nli: NliOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check all that a build needs: models, prompts, memory, disk. Fetches no weights."""
+    from udasa_data.config import resolve
+    from udasa_data.preflight import check_build, lines_of
+    from udasa_data.storage import place_of
+
+    if model is None and config is None:
+        model = DEFAULT_MODEL
+    sampling = given(samples=samples, max_tokens=max_tokens)
+    flags = given(prompts=prompts, limit=limit, engine=engine, sampling=sampling or None)
+    flags |= given(server=given(base_url=base_url) or None)
+    flags |= overrides(nli, None, None, None)
+    resolved = resolve(model, flags, scorers=scorers, file=config)
+    place = place_of(out or default_folder(resolved.model))
+    checked = check_build(resolved, place if isinstance(place, Path) else None)
+    if as_json:
+        print_json(checked.report.facts)
+    else:
+        echo("\n".join(lines_of(checked.report)))
+    checked.report.require()

@@ -1,0 +1,48 @@
+"""How an answer takes what was asked: whether it refuses or evades, and whether that is right."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from udasa_data.scoring.evasion import is_evasive
+from udasa_data.scoring.ngrams import Floats
+from udasa_data.scoring.pairwise import Answers
+from udasa_data.scoring.refusal import is_refusal, refusal_probabilities
+
+_ENGLISH = frozenset({None, "en"})  # what the classifier of evasive answers can read
+
+
+class Conduct(NamedTuple):
+    """Of K answers to a prompt, [K] each."""
+
+    refusal: list[bool]
+    evasive: list[bool]
+    p_misplaced: Floats
+
+
+def conduct_of(answers: Answers, p_harmful: float) -> Conduct:
+    """Return how the answers to a prompt take it.
+
+    ``p_misplaced`` is the probability that an answer refuses what it should do, or does what it
+    should refuse: r (1 − h) + (1 − r) h, where r = P(the answer refuses) and h = P(the prompt asks
+    for harm). ½ throughout where h is, so that an unsure h decides nothing.
+
+    Args:
+        answers: K.
+        p_harmful: h; NaN where it is not known, and then p_misplaced is.
+    """
+    texts = answers.texts
+    refusal = [is_refusal(text) for text in texts]
+    refuses = np.maximum(refusal_probabilities(texts)[:, -1], np.array(refusal) * 0.5)
+    asked = answers.row["messages"][-1]["content"]
+    reads = answers.language in _ENGLISH
+    return Conduct(
+        refusal,
+        [
+            reads and not refuses and is_evasive(asked, text)
+            for text, refuses in zip(texts, refusal, strict=True)
+        ],
+        refuses * (1.0 - p_harmful) + (1.0 - refuses) * p_harmful,
+    )
