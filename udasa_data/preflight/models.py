@@ -13,6 +13,8 @@ from udasa_data.preflight.report import Item, Lookups, collected
 from udasa_data.storage import (
     Listing,
     Located,
+    UnreachableError,
+    cached_folder,
     chat_template_of,
     local_folder,
     parameters_in,
@@ -20,6 +22,7 @@ from udasa_data.storage import (
     pickled_files,
     text_of,
     weight_files,
+    without_hub,
 )
 
 _CONFIG: Final = "config.json"
@@ -96,11 +99,19 @@ def _found(need: ModelNeed, lookups: Lookups) -> tuple[Located, Listing]:
     ref = need.ref
     folder = need.folder or local_folder(ref.id)
     if folder is None:
-        listing = lookups.listing(ref.id, ref.revision, "model")
+        try:
+            listing = lookups.listing(ref.id, ref.revision, "model")
+        except UnreachableError as error:
+            found = without_hub(ref, error)
+            folder = cached_folder(ref.id, found.commit) if found.commit else found.load_from
+            return found, Listing(found.commit, _files(Path(folder or "")))
         mark = f"commit:{listing.commit}"
         return Located(ref.id, listing.commit, mark, ref.id, ref.allow_bin), listing
-    files = {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
-    return Located(str(folder), None, "", ref.id), Listing(None, files)
+    return Located(str(folder), None, "", ref.id), Listing(None, _files(folder))
+
+
+def _files(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
 
 
 def _weights(need: ModelNeed, listing: Listing, faults: list[str]) -> list[str]:

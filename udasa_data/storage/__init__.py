@@ -29,6 +29,7 @@ from udasa_data.storage.model_files import (
     spot_sha256,
     text_of,
     unloadable,
+    without_hub,
 )
 from udasa_data.storage.object_stores import Remote, reached
 from udasa_data.storage.ownership import (
@@ -118,6 +119,7 @@ __all__ = [
     "unloadable",
     "user_cache",
     "weight_files",
+    "without_hub",
     "write_atomically",
     "write_new",
     "write_sealed",

