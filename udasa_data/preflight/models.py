@@ -103,8 +103,8 @@ def _found(need: ModelNeed, lookups: Lookups) -> tuple[Located, Listing]:
             listing = lookups.listing(ref.id, ref.revision, "model")
         except UnreachableError as error:
             found = without_hub(ref, error)
-            folder = cached_folder(ref.id, found.commit) if found.commit else found.load_from
-            return found, Listing(found.commit, _files(Path(folder or "")))
+            place = cached_folder(ref.id, found.commit) if found.commit else found.load_from
+            return found, Listing(found.commit, _files(Path(place or "")))
         mark = f"commit:{listing.commit}"
         return Located(ref.id, listing.commit, mark, ref.id, ref.allow_bin), listing
     return Located(str(folder), None, "", ref.id), Listing(None, _files(folder))
