@@ -164,9 +164,9 @@ def measure(arguments: argparse.Namespace, data: Path, run: Path, scratch: Path)
     result = build(config, run, origin=read_answers(file))
     print(f"{len(rows)} prompts built in {time.monotonic() - began:.0f} s", file=sys.stderr)
     labels = {row.prompt: row for row in rows}
-    samples = pl.read_parquet(sorted(Path(result.dataset).glob("data/samples/*.parquet")))
+    samples = pl.read_parquet(sorted(Path(str(result.dataset)).glob("data/samples/*.parquet")))
     answers = with_labels(samples.filter(pl.col("text") != ""), labels)
-    pairs = judged(pl.read_parquet(Path(result.out) / "pairs.parquet"), answers, labels)
+    pairs = judged(pl.read_parquet(Path(str(result.out)) / "pairs.parquet"), answers, labels)
     if arguments.fit:
         fit_axes(answers, labels, arguments.fit)
     table = table_of(answers, pairs, config, labels)

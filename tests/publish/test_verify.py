@@ -160,10 +160,7 @@ def test_a_pair_in_another_stage(damaged):
 
 
 def test_a_gap_beyond_its_thresholds(damaged):
-    damaged.change(
-        damaged.path("moderate"),
-        lambda t: t.with_columns(p_chosen_better=pl.lit(0.999, pl.Float64)),
-    )
+    damaged.change(damaged.path("moderate"), lambda t: t.with_columns(p_chosen_better=0.999))
     assert "P 0.9990 in moderate" in failures(damaged.folder)["stages"]
 
 

@@ -10,9 +10,8 @@ from udasa_data.runs.outcome import _REMEDIES
 from udasa_data.schema import DROPPED, Why
 
 SAMPLES = pl.DataFrame({"prompt_id": ["p"]})
-NONE = pl.DataFrame(
-    schema={"prompt_id": pl.String, "p_chosen_better": pl.Float64, "stage": pl.String}
-)
+P = "p_chosen_better"
+NONE = pl.DataFrame(schema={"prompt_id": pl.String, P: pl.Float64, "stage": pl.String})
 
 
 def left_out(*rows):
@@ -22,9 +21,7 @@ def left_out(*rows):
 
 def pairs(*gaps, cutoffs=None):
     ids = [f"prompt {n}" for n in range(len(gaps))]
-    table = pl.DataFrame(
-        {"prompt_id": ids, "p_chosen_better": gaps}, schema_overrides={"p_chosen_better": float}
-    )
+    table = pl.DataFrame({"prompt_id": ids, P: gaps}, schema_overrides={P: float})
     return assign_stages(table, cutoffs).pairs
 
 

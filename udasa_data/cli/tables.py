@@ -97,6 +97,7 @@ def models_table(presets: Presets, names: Names) -> None:
             ("nli", (chosen.nli,)),
             ("value", chosen.value),
             ("sentiment", (chosen.sentiment,)),
+            ("prompt harm", (chosen.prompt_harm,) if chosen.prompt_harm else ()),
         )
         for ref in refs
     ]

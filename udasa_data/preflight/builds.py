@@ -127,6 +127,8 @@ def needs_of(config: BuildConfig, asked: Asked) -> list[ModelNeed]:
         numbered = [f"value {n}" for n in range(1, len(config.value) + 1)]
         needs += [value_need(what, ref) for what, ref in zip(numbered, config.value, strict=True)]
         needs.append(value_need("sentiment", config.sentiment))
+        if config.prompt_harm:
+            needs.append(value_need("prompt harm", config.prompt_harm))
         if config.embedder_in_use:
             needs.append(ModelNeed("embedder", config.embedder_in_use, "encoder"))
     return needs

@@ -62,8 +62,9 @@ def _view(row: dict[str, object]) -> PairView:
         for side in ("chosen", "rejected")
     ]
     names = ("p_chosen_better", "delta_u", "se_delta")
-    figures = [float(row[name]) for name in names]  # type: ignore[arg-type]
-    return PairView(prompt, chosen, rejected, str(row["stage"]), str(row["axis"]), *figures, *sides)
+    p, delta, se = (float(row[name]) for name in names)  # type: ignore[arg-type]
+    stage, axis = str(row["stage"]), str(row["axis"])
+    return PairView(prompt, chosen, rejected, stage, axis, p, delta, se, *sides)
 
 
 def _text(turns: object) -> str:
