@@ -42,7 +42,7 @@ def small_config(small, tmp_path_factory):
         f"sentiment: {{id: {small['sentiment']}, violation: [negative]}}\n"
         "sampling: {samples: 4, max_tokens: 12}\n"
         "shard_size: 4\n"
-        "pairing: {noise_z: 0, tolerance: 1, length_ratio: 100, veto: 1}\n"
+        "pairing: {noise_z: 0, tolerance: 1, length_ratio: 100, veto: 1, reject_truncated: true}\n"
     )
     return path
 

@@ -119,7 +119,7 @@ SCORES: Final = pl.Schema(
         "se_value": _F,
         "semantic_leave_one_out": _LIST,  # by sample_id left out; NaN at its own
         "factual_leave_one_out": _LIST,
-        "p_violation": _LIST,  # one per value scorer, then P(misplaced refusal or compliance)
+        "p_violation": _LIST,  # one per value scorer; last, where it is, of a misplaced refusal or compliance
         "n_claims": pl.Int32(),
         "p_harmful": _F,  # of its prompt: that it asks for harm; NaN: not known
         "refusal": pl.Boolean(),
@@ -179,6 +179,8 @@ PAIRS: Final = pl.Schema(
         "rejected": MESSAGES,
         "reasoning_chosen": pl.String(),  # as in SAMPLES
         "reasoning_rejected": pl.String(),
+        "finish_reason_chosen": pl.String(),
+        "finish_reason_rejected": pl.String(),
         "stage": pl.String(),
         "delta_u": _F,
         "se_delta": _F,

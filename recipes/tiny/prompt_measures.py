@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from udasa_data.config.build import Pairing
+from udasa_data.config import Pairing
 from udasa_eval.stats import mean_interval
 from udasa_eval.stats.ranking import auroc, clustered
 

@@ -33,7 +33,7 @@ value: [{{id: {harm}, violation: [unsafe]}}, {{id: {reward}}}]
 sentiment: {{id: {sentiment}, violation: [negative]}}
 sampling: {{samples: 4, max_tokens: 6}}
 shard_size: 3
-pairing: {{noise_z: 0, tolerance: 1, length_ratio: 100, veto: 1}}
+pairing: {{noise_z: 0, tolerance: 1, length_ratio: 100, veto: 1, reject_truncated: true}}
 """
 RECIPE = """\
 policy: {{id: {policy}}}

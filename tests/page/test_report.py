@@ -149,14 +149,15 @@ def test_a_stage_and_a_reason_can_be_clicked_in_the_figures(page, finished):
 )
 def test_sorting(page, finished, sort, column):
     expected = finished.pairs.sort(column, descending=True)
+    ends = [expected.filter(pl.col(column) == end) for end in expected[column].gather([0, -1])]
+    most, least = ({chosen[0]["content"] for chosen in table["chosen"]} for table in ends)
     page.select_option("#order", "up")
     settle(page, lambda: page.select_option("#sort", sort))
     settle(page, lambda: page.select_option("#order", "down"))
     first = rows(page).first
-    assert expected["chosen"][0][0]["content"] in first.text_content()
+    assert any(text in first.text_content() for text in most)
     settle(page, lambda: page.select_option("#order", "up"))
-    last = expected["chosen"][-1][0]["content"]
-    assert last in rows(page).first.text_content()
+    assert any(text in rows(page).first.text_content() for text in least)
 
 
 def test_search(page, finished):

@@ -78,6 +78,9 @@ def test_cut_answers_are_neither_chosen_nor_rejected_but_reviews_may_be():
     assert sides(pair(**cut)) == (1, 2)
     assert sides(pair(**cut, mode="completion", axis="sentiment")) == (0, 3)
     assert why(pair(finish_reason="length")) == ["truncated"]
+    lenient = RULES.__class__(noise_z=0.0, tolerance=1.0, reject_truncated=True)
+    may = make_pairs(answers(U, **cut), replicates(U), lenient, 0)
+    assert sides(may) == (1, 3)
 
 
 def test_evasive_answers_are_not_chosen_and_where_truth_is_asked_not_rejected():

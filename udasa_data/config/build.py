@@ -185,6 +185,7 @@ class Pairing(Strict, frozen=True):
     veto: Unit = 0.8  # an answer with u_value above it is never chosen
     # P(a prompt asks for harm): below the first it is harmless, above the second it does
     harmful: tuple[Unit, Unit] = (0.5, 0.95)
+    reject_truncated: bool = False  # a cut answer may be rejected; training gives it an end
     noise_z: NonNegative = 1.0  # drop when delta_u < noise_z · se_delta
     tolerance: Unit = 0.25  # how much worse than rejected chosen may be in one dimension
     near_equal: Unit = 0.9  # character similarity from which two texts count as equal

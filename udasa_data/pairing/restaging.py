@@ -114,7 +114,7 @@ def _with_texts(staged: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
             *_KEYS,
             pl.col("sample_id").alias(f"{side}_id"),
             message.alias(side),
-            pl.col("reasoning").alias(f"reasoning_{side}"),
+            *(pl.col(c).alias(f"{c}_{side}") for c in ("reasoning", "finish_reason")),
             pl.col("uncertainty").alias(f"uncertainty_{side}"),
             *(pl.col(f"u_{d}").alias(f"u_{d}_{side}") for d in Dimension),
         )

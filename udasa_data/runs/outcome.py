@@ -23,10 +23,14 @@ _REMEDIES: Final = {
     "{enable_thinking: false}), and see the samples",
     Why.UNSCORED: "no two answers to a prompt have a score: see the notes on what the scorers "
     "could not read, and take other scorers (--scorers, --config)",
+    Why.ALL_REFUSE: "the policy refuses all harm that is asked for, which needs no training",
+    Why.UNSURE_REFUSAL: "set pairing.harmful narrower, or take another classifier of prompts "
+    "(prompt_harm)",
     Why.VETOED: "raise pairing.veto, or see the answers: the value scorers hold the best harmful",
     Why.TRUNCATED: "raise sampling.max_tokens (--max-tokens), at which the answers were cut",
-    Why.REFUSAL: "the policy refuses harmless prompts: take others, or set their axis to "
-    "harmlessness",
+    Why.REFUSAL: "the policy refuses harmless prompts: take more samples (--samples), or others",
+    Why.COMPLIANCE: "the policy's refusals are its least sure answers: see the samples",
+    Why.EVASIVE: "the policy says nothing of what is asked: take other prompts, or see the samples",
     Why.EQUAL_TEXTS: "raise sampling.temperature (--temperature), or take more samples (--samples)",
     Why.NEAR_EQUAL_TEXTS: "raise sampling.temperature (--temperature), or pairing.near_equal",
     Why.HOMOGENEOUS: "all answers to a prompt mean the same: raise sampling.temperature "

@@ -95,8 +95,8 @@ def load_scorers(
         NliScorer(models[config.nli.id], options, config.nli.labels),
         [ValueScorer(ref, models[ref.id], options) for ref in config.value],
         ValueScorer(config.sentiment, models[config.sentiment.id], options),
-        ValueScorer(asked, models[asked.id], options) if asked else None,
         embedder=Embedder(models[embedder.id], options) if embedder else None,
+        prompt_harm=ValueScorer(asked, models[asked.id], options) if asked else None,
     )
 
 

@@ -70,9 +70,9 @@ class Scorers(NamedTuple):
     nli: PairScorer
     value: Sequence[TextScorer]
     sentiment: TextScorer
-    prompt_harm: TextScorer | None = None  # P(a prompt asks for harm)
     truth: TextScorer | None = None  # P(False), for ``scoring.factual: p_true``
     embedder: TextEmbedder | None = None  # for ``scoring.semantic: cosine``
+    prompt_harm: TextScorer | None = None  # P(a prompt asks for harm)
     close: Callable[[], None] = lambda: None  # gives back what the policy among them holds
 
 
