@@ -130,7 +130,7 @@ def test_a_dry_run_says_what_is_left_out_and_why(small_config, tmp_path):
     ("arguments", "message"),
     [
         (["--model", "mistrl"], "did you mean 'mistral'"),
-        (["--model", "./nowhere"], "no such folder"),
+        (["--model", "./nowhere", "--scorers", "tiny"], "no such folder"),
         (["--prompts", "missing.jsonl"], "missing.jsonl: no such file or folder"),
         (["--config", "missing.yaml"], "missing.yaml: cannot be read"),
         (["--temperature", "-1"], "sampling.temperature"),

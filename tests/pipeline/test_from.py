@@ -98,7 +98,7 @@ def test_where_it_came_from_is_recorded(run, tmp_path):
     }
     known = {name: mark for name, mark in manifest["models"].items() if mark != "not used"}
     assert known.items() <= source["models"].items()
-    assert len(known) == 4  # all but the sentiment model: there are no reviews
+    assert len(known) == 5  # all but the sentiment model: there are no reviews
     assert "samples and scores from source" in manifest["notes"]["origin"]
     published = open_finished(str(out)).manifest
     assert published.made_from["origin"] == manifest["origin"]
@@ -245,7 +245,7 @@ def test_on_the_command_line_and_without_anything_heavy(run, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    assert told["counts"]["thresholds"] == [0.2, 0.5]
+    assert told["counts"]["thresholds"] == [0.55, 0.6]
     config = open_finished(str(tmp_path / "new")).manifest.config
     assert (config.pairing.rejected, config.pairing.noise_z) == ("median", 2.0)
 

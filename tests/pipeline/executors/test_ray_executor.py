@@ -107,10 +107,10 @@ def test_two_workers_one_killed_same_rows(cluster, shared_config, same_rows, tmp
 
 
 def test_a_users_error_in_an_actor_is_the_users_line(cluster, shared_config, tmp_path, small):
-    """A policy without weights is found out by the actor that loads it."""
+    """A policy whose weights are damaged is found out by the actor that loads it."""
     policy = tmp_path / "policy"
     shutil.copytree(small["policy"], policy)
-    (policy / "model.safetensors").unlink()
+    (policy / "model.safetensors").write_bytes(b"no weights")
     broken = msgspec.structs.replace(shared_config, policy=ModelRef(id=str(policy)))
     with pytest.raises(UserError) as caught:
         build(broken, tmp_path / "run", executor=RayExecutor(workers=1))
