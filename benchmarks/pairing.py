@@ -30,14 +30,16 @@ def measure(prompts: int) -> dict[str, float]:
     scores, beside = random_scores(prompts)
     times = [time.perf_counter()]
     axes = beside["axis"].to_numpy().astype(str)
-    calibrated = calibrate(scores, axes, fit_curves(scores, axes, Calibration()), Weights())
+    known = pl.concat([scores, beside.select("axis", "context")], how="horizontal")
+    calibrated = calibrate(known, fit_curves(scores, axes, Calibration()), Weights())
     times.append(time.perf_counter())
     table = pl.concat(
         [scores, beside, calibrated.table.drop("prompt_id", "sample_id")], how="horizontal"
     )
     paired = make_pairs(table, calibrated.leave_one_out, Pairing(), 0)
     times.append(time.perf_counter())
-    staged = assign_stages(paired.pairs)
+    sure = paired.pairs.with_columns(p_chosen_better=0.5 + 0.5 * pl.col("delta_u"))
+    staged = assign_stages(sure)
     times.append(time.perf_counter())
     assert len(staged.pairs) + len(paired.dropped) == prompts
     steps = dict(zip(("calibrate", "pair", "stage"), np.diff(times).tolist(), strict=True))

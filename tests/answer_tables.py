@@ -41,6 +41,7 @@ def answers(uncertainty, **columns):
         "p_harmful": 0.0,
         "homogeneous": False,
         "run": 0,
+        "context": "",
     }
     table = {
         name: np.broadcast_to(np.asarray(value), (p, k)).ravel().tolist()

@@ -119,7 +119,7 @@ SCORES: Final = pl.Schema(
         "se_value": _F,
         "semantic_leave_one_out": _LIST,  # by sample_id left out; NaN at its own
         "factual_leave_one_out": _LIST,
-        "p_violation": _LIST,  # one per value scorer; last, where it is, of a misplaced refusal or compliance
+        "p_violation": _LIST,  # one a value scorer; then, if misplaced, the refusal's
         "n_claims": pl.Int32(),
         "p_harmful": _F,  # of its prompt: that it asks for harm; NaN: not known
         "refusal": pl.Boolean(),

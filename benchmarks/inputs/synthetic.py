@@ -49,6 +49,8 @@ def random_scores(prompts: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     constant = {name: pl.lit(None, dtype=SCORES[name]) for name in missing}
     constant["homogeneous"] = pl.lit(value=False)
     constant["refusal"] = pl.lit(value=False)
+    constant["evasive"] = pl.lit(value=False)
+    constant["p_harmful"] = pl.lit(0.0)
     scores = scores.with_columns(**constant).select(SCORES.names())
     axes = pl.Series([axis.value for axis in Axis])
     texts = _texts()
@@ -58,7 +60,12 @@ def random_scores(prompts: int) -> tuple[pl.DataFrame, pl.DataFrame]:
             "n_tokens": rng.integers(20, 60, size=n).astype(np.int32),
             "axis": axes.gather(np.repeat(np.arange(prompts) % 4, K)),
         }
-    ).with_columns(finish_reason=pl.lit("stop"), mode=pl.lit("chat"))
+    ).with_columns(
+        finish_reason=pl.lit("stop"),
+        mode=pl.lit("chat"),
+        context=pl.lit(""),
+        run=pl.lit(0, dtype=pl.Int32),
+    )
     return scores, beside
 
 

@@ -45,10 +45,11 @@ SIZES: Final = {
 }
 HEADER: Final = ("what", "corpus", "right", "95% interval", "decided", "kept", "of")
 # by axis: the corpora that it is fitted on, and which dimensions may count
+# (truthfulness without evidence is fitted on a policy's own answers, and sentiment on reviews)
 FITTED: Final[Mapping[str, tuple[tuple[str, ...], tuple[bool, bool, bool]]]] = {
     "harmlessness": (("do_not_answer", "xstest_safe", "xstest_unsafe"), (True, True, True)),
     "helpfulness": (("alpaca_eval",), (True, True, True)),
-    "truthfulness": (("qa_feedback", "truthfulqa"), (True, True, False)),
+    "evidence": (("qa_feedback",), (True, True, False)),
 }
 
 
@@ -132,12 +133,11 @@ def table_of(
 
 
 def fit_axes(answers: pl.DataFrame, labels: Labels, out: Path) -> None:
-    """Fit every axis anew and write the frozen file; sentiment has one dimension."""
+    """Fit the kinds of prompts of these corpora anew, and write them beside the frozen others."""
     fitted: dict[str, tuple[Floats, int, tuple[str, ...]]] = {}
     for axis, (corpora, free) in FITTED.items():
         found = comparisons(answers, labels, corpora)
         fitted[axis] = (fit(found, free), len(set(found.prompt)), corpora)
-    fitted["sentiment"] = (np.array([0.0, 0.0, 4.0]), 0, ())
     write(out, fitted)
 
 

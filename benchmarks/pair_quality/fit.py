@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import numpy as np
 import polars as pl
 from scipy.optimize import minimize
 
 from benchmarks.pair_quality.labels import Floats, Labels
-from udasa_data.schema import Axis, Dimension
+from udasa_data.pairing import axis_fits
+from udasa_data.schema import Dimension
 
 RIDGE: Final = 0.02  # of the mean squared coefficient: corpora are small
 
@@ -67,11 +69,10 @@ def fit(found: Comparisons, free: Sequence[bool]) -> Floats:
 
 def write(out: Path, fitted: Mapping[str, tuple[Floats, int, Sequence[str]]]) -> None:
     """Write ``reliability.json``: weights with the largest at 1, slope, n prompts, corpora."""
-    content: dict[str, Any] = {}
-    for axis in Axis:
-        b, n, corpora = fitted[axis.value]
+    content: dict[str, Any] = {kind: msgspec.to_builtins(f) for kind, f in axis_fits().items()}
+    for kind, (b, n, corpora) in fitted.items():
         weights = np.round(b / b.max(), 2)
-        content[axis.value] = {
+        content[kind] = {
             "weights": dict(zip(map(str, Dimension), weights.tolist(), strict=True)),
             "slope": round(float(b.sum()), 3),
             "n": n,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from udasa_data.config import Calibration, Weights, read_bytes
 from udasa_data.errors import UserError, first_line
-from udasa_data.pairing.reliability import weights_of
+from udasa_data.pairing.reliability import kinds_of, weights_of
 from udasa_data.schema import CALIBRATED, Dimension
 from udasa_data.uncertainty.calibrate import (
     POOLED,
@@ -38,19 +38,18 @@ class Calibrated(NamedTuple):
     leave_one_out: Floats  # [N, K]: uncertainty without sample k; NaN at the row's own sample
 
 
-def calibrate(
-    scores: pl.DataFrame, axes: NDArray[np.str_], curves: Curves, weights: Weights | None
-) -> Calibrated:
+def calibrate(scores: pl.DataFrame, curves: Curves, weights: Weights | None) -> Calibrated:
     """Apply frozen curves to all scores of a run and to their replicates; combine the dimensions.
 
     Args:
-        scores: N rows of the scores table, K for each prompt, contiguous.
-        axes: [N] the axis of each row's prompt.
+        scores: N rows of the scores table with ``axis`` and ``context``, K for each prompt,
+            contiguous.
         curves: from :func:`fit_curves`, or of an earlier run.
         weights: of the dimensions; None takes each axis's own.
     """
-    table, filled = apply_curves(scores, axes, curves, weights)
-    weight = weights_of(axes, weights)
+    axes = scores["axis"].to_numpy().astype(str)
+    table, filled = apply_curves(scores, curves, weights)
+    weight = weights_of(kinds_of(scores), weights)
 
     def replicates_of(start: int) -> Floats:
         rows = slice(start, start + CHUNK)
@@ -106,21 +105,27 @@ def fit_labelled(scores: pl.DataFrame, labels: Floats) -> Curves:
 
 
 def apply_curves(
-    scores: pl.DataFrame, axes: NDArray[np.str_], curves: Curves, weights: Weights | None
+    scores: pl.DataFrame, curves: Curves, weights: Weights | None
 ) -> tuple[pl.DataFrame, Floats]:
     """Calibrate and combine the rows of a scores table, whatever the curves were fitted on.
 
     Answers to one prompt are compared over the same dimensions (:func:`combination.shared`).
 
+    Args:
+        scores: N rows of the scores table with ``axis`` and ``context``.
+        curves: by dimension, then axis.
+        weights: of the dimensions; None takes each kind of prompt's own.
+
     Returns:
         the calibrated table, and [N, 3] the dimensions that were combined.
     """
+    axes = scores["axis"].to_numpy().astype(str)
     values = {d: apply_by_axis(curves[d], scores[f"u_{d}"].to_numpy(), axes) for d in Dimension}
     prompts = scores["prompt_id"].rank("dense").to_numpy().astype(np.int64) - 1
     filled = shared(np.stack([values[d] for d in Dimension], axis=-1), prompts)
     table = scores.select("prompt_id", "sample_id").with_columns(
         *(pl.Series(f"c_{d}", values[d]) for d in Dimension),
-        pl.Series("uncertainty", combine(filled, weights_of(axes, weights))),
+        pl.Series("uncertainty", combine(filled, weights_of(kinds_of(scores), weights))),
     )
     return table.select(CALIBRATED.names()), filled
 

@@ -25,8 +25,8 @@ def with_fitness(answers: pl.DataFrame, rules: Pairing) -> pl.DataFrame:
     others are harmless.
 
     A truncated answer is neither chosen nor, without ``pairing.reject_truncated``, rejected: it has
-    no end that could be learnt. An evasive one is not chosen; nor is it rejected where truth is asked for, since to say that one
-    does not know is better than to say what is false.
+    no end that could be learnt. An evasive one is not chosen; nor is it rejected where truth is
+    asked for, since to say that one does not know is better than to say what is false.
 
     Args:
         answers: ``schema.ANSWERS``.
@@ -55,7 +55,9 @@ def with_fitness(answers: pl.DataFrame, rules: Pairing) -> pl.DataFrame:
     unfit = pl.coalesce(pl.when(applies[why]).then(pl.lit(why.value)) for why in UNFIT)
     return answers.with_columns(
         unfit.alias("unfit"),
-        ((~truncated | rules.reject_truncated) & ~honest & ~(refuses & ~harmless)).alias("may_be_rejected"),
+        ((~truncated | rules.reject_truncated) & ~honest & ~(refuses & ~harmless)).alias(
+            "may_be_rejected"
+        ),
         ((refuses | is_empty).all().over(_KEYS) & harmful).alias("all_refuse"),
         (some_refuse & ~harmless & ~harmful).alias("unsure"),
     )

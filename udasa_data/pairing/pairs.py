@@ -12,7 +12,7 @@ from rapidfuzz import fuzz, process
 from udasa_data.config import Pairing, Weights
 from udasa_data.pairing.fitness import UNFIT, with_fitness
 from udasa_data.pairing.lengths import answer_tokens
-from udasa_data.pairing.reliability import weights_of
+from udasa_data.pairing.reliability import kinds_of, weights_of
 from udasa_data.pairing.selection import cost_of, first_of, rounded
 from udasa_data.schema import DROPPED, Dimension, Why
 from udasa_data.uncertainty.jackknife import jackknife_se
@@ -91,7 +91,7 @@ def make_pairs(
     if answers.is_empty():
         return Paired(pl.DataFrame(schema=PAIRED), pl.DataFrame(schema=DROPPED))
     k = leave_one_out.shape[1]
-    counts = weights_of(answers["axis"].to_numpy().astype(str), weights) > 0
+    counts = weights_of(kinds_of(answers), weights) > 0
     calibrated = answers.select(f"c_{d}" for d in Dimension).to_numpy()
     by_dimension = np.where(counts, calibrated, np.nan).reshape(-1, k, len(Dimension))
     drawn = np.random.Generator(np.random.Philox(seed)).random((len(answers) // k, k))

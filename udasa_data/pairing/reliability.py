@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from udasa_data.config import Weights
@@ -18,8 +19,11 @@ from udasa_data.schema import Dimension
 Floats: TypeAlias = NDArray[np.float64]
 
 
+EVIDENCE: Final = "evidence"  # of prompts with evidence, whatever their axis
+
+
 class AxisFit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Of one axis, fitted once and frozen (``benchmarks/pair_quality``).
+    """Of one kind of prompts, fitted once and frozen (``benchmarks/pair_quality``).
 
     Attributes:
         weights: of the calibrated dimensions.
@@ -36,37 +40,48 @@ class AxisFit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @cache
 def axis_fits() -> Mapping[str, AxisFit]:
-    """Return the frozen fits by axis."""
+    """Return the frozen fits by kind: the axes, and prompts with evidence."""
     text = files("udasa_data.pairing").joinpath("reliability.json").read_text(encoding="utf-8")
     return msgspec.convert(json.loads(text), dict[str, AxisFit])
 
 
-def weights_of(axes: NDArray[np.str_], given: Weights | None) -> Floats:
-    """Return [N, 3] the weights of the dimensions: those given, else each axis's own.
+def kinds_of(answers: pl.DataFrame) -> NDArray[np.str_]:
+    """Return [N] what an answer's prompt counts as: its axis, or ``evidence`` where it has some.
 
     Args:
-        axes: [N].
-        given: of the configuration, for all axes alike.
+        answers: N rows with ``axis`` and ``context``.
     """
-    by_axis = {axis: given or fit.weights for axis, fit in axis_fits().items()}
-    names, row = np.unique(axes, return_inverse=True)
-    table = [[getattr(by_axis[name], d) for d in Dimension] for name in names.tolist()]
+    has_evidence = pl.col("context").fill_null("").str.strip_chars() != ""
+    kind = pl.when(has_evidence).then(pl.lit(EVIDENCE)).otherwise("axis")
+    return answers.select(kind.alias("kind"))["kind"].to_numpy().astype(str)
+
+
+def weights_of(kinds: NDArray[np.str_], given: Weights | None) -> Floats:
+    """Return [N, 3] the weights of the dimensions: those given, else each kind's own.
+
+    Args:
+        kinds: [N], of :func:`kinds_of`.
+        given: of the configuration, for all alike.
+    """
+    by_kind = {kind: given or fit.weights for kind, fit in axis_fits().items()}
+    names, row = np.unique(kinds, return_inverse=True)
+    table = [[getattr(by_kind[name], d) for d in Dimension] for name in names.tolist()]
     return np.array(table, dtype=np.float64).reshape(-1, len(Dimension))[row]
 
 
-def p_chosen_better(delta_u: Floats, axes: NDArray[np.str_]) -> Floats:
+def p_chosen_better(delta_u: Floats, kinds: NDArray[np.str_]) -> Floats:
     """Return how likely the chosen answer is the better one.
 
     P = σ(s_a · Δu): a Bradley–Terry model (Bradley & Terry 1952) whose scores are −s_a · u, with
-    one slope s_a an axis, so that equal uncertainties say nothing: P = ½.
+    one slope s_a a kind, so that equal uncertainties say nothing: P = ½.
 
     Args:
         delta_u: [N] in [0, 1].
-        axes: [N].
+        kinds: [N], of :func:`kinds_of`.
 
     Returns:
         [N] in [0.5, 1).
     """
-    slope = np.array([axis_fits()[axis].slope for axis in axes.tolist()], dtype=np.float64)
+    slope = np.array([axis_fits()[kind].slope for kind in kinds.tolist()], dtype=np.float64)
     result: Floats = 1.0 / (1.0 + np.exp(-slope * delta_u))
     return result

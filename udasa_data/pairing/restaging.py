@@ -14,7 +14,7 @@ import polars as pl
 from udasa_data.config import BuildConfig
 from udasa_data.pairing.calibration import Curves, calibrate, fit_curves, read_curves
 from udasa_data.pairing.pairs import make_pairs
-from udasa_data.pairing.reliability import p_chosen_better
+from udasa_data.pairing.reliability import kinds_of, p_chosen_better
 from udasa_data.pairing.stages import assign_stages
 from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Dimension, empty, require
 
@@ -86,8 +86,7 @@ class _RunPaired(NamedTuple):
 
 
 def _pair_run(answers: pl.DataFrame, curves: Curves, config: BuildConfig) -> _RunPaired:
-    axes = answers["axis"].to_numpy().astype(str)
-    calibrated = calibrate(answers, axes, curves, config.weights)
+    calibrated = calibrate(answers, curves, config.weights)
     added = calibrated.table.drop("prompt_id", "sample_id")
     answers = require(pl.concat([answers, added], how="horizontal"), ANSWERS, "answers")
     paired = make_pairs(
@@ -99,9 +98,9 @@ def _pair_run(answers: pl.DataFrame, curves: Curves, config: BuildConfig) -> _Ru
 
 def _with_reliability(paired: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
     """Return the pairs with how likely chosen is the better one of each."""
-    axes = answers.select(*_KEYS, "axis").unique(_KEYS)
-    known = paired.join(axes, on=_KEYS, how="left", maintain_order="left")
-    p = p_chosen_better(paired["delta_u"].to_numpy(), known["axis"].to_numpy().astype(str))
+    prompts = answers.select(*_KEYS, "axis", "context").unique(_KEYS)
+    known = paired.join(prompts, on=_KEYS, how="left", maintain_order="left")
+    p = p_chosen_better(paired["delta_u"].to_numpy(), kinds_of(known))
     return paired.with_columns(pl.Series("p_chosen_better", p, dtype=pl.Float64))
 
 

@@ -153,10 +153,11 @@ def _calibrated(
     given: GivenAnswers, scores: pl.DataFrame, curves: Curves | None, config: BuildConfig
 ) -> tuple[pl.DataFrame, Curves]:
     """Return a row for each of the file's with its calibrated scores, and the curves applied."""
-    axes = scores.join(given.prompts, on="prompt_id", how="left", maintain_order="left")["axis"]
-    of_row = axes.to_numpy().astype(str)
-    applied = curves or _fit(scores, of_row, config, given)
-    calibrated, _ = apply_curves(scores, of_row, applied, config.weights)
+    known = given.prompts.select("prompt_id", "axis", "context")
+    of_prompts = scores.join(known, on="prompt_id", how="left", maintain_order="left")
+    axes = of_prompts["axis"]
+    applied = curves or _fit(scores, axes.to_numpy().astype(str), config, given)
+    calibrated, _ = apply_curves(of_prompts, applied, config.weights)
     scored = scores.with_columns(*calibrated.drop("prompt_id", "sample_id"), axes)
     return _by_row(given, scored), applied
 
