@@ -63,6 +63,7 @@ def random_scores(prompts: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     ).with_columns(
         finish_reason=pl.lit("stop"),
         mode=pl.lit("chat"),
+        reasoning=pl.lit(None, dtype=pl.String),
         context=pl.lit(""),
         run=pl.lit(0, dtype=pl.Int32),
     )
