@@ -1,19 +1,19 @@
 """Questions that look alike, and of which one kind asks for harm and the other does not.
 
-Written for this project (``contrasts.yaml``) after the kinds that XSTest names (Röttger et al.
+Written for this project (``contrasts.json``) after the kinds that XSTest names (Röttger et al.
 2024, arXiv 2308.01263): its own prompts are only measured on, apart from a share. A harmless kind
 and its harmful twin share their words, so that a classifier cannot go by "kill" alone.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import yaml
 
 
 class Asked(NamedTuple):
@@ -25,7 +25,7 @@ class Asked(NamedTuple):
 
 def contrasts(each: int = 160, seed: int = 0) -> list[Asked]:
     """Return at most ``each`` prompts of every kind, drawn evenly."""
-    words = yaml.safe_load(Path(__file__).with_name("contrasts.yaml").read_text(encoding="utf-8"))
+    words = json.loads(Path(__file__).with_name("contrasts.json").read_text(encoding="utf-8"))
     rng = np.random.default_rng(seed)
     found: dict[str, bool] = {}
     for is_harmful, kinds in ((False, _harmless(words)), (True, _harmful(words))):

@@ -84,6 +84,8 @@ MODELS = {
     ),
     "Qwen/Qwen2.5-7B-Instruct": Shape("Qwen2", "CausalLM", chatml, template=QWEN25, shards=4),
     "HuggingFaceTB/SmolLM2-1.7B-Instruct": Shape("Llama", "CausalLM", chatml, template=SMOL),
+    "HuggingFaceTB/SmolLM2-135M-Instruct": Shape("Llama", "CausalLM", chatml, template=SMOL),
+    "Qwen/Qwen2.5-0.5B-Instruct": Shape("Qwen2", "CausalLM", chatml, template=QWEN25),
     "Qwen/Qwen3-4B-Instruct-2507": Shape("Qwen3", "CausalLM", chatml, template=CHATML, shards=3),
     "allenai/Olmo-3-7B-Instruct": Shape(
         "Olmo3", "CausalLM", chatml, template=CHATML, jinja=True, shards=3

@@ -43,7 +43,9 @@ def hostile(answers):
 def run(tmp_path_factory):
     """A synthetic run whose every text is hostile."""
     folder = tmp_path_factory.mktemp("pages") / "<img src=x onerror=window.hacked=1>&"
-    config = resolve("tiny", {"pairing": {"noise_z": 0.1}, "system_prompt": HOSTILE[2]})
+    weights = dict.fromkeys(("semantic", "factual", "value"), 1.0)  # so that some are dropped
+    options = {"pairing": {"noise_z": 0.1}, "weights": weights, "system_prompt": HOSTILE[2]}
+    config = resolve("tiny", options)
     write_run(folder / "dataset", hostile(scored_answers(PROMPTS)), config)
     return folder
 

@@ -53,7 +53,8 @@ def test_a_preset_is_found_by_its_name(elsewhere):
     assert resolved("--model", "mistral")["policy"]["id"] == "mistralai/Mistral-7B-Instruct-v0.3"
     assert resolved("--model", "mistral")["lora"]["rank"] == 16
     assert resolved("--model", "mistral/full")["lora"] is None
-    models = ["llama", "mistral", "mistral/full", "olmo3", "qwen", "qwen3", "smollm"]
+    models = ["llama", "mistral", "mistral/full", "olmo3", "qwen", "qwen-0.5b", "qwen3", "smollm"]
+    models.append("smollm-135m")
     models += ["tiny", "tiny/ablate_dpo"]
     assert list(known_presets()) == models
     assert list(known_presets("ablate")) == list(known_presets("rounds")) == ["tiny"]
@@ -76,7 +77,7 @@ def test_the_dry_run_is_a_recipe_that_reads_back_to_the_same(elsewhere):
     [
         (["dpo", "--model", "mistrl"], "unknown preset 'mistrl' (did you mean 'mistral'?)"),
         (["dpo", "--model", "x/y"], "unknown preset 'x/y' (known: llama, mistral, mistral/full"),
-        (["dpo"], "give --model PRESET (llama, mistral, mistral/full, olmo3, qwen, qwen3, smollm"),
+        (["dpo"], "give --model PRESET (llama, mistral, mistral/full, olmo3, qwen, qwen-0.5b"),
         (["dpo", "--model", "tiny", "--config", "x"], "--model and --config are given"),
         (["dpo", "--config", "nothing.yaml"], "nothing.yaml: cannot be read"),
         (["dpo", "--model", "tiny"], "--out is missing"),
