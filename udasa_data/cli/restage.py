@@ -143,5 +143,5 @@ def _two_numbers(text: str) -> list[float]:
     try:
         low, high = (float(part) for part in text.split(","))
     except ValueError as error:
-        raise UserError(f"--cutoffs {text}: reads LOW,HIGH, as 0.2,0.5, or tertiles") from error
+        raise UserError(f"--cutoffs {text}: reads LOW,HIGH, as 0.6,0.8, or tertiles") from error
     return [low, high]

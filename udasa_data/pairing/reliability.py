@@ -14,12 +14,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from udasa_data.config import Weights
-from udasa_data.schema import Dimension
+from udasa_data.schema import Axis, Dimension
 
 Floats: TypeAlias = NDArray[np.float64]
 
 
-EVIDENCE: Final = "evidence"  # of prompts with evidence, whatever their axis
+EVIDENCE: Final = "evidence"  # of prompts whose answers can be checked against evidence
+_CHECKED: Final = (Axis.TRUTHFULNESS.value, Axis.HELPFULNESS.value)
 
 
 class AxisFit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,11 +49,17 @@ def axis_fits() -> Mapping[str, AxisFit]:
 def kinds_of(answers: pl.DataFrame) -> NDArray[np.str_]:
     """Return [N] what an answer's prompt counts as: its axis, or ``evidence`` where it has some.
 
+    Evidence speaks of facts: harmlessness and sentiment stay what they are.
+
     Args:
         answers: N rows with ``axis`` and ``context``.
     """
     has_evidence = pl.col("context").fill_null("").str.strip_chars() != ""
-    kind = pl.when(has_evidence).then(pl.lit(EVIDENCE)).otherwise("axis")
+    kind = (
+        pl.when(has_evidence & pl.col("axis").is_in(_CHECKED))
+        .then(pl.lit(EVIDENCE))
+        .otherwise("axis")
+    )
     return answers.select(kind.alias("kind"))["kind"].to_numpy().astype(str)
 
 
