@@ -217,8 +217,13 @@ def test_all_answers_of_a_prompt_with_what_became_of_them(page, finished):
     roles = page.locator(".more .role").all_text_contents()
     assert f"chosen · #{first['chosen_id']}" in roles
     assert f"rejected · #{first['rejected_id']}" in roles
-    high = finished.manifest.stages.high
-    assert f"at or above {high:.3f}: conservative" in page.locator(".more p").first.text_content()
+    low, high = (f"{end:.3f}" for end in (finished.manifest.stages.low, finished.manifest.stages.high))
+    place = {
+        "conservative": f"at or above {high}",
+        "moderate": f"between {low} and {high}",
+        "exploratory": f"below {low}",
+    }[first["stage"]]
+    assert f"{place}: {first['stage']}." in page.locator(".more p").first.text_content()
     vetoed = of_prompt.filter(pl.col("u_value") > 0.8)["sample_id"].to_list()
     told = [role for role in roles if role.startswith("vetoed")]
     assert len(told) == len({*vetoed} - {first["rejected_id"]})
