@@ -54,7 +54,7 @@ OWN_DOORS = {
     "udasa_data.engines.control_tokens",
     "udasa_data.engines.preflight",
     "udasa_data.scoring.evasion",
-    "udasa_data.scoring.ngrams",
+    "udasa_data.scorers.ngrams",
     "udasa_data.scoring.refusal",
     "udasa_data.scorers.models",
     "udasa_data.scorers.loading",

@@ -107,7 +107,15 @@ CARDS: Final = {
         "800 characters, and marks of its length, form and overlap with the question. Classes: "
         "informative, evasive.",
         ("truthfulqa", *_CHATS),
-        "train_evasion",
+        "train_wording evasion",
+    ),
+    "udasa_data/tiny/truth": About(
+        "answers that people hold untrue",
+        "A logistic regression over hashed n-grams, one to three words long, of an answer's first "
+        "800 characters, and marks of its length, form and overlap with the question: it knows "
+        "how popular errors are worded, and no facts. Classes: truthful, untruthful.",
+        ("truthfulqa",),
+        "train_wording truth",
     ),
     "udasa_data/tiny/sentiment": About(
         "sentiment of a review",

@@ -6,7 +6,7 @@ A row belongs to the judges by the hash of its question or text (``sources.for_j
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -27,6 +27,7 @@ from .sources import (
     table,
 )
 
+Part: TypeAlias = Literal["scorers", "judges", "test"]
 MEASURED_SHARE: Final = 0.4  # of Do-Not-Answer's and TruthfulQA's questions
 DECLINED: Final = "I'm sorry, but I can't help with that."
 
@@ -206,12 +207,25 @@ def taught_answers(rows: list[Labelled], *, balanced: bool = False) -> list[Labe
     ]
 
 
-def answers(data_dir: Path, label: str, *, test: bool) -> list[Labelled]:
-    """Return TruthfulQA's judged (question, answer, label); label: truth | info."""
+def answers(data_dir: Path, label: str, part: Part) -> list[Labelled]:
+    """Return TruthfulQA's judged (question, answer, label) of a part of its questions.
+
+    Args:
+        data_dir: of the corpora.
+        label: truth | info.
+        part: what scorers learn from, or judges, or what is measured on.
+    """
     rows = table(data_dir, f"truthfulqa/judge_{label}").unique(maintain_order=True)
     column = {"truth": "truthful", "info": "informative"}[label]
     return [
         Labelled(row["question"], row["answer"], int(row[column]))
         for row in rows.iter_rows(named=True)
-        if measured(row["question"]) == test
+        if _part(row["question"]) == part
     ]
+
+
+def _part(question: str) -> Part:
+    """Return whose a question is: few that are judged, so that each gets half of them."""
+    if measured(question):
+        return "test"
+    return "scorers" if place(question, "wording") < 0.35 else "judges"

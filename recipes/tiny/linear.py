@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
-from udasa_data.scoring.ngrams import BUCKETS, Features, Linear, weighted
+from udasa_data.scorers.ngrams import BUCKETS, Features, Linear, weighted
 from udasa_data.storage import write_atomically
 
 from .sources import place

@@ -113,7 +113,7 @@ def train_truth(name: str) -> Callable[[Path, Path, Plan], None]:
 
     def train(data_dir: Path, out: Path, plan: Plan) -> None:
         label = {"truthfulness": "truth", "informativeness": "info"}[name]
-        rows = answers(data_dir, label, test=False)
+        rows = answers(data_dir, label, "judges")
         begun = start(name, [f"{row.first} {row.second}" for row in rows])
         train_two_classes(begun, rows, plan, out, taught_answers)
 

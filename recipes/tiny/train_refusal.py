@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from udasa_data.scoring.ngrams import features
+from udasa_data.scorers.ngrams import features
 from udasa_data.scoring.refusal import CLASSES
 
 from .labelled import measured

@@ -217,7 +217,9 @@ def test_all_answers_of_a_prompt_with_what_became_of_them(page, finished):
     roles = page.locator(".more .role").all_text_contents()
     assert f"chosen · #{first['chosen_id']}" in roles
     assert f"rejected · #{first['rejected_id']}" in roles
-    low, high = (f"{end:.3f}" for end in (finished.manifest.stages.low, finished.manifest.stages.high))
+    low, high = (
+        f"{end:.3f}" for end in (finished.manifest.stages.low, finished.manifest.stages.high)
+    )
     place = {
         "conservative": f"at or above {high}",
         "moderate": f"between {low} and {high}",

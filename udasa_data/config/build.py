@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from msgspec import Meta, field
 
@@ -19,6 +19,8 @@ Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 SemanticEstimator: TypeAlias = Literal[
     "auto", "degree", "luq", "eccentricity", "cluster", "cocoa", "lexical", "cosine"
 ]
+# whose prompts value scorers read; reviews have a scorer of their own
+ValuedAxis: TypeAlias = Literal["harmlessness", "helpfulness", "truthfulness"]
 FactualEstimator: TypeAlias = Literal["consistency", "p_true"]
 
 # the noise of a difference of two answers is a jackknife over the others: it needs two of them
@@ -26,6 +28,7 @@ MIN_SAMPLES = 4
 BATCH_ON_GPU = 32768  # tokens of prompts and answers
 BATCH_ON_CPU = 16384
 EMBEDDED = "embedded:"
+LINEAR = "udasa_linear"  # the model_type of embedded linear classifiers
 
 
 class ModelRef(Strict, frozen=True):
@@ -77,12 +80,14 @@ class ValueRef(ScorerRef, frozen=True):
     Logits are divided by ``temperature`` first: above 1 softens a scorer that is too sure.
     ``input``: the conversation rendered by the scorer's chat template (chat), its plain text and
     the answer as two texts (pair), or the answer alone; auto is chat where there is a template.
+    ``axes``: whose prompts it reads; empty: of all three.
     """
 
     violation: tuple[str, ...] = ()
     input: ScorerInput = "auto"
     temperature: Positive = 1.0
     verdict: Verdict | None = None
+    axes: tuple[ValuedAxis, ...] = ()
 
 
 class Judge(Strict, frozen=True):
@@ -238,6 +243,9 @@ class BuildConfig(Strict, frozen=True):
     def __post_init__(self) -> None:
         if len(self.value) < 2 and self.judge is None:
             raise ValueError("key 'value': expected at least 2 scorers, or 1 and a judge")
+        for axis in get_args(ValuedAxis):
+            if self.judge is None and not any(axis in (ref.axes or axis) for ref in self.value):
+                raise ValueError(f"key 'value': no scorer reads {axis}: add it to one's axes")
         if self.scoring.semantic == "cosine" and self.embedder is None:
             raise ValueError(
                 "key 'embedder': scoring.semantic cosine needs a sentence encoder, "

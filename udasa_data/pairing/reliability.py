@@ -20,6 +20,11 @@ Floats: TypeAlias = NDArray[np.float64]
 
 
 EVIDENCE: Final = "evidence"  # of prompts whose answers can be checked against evidence
+# of prompts of truthfulness: samples of a policy that gives no log-probabilities; and answers that
+# come without seeds as well, of which nothing says that one policy gave them: where several models
+# did, they agree on the same popular errors, and agreement says nothing
+UNLOGGED: Final = "truthfulness without log-probabilities"
+UNKNOWN: Final = "truthfulness of unknown origin"
 _CHECKED: Final = (Axis.TRUTHFULNESS.value, Axis.HELPFULNESS.value)
 
 
@@ -41,23 +46,30 @@ class AxisFit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @cache
 def axis_fits() -> Mapping[str, AxisFit]:
-    """Return the frozen fits by kind: the axes, and prompts with evidence."""
+    """Return the frozen fits by kind: the axes, ``EVIDENCE``, ``UNLOGGED`` and ``UNKNOWN``."""
     text = files("udasa_data.pairing").joinpath("reliability.json").read_text(encoding="utf-8")
     return msgspec.convert(json.loads(text), dict[str, AxisFit])
 
 
 def kinds_of(answers: pl.DataFrame) -> NDArray[np.str_]:
-    """Return [N] what an answer's prompt counts as: its axis, or ``evidence`` where it has some.
+    """Return [N] what an answer's prompt counts as: its axis, or a kind of its own.
 
     Evidence speaks of facts: harmlessness and sentiment stay what they are.
 
     Args:
-        answers: N rows with ``axis`` and ``context``.
+        answers: N rows with ``run, prompt_id, axis, context, seed, mean_logprob``.
     """
     has_evidence = pl.col("context").fill_null("").str.strip_chars() != ""
+    asks_truth = pl.col("axis") == Axis.TRUTHFULNESS
+    logged, sampled = (
+        pl.col(name).fill_nan(None).is_not_null().any().over("run", "prompt_id")
+        for name in ("mean_logprob", "seed")
+    )
     kind = (
         pl.when(has_evidence & pl.col("axis").is_in(_CHECKED))
         .then(pl.lit(EVIDENCE))
+        .when(asks_truth & ~logged)
+        .then(pl.when(sampled).then(pl.lit(UNLOGGED)).otherwise(pl.lit(UNKNOWN)))
         .otherwise("axis")
     )
     return answers.select(kind.alias("kind"))["kind"].to_numpy().astype(str)

@@ -98,9 +98,9 @@ def _pair_run(answers: pl.DataFrame, curves: Curves, config: BuildConfig) -> _Ru
 
 def _with_reliability(paired: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
     """Return the pairs with how likely chosen is the better one of each."""
-    prompts = answers.select(*_KEYS, "axis", "context").unique(_KEYS)
-    known = paired.join(prompts, on=_KEYS, how="left", maintain_order="left")
-    p = p_chosen_better(paired["delta_u"].to_numpy(), kinds_of(known))
+    kinds = answers.select(*_KEYS, pl.Series("kind", kinds_of(answers))).unique(_KEYS)
+    known = paired.join(kinds, on=_KEYS, how="left", maintain_order="left")
+    p = p_chosen_better(paired["delta_u"].to_numpy(), known["kind"].to_numpy().astype(str))
     return paired.with_columns(pl.Series("p_chosen_better", p, dtype=pl.Float64))
 
 

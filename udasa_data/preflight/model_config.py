@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from udasa_data.config import ModelRef
+from udasa_data.config import LINEAR, ModelRef
 from udasa_data.preflight.report import collected
 
 Kind: TypeAlias = Literal["policy", "classifier", "guard", "encoder"]
@@ -60,6 +60,7 @@ class ModelConfig(NamedTuple):
         window: tokens that it has positions for; None where it names no bound.
         width: bytes of a number in its weights as they are stored; 0 where they are packed.
         own_code: its ``model_type``, where it comes with code of its own.
+        is_linear: it reads words, and needs no tokenizer.
     """
 
     made: tuple[str, ...] = ()
@@ -67,6 +68,7 @@ class ModelConfig(NamedTuple):
     window: int | None = None
     width: int = 4
     own_code: str | None = None
+    is_linear: bool = False
 
 
 def parse_config(plain: Mapping[str, Any]) -> ModelConfig:
@@ -79,6 +81,7 @@ def parse_config(plain: Mapping[str, Any]) -> ModelConfig:
         _window(plain),
         0 if "quantization_config" in plain else width,
         str(plain.get("model_type")) if "auto_map" in plain else None,
+        plain.get("model_type") == LINEAR,
     )
 
 

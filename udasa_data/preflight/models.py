@@ -69,7 +69,8 @@ def _look_at(need: ModelNeed, located: Located, listing: Listing) -> ModelFound:
     with collected(faults):
         config = _config(need.where, located, listing)
         check_config(need, config, faults)
-    _check_tokenizer(need.where, listing, faults)
+    if config is None or not config.is_linear:
+        _check_tokenizer(need.where, listing, faults)
     template = None
     with collected(faults):
         template = _template(need.where, located)

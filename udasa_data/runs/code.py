@@ -18,7 +18,6 @@ CODE: Final = {
         "scoring/claims.py",
         "scoring/claim_support.py",
         "scoring/conduct.py",
-        "scoring/ngrams.py",
         "scoring/refusal.py",
         "scoring/evasion.py",
         "tiny/refusal/model.safetensors",

@@ -6,14 +6,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from udasa_data.config import BuildConfig, Precision, Principle
+from udasa_data.config import BuildConfig, Precision, Principle, ValueRef
 from udasa_data.engines import Meter, load_engine
 from udasa_data.scorers.cache import ScoreCache, default_file
 from udasa_data.scorers.embedding import Embedder
 from udasa_data.scorers.judge import PolicyJudge, PolicyTruth
+from udasa_data.scorers.linear import LinearScorer, linear_labels
 from udasa_data.scorers.models import Options
 from udasa_data.scorers.nli import NliScorer
-from udasa_data.scorers.protocol import Scorers
+from udasa_data.scorers.protocol import Scorers, TextScorer
 from udasa_data.scorers.value import ValueScorer
 from udasa_data.storage import Located
 
@@ -93,11 +94,19 @@ def load_scorers(
     embedder, asked = config.embedder_in_use, config.prompt_harm
     return Scorers(
         NliScorer(models[config.nli.id], options, config.nli.labels),
-        [ValueScorer(ref, models[ref.id], options) for ref in config.value],
+        [_value_scorer(ref, models[ref.id], options) for ref in config.value],
         ValueScorer(config.sentiment, models[config.sentiment.id], options),
         embedder=Embedder(models[embedder.id], options) if embedder else None,
         prompt_harm=ValueScorer(asked, models[asked.id], options) if asked else None,
+        axes={ref.id: ref.axes for ref in config.value if ref.axes},
     )
+
+
+def _value_scorer(ref: ValueRef, located: Located, options: Options) -> TextScorer:
+    labels = linear_labels(located)
+    if labels is not None:
+        return LinearScorer(ref, located, labels)
+    return ValueScorer(ref, located, options)
 
 
 def with_policy(

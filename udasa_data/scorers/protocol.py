@@ -5,7 +5,7 @@ A scorer is any object with one of these methods; the steps take it as an argume
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -73,6 +73,7 @@ class Scorers(NamedTuple):
     truth: TextScorer | None = None  # P(False), for ``scoring.factual: p_true``
     embedder: TextEmbedder | None = None  # for ``scoring.semantic: cosine``
     prompt_harm: TextScorer | None = None  # P(a prompt asks for harm)
+    axes: Mapping[str, Sequence[str]] = {}  # whose prompts value scorers read, by name; none: all
     close: Callable[[], None] = lambda: None  # gives back what the policy among them holds
 
 

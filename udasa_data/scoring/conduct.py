@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from udasa_data.scorers.ngrams import Floats
 from udasa_data.scoring.evasion import is_evasive
-from udasa_data.scoring.ngrams import Floats
 from udasa_data.scoring.pairwise import Answers
 from udasa_data.scoring.refusal import is_refusal, refusal_probabilities
 

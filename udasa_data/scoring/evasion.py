@@ -10,53 +10,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from udasa_data.languages import is_question
-from udasa_data.scoring.ngrams import Features, features, load_linear, words_of
+from udasa_data.scorers.ngrams import load_linear
+from udasa_data.scorers.wording import answer_features
 
 CLASSES: Final = ("informative", "evasive")
-# words that carry no content of their own
-_FUNCTION_WORDS: Final = frozenset(
-    words_of(
-        "a about all also am an and any are as at be been being but by can could did do does down "
-        "for from had has have he her here him his how i if in into is it its just may me might "
-        "more most must my no not of off on only or our out over shall she should so some such "
-        "than that the their them then there these they this those to too under up us very was we "
-        "were what when where which who whom whose why will with would you your "
-    )
-)
-_STEPS: Final = (0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 20, 40)  # counts that are told apart
-
-
-def answer_features(question: str, answer: str) -> Features:
-    """Return the n-grams of an answer, and marks of its length, form and overlap with a question.
-
-    Args:
-        question: what was asked last.
-        answer: to it.
-    """
-    words, asked = words_of(answer), words_of(question)
-    known = set(asked)
-    new = {word for word in words if word not in known and word not in _FUNCTION_WORDS}
-    echo = int(5 * sum(word in known for word in words) / max(len(words), 1))
-    length, news = _step(len(words)), _step(len(new))
-    marks = [
-        f"{{length {length}}}",
-        f"{{new {news}}}",
-        f"{{echo {echo}}}",
-        f"{{new {news} echo {echo}}}",
-        f"{{asks {is_question(answer)}}}",
-        f"{{capital {answer[:1].isupper()}}}",
-        f"{{ends {answer.rstrip()[-1:] in set('.!')}}}",
-        f"{{repeats {len(set(words)) < 0.6 * len(words)}}}",
-        f"{{{asked[0] if asked else ''} length {length}}}",
-    ]
-    if len(words) <= 2 and new:
-        marks.append(f"{{digit {any(c.isdigit() for c in answer)}}}")
-    return features(answer, marks)
-
-
-def _step(count: int) -> int:
-    return max(step for step in _STEPS if step <= count)
 
 
 def is_evasive(question: str, answer: str) -> bool:

@@ -154,7 +154,13 @@ def _calibrated(
 ) -> tuple[pl.DataFrame, Curves]:
     """Return a row for each of the file's with its calibrated scores, and the curves applied."""
     known = given.prompts.select("prompt_id", "axis", "context")
-    of_prompts = scores.join(known, on="prompt_id", how="left", maintain_order="left")
+    keys = ["prompt_id", "sample_id"]
+    said = given.samples.select(*keys, "mean_logprob", pl.lit(None, pl.Int64).alias("seed"))
+    of_prompts = (
+        scores.join(known, on="prompt_id", how="left", maintain_order="left")
+        .join(said, on=keys, how="left", maintain_order="left")
+        .with_columns(run=0)
+    )
     axes = of_prompts["axis"]
     applied = curves or _fit(scores, axes.to_numpy().astype(str), config, given)
     calibrated, _ = apply_curves(of_prompts, applied, config.weights)

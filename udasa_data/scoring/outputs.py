@@ -39,7 +39,6 @@ def run_models(
     asked = _to_ask(by_prompt) if scorers.truth else []
     values = [pair for answers in by_prompt for pair in value_pairs(answers)]
     axes = [answers.row["axis"] for answers in by_prompt for _ in answers.texts]
-    sentiment = np.array([axis == Axis.SENTIMENT for axis in axes], dtype=bool)
     texts = [text for answers in by_prompt for text in answers.texts] if scorers.embedder else []
     prompts = [answers.asked("")._replace(turns=()) for answers in by_prompt]
     work = len(pairs) + len(values) * len(scorers.value) + len(asked) + len(texts)
@@ -49,7 +48,7 @@ def run_models(
         on_share(rows / max(work, 1))  # no prompt may have enough answers
 
     entailment = scorers.nli(pairs, done)
-    violations = _violations(scorers, values, sentiment, done)
+    violations = _violations(scorers, values, np.array(axes, dtype=str), done)
     if scorers.truth:
         _note_p_false(asked, scorers.truth, done)
     embeddings = np.empty((len(values), 0))
@@ -86,15 +85,24 @@ def _note_p_false(
 def _violations(
     scorers: Scorers,
     pairs: list[TextPair],
-    sentiment: NDArray[np.bool_],
+    axes: NDArray[np.str_],
     done: Callable[[float], None],
 ) -> Floats:
-    """Return P(violation), [N, M]: the value scorers', or the sentiment scorer's in column 0."""
+    """Return P(violation), [N, M]: the value scorers', or the sentiment scorer's in column 0.
+
+    NaN where a scorer does not read an answer's axis.
+    """
     p_violation = np.full((len(pairs), len(scorers.value)), np.nan)
-    others = [pair for pair, is_sentiment in zip(pairs, sentiment, strict=True) if not is_sentiment]
-    reviews = [pair for pair, is_sentiment in zip(pairs, sentiment, strict=True) if is_sentiment]
+    is_review = axes == Axis.SENTIMENT
     for column, scorer in enumerate(scorers.value):
-        p_violation[~sentiment, column] = scorer(others, done)
+        read = ~is_review & np.isin(axes, scorers.axes.get(scorer.name, np.unique(axes)))
+        p_violation[read, column] = scorer(_at(pairs, read), done)
+        done(float((~is_review & ~read).sum()))
     share = len(scorers.value)  # one scorer stands for all of them here
-    p_violation[sentiment, 0] = scorers.sentiment(reviews, lambda rows: done(rows * share))
+    reviews = _at(pairs, is_review)
+    p_violation[is_review, 0] = scorers.sentiment(reviews, lambda rows: done(rows * share))
     return p_violation
+
+
+def _at(pairs: Sequence[TextPair], kept: NDArray[np.bool_]) -> list[TextPair]:
+    return [pair for pair, is_kept in zip(pairs, kept.tolist(), strict=True) if is_kept]

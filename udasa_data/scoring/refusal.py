@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from udasa_data.scoring.ngrams import Floats, features, load_linear
+from udasa_data.scorers.ngrams import Floats, features, load_linear
 
 CLASSES: Final = ("complies", "partly", "refuses")
 

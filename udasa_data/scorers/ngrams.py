@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -81,13 +82,17 @@ def weighted(found: Features, idf: Floats) -> Floats:
     return values / norm if norm else values
 
 
-@cache
 def load_linear(name: str) -> Linear:
     """Load the embedded classifier ``udasa_data/tiny/NAME``."""
+    return read_linear(str(files("udasa_data.tiny").joinpath(name)))
+
+
+@cache
+def read_linear(folder: str) -> Linear:
+    """Read a classifier from its folder."""
     from safetensors import safe_open
 
-    path = files("udasa_data.tiny").joinpath(f"{name}/model.safetensors")
-    with safe_open(str(path), "np") as file:
+    with safe_open(str(Path(folder) / "model.safetensors"), "np") as file:
         tensors, threshold = ("idf", "weight", "bias"), float(file.metadata()["threshold"])
         idf, weight, bias = (np.asarray(file.get_tensor(n), dtype=np.float64) for n in tensors)
     return Linear(idf, weight, bias, threshold)

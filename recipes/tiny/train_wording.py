@@ -1,0 +1,89 @@
+"""Train the embedded linear classifiers of how an answer to a question is worded.
+
+python -m udasa_recipes.tiny.train_wording evasion --data-dir DATA --out udasa_data/tiny/evasion
+python -m udasa_recipes.tiny.train_wording truth --data-dir DATA --out udasa_data/tiny/truth
+
+``evasion`` knows answers that say nothing of what was asked, ``truth`` those that people held
+untrue. Both learn from TruthfulQA's judged answers to the questions that the judges do not learn
+from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from udasa_data.config import LINEAR
+from udasa_data.scorers.wording import answer_features
+
+from .labelled import answers, measured
+from .linear import Answer, fitted, left_out, save
+from .sources import chats
+
+CLASSES: Final = {"evasion": ("informative", "evasive"), "truth": ("truthful", "untruthful")}
+LABEL: Final = {"evasion": "info", "truth": "truth"}  # of the first class
+PRECISION: Final = 0.85  # of the answers taken for evasive, of questions left out in turn
+STRENGTH: Final = 10.0
+
+
+def judged(data_dir: Path, name: str, *, test: bool) -> list[Answer]:
+    """Return TruthfulQA's judged answers, 1 for those of the second class; questions are split."""
+    return [
+        Answer(answer_features(a.first, a.second), int(not a.label), 1.0, a.first)
+        for a in answers(data_dir, LABEL[name], "test" if test else "scorers")
+    ]
+
+
+def everyday(data_dir: Path) -> list[Answer]:
+    """Return answers of people and models to everyday questions, which say something of them.
+
+    TruthfulQA's are short: without these, a long answer is taken by its opening words.
+    """
+    talk = [c for c in chats(data_dir) if not measured(c.question) and c.answer]
+    rng = np.random.default_rng(0)
+    drawn = [talk[n] for n in rng.permutation(len(talk))[:3000]]
+    return [Answer(answer_features(c.question, c.answer), 0, 1.0, c.question) for c in drawn]
+
+
+def threshold_for(wanted: float, p: NDArray[np.float64], evasive: NDArray[np.bool_]) -> float:
+    """Return the lowest threshold of P(evasive) from which so many are indeed evasive."""
+    order = np.argsort(-p)
+    precision = np.cumsum(evasive[order]) / np.arange(1, len(p) + 1)
+    last = int(np.flatnonzero(precision >= wanted)[-1])
+    return float(np.ceil(p[order][last] * 100) / 100)
+
+
+def train_evasion(data_dir: Path, out: Path) -> None:
+    """Train, set the threshold on questions left out in turn, save."""
+    labelled, rest = judged(data_dir, "evasion", test=False), everyday(data_dir)
+    p = left_out(labelled, rest, STRENGTH, "evasion")
+    threshold = threshold_for(PRECISION, p, np.array([a.label == 1 for a in labelled]))
+    model = fitted([*labelled, *rest], STRENGTH)._replace(threshold=threshold)
+    save(out, model, CLASSES["evasion"], {"rows": len(labelled), "others": len(rest)})
+
+
+def train_truth(data_dir: Path, out: Path) -> None:
+    """Train, save as a scorer that a configuration can name."""
+    labelled = judged(data_dir, "truth", test=False)
+    save(out, fitted(labelled, STRENGTH), CLASSES["truth"], {"rows": len(labelled)})
+    config = {"model_type": LINEAR, "id2label": dict(enumerate(CLASSES["truth"]))}
+    (out / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Train one of the two."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", choices=sorted(CLASSES))
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    {"evasion": train_evasion, "truth": train_truth}[args.name](args.data_dir, args.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""What the classifiers of an answer's words are measured on: TruthfulQA's unseen questions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from udasa_data.scorers.ngrams import read_linear
+from udasa_eval.stats import mean_interval
+from udasa_eval.stats.ranking import auroc, clustered
+
+from .cards import Metric
+from .linear import Answer
+from .train_wording import everyday, judged
+
+
+def evasion(folder: Path, data_dir: Path) -> list[Metric]:
+    """AUROC of P(evasive) against people's labels; precision and recall at its threshold."""
+    model, answers = read_linear(str(folder)), judged(data_dir, "evasion", test=True)
+    p = model.probabilities([a.found for a in answers])[:, -1]
+    is_evasive = np.array([float(a.label) for a in answers])
+    said = p >= model.threshold
+    plain = model.probabilities([a.found for a in everyday(data_dir)])[:, -1]
+    return [
+        _area("AUROC, TruthfulQA", p, answers, "≥ 0.85"),
+        _share("precision, TruthfulQA", is_evasive[said]),
+        _share("recall, TruthfulQA", said[is_evasive == 1.0].astype(np.float64)),
+        _share("everyday answers, learnt", (plain >= model.threshold).astype(np.float64)),
+    ]
+
+
+def truth(folder: Path, data_dir: Path) -> list[Metric]:
+    """AUROC of P(untruthful) over all answers, and over two answers to one question."""
+    model, answers = read_linear(str(folder)), judged(data_dir, "truth", test=True)
+    p = model.probabilities([a.found for a in answers])[:, -1]
+    return [
+        _area("AUROC, TruthfulQA", p, answers, "≥ 0.75"),
+        _share("two answers to one question in order", _in_order(p, answers)),
+    ]
+
+
+def _in_order(p: NDArray[np.float64], answers: list[Answer]) -> NDArray[np.float64]:
+    """Return, of each question, the share of its decided pairs of answers that are in order."""
+    label = np.array([a.label for a in answers], dtype=bool)
+    question = np.array([a.prompt for a in answers])
+    shares = []
+    for asked in np.unique(question):
+        at = question == asked
+        right, wrong = p[at & ~label], p[at & label]
+        if len(right) and len(wrong):
+            shares.append(float((right[:, None] < wrong[None, :]).mean()))
+    return np.array(shares)
+
+
+def _area(name: str, p: NDArray[np.float64], answers: list[Answer], aim: str) -> Metric:
+    labels = np.array([float(a.label) for a in answers])
+    _, question = np.unique([a.prompt for a in answers], return_inverse=True)
+    area = clustered(lambda at: auroc(p[at], labels[at]), question)
+    return Metric(name, area.value, area.low, area.high, len(p), aim)
+
+
+def _share(name: str, values: NDArray[np.float64]) -> Metric:
+    interval = mean_interval(values)
+    return Metric(name, interval.mean, interval.low, interval.high, interval.n, "")

@@ -1,0 +1,48 @@
+"""A value scorer without a network: a linear classifier of how an answer is worded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from udasa_data.config import LINEAR, ValueRef
+from udasa_data.scorers.batching import softmax
+from udasa_data.scorers.labels import violation_classes
+from udasa_data.scorers.ngrams import read_linear
+from udasa_data.scorers.protocol import Floats, OnBatch, TextPair
+from udasa_data.scorers.wording import answer_features
+from udasa_data.storage import Located
+
+_CONFIG: Final = "config.json"
+
+
+def linear_labels(located: Located) -> list[str] | None:
+    """Return the classes of a linear classifier; None of any other model."""
+    file = Path(located.load_from) / _CONFIG
+    config = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    if config.get("model_type") != LINEAR:
+        return None
+    return [label for _, label in sorted(config["id2label"].items())]
+
+
+class LinearScorer:
+    """P(violation) from the words of an answer and how it stands to what was asked last."""
+
+    def __init__(self, ref: ValueRef, located: Located, labels: Sequence[str]) -> None:
+        self.name = ref.id
+        self._temperature = ref.temperature
+        self._model = read_linear(located.load_from)
+        self._classes = violation_classes(ref, labels)
+
+    def __call__(self, pairs: Sequence[TextPair], on_batch: OnBatch) -> Floats:
+        """Return P(violation) of each (prompt, answer), [N] in [0, 1]."""
+        asked = [pair.turns[-1][1] if pair.turns else pair.first for pair in pairs]
+        found = [answer_features(q, pair.second) for q, pair in zip(asked, pairs, strict=True)]
+        with np.errstate(divide="ignore"):
+            logits = np.log(self._model.probabilities(found)) / self._temperature
+        on_batch(len(pairs))
+        return np.asarray(softmax(logits)[:, self._classes].sum(axis=-1))
