@@ -111,6 +111,7 @@ def test_sentences_are_split_by_the_language_given_or_found():
         def value(pairs, _done):
             return np.full(len(pairs), 0.5)
 
+        value.name = "half"
         options = resolve("tiny", {"scoring": {"language": language}}).scoring
         scored = score_shard(
             prompts, samples, Scorers(nli, [value], value), options, lambda _s: None

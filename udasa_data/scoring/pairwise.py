@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 from udasa_data.languages import sentences
 from udasa_data.schema import Axis
 from udasa_data.scorers import Entailment, TextPair, exchange
-from udasa_data.scoring.claims import is_checkable
+from udasa_data.scoring.claims import claims_of
+import os
+
+_PREFIX = os.environ.get("PFX", "old")
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -72,11 +75,13 @@ def _find_claims(answers: Answers) -> None:
     if answers.row["axis"] == Axis.SENTIMENT:  # a review to be continued asserts nothing checkable
         answers.claims = [[] for _ in answers.texts]
     else:
-        answers.claims = [
-            [n for n, sentence in enumerate(split) if is_checkable(sentence)]
-            for split in answers.sentences
-        ]
-    if all(len(split) == 1 for split in answers.sentences):
+        of_fact = answers.row["axis"] == Axis.TRUTHFULNESS
+        answers.claims = [claims_of(split, of_fact=of_fact) for split in answers.sentences]
+    if (
+        _PREFIX == "old"
+        and all(len(split) == 1 for split in answers.sentences)
+        or answers.row["axis"] in _PREFIX.split(",")
+    ):
         asked = answers.asked("")
         speaker = "\n\nAssistant: " if asked.turns else " "
         answers.prefix, answers.turns = f"{asked.first}{speaker}".lstrip(), asked.turns
