@@ -162,7 +162,7 @@ class Scoring(Strict, frozen=True):
 
 
 class Calibration(Strict, frozen=True):
-    """Mid-rank calibration: each axis has its curve, in which all axes together count for rows, too.
+    """Mid-rank calibration, by axis; all axes together count for ``pool_rows`` in each.
 
     ``curves`` names a calibration.json, of an earlier run or of labelled answers, applied as it is.
     """

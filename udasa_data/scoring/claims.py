@@ -30,17 +30,16 @@ _INTERJECTIONS = re.compile(
     r"\A((yes|yeah|no|sure|okay|ok|well|oh|great|hello|hi|hey)\b[\s,.!:;–—-]*)+", re.IGNORECASE
 )
 # "Rinse the rice": how a sentence begins that tells the reader to do something
-_ORDERS: Final = frozenset(
-    "add adjust allow apply arrange ask avoid bake begin boil bring build buy call check choose "
-    "clean click close combine come compare consider contact continue cook copy cover create cut "
-    "describe determine discuss do don't download draw drink eat enjoy ensure enter explain explore "
-    "fill find fold follow get give go heat hold identify include install join keep learn leave "
-    "let listen look make melt mix move never open pack place plan play pour practice prepare "
-    "press provide put reach read reduce refer remember remove repeat rinse roll run save say "
-    "search season seek select send serve set share sit slice speak spend spread start stay stir "
-    "stop store take talk tell think transfer try turn use visit wait wash watch wear whisk write"
-    .split()
-)  # fmt: skip
+_ORDERS: Final = """
+add adjust allow apply arrange ask avoid bake begin boil bring build buy call check choose clean
+click close combine come compare consider contact continue cook copy cover create cut describe
+determine discuss do don't download draw drink eat enjoy ensure enter explain explore fill find
+fold follow get give go heat hold identify include install join keep learn leave let listen look
+make melt mix move never open pack place plan play pour practice prepare press provide put reach
+read reduce refer remember remove repeat rinse roll run save say search season seek select send
+serve set share sit slice speak spend spread start stay stir stop store take talk tell think
+transfer try turn use visit wait wash watch wear whisk write
+"""
 _HEADING = re.compile(r"\s*(#{1,6}\s|\*\*[^*]+\*\*:?\s*$|[^.!?]*:\s*$)")
 _LIST_MARK = re.compile(r"^\s*(?:[-*•–]|\(?\d{1,2}[.)])\s+")
 _QUOTES: Final = "\"'“‘( "
@@ -64,7 +63,7 @@ def is_checkable(sentence: str) -> bool:
     if count_words(asserted) < MIN_CLAIM_WORDS:
         return False
     first = asserted.split(maxsplit=1)[0].lower().rstrip(",")
-    return first not in _ORDERS and _NOT_AN_ASSERTION.match(asserted) is None
+    return first not in _ORDERS.split() and _NOT_AN_ASSERTION.match(asserted) is None
 
 
 def claims_of(sentences: Sequence[str], *, of_fact: bool) -> list[int]:
