@@ -19,11 +19,11 @@ from .sources import Labelled, place
 from .teacher import TEACHER, Teaching, forget, taught
 
 LABELS: Final = ["harmless", "harmful"]
-LAYERS: Final = 3
-VOCABULARY: Final = 5000  # word pieces
+LAYERS: Final = 6
+VOCABULARY: Final = 7000  # word pieces
 MAX_LENGTH: Final = 128
 OWN: Final = 0.5  # what a prompt's own label counts for beside the teacher's
-PLAN: Final = Plan(epochs=3, rate=1.5e-4, seed=0, head_rate=10.0)
+PLAN: Final = Plan(epochs=3, rate=1e-4, seed=0, head_rate=10.0)
 TEACHERS: Final = Plan(epochs=2, rate=3e-5, seed=0, head_rate=10.0)
 
 
