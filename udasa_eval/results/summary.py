@@ -88,10 +88,7 @@ def _mean(name: str, task: str, axis: Axis, rows: pl.DataFrame, headline: str) -
     metric = METRICS[name]
     kind = "rate" if np.isin(scored, (0.0, 0.5, 1.0)).all() else "mean"
     stderr = null_unless_finite(standard_error(scored))
-    if metric.kind == "mean" and stderr == 0.0:  # a KL of 0 everywhere is no rate of 0 out of n
-        low = high = float(scored[0])
-    else:
-        low, high = mean_interval(values)[1:3] if n else (np.nan, np.nan)
+    low, high = mean_interval(values, within=metric.within)[1:3] if n else (np.nan, np.nan)
     return MetricRecord(
         name=name,
         axis=axis,

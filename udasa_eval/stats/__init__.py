@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from udasa_eval.stats.intervals import Interval, by_cluster, mean_interval, standard_error
+from udasa_eval.stats.intervals import (
+    SHARE,
+    Interval,
+    Range,
+    by_cluster,
+    mean_interval,
+    standard_error,
+)
 from udasa_eval.stats.paired import Comparison, compare, holm
 from udasa_eval.stats.power import minimum_detectable, prompts_needed
-from udasa_eval.stats.rates import bonett_price, clopper_pearson, mcnemar, wilson
+from udasa_eval.stats.rates import clopper_pearson, mcnemar, wilson
 from udasa_eval.stats.resampling import REPLICATES, Floats
 from udasa_eval.stats.win_rates import (
     TIE_WIDTH,
@@ -19,13 +26,14 @@ from udasa_eval.stats.win_rates import (
 
 __all__ = [
     "REPLICATES",
+    "SHARE",
     "TIE_WIDTH",
     "Comparison",
     "Floats",
     "Interval",
     "LengthPriors",
     "Normal",
-    "bonett_price",
+    "Range",
     "by_cluster",
     "clopper_pearson",
     "compare",
