@@ -54,12 +54,12 @@ def compare(
 def _print(comparison: RunComparison) -> None:
     from udasa_data.terminal import print_table
 
-    columns = "task|metric|a|b|a − b|95% interval|p (Holm)|better|win/tie/loss|n|detectable"
+    columns = "task|metric|a|b|a − b|interval|level|p (Holm)|better|win/tie/loss|n|detectable"
     pairs = dict.fromkeys((metric.a, metric.b) for metric in comparison.metrics)
     for a, b in pairs:
         echo(f"a: {a} ({comparison.runs[a]})\nb: {b} ({comparison.runs[b]})")
         rows = [_row(metric) for metric in comparison.metrics if (metric.a, metric.b) == (a, b)]
-        print_table(columns.split("|"), rows, right={2, 3, 4, 6, 8, 9, 10})
+        print_table(columns.split("|"), rows, right={2, 3, 4, 6, 7, 9, 10, 11})
     for metric in comparison.metrics:
         for prompt in metric.differ_most if metric.headline else ():
             echo(
@@ -90,6 +90,7 @@ def _row(metric: MetricComparison) -> tuple[str, ...]:
         _figure(metric.value_b),
         _figure(metric.difference, "+.3f"),
         interval,
+        "–" if metric.p is None else f"{100 * metric.level:.4g}%",
         _figure(metric.p_holm, ".4f"),
         {metric.a: "a", metric.b: "b"}.get(metric.better or "", "–"),
         f"{metric.wins}/{metric.ties}/{metric.losses}",

@@ -1,6 +1,6 @@
 """The results folder: its files, its metrics, and how two of them compare."""
 
-from udasa_eval.results.comparison import MetricComparison, RunComparison, compare_runs
+from udasa_eval.results.comparison import RunComparison, compare_runs
 from udasa_eval.results.folder import (
     GENERATIONS,
     SCHEMA_VERSION,
@@ -22,6 +22,7 @@ from udasa_eval.results.metrics import ARROWS
 from udasa_eval.results.origins import Origins, origins_of
 from udasa_eval.results.runs import Run, read_runs
 from udasa_eval.results.summary import metrics_of, unscored_of
+from udasa_eval.results.testing import MetricComparison
 
 __all__ = [
     "ARROWS",

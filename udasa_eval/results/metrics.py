@@ -31,7 +31,9 @@ METRICS: Final[Mapping[str, Metric]] = {
     "win_rate": Metric("higher", "mean"),  # preference over the baseline's answer
     "wins": Metric("higher", "rate"),  # 1 win, ½ tie, 0 loss
     "length_controlled_win_rate": Metric("higher", "mean"),
-    "position_bias": Metric("lower", "mean", Range(-0.5, 0.5)),  # 0: none; above 0: what stands first is preferred
+    "position_bias": Metric(
+        "lower", "mean", Range(-0.5, 0.5)
+    ),  # 0: none; above 0: what stands first is preferred
     "order_flips": Metric("lower", "rate"),  # verdicts that the order decides
     "truthful": Metric("higher", "rate"),
     "informative": Metric("higher", "rate"),
