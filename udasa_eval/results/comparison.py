@@ -115,7 +115,7 @@ def _pair(a: Run, b: Run, record: MetricRecord, texts: _Texts) -> Paired:
             value_b=means[1],
             differ_most=texts.differ_most(record.task, joined),
         )
-    return Paired(blank, *values, within)
+    return Paired(blank, values[0], values[1], within, counted=record.per_document)
 
 
 def _blank(a: Run, b: Run, record: MetricRecord, other: MetricRecord) -> MetricComparison:

@@ -30,7 +30,9 @@ METRICS: Final[Mapping[str, Metric]] = {
     "reward": Metric("higher", "mean", None),  # on the reward model's own scale
     "win_rate": Metric("higher", "mean"),  # preference over the baseline's answer
     "wins": Metric("higher", "rate"),  # 1 win, ½ tie, 0 loss
-    "length_controlled_win_rate": Metric("higher", "mean"),
+    # a prompt's part in them may lie outside of [0, 1]
+    "length_controlled_win_rate": Metric("higher", "mean", None),  # as AlpacaEval 2 has it
+    "length_adjusted_win_rate": Metric("higher", "mean", None),  # with nothing published to go by
     "position_bias": Metric(
         "lower", "mean", Range(-0.5, 0.5)
     ),  # 0: none; above 0: what stands first is preferred

@@ -84,6 +84,7 @@ class Paired(NamedTuple):
     a: Floats | None
     b: Floats | None
     within: Range | None
+    counted: bool = True  # whether values are scores, of which the higher wins
 
 
 def tested(paired: Sequence[Paired], *, seed: int, replicates: int) -> list[MetricComparison]:
@@ -109,7 +110,7 @@ def tested(paired: Sequence[Paired], *, seed: int, replicates: int) -> list[Metr
             if alpha < _ALPHA:
                 result = _compare(paired[n], 1.0 - alpha, seed, replicates) or result
             tests = sum(np.isfinite(p_values[m]) for m in family)
-            found[n] = _recorded(paired[n].blank, result, p_holm, alpha, _ALPHA / tests)
+            found[n] = _recorded(paired[n], result, p_holm, alpha, _ALPHA / tests)
     return [found[n] for n in range(len(paired))]
 
 
@@ -140,10 +141,10 @@ def _compare(pair: Paired, level: float, seed: int, replicates: int) -> Comparis
 
 
 def _recorded(
-    blank: MetricComparison, result: Comparison, p_holm: float, alpha: float, first: float
+    pair: Paired, result: Comparison, p_holm: float, alpha: float, first: float
 ) -> MetricComparison:
     """Return a comparison with its numbers, and who is better by the corrected p-value."""
-    d, better = result.difference, None
+    blank, d, better = pair.blank, result.difference, None
     if result.p_value < alpha and d.mean:
         better = blank.a if (d.mean > 0) == (blank.direction == "higher") else blank.b
     wins, losses = result.wins, result.losses
@@ -162,9 +163,9 @@ def _recorded(
         better=better,
         test=result.test,
         interval=d.method,
-        wins=wins,
-        ties=result.ties,
-        losses=losses,
+        wins=wins if pair.counted else 0,
+        ties=result.ties if pair.counted else 0,
+        losses=losses if pair.counted else 0,
         n=d.n,
         detectable=null_unless_finite(minimum_detectable(float(sd), d.n, alpha=first)),
     )

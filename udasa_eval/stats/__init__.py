@@ -12,6 +12,7 @@ from udasa_eval.stats.intervals import (
 )
 from udasa_eval.stats.length_control import (
     Gamed,
+    LengthControlled,
     length_adjusted,
     length_controlled,
     logit_interval,
@@ -30,6 +31,7 @@ __all__ = [
     "Floats",
     "Gamed",
     "Interval",
+    "LengthControlled",
     "Range",
     "by_cluster",
     "clopper_pearson",
