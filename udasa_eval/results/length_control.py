@@ -69,7 +69,7 @@ def _rows(
             why=pl.when(pl.col("value").is_null()).then(pl.lit("empty answer")),
         )
         .select(SCORES.names())
-        .cast(dict(SCORES))
+        .cast(SCORES)
     )
 
 

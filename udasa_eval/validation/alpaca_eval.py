@@ -31,7 +31,7 @@ class Annotated(NamedTuple):
     """A generator's comparisons with the baseline, by instruction: [N] each."""
 
     generator: str
-    index: Floats  # of the instruction
+    instruction: Floats  # its index
     preference: Floats
     length: Floats
     baseline_length: Floats
@@ -99,7 +99,7 @@ def read_leaderboard(data_dir: Path) -> dict[str, dict[str, float]]:
 
 def _controlled(model: Annotated, row: dict[str, float], gamed: pl.DataFrame) -> Check:
     by_index = dict(gamed.select("index", "instruction_difficulty").iter_rows())
-    difficulty = np.array([by_index[int(index)] for index in model.index], dtype=np.float64)
+    difficulty = np.array([by_index[int(index)] for index in model.instruction], dtype=np.float64)
     others = Gamed(
         _numbers(gamed, "preference"),
         np.tanh(_numbers(gamed, "std_delta_len")),
