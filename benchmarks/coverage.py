@@ -22,7 +22,7 @@ from udasa_eval.stats import SHARE, Range, compare, mean_interval
 Floats = NDArray[np.float64]
 Rng = np.random.Generator
 SIZES: Final = (10, 24, 50, 100, 1000)
-REPLICATES: Final = 999
+REPLICATES: Final = 799
 SAMPLES: Final = 8  # of a prompt, where scores are clustered
 
 

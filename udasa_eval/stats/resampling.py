@@ -96,7 +96,10 @@ def posterior_means(
     counts = np.ones(values.size) if cells is None else cells.counts.astype(np.float64)
     means = values if cells is None else cells.means
     for part in _blocks(replicates, counts.size):
-        drawn = rng.standard_gamma(counts, size=(part.stop - part.start, counts.size))
+        shape = (part.stop - part.start, counts.size)
+        drawn = (
+            rng.standard_exponential(shape) if cells is None else rng.standard_gamma(counts, shape)
+        )
         sums[part] += drawn @ means
         totals[part] += drawn.sum(1)
     if cells is not None and cells.spread.any():
