@@ -23,7 +23,7 @@ from udasa_eval.results.metrics import ARROWS
 from udasa_eval.results.origins import Origins, origins_of
 from udasa_eval.results.runs import Run, read_runs
 from udasa_eval.results.summary import metrics_of, unscored_of
-from udasa_eval.results.testing import MetricComparison
+from udasa_eval.results.verdicts import MetricComparison
 
 __all__ = [
     "ADJUSTED",

@@ -15,7 +15,7 @@ from udasa_data.errors import UserError
 from udasa_eval.results.folder import MetricRecord, read_tables
 from udasa_eval.results.metrics import METRICS
 from udasa_eval.results.runs import Run, differences, read_runs
-from udasa_eval.results.testing import MetricComparison, Paired, PromptDifference, tested
+from udasa_eval.results.verdicts import MetricComparison, Paired, PromptDifference, verdicts
 from udasa_eval.stats import REPLICATES
 
 _SHOWN: Final = 2000  # characters of a prompt or an answer
@@ -68,7 +68,7 @@ def compare_runs(
         paired += [_pair(first, other, record, texts) for record in records]
     return RunComparison(
         runs={run.label: str(run.folder) for run in (first, *others)},
-        metrics=tuple(tested(paired, seed=seed, replicates=replicates)),
+        metrics=tuple(verdicts(paired, seed=seed, replicates=replicates)),
         notes=tuple(notes),
     )
 

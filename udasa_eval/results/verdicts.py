@@ -87,7 +87,7 @@ class Paired(NamedTuple):
     counted: bool = True  # whether values are scores, of which the higher wins
 
 
-def tested(paired: Sequence[Paired], *, seed: int, replicates: int) -> list[MetricComparison]:
+def verdicts(paired: Sequence[Paired], *, seed: int, replicates: int) -> list[MetricComparison]:
     """Test metrics, corrected by Holm's method: the headline ones together, and the others.
 
     Args:
