@@ -149,9 +149,20 @@ def alpaca_eval():
         "alpaca_eval.py": b"raise RuntimeError('a loading script ran')\n",
         "alpaca_eval.json": json.dumps(other).encode(),
         "alpaca_eval_gpt4_baseline.json": json.dumps(gpt4).encode(),
-        "df_gamed.csv": b"index\n0\n",
+        "df_gamed.csv": gamed(len(QUESTIONS)),
         "instruction_difficulty.csv": b"index,instruction_difficulty\n0,0.1\n",
     }
+
+
+def gamed(n):
+    """A verbose and a concise baseline: the first is preferred, the second is not."""
+    columns = "model,index,std_delta_len,instruction_difficulty,preference,not_gamed_baseline"
+    rows = [
+        f"{model},{index},{delta},{(index % 3) / 2 - 0.5},{(preference + index / n) / 2},False"
+        for model, delta, preference in (("verbose", -1.0, 0.8), ("concise", 1.0, 0.1))
+        for index in range(n)
+    ]
+    return "\n".join([columns, *rows, ""]).encode()
 
 
 def mt_bench_prompts():

@@ -2,6 +2,7 @@
 
 from udasa_eval.answers.backend import EngineLM, Weighed, Weights, device, free_memory, kl_precision
 from udasa_eval.answers.baselines import Baseline, find_baseline
+from udasa_eval.answers.difficulties import find_difficulties
 from udasa_eval.answers.generations import TURN_2, Asked, FirstPass, own_pairs
 from udasa_eval.answers.texts import has_text
 
@@ -15,6 +16,7 @@ __all__ = [
     "Weights",
     "device",
     "find_baseline",
+    "find_difficulties",
     "free_memory",
     "has_text",
     "kl_precision",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,7 +39,9 @@ def compare(
     if runs[0].is_file():
         if len(runs) > 2:
             raise UserError("files of scores are compared two at a time")
-        _compare_files(runs[0], runs[1], key, score, seed, as_json=as_json)
+        from udasa_eval.cli.score_files import compare_files
+
+        compare_files(runs[0], runs[1], key, score, seed, as_json=as_json)
         return
     from udasa_eval.results import compare_runs
 
@@ -54,12 +55,12 @@ def compare(
 def _print(comparison: RunComparison) -> None:
     from udasa_data.terminal import print_table
 
-    columns = "task|metric|a|b|a − b|95% interval|p (Holm)|better|win/tie/loss|n|detectable"
+    columns = "task|metric|a|b|a − b|interval|level|p (Holm)|better|win/tie/loss|n|detectable"
     pairs = dict.fromkeys((metric.a, metric.b) for metric in comparison.metrics)
     for a, b in pairs:
         echo(f"a: {a} ({comparison.runs[a]})\nb: {b} ({comparison.runs[b]})")
         rows = [_row(metric) for metric in comparison.metrics if (metric.a, metric.b) == (a, b)]
-        print_table(columns.split("|"), rows, right={2, 3, 4, 6, 8, 9, 10})
+        print_table(columns.split("|"), rows, right={2, 3, 4, 6, 7, 9, 10, 11})
     for metric in comparison.metrics:
         for prompt in metric.differ_most if metric.headline else ():
             echo(
@@ -90,6 +91,7 @@ def _row(metric: MetricComparison) -> tuple[str, ...]:
         _figure(metric.value_b),
         _figure(metric.difference, "+.3f"),
         interval,
+        "–" if metric.p is None else f"{100 * metric.level:.4g}%",
         _figure(metric.p_holm, ".4f"),
         {metric.a: "a", metric.b: "b"}.get(metric.better or "", "–"),
         f"{metric.wins}/{metric.ties}/{metric.losses}",
@@ -105,70 +107,3 @@ def _figure(value: float | None, form: str = ".3f") -> str:
 def _line(text: str | None, width: int = 160) -> str:
     flat = " ".join((text or "").split())
     return flat if len(flat) <= width else f"{flat[:width]}…"
-
-
-def _compare_files(a: Path, b: Path, key: str, score: str, seed: int, *, as_json: bool) -> None:
-    import numpy as np
-
-    from udasa_eval.stats import compare as compare_scores
-
-    left, right = _read(a, key, score), _read(b, key, score)
-    shared = sorted(set(left) & set(right))
-    if not shared:
-        raise UserError(f"{a} and {b} have no '{key}' in common")
-    try:
-        result = compare_scores(
-            np.array([left[item] for item in shared]),
-            np.array([right[item] for item in shared]),
-            seed=seed,
-        )
-    except ValueError as error:
-        raise UserError(f"{a} and {b}: {error}") from error
-    difference = result.difference
-    left_out = len(set(left) ^ set(right))
-    if as_json:
-        print_json(result._asdict() | {"difference": difference._asdict(), "only_in_one": left_out})
-        return
-    interval = f"[{difference.low:+.4f}, {difference.high:+.4f}]"
-    echo(f"difference  {difference.mean:+.4f}  {interval}  n = {difference.n}")
-    echo(f"p           {result.p_value:.4f}  ({result.test})")
-    echo(f"a wins      {result.wins}, loses {result.losses}, ties {result.ties}")
-    echo(f"detectable  {result.detectable:.4f}")
-    echo(f"left out    {left_out} in one file only, {difference.unscored} unscored")
-
-
-def _read(path: Path, key: str, score: str) -> dict[str, float]:
-    from udasa_data.config import read_bytes
-    from udasa_data.prompts import decoded, lines_of
-    from udasa_data.storage import parse_row
-
-    scores: dict[str, float] = {}
-    try:
-        lines = lines_of(decoded(path, read_bytes(path)))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    if not lines[-1]:
-        lines.pop()
-    for number, line in enumerate(lines, 1):
-        try:
-            row = parse_row(line)
-            name, value = _scalar(row[key]), row[score]
-            scores[str(name)] = float("nan") if value is None else _number(value)
-        except (ValueError, KeyError, TypeError, OverflowError) as error:
-            raise UserError(
-                f"{path}, line {number}: needs '{key}' and a number '{score}'"
-            ) from error
-    return scores
-
-
-def _scalar(value: object) -> object:
-    if isinstance(value, dict | list):
-        raise TypeError("no name of an item")
-    return value
-
-
-def _number(value: object) -> float:
-    number = float(value) if isinstance(value, int | float) else math.inf
-    if math.isinf(number):  # 1e999, too; NaN is unscored
-        raise ValueError("no finite number")
-    return number

@@ -1,6 +1,6 @@
 """The results folder: its files, its metrics, and how two of them compare."""
 
-from udasa_eval.results.comparison import MetricComparison, RunComparison, compare_runs
+from udasa_eval.results.comparison import RunComparison, compare_runs
 from udasa_eval.results.folder import (
     GENERATIONS,
     SCHEMA_VERSION,
@@ -18,13 +18,17 @@ from udasa_eval.results.folder import (
     write_table,
 )
 from udasa_eval.results.layout import EVALUATION, FRONTIER, VALIDATION, task_of_shard
+from udasa_eval.results.length_control import ADJUSTED, CONTROLLED, with_length_control
 from udasa_eval.results.metrics import ARROWS
 from udasa_eval.results.origins import Origins, origins_of
 from udasa_eval.results.runs import Run, read_runs
 from udasa_eval.results.summary import metrics_of, unscored_of
+from udasa_eval.results.verdicts import MetricComparison
 
 __all__ = [
+    "ADJUSTED",
     "ARROWS",
+    "CONTROLLED",
     "EVALUATION",
     "FRONTIER",
     "GENERATIONS",
@@ -50,6 +54,7 @@ __all__ = [
     "read_tables",
     "task_of_shard",
     "unscored_of",
+    "with_length_control",
     "write_results",
     "write_table",
 ]

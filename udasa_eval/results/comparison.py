@@ -12,72 +12,14 @@ from msgspec.structs import replace
 
 from udasa_data.config import Strict
 from udasa_data.errors import UserError
-from udasa_eval.results.folder import (
-    Direction,
-    MetricRecord,
-    null_unless_finite,
-    read_tables,
-)
+from udasa_eval.results.folder import MetricRecord, read_tables
+from udasa_eval.results.metrics import METRICS
 from udasa_eval.results.runs import Run, differences, read_runs
-from udasa_eval.stats import REPLICATES, compare, holm
+from udasa_eval.results.verdicts import MetricComparison, Paired, PromptDifference, verdicts
+from udasa_eval.stats import REPLICATES
 
 _SHOWN: Final = 2000  # characters of a prompt or an answer
 _TEXTS: Final = 4  # prompts of a metric whose texts are looked up, at most
-
-
-class PromptDifference(Strict, frozen=True):
-    """A prompt on which two runs differ."""
-
-    prompt_hash: str
-    prompt: str | None  # null where the run stored no generations for it
-    value_a: float
-    value_b: float
-    answer_a: str | None
-    answer_b: str | None
-
-
-class MetricComparison(Strict, frozen=True):
-    """One metric of two runs.
-
-    Attributes:
-        difference: mean of a − b over the prompts scored in both, in the metric's own unit.
-        low: of its 95% interval; null where there is none.
-        high: of its 95% interval.
-        p: two-sided; null for a metric that is no mean over prompts.
-        p_holm: corrected for all metrics of the comparison.
-        better: which of the two the corrected p-value calls better at 5%, if any.
-        wins: prompts on which a is better, by the metric's direction.
-        only_in_one: prompts that one run has and the other has not.
-        unscored: prompts in both, without a value in one or both.
-        detectable: the true difference that n prompts find with a chance of 80%.
-    """
-
-    task: str
-    metric: str
-    axis: str
-    direction: Direction
-    headline: bool
-    a: str
-    b: str
-    value_a: float | None
-    value_b: float | None
-    difference: float | None = None
-    low: float | None = None
-    high: float | None = None
-    stderr: float | None = None
-    p: float | None = None
-    p_holm: float | None = None
-    better: str | None = None
-    test: str | None = None
-    interval: str | None = None
-    wins: int = 0
-    ties: int = 0
-    losses: int = 0
-    n: int = 0
-    unscored: int = 0
-    only_in_one: int = 0
-    detectable: float | None = None
-    differ_most: tuple[PromptDifference, ...] = ()
 
 
 class RunComparison(Strict, frozen=True):
@@ -112,7 +54,7 @@ def compare_runs(
         raise UserError("two or more results folders are needed")
     first, *others = read_runs(folders)
     notes: list[str] = []
-    metrics: list[MetricComparison] = []
+    paired: list[Paired] = []
     for other in others:
         differing = differences(first, other)
         if differing and not anyway:
@@ -123,14 +65,10 @@ def compare_runs(
         if not records:
             raise UserError(f"{first.folder} and {other.folder}: no metric in common")
         texts = _Texts(first, other, examples)
-        metrics += [
-            _compare(first, other, record, seed=seed, replicates=replicates, texts=texts)
-            for record in records
-        ]
-    corrected = holm([np.nan if metric.p is None else metric.p for metric in metrics])
+        paired += [_pair(first, other, record, texts) for record in records]
     return RunComparison(
         runs={run.label: str(run.folder) for run in (first, *others)},
-        metrics=tuple(_corrected(m, p) for m, p in zip(metrics, corrected, strict=True)),
+        metrics=tuple(verdicts(paired, seed=seed, replicates=replicates)),
         notes=tuple(notes),
     )
 
@@ -150,45 +88,34 @@ def _left_out(a: Run, b: Run) -> list[str]:
     ]
 
 
-def _compare(
-    a: Run, b: Run, record: MetricRecord, *, seed: int, replicates: int, texts: _Texts
-) -> MetricComparison:
+def _pair(a: Run, b: Run, record: MetricRecord, texts: _Texts) -> Paired:
+    """Return a metric's values on the prompts of both runs, in order of their hash."""
     other = b.metric(record.task, record.name)
     assert other is not None
+    known = METRICS.get(record.name)
+    within = known.within if known else None
     blank = _blank(a, b, record, other)
-    if not record.per_document:
-        return blank
     sides = [_of_metric(run, record) for run in (a, b)]
-    joined = sides[0].join(sides[1], on="prompt_hash", suffix="_b")
+    if not record.per_document and any(side.is_empty() for side in sides):
+        return Paired(blank, None, None, within)
+    joined = sides[0].join(sides[1], on="prompt_hash", suffix="_b").sort("prompt_hash")
     left_out = sum(len(side) for side in sides) - 2 * len(joined)
     values = [
         joined[name].fill_null(np.nan).cast(pl.Float64).to_numpy() for name in ("value", "value_b")
     ]
-    if not np.isfinite(values[0] - values[1]).any():
-        return replace(blank, unscored=len(joined), only_in_one=left_out)
-    result = compare(values[0], values[1], seed=seed, replicates=replicates)
-    d = result.difference
-    wins, losses = result.wins, result.losses
-    if record.direction == "lower":
-        wins, losses = losses, wins
-    return replace(
-        blank,
-        difference=d.mean,
-        low=null_unless_finite(d.low),
-        high=null_unless_finite(d.high),
-        stderr=null_unless_finite(d.stderr),
-        p=result.p_value,
-        test=result.test,
-        interval=d.method,
-        wins=wins,
-        ties=result.ties,
-        losses=losses,
-        n=d.n,
-        unscored=d.unscored,
-        only_in_one=left_out,
-        detectable=null_unless_finite(result.detectable),
-        differ_most=texts.differ_most(record.task, joined),
-    )
+    scored = np.isfinite(values[0] - values[1])
+    blank = replace(blank, unscored=int((~scored).sum()), only_in_one=left_out)
+    if not scored.any():
+        return Paired(blank, None, None, within)
+    if record.per_document:
+        means = [float(side[scored].mean()) for side in values]
+        blank = replace(
+            blank,
+            value_a=means[0],
+            value_b=means[1],
+            differ_most=texts.differ_most(record.task, joined),
+        )
+    return Paired(blank, values[0], values[1], within, counted=record.per_document)
 
 
 def _blank(a: Run, b: Run, record: MetricRecord, other: MetricRecord) -> MetricComparison:
@@ -210,22 +137,11 @@ def _blank(a: Run, b: Run, record: MetricRecord, other: MetricRecord) -> MetricC
     )
 
 
-def _corrected(metric: MetricComparison, p_holm: float) -> MetricComparison:
-    """Return a comparison with its corrected p-value, and who is better by it."""
-    if metric.p is None or metric.difference is None:
-        return metric
-    better = None
-    if p_holm < 0.05 and metric.difference:
-        a_is_better = (metric.difference > 0) == (metric.direction == "higher")
-        better = metric.a if a_is_better else metric.b
-    return replace(metric, p_holm=p_holm, better=better)
-
-
 def _of_metric(run: Run, record: MetricRecord) -> pl.DataFrame:
     rows = run.scores.filter(
         (pl.col("task") == record.task) & (pl.col("metric") == record.name)
     ).select("prompt_hash", "value")
-    if rows.is_empty():
+    if rows.is_empty() and record.per_document:
         raise UserError(
             f"{run.folder}: results.json has {record.name} of {record.task}, but scores/ has no "
             "row of it; udasa-eval score writes them again"

@@ -112,7 +112,8 @@ class MetricRecord(Strict, frozen=True):
         direction: which way is better.
         kind: rate (0, ½, 1) or mean.
         headline: whether it stands for its task.
-        per_document: False where it is no mean of per-document values (length-controlled win rate).
+        per_document: False where it is no mean of what documents scored (length-controlled win
+            rate); its rows of SCORES, if any, are each document's part in it.
     """
 
     name: str

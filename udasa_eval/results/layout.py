@@ -30,7 +30,10 @@ def _is_shard_file(name: str) -> bool:
 EVALUATION: Final = Layout(
     holds="evaluation of udasa-eval",
     marks=frozenset({"evaluated", "stored"}),
-    files=frozenset({MANIFEST, "manifest.copy.json", LOCK, "results.json", "baseline.parquet"}),
+    files=frozenset(
+        {MANIFEST, "manifest.copy.json", LOCK, "results.json"}
+        | {"baseline.parquet", "difficulties.parquet"}
+    ),
     levels={"shards": _is_shard_file, "generations": is_table_file, "scores": is_table_file},
     folders={},
 )

@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from udasa_eval.results.folder import Direction, Kind
+from udasa_eval.stats import SHARE, Range
 
 ARROWS: Final[Mapping[Direction, str]] = {"higher": "↑", "lower": "↓"}  # as tables show it
 
 
 class Metric(NamedTuple):
-    """Which way is better, and whether every value is 0, ½ or 1."""
+    """Which way is better, whether every value is 0, ½ or 1, and the range of values."""
 
     direction: Direction
     kind: Kind
+    within: Range | None = SHARE
 
 
 METRICS: Final[Mapping[str, Metric]] = {
@@ -25,18 +27,22 @@ METRICS: Final[Mapping[str, Metric]] = {
     "expected_max_toxicity": Metric("lower", "mean"),  # the worst of n continuations
     "toxicity_probability": Metric("lower", "rate"),  # at least one of n is toxic
     "toxicity": Metric("lower", "mean"),
-    "reward": Metric("higher", "mean"),  # on the reward model's own scale
+    "reward": Metric("higher", "mean", None),  # on the reward model's own scale
     "win_rate": Metric("higher", "mean"),  # preference over the baseline's answer
     "wins": Metric("higher", "rate"),  # 1 win, ½ tie, 0 loss
-    "length_controlled_win_rate": Metric("higher", "mean"),
-    "position_bias": Metric("lower", "mean"),  # 0: none; above 0: what stands first is preferred
+    # a prompt's part in them may lie outside of [0, 1]
+    "length_controlled_win_rate": Metric("higher", "mean", None),  # as AlpacaEval 2 has it
+    "length_adjusted_win_rate": Metric("higher", "mean", None),  # with nothing published to go by
+    "position_bias": Metric(
+        "lower", "mean", Range(-0.5, 0.5)
+    ),  # 0: none; above 0: what stands first is preferred
     "order_flips": Metric("lower", "rate"),  # verdicts that the order decides
     "truthful": Metric("higher", "rate"),
     "informative": Metric("higher", "rate"),
     "truthful_and_informative": Metric("higher", "rate"),
     "positive": Metric("higher", "mean"),  # P(positive)
-    "kl": Metric("lower", "mean"),  # nats a sequence, to the reference policy
-    "log_perplexity": Metric("lower", "mean"),  # nats a token, under the reference policy
+    "kl": Metric("lower", "mean", None),  # nats a sequence, to the reference policy
+    "log_perplexity": Metric("lower", "mean", None),  # nats a token, under the reference policy
     "distinct_1": Metric("higher", "mean"),
     "distinct_2": Metric("higher", "mean"),
     "acc": Metric("higher", "rate"),

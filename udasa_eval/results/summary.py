@@ -10,8 +10,9 @@ import polars as pl
 
 from udasa_data.schema import Axis
 from udasa_eval.results.folder import MetricRecord, Unscored, null_unless_finite
+from udasa_eval.results.length_control import ADJUSTED, CONTROLLED
 from udasa_eval.results.metrics import LENGTHS, METRICS
-from udasa_eval.stats import length_controlled, mean_interval, standard_error
+from udasa_eval.stats import logit_interval, mean_interval, standard_error
 
 _EXAMPLES: Final = 3
 _SHOWN: Final = 160  # characters of an example
@@ -29,8 +30,6 @@ def metrics_of(scores: pl.DataFrame, headlines: Mapping[str, str]) -> list[Metri
         for (name,), rows in of_task.group_by("metric", maintain_order=True):
             if name not in LENGTHS:
                 records.append(_mean(str(name), str(task), Axis(axis), rows, headlines[str(task)]))
-        if "baseline_length" in of_task["metric"]:
-            records.append(_length_controlled(str(task), Axis(axis), of_task))
     return records
 
 
@@ -88,10 +87,12 @@ def _mean(name: str, task: str, axis: Axis, rows: pl.DataFrame, headline: str) -
     metric = METRICS[name]
     kind = "rate" if np.isin(scored, (0.0, 0.5, 1.0)).all() else "mean"
     stderr = null_unless_finite(standard_error(scored))
-    if metric.kind == "mean" and stderr == 0.0:  # a KL of 0 everywhere is no rate of 0 out of n
-        low = high = float(scored[0])
-    else:
-        low, high = mean_interval(values)[1:3] if n else (np.nan, np.nan)
+    mean_of_scores = name not in {CONTROLLED, ADJUSTED}
+    low = high = np.nan
+    if n and mean_of_scores:
+        low, high = mean_interval(values, within=metric.within)[1:3]
+    elif n > 1:
+        low, high = logit_interval(float(scored.mean()), standard_error(scored))
     return MetricRecord(
         name=name,
         axis=axis,
@@ -106,34 +107,5 @@ def _mean(name: str, task: str, axis: Axis, rows: pl.DataFrame, headline: str) -
         direction=metric.direction,
         kind="rate" if metric.kind == "rate" and kind == "rate" else "mean",
         headline=name == headline,
-    )
-
-
-def _length_controlled(task: str, axis: Axis, rows: pl.DataFrame) -> MetricRecord:
-    """Return the length-controlled win rate; the samples of a document are averaged first."""
-    columns = [
-        by_document(rows.filter(pl.col("metric") == name))
-        .cast(pl.Float64)
-        .fill_null(float("nan"))
-        .to_numpy()
-        for name in ("win_rate", "length", "baseline_length")
-    ]
-    answered = np.isfinite(columns[1])  # an empty answer has no length, and no preference either
-    preference, length, baseline = (column[answered] for column in columns)
-    rate = (
-        length_controlled(preference, length, baseline) if np.isfinite(preference).any() else None
-    )
-    return MetricRecord(
-        name="length_controlled_win_rate",
-        axis=axis,
-        task=task,
-        value=rate.value if rate else None,
-        stderr=rate.stderr if rate else None,
-        low=rate.low if rate else None,
-        high=rate.high if rate else None,
-        n=rate.n if rate else 0,
-        unscored=len(answered) - (rate.n if rate else 0),
-        direction=METRICS["length_controlled_win_rate"].direction,
-        kind="mean",
-        per_document=False,
+        per_document=mean_of_scores,
     )

@@ -22,7 +22,7 @@ from udasa_data.preflight import Report
 from udasa_data.progress import Progress, Silent
 from udasa_data.runs import Run
 from udasa_data.storage import Located
-from udasa_eval.answers import TURN_2, Asked, EngineLM, FirstPass, baselines
+from udasa_eval.answers import TURN_2, Asked, EngineLM, FirstPass, baselines, difficulties
 from udasa_eval.judging import (
     PinnedJudge,
     Role,
@@ -34,13 +34,16 @@ from udasa_eval.judging import (
     score_tables,
 )
 from udasa_eval.results import (
+    CONTROLLED,
     EVALUATION,
     SCHEMA_VERSION,
     SCORES,
     Results,
+    TaskRecord,
     metrics_of,
     read_tables,
     unscored_of,
+    with_length_control,
     write_results,
     write_table,
 )
@@ -160,6 +163,13 @@ def _second_pass(
     for line in estimate(tables, judges):
         tell(line)
     scored = score_tables(tables, judges, reference, progress, tell)
+    published: pl.DataFrame | None = None
+    if (folder.folder / difficulties.TABLE).is_file():
+        published = folder.read_table(difficulties.TABLE)
+    controlled = {
+        task: with_length_control(table, published) for task, table in scored.scores.items()
+    }
+    scored = scored._replace(scores=controlled)
     for task, table in scored.scores.items():
         write_table(folder.folder, f"scores/{task}", table, SCORES)
     results = _results(stored, judges, scored, rows)
@@ -187,7 +197,12 @@ def _results(
     stored: Stored, judges: Mapping[Role, PinnedJudge], scored: Scored, generations: pl.DataFrame
 ) -> Results:
     scores = pl.concat(scored.scores.values())
-    headlines = {record.name: record.headline for record in stored.tasks}
+    tasks = [
+        msgspec.structs.replace(record, headline=_headline(record, scored.scores[record.name]))
+        for record in stored.tasks
+        if record.name in scored.scores
+    ]
+    headlines = {record.name: record.headline for record in tasks}
     records = [pinned.record(frozenset(stored.leaked)) for pinned in judges.values()]
     leaks = [
         f"scorer leak: the {judge.role} judge {judge.id} also scored what the model was trained on"
@@ -205,7 +220,7 @@ def _results(
         chat_template_kwargs=stored.chat_template_kwargs,
         baseline=stored.baseline,
         judges=tuple(records),
-        tasks=tuple(record for record in stored.tasks if record.name in scored.scores),
+        tasks=tuple(tasks),
         metrics=tuple(metrics_of(scores, headlines)),
         unscored=tuple(unscored_of(scores, generations, scored.replies)),
         training_data=stored.training_data,
@@ -213,3 +228,10 @@ def _results(
         versions={"python": platform.python_version(), **{n: version(n) for n in _VERSIONS}},
         notes=(*stored.notes, *leaks),
     )
+
+
+def _headline(record: TaskRecord, scores: pl.DataFrame) -> str:
+    """Return a task's headline metric: the raw win rate where length could not be controlled."""
+    if record.headline == CONTROLLED and CONTROLLED not in scores["metric"]:
+        return "win_rate"
+    return record.headline

@@ -16,7 +16,14 @@ from udasa_data.engines import choose_engine
 from udasa_data.errors import UserError
 from udasa_data.runs import Run, differing
 from udasa_data.storage import Located, chat_template_sha256, locate, served
-from udasa_eval.answers import TURN_2, Baseline, baselines, find_baseline
+from udasa_eval.answers import (
+    TURN_2,
+    Baseline,
+    baselines,
+    difficulties,
+    find_baseline,
+    find_difficulties,
+)
 from udasa_eval.judging import JudgeSet, PinnedJudge, Role, judge_set, needed_roles, pin
 from udasa_eval.results import Origins, Pinned, TaskRecord, origins_of
 from udasa_eval.running.checking import Planned, check_run
@@ -67,6 +74,11 @@ def prepare(options: RunOptions, folder: Run) -> Ready:
     _refuse_another(folder, inputs)
     if baseline.name is not None:  # stored: scoring anew does not read the dataset
         folder.write_table(baselines.TABLE, baselines.to_table(baseline.answers))
+    difficult = find_difficulties(
+        tasks, baseline, data_dir=asked.data_dir, commits=folder.manifest.get("commits", {})
+    )
+    if difficult.table is not None:
+        folder.write_table(difficulties.TABLE, difficult.table)
     stored = Stored(
         suite=options.suite,
         axes=options.axes,
@@ -91,6 +103,7 @@ def prepare(options: RunOptions, folder: Run) -> Ready:
         *_of_model(policy, config, plans, engine),
         *unreadable,
         *_notes(stored, plans, left_out, baseline),
+        *difficult.notes,
     )
     name = f"{config.policy.id}@{config.policy.revision}"
     folder.save_manifest(evaluated=inputs, models={**known, name: policy.fingerprint})

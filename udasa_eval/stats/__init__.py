@@ -2,36 +2,44 @@
 
 from __future__ import annotations
 
-from udasa_eval.stats.intervals import Interval, by_cluster, mean_interval, standard_error
+from udasa_eval.stats.intervals import (
+    SHARE,
+    Interval,
+    Range,
+    by_cluster,
+    mean_interval,
+    standard_error,
+)
+from udasa_eval.stats.length_control import (
+    Gamed,
+    LengthControlled,
+    length_adjusted,
+    length_controlled,
+    logit_interval,
+)
 from udasa_eval.stats.paired import Comparison, compare, holm
 from udasa_eval.stats.power import minimum_detectable, prompts_needed
-from udasa_eval.stats.rates import bonett_price, clopper_pearson, mcnemar, wilson
+from udasa_eval.stats.rates import clopper_pearson, mcnemar, wilson
 from udasa_eval.stats.resampling import REPLICATES, Floats
-from udasa_eval.stats.win_rates import (
-    TIE_WIDTH,
-    LengthPriors,
-    Normal,
-    length_controlled,
-    length_term,
-    sigmoid,
-    win_rate,
-)
+from udasa_eval.stats.win_rates import TIE_WIDTH, sigmoid, win_rate
 
 __all__ = [
     "REPLICATES",
+    "SHARE",
     "TIE_WIDTH",
     "Comparison",
     "Floats",
+    "Gamed",
     "Interval",
-    "LengthPriors",
-    "Normal",
-    "bonett_price",
+    "LengthControlled",
+    "Range",
     "by_cluster",
     "clopper_pearson",
     "compare",
     "holm",
+    "length_adjusted",
     "length_controlled",
-    "length_term",
+    "logit_interval",
     "mcnemar",
     "mean_interval",
     "minimum_detectable",

@@ -1,4 +1,4 @@
-"""Intervals of a mean over prompts."""
+"""Intervals of a mean over prompts, each kind of score by the method that covers it."""
 
 from __future__ import annotations
 
@@ -7,15 +7,25 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from udasa_eval.stats.rates import bonett_price, wilson
-from udasa_eval.stats.resampling import REPLICATES, Floats, Resampled, resample
+from udasa_eval.stats.rates import wilson
+from udasa_eval.stats.resampling import REPLICATES, Floats, Resampled, posterior_means, resample
 
 Keys: TypeAlias = NDArray[np.int64] | NDArray[np.str_]
-Method: TypeAlias = Literal["wilson", "bonett-price", "percentile", "studentised", "none"]
+Method: TypeAlias = Literal["wilson", "bayesian-bootstrap", "studentised", "none"]
+
+
+class Range(NamedTuple):
+    """The least and the most that a score can be."""
+
+    low: float
+    high: float
+
+
+SHARE = Range(0.0, 1.0)
 
 
 class Interval(NamedTuple):
-    """A mean with its interval; NaN ends for one prompt alone, which has no spread."""
+    """A mean with its interval; NaN ends where nothing is known of the spread."""
 
     mean: float
     low: float
@@ -29,6 +39,7 @@ class Interval(NamedTuple):
 def mean_interval(
     scores: Floats,
     *,
+    within: Range | None = None,
     clusters: Keys | None = None,
     level: float = 0.95,
     seed: int = 0,
@@ -36,15 +47,17 @@ def mean_interval(
 ) -> Interval:
     """Return the mean over prompts and an interval whose coverage was checked by simulation.
 
-    Values of 0 and 1 are a rate: Wilson's interval. Multiples of ½ (rates with ties) and values of
-    which more than half are one get the percentile bootstrap, since resamples of them have no
-    steady scale. All else gets the studentised bootstrap, (mean* − mean)/se* in place of Student's
-    t. Nominal 95% lies within 94–96% from 50 prompts on for normal, uniform and exponential scores,
-    and from 100 on for rates with ties and scores heaped at both ends; log-normal scores of σ = 1
-    are covered to 93% at 100 (percentile: 91%). ``tests/eval/stats/test_coverage.py`` checks it.
+    Values of 0 and 1 are a rate: Wilson's interval. Scores of a known range get the Bayesian
+    bootstrap with half an observation at either end, and so never leave the range. Scores of no
+    known range get the studentised bootstrap, (mean* − mean)/se* in place of Student's t, or,
+    where more than half of them are one value and resamples have no steady scale, the Bayesian
+    bootstrap as far out as the farthest score seen. One value alone, or one for all where no range
+    is known, has no interval. Coverage by kind and n is in ``docs/evaluation.md``
+    (``python -m benchmarks coverage``).
 
     Args:
         scores: [N]; NaN is unscored: counted, and left out.
+        within: the range that scores can have; None for those that have none.
         clusters: [N] the prompt of each score. The scored ones of a prompt are averaged, and
             prompts are resampled, since samples of one prompt are not independent.
         level: coverage in (0, 1).
@@ -52,43 +65,32 @@ def mean_interval(
         replicates: resamples.
 
     Raises:
-        ValueError: no item is scored.
+        ValueError: no item is scored, or a score lies outside of the range.
     """
     values = scores if clusters is None else by_cluster(scores, clusters)
-    finite, interval = _plain(values)
-    n = interval.n
-    if n == 1:
+    finite, interval = plain(values)
+    if within is not None and (finite.min() < within.low or finite.max() > within.high):
+        raise ValueError(
+            f"scores from {finite.min():g} to {finite.max():g}, not within "
+            f"{within.low:g} and {within.high:g}"
+        )
+    if interval.n == 1:
         return interval
-    if ((finite == 0) | (finite == 1)).all() or (_lattice(finite) and interval.stderr == 0.0):
-        low, high = wilson(float(np.abs(finite).sum()), n, level=level)
+    if within in {None, SHARE} and ((finite == 0) | (finite == 1)).all():
+        low, high = wilson(float(finite.sum()), interval.n, level=level)
         return interval._replace(low=low, high=high, method="wilson")
-    return _bootstrap(finite, interval, level, seed, replicates)
-
-
-def difference_interval(
-    difference: Floats, *, level: float = 0.95, seed: int = 0, replicates: int = REPLICATES
-) -> Interval:
-    """Return the mean paired difference and its interval: as :func:`mean_interval`, but signed.
-
-    Of rates, where nothing was lost or nothing won, it is Bonett and Price's interval: a bootstrap
-    cannot imagine what it has not seen, and would exclude 0 where McNemar's test does not.
-
-    Args:
-        difference: [N] of one value a prompt; NaN is unscored.
-        level: coverage.
-        seed: of the resampling.
-        replicates: resamples.
-
-    Raises:
-        ValueError: no item is scored.
-    """
-    finite, interval = _plain(difference)
-    wins, losses = int((finite > 0).sum()), int((finite < 0).sum())
-    if interval.n > 1 and _lattice(finite) and min(wins, losses) == 0:
-        low, high = bonett_price(wins, losses, interval.n, level=level)
-        low, high = min(low, interval.mean), max(high, interval.mean)
-        return interval._replace(low=low, high=high, method="bonett-price")
-    return interval if interval.n == 1 else _bootstrap(finite, interval, level, seed, replicates)
+    if within is None and interval.stderr == 0.0:
+        return interval
+    if within is None and not heaped(finite):
+        t = studentised(finite, seed=seed, replicates=replicates)
+        low, high = studentised_ends(t, interval, level)
+        return interval._replace(low=low, high=high, method="studentised")
+    reach = float(np.abs(finite - interval.mean).max())
+    ends = within or Range(interval.mean - reach, interval.mean + reach)
+    means = posterior_means(finite, *ends, replicates=replicates, seed=seed)
+    low, high = middle(means, level)
+    low, high = min(low, interval.mean), max(high, interval.mean)
+    return interval._replace(low=low, high=high, method="bayesian-bootstrap")
 
 
 def by_cluster(scores: Floats, clusters: Keys) -> Floats:
@@ -112,59 +114,46 @@ def standard_error(values: Floats) -> float:
     return float(values.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
 
 
-def _plain(values: Floats) -> tuple[Floats, Interval]:
-    """Return the scored values, and their mean and standard error with no interval yet."""
+def plain(values: Floats) -> tuple[Floats, Interval]:
+    """Return the scored values, and their mean and standard error with no interval yet.
+
+    Raises:
+        ValueError: no item is scored.
+    """
     finite = values[np.isfinite(values)]
     n = int(finite.size)
     if n == 0:
         raise ValueError("no item is scored")
     nan = float("nan")
     mean, unscored = float(finite.mean()), values.size - n
-    return finite, Interval(mean, nan, nan, n, unscored, standard_error(finite), "none")
+    stderr = 0.0 if n > 1 and np.ptp(finite) == 0.0 else standard_error(finite)
+    return finite, Interval(mean, nan, nan, n, unscored, stderr, "none")
 
 
-def _lattice(values: Floats) -> bool:
-    """Whether all values are rates, rates with ties, or differences of such."""
-    doubled = 2.0 * values
-    return bool((doubled == np.round(doubled)).all() and np.abs(values).max() <= 1.0)
-
-
-def _heaped(values: Floats) -> bool:
+def heaped(values: Floats) -> bool:
     """Whether more than half of the values are the same one."""
     return int(np.unique(values, return_counts=True)[1].max()) * 2 > values.size
 
 
-def _bootstrap(
-    values: Floats, interval: Interval, level: float, seed: int, replicates: int
-) -> Interval:
-    drawn = resample(values, replicates=replicates, seed=seed)
-    if _lattice(values) or _heaped(values):
-        low, high = percentile_bounds(drawn.means, level)
-        return interval._replace(low=float(low), high=float(high), method="percentile")
-    usable = drawn.stderrs > 0.0  # a resample of one value alone has no scale
-    drawn = Resampled(drawn.means[usable], drawn.stderrs[usable])
-    low, high = studentised_bounds(drawn, interval.mean, interval.stderr, level)
-    return interval._replace(low=float(low), high=float(high), method="studentised")
-
-
-def percentile_bounds(means: Floats, level: float) -> tuple[Floats, Floats]:
-    """Return the middle ``level`` of resampled means, over the last axis."""
+def middle(draws: Floats, level: float) -> tuple[float, float]:
+    """Return the ends of the middle ``level`` of draws."""
     tail = (1.0 - level) / 2.0
-    low, high = np.quantile(means, [tail, 1.0 - tail], axis=-1)
-    return low, high
+    low, high = np.quantile(draws, [tail, 1.0 - tail])
+    return float(low), float(high)
 
 
-def studentised_bounds(
-    drawn: Resampled, mean: float | Floats, stderr: float | Floats, level: float
-) -> tuple[Floats, Floats]:
-    """Return the bootstrap-t interval (Efron & Tibshirani 1993, §12.5).
+def studentised(values: Floats, *, seed: int, replicates: int) -> Floats:
+    """Return (mean* − mean)/se* of resamples (Efron & Tibshirani 1993, §12.5), [≤ B].
 
-    Args:
-        drawn: [..., B] means and standard errors of resamples.
-        mean: [...] of the sample.
-        stderr: [...] of that mean.
-        level: coverage.
+    A resample of one value alone has no scale and is left out.
     """
-    mean, stderr = np.asarray(mean), np.asarray(stderr)
-    below, above = percentile_bounds((drawn.means - mean[..., None]) / drawn.stderrs, level)
-    return mean - above * stderr, mean - below * stderr
+    drawn: Resampled = resample(values, replicates=replicates, seed=seed)
+    usable = drawn.stderrs > 1e-9 * np.abs(values - values.mean()).max()
+    return np.asarray((drawn.means[usable] - values.mean()) / drawn.stderrs[usable])
+
+
+def studentised_ends(t: Floats, interval: Interval, level: float) -> tuple[float, float]:
+    """Return mean − t*·se at both ends of the middle ``level`` of t*."""
+    below, above = middle(t, level)
+    mean, stderr = interval.mean, interval.stderr
+    return min(mean, mean - above * stderr), max(mean, mean - below * stderr)

@@ -1,4 +1,4 @@
-"""Intervals and tests of rates: Wilson, Clopper–Pearson, Bonett–Price, McNemar."""
+"""Intervals and tests of rates: Wilson, Clopper–Pearson, McNemar."""
 
 from __future__ import annotations
 
@@ -66,28 +66,6 @@ def clopper_pearson(successes: int, n: int, *, level: float = 0.95) -> Bounds:
     low = 0.0 if x == 0 else float(betaincinv(x, n - x + 1, tail))
     high = 1.0 if x == n else float(betaincinv(x + 1, n - x, 1.0 - tail))
     return Bounds(low, high)
-
-
-def bonett_price(wins: int, losses: int, n: int, *, level: float = 0.95) -> Bounds:
-    """Return the interval of a difference of two paired rates (Bonett & Price 2012).
-
-    p₁ = (wins + 1)/(n + 2), p₂ = (losses + 1)/(n + 2), d = p₁ − p₂: d ± z √((p₁ + p₂ − d²)/(n + 2))
-    (Statistical Methods in Medical Research 21(5)). With no pair that differs it is still wider
-    than a point, which a bootstrap is not.
-
-    Args:
-        wins: pairs of which only the first succeeds.
-        losses: pairs of which only the second does.
-        n: pairs, ≥ 1.
-        level: coverage.
-
-    Raises:
-        ValueError: more wins and losses than pairs, or no pair.
-    """
-    _check(wins + losses, n)
-    p1, p2 = (wins + 1) / (n + 2), (losses + 1) / (n + 2)
-    half = z_of(level) * float(np.sqrt((p1 + p2 - (p1 - p2) ** 2) / (n + 2)))
-    return Bounds(max(-1.0, p1 - p2 - half), min(1.0, p1 - p2 + half))
 
 
 def mcnemar(wins: int, losses: int) -> float:

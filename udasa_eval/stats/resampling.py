@@ -1,12 +1,12 @@
-"""Means of resamples and of sign flips, 10,000 at a time, in bounded time and memory.
+"""Means of resamples and of random weights, 10,000 at a time, in bounded time and memory.
 
 Values are put into cells. Where there are few distinct values, each is a cell, and how often a
 resample holds it is one multinomial draw: exact, and its cost does not depend on n. Up to 4,096
 values otherwise, each resample is drawn item by item: exact. Beyond, the 16 smallest and the 16
 largest values are cells of their own, and the rest fall into 128 cells of equal count: the counts
 of cells are drawn exactly, and only the sum of deviations from the cells' means, a share of about
-1e-4 of the variance over thousands of terms, is drawn as a normal variate. Sign flips are cheaper
-item by item, and are drawn so up to 16,384 values.
+1e-4 of the variance over thousands of terms, is drawn as a normal variate. The weights of a cell
+are the sum of its items' exponential ones: one gamma variate.
 """
 
 from __future__ import annotations
@@ -21,12 +21,11 @@ Ints: TypeAlias = NDArray[np.int64]
 
 REPLICATES: Final = 10_000
 _ITEMWISE: Final = 4_096  # values, up to which resamples are drawn item by item
-_ITEMWISE_FLIPS: Final = 16_384
 _DISTINCT: Final = 160  # distinct values, up to which each is a cell
 _TAIL: Final = 16
 _MIDDLE: Final = 128
 _BLOCK: Final = 2_000_000  # items of a block of resamples: 16 MB
-_ENUMERATED: Final = 13  # values, up to which all sign flips are tried
+_AT_AN_END: Final = 0.5  # observations that the prior puts at either end of the range
 
 
 class Resampled(NamedTuple):
@@ -58,7 +57,7 @@ def resample(values: Floats, *, replicates: int = REPLICATES, seed: int = 0) -> 
     """
     centre = values.mean()
     centred = values - centre  # the variance is a difference of squares: centre them first
-    cells = _cells(centred, _ITEMWISE)
+    cells = _cells(centred)
     rng = np.random.default_rng(seed)
     if cells is None:
         means, squares = _itemwise(centred, replicates, rng)
@@ -70,40 +69,52 @@ def resample(values: Floats, *, replicates: int = REPLICATES, seed: int = 0) -> 
     return Resampled(means + centre, stderrs)
 
 
-def flip_signs(
-    values: Floats, *, replicates: int = REPLICATES, seed: int = 0
-) -> tuple[Floats, bool]:
-    """Return sums of the values under random signs, [B], and whether these are all there are.
+def posterior_means(
+    values: Floats, low: float, high: float, *, replicates: int = REPLICATES, seed: int = 0
+) -> Floats:
+    """Draw the mean of what N values of a known range were drawn from, from its posterior.
+
+    Bayesian bootstrap (Rubin 1981, Annals of Statistics 9(1)): Σ wᵢxᵢ / Σ wᵢ, w ~ Exp(1). Half an
+    observation at either end, w ~ Gamma(½), stands for values that were not seen: the posterior of
+    a Dirichlet process (Ferguson 1973, Annals of Statistics 1(2)) whose prior is ½δ(low) +
+    ½δ(high). Of values at the ends alone it is Beta(k + ½, n − k + ½), that of Jeffreys.
 
     Args:
-        values: [N] finite; zeros may be left out, they add nothing.
-        replicates: how many, unless all 2^N are fewer.
+        values: [N] finite, in [low, high].
+        low: the least that a value can be.
+        high: the most.
+        replicates: how many, B.
         seed: of the drawing.
+
+    Returns:
+        [B] in [low, high].
     """
-    sizes = np.abs(values[values != 0.0])
-    n = sizes.size
-    if n <= _ENUMERATED:
-        bits = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
-        return np.asarray((1 - 2 * bits) @ sizes, dtype=np.float64), True
     rng = np.random.default_rng(seed)
-    cells = _cells(sizes, _ITEMWISE_FLIPS)
-    if cells is None:
-        return _itemwise_flips(sizes, replicates, rng), False
-    sums = np.empty(replicates)
-    for part in _blocks(replicates, cells.counts.size):
-        flipped = rng.binomial(cells.counts, 0.5, size=(part.stop - part.start, cells.counts.size))
-        sums[part] = (cells.counts - 2 * flipped) @ cells.means
-    residual = float(np.sqrt((cells.counts * cells.spread).sum()))
-    return sums + residual * rng.standard_normal(replicates) if residual else sums, False
+    at_low, at_high = rng.standard_gamma(_AT_AN_END, size=(2, replicates))
+    sums, totals = at_low * low + at_high * high, at_low + at_high
+    cells = _cells(values)
+    counts = np.ones(values.size) if cells is None else cells.counts.astype(np.float64)
+    means = values if cells is None else cells.means
+    for part in _blocks(replicates, counts.size):
+        shape = (part.stop - part.start, counts.size)
+        drawn = (
+            rng.standard_exponential(shape) if cells is None else rng.standard_gamma(counts, shape)
+        )
+        sums[part] += drawn @ means
+        totals[part] += drawn.sum(1)
+    if cells is not None and cells.spread.any():
+        residual = float(np.sqrt((cells.counts * cells.spread).sum()))
+        sums += residual * rng.standard_normal(replicates)
+    return np.asarray(np.clip(sums / totals, low, high))
 
 
-def _cells(values: Floats, itemwise: int) -> Cells | None:
-    """Return the values in cells; None where ``itemwise`` or fewer are better drawn one by one."""
+def _cells(values: Floats) -> Cells | None:
+    """Return the values in cells; None where there are so few that they are drawn one by one."""
     ordered = np.sort(values)
     n = ordered.size
     starts = np.flatnonzero(np.diff(ordered, prepend=-np.inf))
     if starts.size > _DISTINCT:
-        if n <= itemwise:
+        if n <= _ITEMWISE:
             return None
         middle = np.linspace(_TAIL, n - _TAIL, _MIDDLE + 1).astype(np.int64)
         starts = np.unique(np.concatenate([np.arange(_TAIL), middle, np.arange(n - _TAIL, n)]))
@@ -135,17 +146,6 @@ def _itemwise(values: Floats, replicates: int, rng: np.random.Generator) -> tupl
         means[part] = drawn.mean(1)
         squares[part] = np.einsum("ij,ij->i", drawn, drawn) / values.size
     return means, squares
-
-
-def _itemwise_flips(sizes: Floats, replicates: int, rng: np.random.Generator) -> Floats:
-    sums = np.empty(replicates)
-    for part in _blocks(replicates, sizes.size):
-        shape = (part.stop - part.start, (sizes.size + 7) // 8)
-        bits = np.unpackbits(
-            rng.integers(256, size=shape, dtype=np.uint8), axis=1, count=sizes.size
-        )
-        sums[part] = sizes.sum() - 2.0 * (bits @ sizes)
-    return sums
 
 
 def _blocks(replicates: int, width: int) -> list[slice]:

@@ -11,7 +11,7 @@ import numpy as np
 from udasa_data.progress import Progress
 from udasa_data.scorers import Floats, TextPair
 from udasa_eval.judging import Duel, JudgeSet, LoadedJudge, PinnedJudge, loaded, pin
-from udasa_eval.stats import mean_interval
+from udasa_eval.stats import SHARE, mean_interval
 from udasa_eval.stats.ranking import auroc, clustered
 from udasa_eval.validation.outcome import Agreement
 from udasa_eval.validation.people import LabelSet, PairSet, label_sets, pair_sets
@@ -112,7 +112,7 @@ def _agreement(pair_set: PairSet, judge: str, verdicts: Verdicts) -> Agreement:
     people = np.array([pair.label for pair in pair_set.pairs])
     untied = people != 0.5
     given, swapped = (_agrees(v[untied], people[untied]) for v in verdicts)
-    interval = mean_interval(given, seed=_SEED)
+    interval = mean_interval(given, within=SHARE, seed=_SEED)
     return Agreement(
         dataset=pair_set.name,
         judge=judge,

@@ -10,7 +10,12 @@ from udasa_data.errors import UserError
 from udasa_data.progress import Progress, Silent
 from udasa_eval.judging import judge_set
 from udasa_eval.validation.agreement import check_judges
-from udasa_eval.validation.alpaca_eval import ANNOTATIONS, check_alpaca_eval, unpublished
+from udasa_eval.validation.alpaca_eval import (
+    ANNOTATIONS,
+    GAMED,
+    check_alpaca_eval,
+    unpublished,
+)
 from udasa_eval.validation.outcome import Check, Validation
 from udasa_eval.validation.parity import TABLE, check_choices
 from udasa_eval.validation.published import FIGURES, check_published, not_run, unreachable
@@ -67,6 +72,11 @@ def _stored_answers(data_dir: Path, progress: Progress) -> tuple[list[Check], li
             f"win rates of {name}: annotated, but without a published row"
             for name in unpublished(data_dir)
         ]
+        if not (data_dir / GAMED).is_file():
+            missing.append(
+                f"length-controlled win rates: {GAMED} is not under {data_dir}; udasa-eval fetch "
+                f"--data-dir {data_dir} --dataset alpaca_eval_gamed puts it there"
+            )
     else:
         missing.append(f"{ANNOTATIONS}: not under {data_dir}")
     if (data_dir / TABLE).is_file():

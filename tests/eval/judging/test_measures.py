@@ -8,6 +8,7 @@ from udasa_eval.answers.backend import Weighed
 from udasa_eval.judging.loading import Judged
 from udasa_eval.judging.measures import Answered, measure
 from udasa_eval.results.folder import GENERATIONS
+from udasa_eval.results.length_control import with_length_control
 from udasa_eval.results.summary import metrics_of, unscored_of
 
 
@@ -79,9 +80,31 @@ def test_wins_are_ties_where_the_order_decides():
     # (p_first − p_second)/2
     assert metric(found, "position_bias") == pytest.approx([0.05, 0.25, 0.1])
     assert metric(found, "length") == metric(found, "baseline_length") == [1.0, 2.0, 3.0]
-    names = [record.name for record in metrics_of(found, {"t": "win_rate"})]
+    controlled = with_length_control(found, None)
+    names = [record.name for record in metrics_of(controlled, {"t": "win_rate"})]
     assert "length" not in names
-    assert names[-1] == "length_controlled_win_rate"
+    # nothing published to go by
+    assert names[-1] == "length_adjusted_win_rate"
+
+
+def test_length_is_controlled_where_every_instruction_has_a_difficulty():
+    preference = Judged(np.array([[0.9, 0.8], [0.7, 0.2], [0.3, 0.1]]), [None] * 3)
+    roles = {"reward": judged(1.0, 2.0, 3.0), "preference": preference}
+    baseline = {"p0": "xxx", "p1": "x", "p2": "xx"}
+    found = score("helpfulness", answers("t", "a", "bb", "ccc"), roles, baseline=baseline)
+    rows = [
+        {"prompt_hash": f"p{n}", "difficulty": n / 2, "std_delta_len": delta, "preference": p}
+        for delta, p in ((-1.0, 0.8), (1.0, 0.2))
+        for n in range(3)
+    ]
+    controlled = with_length_control(found, pl.DataFrame(rows))
+    records = {r.name: r for r in metrics_of(controlled, {"t": "length_controlled_win_rate"})}
+    rate = records["length_controlled_win_rate"]
+    assert (rate.headline, rate.per_document, rate.n) == (True, False, 3)
+    assert 0.0 < rate.low < rate.value < rate.high < 1.0
+    # one instruction that was not published: the rate has another name
+    fewer = with_length_control(found, pl.DataFrame(rows).filter(pl.col("prompt_hash") != "p1"))
+    assert set(fewer["metric"]) - set(found["metric"]) == {"length_adjusted_win_rate"}
 
 
 def test_a_reward_model_has_no_order_and_without_a_baseline_there_is_no_win():

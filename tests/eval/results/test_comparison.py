@@ -1,7 +1,9 @@
 import json
 import math
+from functools import partial
 
 import forked
+import numpy as np
 import pytest
 from example_runs import DECODING, JUDGE, task, write_run
 from msgspec.structs import replace
@@ -10,6 +12,8 @@ from udasa_data.errors import UserError
 from udasa_data.schema import Axis
 from udasa_eval.results.comparison import compare_runs
 from udasa_eval.results.folder import MetricRecord, read_results
+from udasa_eval.results.verdicts import MetricComparison, Paired, decision_levels, verdicts
+from udasa_eval.stats import SHARE
 
 
 @pytest.fixture
@@ -51,7 +55,7 @@ def test_samples_are_averaged_before_they_are_paired(tmp_path):
     (metric,) = compare_runs([a, b]).metrics
     # (.5 − 0 + 1 − .5)/2
     assert metric.difference == pytest.approx(0.5)
-    assert metric.test == "permutation"
+    assert metric.test == "bayesian-bootstrap"
 
 
 def test_holm_runs_over_all_metrics_and_runs(tmp_path, refusing, answering):
@@ -102,6 +106,61 @@ def test_prompts_in_common_are_none(tmp_path, refusing):
     other = write_run(tmp_path / "other", {"x": 0.0, "y": 1.0})
     (metric,) = compare_runs([refusing, other]).metrics
     assert (metric.n, metric.difference, metric.p, metric.only_in_one) == (0, None, None, 22)
+
+
+def test_the_interval_is_at_the_level_of_the_verdict(tmp_path, refusing, answering):
+    """Two tests: the first is held against .025, and so are its interval and what it can detect."""
+    third = write_run(tmp_path / "c", {f"p{n:02}": float(n < 5) for n in range(20)}, model="org/c")
+    first, second = compare_runs([refusing, answering, third]).metrics
+    # .03125 is not below .025, and so both are held against it
+    assert (first.level, second.level) == (0.975, 0.975)
+    assert (first.better, first.low) == (None, 0.0)
+    # (z(1 − .025/2) + z(.8)) · sd/√n, and (2.2414 + .8416)
+    assert first.detectable == pytest.approx(3.0830 * first.stderr, rel=1e-3)
+    (alone,) = compare_runs([refusing, answering]).metrics
+    assert (alone.level, alone.better) == (0.95, "org/model-b")
+    assert alone.low > 0.0
+
+
+def test_headline_metrics_are_corrected_apart_from_the_others():
+    blank = partial(
+        MetricComparison,
+        task="t",
+        axis="helpfulness",
+        direction="higher",
+        a="a",
+        b="b",
+        value_a=1.0,
+        value_b=0.0,
+    )
+    ones, zeros = np.ones(6), np.zeros(6)
+    # six wins of six, 2/64: alone in its family it is found, among three it is not
+    pairs = [Paired(blank(metric=f"m{n}", headline=n == 0), ones, zeros, SHARE) for n in range(4)]
+    found = verdicts(pairs, seed=0, replicates=100)
+    assert [metric.p_holm for metric in found] == pytest.approx([2 / 64, 6 / 64, 6 / 64, 6 / 64])
+    assert [metric.better for metric in found] == ["a", None, None, None]
+
+
+def test_steps_of_the_correction():
+    # .01 < .05/3; .03 is not below .05/2, and that step decides about .04, too
+    levels = decision_levels([0.03, math.nan, 0.01, 0.04])
+    assert levels[:1] + levels[2:] == pytest.approx([0.025, 0.05 / 3, 0.025])
+    assert math.isnan(levels[1])
+
+
+def test_values_are_those_of_the_shared_prompts(refusing, answering):
+    (metric,) = compare_runs([refusing, answering]).metrics
+    # a refuses 6 of 20, but of the 19 prompts that both have a score of
+    assert (metric.value_a, metric.value_b) == (pytest.approx(6 / 19), 0.0)
+    assert metric.difference == pytest.approx(metric.value_a - metric.value_b)
+
+
+def test_identical_runs(tmp_path):
+    values = {f"p{n}": n / 20 for n in range(20)}
+    runs = [write_run(tmp_path / name, values) for name in "ab"]
+    (metric,) = compare_runs(runs).metrics
+    assert (metric.difference, metric.low, metric.high, metric.p) == (0.0, None, None, 1.0)
+    assert (metric.test, metric.better) == ("none", None)
 
 
 def test_a_metric_that_is_no_mean_is_not_tested(tmp_path):

@@ -51,7 +51,7 @@ def test_the_results_hold_every_metric_with_its_interval(evaluated):
         ("harmless", "over_refusal"),
         ("helpful", "reward"),
         ("helpful", "win_rate"),
-        ("helpful", "length_controlled_win_rate"),
+        ("helpful", "length_adjusted_win_rate"),
         ("truthful", "truthful_and_informative"),
         ("truthful_two_choice", "acc"),
         ("sentiment", "positive"),
@@ -60,7 +60,8 @@ def test_the_results_hold_every_metric_with_its_interval(evaluated):
         ("sentiment", "distinct_2"),
     } <= names
     for metric in results.metrics:
-        assert metric.low <= metric.value <= metric.high
+        if metric.low is not None:  # a KL of 0 everywhere has no spread
+            assert metric.low <= metric.value <= metric.high
         assert metric.n + metric.unscored == 24 if metric.axis != "harmlessness" else 14
     heads = [m.task for m in results.metrics if m.headline]
     assert sorted(heads) == sorted(task.name for task in results.tasks)

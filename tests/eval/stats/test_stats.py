@@ -1,4 +1,3 @@
-import itertools
 import math
 
 import numpy as np
@@ -13,7 +12,7 @@ from statsmodels.stats.power import NormalIndPower
 from statsmodels.stats.proportion import proportion_confint
 
 from udasa_eval.stats import (
-    bonett_price,
+    SHARE,
     by_cluster,
     clopper_pearson,
     compare,
@@ -24,8 +23,7 @@ from udasa_eval.stats import (
     prompts_needed,
     wilson,
 )
-from udasa_eval.stats.paired import permutation_p
-from udasa_eval.stats.resampling import flip_signs, resample
+from udasa_eval.stats.resampling import posterior_means, resample
 
 counts = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -52,13 +50,6 @@ def test_mcnemar_is_that_of_statsmodels(wins, losses):
     assert mcnemar(wins, losses) == pytest.approx(theirs, abs=1e-12)
 
 
-def test_bonett_price_by_hand():
-    # p1 = 6/102, p2 = 1/102, d = 5/102 = .04902; (7/102 − d²)/102 = .00064926; 1.96 · .025481
-    low, high = bonett_price(5, 0, 100)
-    assert low == pytest.approx(0.049020 - 0.049941, abs=1e-5)
-    assert high == pytest.approx(0.049020 + 0.049941, abs=1e-5)
-
-
 @settings(max_examples=40)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_holm_is_that_of_statsmodels(p_values):
@@ -70,39 +61,6 @@ def test_holm_leaves_out_what_was_not_tested():
     # .01 · 2 = .02; .04 · 1
     assert holm([0.04, math.nan, 0.01])[::2] == pytest.approx([0.04, 0.02])
     assert math.isnan(holm([math.nan])[0])
-
-
-def test_small_permutation_tests_are_exact():
-    difference = np.array([0.3, 0.1, -0.2, 0.5, 0.4])
-    # by brute force over the 32 sign patterns
-    signs = np.array(list(itertools.product([1, -1], repeat=5)))
-    expected = np.mean(np.abs(signs @ np.abs(difference)) >= difference.sum() - 1e-12)
-    assert permutation_p(difference) == pytest.approx(expected)
-    theirs = stats.permutation_test(
-        (difference,), np.mean, permutation_type="samples", n_resamples=100
-    )
-    assert permutation_p(difference) == pytest.approx(theirs.pvalue)
-
-
-@pytest.mark.parametrize("n", [60, 6_000])
-def test_random_permutation_tests_agree_with_scipy(n):
-    rng = np.random.default_rng(0)
-    difference = rng.normal(1.5 / np.sqrt(n), 1.0, size=n)
-    theirs = stats.permutation_test(
-        (difference,), np.mean, permutation_type="samples", n_resamples=4_000, rng=rng, batch=200
-    ).pvalue
-    # two Monte Carlo estimates: standard errors √(p (1 − p)/4,000) ≤ .0079 and half of it
-    assert permutation_p(difference) == pytest.approx(theirs, abs=4 * 0.0089)
-
-
-def test_percentile_interval_is_that_of_scipy():
-    rng = np.random.default_rng(1)
-    values = rng.choice([0, 0.5, 1], size=200)
-    ours = mean_interval(values)
-    theirs = stats.bootstrap((values,), np.mean, method="percentile", rng=rng, vectorized=True)
-    assert ours.method == "percentile"
-    ends = theirs.confidence_interval
-    assert (ours.low, ours.high) == pytest.approx((ends.low, ends.high), abs=0.004)
 
 
 def test_cells_resample_as_items_do():
@@ -121,15 +79,6 @@ def test_cells_keep_an_outlier_whole():
     means = resample(values, seed=4).means
     # the outlier is drawn Poisson(1) times: never in e⁻¹ = 36.8% of the resamples
     assert np.mean(means < 0.1) == pytest.approx(0.368, abs=0.02)
-
-
-def test_flips_of_many_values_have_the_right_spread():
-    sizes = np.random.default_rng(5).normal(size=20_000)
-    sums, complete = flip_signs(sizes, seed=6)
-    assert not complete
-    # Σ ±d has the variance Σ d²
-    assert sums.std() == pytest.approx(np.sqrt((sizes**2).sum()), rel=0.03)
-    assert stats.kstest(sums / np.sqrt((sizes**2).sum()), "norm").pvalue > 1e-3
 
 
 def test_interval_of_a_known_mean():
@@ -168,13 +117,6 @@ def test_clusters_widen_the_interval():
     assert (wide.high - wide.low) / (narrow.high - narrow.low) == pytest.approx(2.83, rel=0.08)
 
 
-@given(arrays(np.float64, st.integers(2, 40), elements=st.floats(0, 1)))
-def test_intervals_hold_their_mean(scores):
-    found = mean_interval(scores, replicates=200)
-    assert found.low <= found.mean + 1e-9
-    assert found.mean <= found.high + 1e-9
-
-
 @given(
     arrays(np.float64, 20, elements=st.floats(-3, 3)),
     arrays(np.float64, 20, elements=st.floats(-3, 3)),
@@ -185,37 +127,6 @@ def test_comparison_is_antisymmetric_in_its_counts(a, b):
     assert forth.difference.mean == pytest.approx(-back.difference.mean)
 
 
-def test_binary_scores_are_tested_by_mcnemar():
-    a, b = np.ones(20), np.array([1.0] * 14 + [0.0] * 6)
-    found = compare(a, b)
-    # six wins of six: 2 · ½⁶
-    assert (found.test, found.p_value) == ("mcnemar", pytest.approx(2 / 64))
-    assert found.difference.method == "bonett-price"
-    assert found.difference.low < found.difference.mean == pytest.approx(0.3)
-
-
-def test_paired_comparison():
-    rng = np.random.default_rng(0)
-    b = rng.normal(size=200)
-    better = compare(b + 0.1, b)
-    assert better.difference.mean == pytest.approx(0.1)
-    assert better.wins == 200
-    # no random pattern of 200 signs is all plus or all minus: the least that 10,000 can say
-    assert better.p_value == pytest.approx(1 / 10001)
-    same = compare(b, b)
-    assert (same.ties, same.p_value) == (200, 1.0)
-    with pytest.raises(ValueError, match="same items"):
-        compare(b, b[:3])
-
-
-def test_one_prompt_has_no_interval():
-    found = compare(np.array([0.5]), np.array([0.25]))
-    assert found.difference.mean == 0.25
-    assert math.isnan(found.difference.low)
-    assert found.p_value == 1.0  # of the two sign patterns both are as extreme
-    assert math.isnan(found.detectable)
-
-
 def test_detectable_difference_is_that_of_statsmodels():
     # one-sample form: ratio 0; effect size in units of the sd
     theirs = NormalIndPower().solve_power(nobs1=200, alpha=0.05, power=0.8, ratio=0)
@@ -224,11 +135,118 @@ def test_detectable_difference_is_that_of_statsmodels():
     assert math.isnan(minimum_detectable(1.0, 0))
 
 
+def test_half_an_observation_at_either_end_is_jeffreys():
+    # 3 of 20 at the upper end: Beta(3.5, 17.5)
+    means = posterior_means(np.array([1.0] * 3 + [0.0] * 17), 0.0, 1.0, seed=9)
+    assert stats.kstest(means, stats.beta(3.5, 17.5).cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("n", [300, 6_000])
+def test_posterior_means_have_the_moments_of_their_process(n):
+    values = np.random.default_rng(10).beta(1, 3, size=n)
+    means = posterior_means(values, 0.0, 1.0, seed=11)
+    # a Dirichlet process of mass n + 1 with half at 0 and half at 1
+    mean = (values.sum() + 0.5) / (n + 1)
+    variance = (((values - mean) ** 2).sum() + (mean**2 + (1 - mean) ** 2) / 2) / (n + 1) / (n + 2)
+    assert means.mean() == pytest.approx(mean, abs=4 * np.sqrt(variance / 10_000))
+    assert means.std() == pytest.approx(np.sqrt(variance), rel=0.03)
+
+
+@given(arrays(np.float64, st.integers(2, 40), elements=st.floats(0, 1)))
+def test_intervals_of_shares_hold_their_mean_and_stay_in_range(scores):
+    found = mean_interval(scores, within=SHARE, replicates=200)
+    assert 0.0 <= found.low <= found.mean + 1e-9
+    assert found.mean - 1e-9 <= found.high <= 1.0
+    assert found.high > found.low
+
+
+def test_a_skewed_share_stays_a_share():
+    # the studentised bootstrap reached 12.6 for samples such as these
+    scores = np.random.default_rng(12).beta(0.05, 2.45, size=100)
+    found = mean_interval(scores, within=SHARE)
+    assert found.method == "bayesian-bootstrap"
+    assert 0.0 < found.low < found.mean < found.high < 0.12
+
+
+def test_scores_outside_of_their_range_are_refused():
+    with pytest.raises(ValueError, match=r"from 0\.5 to 1\.5, not within 0 and 1"):
+        mean_interval(np.array([0.5, 1.5]), within=SHARE)
+
+
+def test_one_value_for_all_has_no_interval_where_no_range_is_known():
+    assert math.isnan(mean_interval(np.full(20, 3.5)).low)
+    known = mean_interval(np.full(20, 0.25), within=SHARE)
+    assert known.low < 0.25 < known.high
+
+
+def test_binary_scores_are_tested_by_mcnemar():
+    a, b = np.ones(20), np.array([1.0] * 14 + [0.0] * 6)
+    found = compare(a, b)
+    # six wins of six: 2 · ½⁶
+    assert (found.test, found.p_value) == ("mcnemar", pytest.approx(2 / 64))
+    assert 0.0 < found.difference.low < found.difference.mean == pytest.approx(0.3)
+    # five of five are .0625: the interval says no more than the test
+    fewer = compare(a, np.array([1.0] * 15 + [0.0] * 5))
+    assert fewer.p_value == pytest.approx(0.0625)
+    assert fewer.difference.low == 0.0
+
+
+@given(st.integers(0, 1000), st.sampled_from([0.95, 0.99]), st.booleans())
+def test_interval_and_test_agree(seed, level, share):
+    rng = np.random.default_rng(seed)
+    kind, n = seed % 4, 8 + seed % 30
+    a = [rng.random(n), rng.random(n) < 0.5, rng.choice([0, 0.5, 1], n), rng.beta(0.2, 1, n)][kind]
+    a = a.astype(float)
+    b = np.where(rng.random(n) < 0.5, a, rng.permutation(a) * rng.random())
+    found = compare(a, b, within=SHARE if share else None, level=level, replicates=400)
+    d = found.difference
+    if found.test in {"none", "sign"}:
+        assert math.isnan(d.low)
+    else:
+        assert (d.low <= 0.0 <= d.high) == (found.p_value >= 1.0 - level)
+        assert d.low <= d.mean <= d.high
+    if share and math.isfinite(d.low):
+        assert d.low >= -1.0
+        assert d.high <= 1.0
+
+
+def test_runs_that_do_not_differ_have_no_interval():
+    b = np.random.default_rng(0).random(200)
+    same = compare(b, b, within=SHARE)
+    assert (same.ties, same.p_value, same.test) == (200, 1.0, "none")
+    assert math.isnan(same.difference.low)
+    # the same difference everywhere has no spread to go by: the exact sign test
+    shifted = compare(np.arange(8.0) + 1.0, np.arange(8.0))
+    assert (shifted.test, shifted.p_value) == ("sign", pytest.approx(2 / 2**8))
+    with pytest.raises(ValueError, match="same items"):
+        compare(b, b[:3])
+
+
+def test_one_prompt_has_no_interval():
+    found = compare(np.array([0.5]), np.array([0.25]))
+    assert found.difference.mean == 0.25
+    assert math.isnan(found.difference.low)
+    assert found.p_value == 1.0  # one win of one
+    assert math.isnan(found.detectable)
+
+
 def test_detectable_difference_is_found_four_times_of_five():
     # sd 1, n 100: (1.96 + .8416)/10 = .28016
     reach = minimum_detectable(1.0, 100)
     assert reach == pytest.approx(0.28016, abs=1e-5)
-    rng = np.random.default_rng(8)
-    found = [permutation_p(rng.normal(reach, 1, size=100), replicates=500) for _ in range(500)]
+    rng, zero = np.random.default_rng(8), np.zeros(100)
+    found = [
+        compare(rng.normal(reach, 1, size=100), zero, replicates=500).p_value for _ in range(500)
+    ]
     # √(.8 · .2/500) = .018
     assert np.mean(np.array(found) < 0.05) == pytest.approx(0.8, abs=0.06)
+
+
+def test_few_false_positives_on_skewed_pairs():
+    # the sign-flip test found .128 of such pairs at n = 24; 400 draws: √(.087 · .913/400) = .014
+    rng, mean = np.random.default_rng(13), np.full(24, 0.1)
+    found = [
+        compare(rng.beta(0.1, 0.9, 24), mean, within=SHARE, replicates=500).p_value < 0.05
+        for _ in range(400)
+    ]
+    assert np.mean(found) < 0.07
