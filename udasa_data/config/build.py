@@ -219,8 +219,8 @@ class BuildConfig(Strict, frozen=True):
     prompt_harm: ValueRef | None = (
         None  # reads prompts: which ask for harm, so that to refuse is right
     )
-    # reads answers: which refuse, wholly (``violation`` names those classes, P ≥ ½ decides); none: the
-    # embedded classifier
+    # reads answers: which refuse, wholly (``violation`` names those classes, P ≥ ½ decides); none:
+    # the embedded classifier
     refusal: ValueRef | None = None
     embedder: ScorerRef | None = None  # sentence embeddings, for scoring.semantic: cosine
     judge: Judge | None = None
