@@ -43,6 +43,18 @@ def evaluated(small, tmp_path_factory):
     return out
 
 
+def test_a_part_of_a_suite(small, tmp_path):
+    part = options(small["policy"], tasks=("tiny_harmless", "tiny_truthful_two_choice"), limit=2)
+    results = run(part, tmp_path / "run")
+    found = {(task.name, task.documents) for task in results.tasks}
+    assert found == {("udasa_tiny_harmless", 2), ("udasa_tiny_truthful_two_choice", 2)}
+    assert results.axes == (Axis.HARMLESSNESS, Axis.TRUTHFULNESS)
+    # the judge of refusals is on record, and is the only one that these need
+    assert [(judge.role, judge.id) for judge in results.judges] == [("refusal", "embedded:refusal")]
+    with pytest.raises(UserError, match="holds an evaluation that differs in: .*task udasa_tiny"):
+        run(options(small["policy"], limit=2), tmp_path / "run")
+
+
 def test_the_results_hold_every_metric_with_its_interval(evaluated):
     results = read_results(evaluated)
     names = {(m.task.removeprefix("udasa_tiny_"), m.name) for m in results.metrics}
