@@ -25,7 +25,7 @@ MEANINGS: Final[Mapping[MarkKind, str]] = {
 }
 # whose judgements a generated task of an axis rests on
 _ROLES: Final[Mapping[Axis, frozenset[str]]] = {
-    Axis.HARMLESSNESS: frozenset({"harm", "toxicity"}),
+    Axis.HARMLESSNESS: frozenset({"harm", "refusal", "toxicity"}),
     Axis.HELPFULNESS: frozenset({"reward", "preference"}),
     Axis.TRUTHFULNESS: frozenset({"truth", "information"}),
     Axis.SENTIMENT: frozenset({"sentiment"}),

@@ -185,6 +185,8 @@ def _inputs(
     return {
         "suite": options.suite,
         "axes": ", ".join(options.axes),
+        "tasks": ", ".join(options.tasks) or None,
+        "limit": options.limit,
         "model": config.policy.id,
         "model weights": policy.fingerprint,
         "chat template": template,
