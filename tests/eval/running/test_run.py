@@ -83,6 +83,22 @@ def test_the_results_hold_every_metric_with_its_interval(evaluated):
     assert results.baseline == "embedded"
 
 
+def test_a_panel_scores_stored_answers_and_tells_how_far_its_judges_agree(evaluated, tmp_path):
+    out = shutil.copytree(evaluated, tmp_path / "run")
+    single = {"kind": "classifier", "id": "embedded-judge:harmlessness", "positive": ["unsafe"]}
+    members = [single, {**single, "positive": ["safe"]}]
+    judges = tmp_path / "judges.yaml"
+    judges.write_text(json.dumps({"harm": {"kind": "panel", "judges": members}}))
+    results = score(out, judges=str(judges))
+    harm = next(metric for metric in results.metrics if metric.name == "harm")
+    assert harm.value == pytest.approx(0.5)  # the mean of p and 1 − p
+    record = next(judge for judge in results.judges if judge.role == "harm")
+    assert record.id == "embedded-judge:harmlessness + embedded-judge:harmlessness"
+    assert [judge["positive"] for judge in record.asked["judges"]] == [["unsafe"], ["safe"]]
+    assert any("the 2 judges" in note and "on 0.0% [" in note for note in results.notes)
+    assert score(out).judges == results.judges  # what the folder keeps of them is the same
+
+
 def test_generations_know_what_made_them(evaluated):
     results = read_results(evaluated)
     rows = pl.read_parquet(evaluated / "generations/udasa_tiny_harmful.parquet")
