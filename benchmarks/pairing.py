@@ -36,7 +36,7 @@ def measure(prompts: int) -> dict[str, float]:
     table = pl.concat(
         [scores, beside, calibrated.table.drop("prompt_id", "sample_id")], how="horizontal"
     )
-    paired = make_pairs(table, calibrated.leave_one_out, Pairing(), 0)
+    paired = make_pairs(table, calibrated.replicates, Pairing(), 0)
     times.append(time.perf_counter())
     sure = paired.pairs.with_columns(p_chosen_better=0.5 + 0.5 * pl.col("delta_u"))
     staged = assign_stages(sure)

@@ -3,6 +3,8 @@
 import numpy as np
 import polars as pl
 
+from udasa_data.pairing.noise import Replicates
+
 WORDS = [
     "amber",
     "basil",
@@ -42,6 +44,8 @@ def answers(uncertainty, **columns):
         "homogeneous": False,
         "run": 0,
         "context": "",
+        "seed": 0,
+        "mean_logprob": -1.0,
     }
     table = {
         name: np.broadcast_to(np.asarray(value), (p, k)).ravel().tolist()
@@ -64,4 +68,4 @@ def replicates(uncertainty, noise=0.0):
         np.repeat(u.reshape(-1, 1), k, axis=1) + noise * sign * (np.arange(p * k) % k % 2)[:, None]
     )
     result[np.arange(p * k), np.tile(np.arange(k), p)] = np.nan
-    return result
+    return Replicates(result, np.empty((p * k, 0)))

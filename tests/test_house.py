@@ -55,6 +55,7 @@ OWN_DOORS = {
     "udasa_data.engines.preflight",
     "udasa_data.scoring.evasion",
     "udasa_data.scorers.ngrams",
+    "udasa_data.scorers.wording",
     "udasa_data.scoring.refusal",
     "udasa_data.scorers.models",
     "udasa_data.scorers.loading",

@@ -119,6 +119,7 @@ SCORES: Final = pl.Schema(
         "se_value": _F,
         "semantic_leave_one_out": _LIST,  # by sample_id left out; NaN at its own
         "factual_leave_one_out": _LIST,
+        "value_leave_one_out": _LIST,  # by value scorer left out; NaN where it did not read this
         "p_violation": _LIST,  # one a value scorer; then, if misplaced, the refusal's
         "n_claims": pl.Int32(),
         "p_harmful": _F,  # of its prompt: that it asks for harm; NaN: not known

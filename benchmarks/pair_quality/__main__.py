@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -14,10 +13,12 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from benchmarks.pair_quality.fit import comparisons, fit, write
+from benchmarks.pair_quality.corpora import Labelled
+from benchmarks.pair_quality.directions import MOST, direction_rows
+from benchmarks.pair_quality.fitting import fit_all
 from benchmarks.pair_quality.labels import (
-    Floats,
     Labels,
+    answers_of,
     draw,
     extremes,
     judged,
@@ -44,13 +45,6 @@ SIZES: Final = {
     "alpaca_eval": 50,
 }
 HEADER: Final = ("what", "corpus", "right", "95% interval", "decided", "kept", "of")
-# by axis: the corpora that it is fitted on, and which dimensions may count
-# (truthfulness without evidence is fitted on a policy's own answers, and sentiment on reviews)
-FITTED: Final[Mapping[str, tuple[tuple[str, ...], tuple[bool, bool, bool]]]] = {
-    "harmlessness": (("do_not_answer", "xstest_safe", "xstest_unsafe"), (True, True, True)),
-    "helpfulness": (("alpaca_eval",), (True, True, True)),
-    "evidence": (("qa_feedback",), (True, True, False)),
-}
 
 
 def row_of(what: str, corpus: str, pairs: pl.DataFrame, prompts: int) -> tuple[str, ...]:
@@ -132,44 +126,39 @@ def table_of(
     return [*table, *conduct(pairs, answers)]
 
 
-def fit_axes(answers: pl.DataFrame, labels: Labels, out: Path) -> None:
-    """Fit the kinds of prompts of these corpora anew, and write them beside the frozen others."""
-    fitted: dict[str, tuple[Floats, int, tuple[str, ...]]] = {}
-    for axis, (corpora, free) in FITTED.items():
-        found = comparisons(answers, labels, corpora)
-        fitted[axis] = (fit(found, free), len(set(found.prompt)), corpora)
-    write(out, fitted)
-
-
 def main() -> None:
     """Score the corpora, print and write the table; with --fit, the frozen weights."""
     options = parser("pair_quality")
     options.add_argument("--prompts", type=int, help="of each corpus, at most")
     options.add_argument("--fit", type=Path, metavar="DIR", help="write DIR/reliability.json")
-    options.add_argument("--keep", type=Path, metavar="RUN", help="the run; None: a temporary one")
+    options.add_argument("--model", default="smollm-135m", help="whose own answers --fit takes")
+    options.add_argument("--scratch", type=Path, help="keeps the runs; none: a temporary folder")
     arguments = options.parse_args()
     data = require_data()
-    with tempfile.TemporaryDirectory() as folder:
-        measure(arguments, data, arguments.keep or Path(folder) / "run", Path(folder))
-
-
-def measure(arguments: argparse.Namespace, data: Path, run: Path, scratch: Path) -> None:
-    """Build, judge, print and record."""
     most = arguments.prompts or max(SIZES.values())
     rows = draw(data, {name: min(size, most) for name, size in SIZES.items()})
-    file = scratch / "answers.parquet"
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = arguments.scratch or Path(folder)
+        scratch.mkdir(exist_ok=True)
+        if arguments.fit:
+            known = {row.prompt: row for row in rows}
+            fit_all(data, arguments.model, known, scratch, arguments.fit)
+        else:
+            measure(rows, scratch, [*direction_rows(data, arguments.prompts or MOST)])
+
+
+def measure(rows: Sequence[Labelled], scratch: Path, directions: Sequence[tuple[str, ...]]) -> None:
+    """Build, judge, print and record."""
+    file, run = scratch / "answers.parquet", scratch / "run"
     write_answers(rows, file)
     config = resolve("labelled", {"shard_size": 16}, answers=file)
     began = time.monotonic()
-    result = build(config, run, origin=read_answers(file))
+    build(config, run, origin=read_answers(file))
     print(f"{len(rows)} prompts built in {time.monotonic() - began:.0f} s", file=sys.stderr)
     labels = {row.prompt: row for row in rows}
-    samples = pl.read_parquet(sorted(Path(str(result.dataset)).glob("data/samples/*.parquet")))
-    answers = with_labels(samples.filter(pl.col("text") != ""), labels)
-    pairs = judged(pl.read_parquet(Path(str(result.out)) / "pairs.parquet"), answers, labels)
-    if arguments.fit:
-        fit_axes(answers, labels, arguments.fit)
-    table = table_of(answers, pairs, config, labels)
+    answers = with_labels(answers_of(run), labels)
+    pairs = judged(pl.read_parquet(run / "pairs.parquet"), answers, labels)
+    table = [*table_of(answers, pairs, config, labels), *directions]
     shipped = {row[1]: row[2] for row in table if row[0] == "as shipped"}
     stages = {row[0]: row[2] for row in table if row[0] in set(Stage)}
     headline = {k: float(v) for k, v in {**shipped, **stages}.items() if v != "–"}

@@ -67,6 +67,19 @@ def fit(found: Comparisons, free: Sequence[bool]) -> Floats:
     return np.asarray(minimize(loss, np.ones(len(free)) * 0.1, bounds=bounds).x)
 
 
+def left_out(found: Comparisons, free: Sequence[bool], folds: int = 10) -> float:
+    """Return the share of comparisons in order, each prompt's by a fit of the others' alone."""
+    prompts, of, count = np.unique(found.prompt, return_inverse=True, return_counts=True)
+    fold = (np.random.default_rng(0).permutation(len(prompts)) % folds)[of]
+    right = np.zeros(len(of))
+    for held in range(folds):
+        seen, unseen = np.flatnonzero(fold != held), fold == held
+        rest = Comparisons(found.difference[seen], [found.prompt[n] for n in seen])
+        score = found.difference[unseen] @ fit(rest, free)
+        right[unseen] = (score > 0) + 0.5 * (score == 0)
+    return float(np.average(right, weights=1.0 / count[of]))
+
+
 def write(out: Path, fitted: Mapping[str, tuple[Floats, int, Sequence[str]]]) -> None:
     """Write ``reliability.json``: weights with the largest at 1, slope, n prompts, corpora."""
     content: dict[str, Any] = {kind: msgspec.to_builtins(f) for kind, f in axis_fits().items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -11,16 +11,19 @@ import polars as pl
 from numpy.typing import NDArray
 
 from benchmarks.pair_quality.corpora import CORPORA, Labelled
+from udasa_data.storage import read_parquet
 
 Floats: TypeAlias = NDArray[np.float64]
 Labels: TypeAlias = Mapping[str, Labelled]  # by prompt
 
 
-def draw(data: Path, sizes: Mapping[str, int], seed: int = 0) -> list[Labelled]:
-    """Return so many prompts of each corpus, drawn at random; no prompt twice."""
+def draw(
+    data: Path, sizes: Mapping[str, int], seed: int = 0, skip: Collection[str] = ()
+) -> list[Labelled]:
+    """Return so many prompts of each corpus, drawn at random; no prompt twice, none to ``skip``."""
     drawn: dict[str, Labelled] = {}
     for name, size in sizes.items():
-        rows = list(CORPORA[name](data))
+        rows = [row for row in CORPORA[name](data) if row.prompt not in skip]
         order = np.random.default_rng(seed).permutation(len(rows))
         for n in sorted(order[:size].tolist()):
             drawn.setdefault(rows[n].prompt, rows[n])
@@ -37,16 +40,22 @@ def write_answers(rows: Sequence[Labelled], path: Path) -> None:
     pl.DataFrame(table).write_parquet(path)
 
 
-def with_labels(answers: pl.DataFrame, labels: Labels) -> pl.DataFrame:
-    """Return a build's answers with ``corpus`` and ``place``: each one's number in its prompt."""
+def answers_of(run: Path) -> pl.DataFrame:
+    """Return a run's answers that are not empty, with ``asked``: what the user said last."""
+    parts = sorted(run.glob("dataset/data/samples/*.parquet"))
+    samples = pl.concat([read_parquet(part) for part in parts])
     asked = pl.col("prompt").list.last().struct.field("content")
-    table = answers.with_columns(asked.alias("asked"))
+    return samples.filter(pl.col("text") != "").with_columns(asked.alias("asked"))
+
+
+def with_labels(answers: pl.DataFrame, labels: Labels) -> pl.DataFrame:
+    """Return a run's answers with ``corpus`` and ``place``: each one's number in its prompt."""
     found = [
         (labels[prompt].corpus, labels[prompt].answers.index(text))
-        for prompt, text in table.select("asked", "text").iter_rows()
+        for prompt, text in answers.select("asked", "text").iter_rows()
     ]
     corpus, place = zip(*found, strict=True)
-    return table.with_columns(pl.Series("corpus", corpus), pl.Series("place", place))
+    return answers.with_columns(pl.Series("corpus", corpus), pl.Series("place", place))
 
 
 def right(label: Labelled, chosen: int, rejected: int) -> float:

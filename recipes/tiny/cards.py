@@ -97,9 +97,13 @@ CARDS: Final = {
     "udasa_data/tiny/prompt_harm": About(
         "prompts that ask for harm",
         "A {layers}-layer BERT encoder that starts from all-MiniLM-L6-v2 (Apache-2.0), its pieces "
-        "pruned to {vocabulary}. Reads a prompt alone. Classes: harmless, harmful.",
-        ("harmful_prompts", "do_not_answer", "xstest", "truthfulqa", "imdb", *_CHATS),
-        "train_classifiers prompt_harm",
+        "pruned to {vocabulary}, taught by all-mpnet-base-v2 (Apache-2.0), itself trained on the "
+        "labelled prompts. Reads a prompt alone. Classes: harmless, harmful.",
+        (
+            *("harmful_prompts", "more_harmful_prompts", "do_not_answer", "xstest", "truthfulqa"),
+            *("imdb", "self_instruct", "prompts", *_CHATS),
+        ),
+        "train_prompt_harm",
     ),
     "udasa_data/tiny/evasion": About(
         "evasive answers",
@@ -224,9 +228,10 @@ Nothing non-commercial was used. {_told(facts)}
 
 def _shape(folder: Path, size: float) -> dict[str, str]:
     """Return what a model's own files say of its shape; ``size`` in MB, two bytes a weight."""
-    if not (folder / "config.json").is_file():  # no transformer
+    file = folder / "config.json"
+    config = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    if "num_hidden_layers" not in config:  # no transformer
         return {}
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     return {
         "layers": str(config["num_hidden_layers"]),
         "vocabulary": f"{config['vocab_size']:,}",
@@ -237,9 +242,10 @@ def _shape(folder: Path, size: float) -> dict[str, str]:
 def _told(training: dict[str, Any]) -> str:
     """Return steps, rows or tokens, temperature and seed in one line."""
     if "steps" not in training:  # solved, not trained step by step
+        others = f" and {training['others']:,} others" if "others" in training else ""
         return (
-            f"{training['rows']:,} answers that people labelled and {training['others']:,} others; "
-            f"refuses from P = {training['threshold']:.2f}."
+            f"{training['rows']:,} answers that people labelled{others}; taken for the last class "
+            f"from P = {training['threshold']:.2f}."
         )
     amount = (
         f"{training['tokens']:,} tokens" if "tokens" in training else f"{training['rows']:,} rows"

@@ -28,6 +28,8 @@ from .sources import (
 )
 
 Part: TypeAlias = Literal["scorers", "judges", "test"]
+# of TruthfulQA's questions not measured on, by label: most to those that lose most with fewer
+OF_SCORERS: Final = {"truth": 0.35, "info": 0.65}
 MEASURED_SHARE: Final = 0.4  # of Do-Not-Answer's and TruthfulQA's questions
 DECLINED: Final = "I'm sorry, but I can't help with that."
 
@@ -220,12 +222,12 @@ def answers(data_dir: Path, label: str, part: Part) -> list[Labelled]:
     return [
         Labelled(row["question"], row["answer"], int(row[column]))
         for row in rows.iter_rows(named=True)
-        if _part(row["question"]) == part
+        if _part(row["question"], label) == part
     ]
 
 
-def _part(question: str) -> Part:
-    """Return whose a question is: few that are judged, so that each gets half of them."""
+def _part(question: str, label: str) -> Part:
+    """Return whose a question is, for one of the two labels."""
     if measured(question):
         return "test"
-    return "scorers" if place(question, "wording") < 0.35 else "judges"
+    return "scorers" if place(question, "wording") < OF_SCORERS[label] else "judges"

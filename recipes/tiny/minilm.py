@@ -35,8 +35,10 @@ def minilm() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-def prune_vocabulary(texts: Iterable[str]) -> tuple[BertTokenizerFast, list[int]]:
-    """Keep the pieces that ``texts`` use most, and every single character.
+def prune_vocabulary(
+    texts: Iterable[str], size: int = VOCABULARY
+) -> tuple[BertTokenizerFast, list[int]]:
+    """Keep the ``size`` pieces that ``texts`` use most, every single character among them.
 
     Returns:
         the tokenizer of the kept pieces, and [V] their ids in the full vocabulary.
@@ -49,7 +51,7 @@ def prune_vocabulary(texts: Iterable[str]) -> tuple[BertTokenizerFast, list[int]
     always = {n for n, piece in enumerate(pieces) if _is_always_kept(piece)}
     kept = set(always)
     for number, _ in counts.most_common():
-        if len(kept) >= VOCABULARY:
+        if len(kept) >= size:
             break
         kept.add(number)
     ids = sorted(kept)

@@ -1,31 +1,19 @@
-"""The teacher of the embedded NLI classifier: a larger encoder, trained on the labelled pairs.
-
-Knowledge distillation (Hinton et al. 2015, arXiv 1503.02531): of 50,000 labels a small encoder
-learns less than of what a larger one, trained on them, says of many more pairs.
-"""
+"""What the teacher of the embedded NLI classifier says of labelled and of other pairs."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
-from safetensors.numpy import save_file
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from udasa_data.storage import write_atomically
-
-from .checkpoint import device, half_precision
-from .encoder import Plan, encode, fit, logits
+from .encoder import Plan
 from .nli_pairs import Taught
 from .sources import NOT_ENTAILED, Labelled
+from .teacher import Teaching, taught
 
-MAX_LENGTH: Final = 128
 PLAN: Final = Plan(epochs=3, rate=4e-5, seed=0, batch=64, head_rate=5.0)
 OWN: Final = 0.5  # what a pair's own label counts for beside the teacher's
 
@@ -41,7 +29,7 @@ def loss_of_labels(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return -torch.where(labels == NOT_ENTAILED, either, known).mean()
 
 
-def taught(
+def taught_pairs(
     teacher: str, labelled: list[Labelled], others: list[Labelled], out: Path
 ) -> list[Taught]:
     """Return all pairs with the teacher's probabilities, which are kept beside ``out``.
@@ -55,38 +43,13 @@ def taught(
         others: pairs whose label is unknown, whatever they carry.
         out: the folder that the finished classifier will have.
     """
-    pairs = [*labelled, *others]
-    texts = "\n".join(f"{pair.first}\t{pair.second}\t{pair.label}" for pair in pairs)
-    digest = hashlib.sha256(texts.encode()).hexdigest()
-    settings = json.dumps([teacher, PLAN._asdict(), len(labelled), digest])
-    kept = out.with_name(f".{out.name}.taught.safetensors")
-    p = _read(kept, settings)
-    if p is None:
-        model, tokenizer, checkpoint = _trained(teacher, labelled, out)
-        p = _probabilities(model, tokenizer, pairs)
-        metadata = {"settings": settings}
-        write_atomically(kept, lambda path: save_file({"p": p}, str(path), metadata))
-        checkpoint.unlink(missing_ok=True)
+    p = taught(Teaching(teacher, 3, loss_of_labels, PLAN), labelled, others, out)
     for n, row in enumerate(labelled):
         p[n] = _both(row.label, p[n])
     return [
         Taught(pair.first, pair.second, (float(e), float(n), float(c)))
-        for pair, (e, n, c) in zip(pairs, p, strict=True)
+        for pair, (e, n, c) in zip([*labelled, *others], p, strict=True)
     ]
-
-
-def forget(out: Path) -> None:
-    """Remove what was kept beside a classifier that is finished."""
-    out.with_name(f".{out.name}.taught.safetensors").unlink(missing_ok=True)
-
-
-def _read(path: Path, settings: str) -> NDArray[np.float32] | None:
-    if not path.is_file():
-        return None
-    with safe_open(str(path), "np") as file:
-        if file.metadata()["settings"] != settings:
-            return None
-        return np.asarray(file.get_tensor("p"))
 
 
 def _both(label: float, p: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -94,26 +57,3 @@ def _both(label: float, p: NDArray[np.float32]) -> NDArray[np.float32]:
         rest = p * np.array([0, 1, 1], dtype=np.float32)
         return np.asarray(rest / rest.sum())
     return np.asarray(OWN * np.eye(3, dtype=np.float32)[int(label)] + (1 - OWN) * p)
-
-
-def _trained(teacher: str, rows: list[Labelled], out: Path) -> tuple[Any, Any, Path]:
-    """Return the trained teacher, its tokenizer and its checkpoint."""
-    tokenizer = AutoTokenizer.from_pretrained(teacher)
-    model = AutoModelForSequenceClassification.from_pretrained(
-        teacher, num_labels=3, dtype=torch.float32, use_safetensors=True
-    ).to(device())
-
-    def loss_of(batch: list[Labelled]) -> torch.Tensor:
-        labels = torch.tensor([int(row.label) for row in batch], device=model.device)
-        inputs = encode(tokenizer, batch, MAX_LENGTH).to(model.device)
-        return loss_of_labels(model(**inputs).logits.float(), labels)
-
-    place = out.with_name(f"{out.name}-teacher")
-    training = fit(model, rows, loss_of, PLAN, place, lambda r: len(r.first) + len(r.second))
-    return model, tokenizer, training.checkpoint.file
-
-
-def _probabilities(model: Any, tokenizer: Any, pairs: list[Labelled]) -> NDArray[np.float32]:
-    with half_precision(model.device):
-        found = logits(model, tokenizer, pairs, MAX_LENGTH, batch=256)
-    return np.asarray(found.softmax(-1).numpy(), dtype=np.float32)

@@ -84,5 +84,24 @@ def _harmless(data_dir: Path, rng: np.random.Generator) -> list[Labelled]:
     return [Labelled(prompt[:READ], "", 0) for prompt in prompts]
 
 
+def unlabelled(data_dir: Path) -> list[Labelled]:
+    """Return prompts that a teacher labels, near the line and far from it; none is measured on."""
+    rng = np.random.default_rng(1)
+    said = table(data_dir, "hh_rlhf/hh_rlhf")["chosen"]
+    first = [s.split("\n\nAssistant:")[0].replace("\n\nHuman: ", "").strip() for s in said]
+    nq = table(data_dir, "qa/nq_open")["question"].to_list()[:3000]
+    prompts = [
+        *first,
+        *table(data_dir, "harmful_prompts/harmfulqa")["question"],
+        *table(data_dir, "openai_moderation/openai_moderation")["prompt"],
+        *_some(nq, 1500, rng),
+        *table(data_dir, "selfaware/selfaware")["question"],
+        *(c.prompt for c in contrasts(1500, seed=1)),
+        *table(data_dir, "toxigen/demonstrations")["text"][:400],
+    ]
+    kept = [prompt[:READ] for prompt in dict.fromkeys(prompts) if prompt and not measured(prompt)]
+    return [Labelled(prompt, "", 0) for prompt in kept]
+
+
 def _some(prompts: Sequence[str], n: int, rng: np.random.Generator) -> Iterable[str]:
     return [prompts[at] for at in rng.permutation(len(prompts))[:n]]

@@ -34,6 +34,11 @@ LICENCES: Final = {
     "sst2": "Stanford Sentiment Treebank, SST-2 training part; no licence stated",
     "truthfulqa": "TruthfulQA judge data, 60% of the questions; Apache-2.0",
     "harmful_prompts": "AdvBench; MIT",
+    "more_harmful_prompts": "HarmBench, StrongREJECT; MIT; MaliciousInstruct; no licence stated; "
+    "HarmfulQA; Apache-2.0",
+    "prompts": "as prompts without labels: HH-RLHF's first questions, OpenAI's moderation samples, "
+    "ToxiGen's sentences; MIT; SelfAware's questions; CC BY-SA 4.0",
+    "self_instruct": "Self-Instruct, user-oriented instructions; Apache-2.0",
 }
 
 

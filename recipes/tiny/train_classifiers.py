@@ -1,4 +1,4 @@
-"""Train the embedded classifiers: harm, preference, prompt_harm, sentiment.
+"""Train the embedded classifiers: harm, preference, sentiment.
 
 python -m udasa_recipes.tiny.train_classifiers harm --data-dir DATA --out udasa_data/tiny/harm
 """
@@ -16,8 +16,7 @@ import torch
 from .encoder import Plan, encode, fit, logits, save
 from .head import fold_temperature, last_layer
 from .labelled import harm, liked, phrases, taught_sentiment, windows
-from .minilm import from_minilm, prune_vocabulary, small
-from .prompt_rows import asked
+from .minilm import prune_vocabulary, small
 from .sources import (
     Labelled,
     Preferred,
@@ -28,14 +27,12 @@ from .sources import (
 LABELS: Final = {
     "harm": ["safe", "unsafe"],
     "preference": ["reward"],
-    "prompt_harm": ["harmless", "harmful"],
     "sentiment": ["negative", "positive"],
 }
-MAX_LENGTH: Final = {"harm": 160, "preference": 192, "prompt_harm": 128, "sentiment": 256}
+MAX_LENGTH: Final = {"harm": 160, "preference": 192, "sentiment": 256}
 PLANS: Final = {
     "harm": Plan(epochs=2, rate=5e-4, seed=0),
     "preference": Plan(epochs=1, rate=5e-4, seed=0, batch=16),
-    "prompt_harm": Plan(epochs=4, rate=6e-5, seed=0, head_rate=10.0),
     "sentiment": Plan(epochs=3, rate=5e-4, seed=0),
 }
 
@@ -130,19 +127,9 @@ def train_preference(data_dir: Path, out: Path, plan: Plan) -> None:
     train_reward(_start("preference", texts), pairs, plan, out)
 
 
-def train_prompt_harm(data_dir: Path, out: Path, plan: Plan) -> None:
-    """Train P(a prompt asks for harm): the same words may ask for harm or not."""
-    rows = asked(data_dir)
-    tokenizer, ids = prune_vocabulary(row.first for row in rows)
-    model = from_minilm(ids, range(4), LABELS["prompt_harm"])
-    start = Start(model, tokenizer, MAX_LENGTH["prompt_harm"])
-    train_two_classes(start, rows, plan, out)
-
-
 TRAIN: Final[dict[str, Callable[[Path, Path, Plan], None]]] = {
     "harm": train_harm,
     "preference": train_preference,
-    "prompt_harm": train_prompt_harm,
     "sentiment": train_sentiment,
 }
 

@@ -131,7 +131,7 @@ TRAIN: Final[dict[str, tuple[Callable[[Path, Path, Plan], None], Plan]]] = {
     "harmlessness": (train_harmlessness, Plan(epochs=4, rate=7e-4, seed=0)),
     "helpfulness": (train_helpfulness, Plan(epochs=3, rate=7e-4, seed=0, batch=16)),
     "truthfulness": (train_truth("truthfulness"), Plan(epochs=4, rate=7e-4, seed=0)),
-    "informativeness": (train_truth("informativeness"), Plan(epochs=3, rate=7e-4, seed=0)),
+    "informativeness": (train_truth("informativeness"), Plan(epochs=5, rate=7e-4, seed=1)),
     "sentiment": (train_sentiment, Plan(epochs=3, rate=7e-4, seed=0)),
 }
 

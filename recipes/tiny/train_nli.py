@@ -25,8 +25,9 @@ from .nli_pairs import (
     related,
     reworded,
 )
-from .nli_teacher import forget, taught
+from .nli_teacher import taught_pairs
 from .sources import Labelled, chats, entailment, more_entailment, reviews
+from .teacher import TEACHER, forget
 
 LABELS: Final = ["entailment", "neutral", "contradiction"]
 LAYERS: Final = (0, 1, 2, 3, 4, 5)
@@ -35,7 +36,6 @@ PLANS: Final = {  # pairs seen and what a step takes of them
     "cpu": (320_000, Plan(epochs=1, rate=2e-4, seed=0, batch=64)),
     "cuda": (1_600_000, Plan(epochs=1, rate=4e-4, seed=0, batch=256)),
 }
-TEACHER: Final = "sentence-transformers/all-mpnet-base-v2"  # Apache-2.0
 
 
 def identical(rows: list[Labelled], rng: np.random.Generator) -> list[Labelled]:
@@ -64,7 +64,7 @@ def main() -> None:
     thesaurus = Thesaurus(tokenizer, model.get_input_embeddings().weight.detach().cpu())
     others = related(rows) + reworded(rows, thesaurus, rng)
     others += neighbouring([*(c.answer for c in talk), *film], 20000, rng)
-    pairs = taught(args.teacher, rows, others, args.out)
+    pairs = taught_pairs(args.teacher, rows, others, args.out)
     spare = [c.answer.split(". ")[0] + "." for c in talk if 20 < len(c.answer.split(". ")[0]) < 120]
     seen = as_answers(drawn(pairs, len(rows), args.pairs, rng), spare, rng)
 

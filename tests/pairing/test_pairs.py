@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from udasa_data.config.build import Pairing
+from udasa_data.pairing.noise import Replicates
 from udasa_data.pairing.pairs import make_pairs
 from udasa_data.pairing.stages import assign_stages
 
@@ -136,7 +137,7 @@ def test_unscored_answers_take_no_part():
 
 def test_no_answers_no_pairs():
     empty = answers([[0.1, 0.2, 0.3]]).clear()
-    result = make_pairs(empty, np.empty((0, 3)), LENIENT, 0)
+    result = make_pairs(empty, Replicates(np.empty((0, 3)), np.empty((0, 0))), LENIENT, 0)
     assert result.pairs.is_empty()
     assert result.dropped.is_empty()
 

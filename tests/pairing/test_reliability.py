@@ -5,13 +5,37 @@ import pytest
 from answer_tables import answers
 
 from udasa_data.config import Weights
-from udasa_data.pairing.reliability import axis_fits, kinds_of, p_chosen_better, weights_of
+from udasa_data.pairing.reliability import (
+    EVIDENCE,
+    UNKNOWN,
+    UNLOGGED,
+    axis_fits,
+    kinds_of,
+    p_chosen_better,
+    weights_of,
+)
 from udasa_data.schema import Axis
 from udasa_data.uncertainty.combination import combine, shared
 
 
-def test_there_is_a_fit_for_every_axis_and_for_evidence():
-    assert set(axis_fits()) == {*map(str, Axis), "evidence"}
+def test_there_is_a_fit_for_every_kind_of_prompt():
+    assert set(axis_fits()) == {*map(str, Axis), EVIDENCE, UNLOGGED, UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("columns", "kind"),
+    [
+        ({"seed": 3, "mean_logprob": -0.7}, "truthfulness"),
+        ({"seed": 3, "mean_logprob": np.nan}, UNLOGGED),
+        ({"seed": None, "mean_logprob": None}, UNKNOWN),
+        ({"seed": None, "mean_logprob": np.array([[np.nan, -0.7]])}, "truthfulness"),
+    ],
+)
+def test_truth_is_told_by_agreement_where_one_policy_answered(columns, kind):
+    table = answers([[0.1, 0.2]], axis="truthfulness", **columns)
+    assert set(kinds_of(table)) == {kind}
+    others = answers([[0.1, 0.2]], axis="harmlessness", **columns)
+    assert set(kinds_of(others)) == {"harmlessness"}
 
 
 @pytest.mark.parametrize("axis", list(Axis))

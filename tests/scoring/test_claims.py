@@ -1,7 +1,7 @@
 import pytest
 
 from udasa_data.languages import sentences
-from udasa_data.scoring.claims import is_checkable
+from udasa_data.scoring.claims import claims_of, is_checkable
 
 
 def test_sentences():
@@ -36,8 +36,39 @@ def test_sentences():
         ("ครับ", False),  # three characters, one word
         ("هل تعلم ذلك الآن؟", False),
         ("القاهرة هي عاصمة مصر.", True),
+        ("Please note that the museum closes at five.", True),
+        ("I can tell you that vaccines cause autism.", True),
+        ("I'm sure that the Earth is flat.", True),
+        ("Note: the shop is closed on Sundays.", True),
+        ("I want to note something.", False),
+        ("I think that it is blue.", False),
+        ("1. Rinse the rice in cold water.", False),
+        ("Use a sharp knife for this.", False),
+        ("3. Iron rusts in damp air.", True),
+        ("## The history of Rome in brief", False),
+        ("**Ingredients for four people:**", False),
+        ("Here are three ways to do it:", False),
+        ("Used cars lose value quickly.", True),
         ("서울은 대한민국의 수도이다.", True),
     ],
 )
 def test_what_is_checkable(sentence, expected):
     assert is_checkable(sentence) is expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("Paris", [0]),
+        ("Harper Lee.", [0]),
+        ("1969", [0]),
+        ("“Yes”", []),
+        ("No, sorry.", []),
+        ("Who?", []),
+        ("Water boils at 100 degrees.", [0]),
+    ],
+)
+def test_a_bare_name_answers_a_question_of_fact(answer, expected):
+    assert claims_of([answer], of_fact=True) == expected
+    assert claims_of([answer], of_fact=False) == ([0] if is_checkable(answer) else [])
+    assert claims_of(["Well.", answer], of_fact=True) == ([1] if is_checkable(answer) else [])

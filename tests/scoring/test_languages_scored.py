@@ -111,6 +111,7 @@ def test_sentences_are_split_by_the_language_given_or_found():
         def value(pairs, _done):
             return np.full(len(pairs), 0.5)
 
+        value.name = "half"
         options = resolve("tiny", {"scoring": {"language": language}}).scoring
         scored = score_shard(
             prompts, samples, Scorers(nli, [value], value), options, lambda _s: None
@@ -118,4 +119,4 @@ def test_sentences_are_split_by_the_language_given_or_found():
         found[language] = {pair.second for pair in seen}, dict(scored.languages)
     whole = {f"Wie viele Einwohner hat Paris? {text}" for text in texts}
     assert found["de"] == found[None] == (whole, {"de": 1})
-    assert "Einwohner." in found["en"][0]
+    assert "Wie viele Einwohner hat Paris? Einwohner." in found["en"][0]

@@ -61,13 +61,30 @@ def test_many_values_are_thinned_without_moving_far():
     assert np.abs(curve(raw) - exact).max() < 1 / MAX_KNOTS
 
 
-def test_an_axis_has_its_own_curve_from_enough_rows_on():
+def test_the_curve_of_an_axis_is_drawn_towards_that_of_all():
     raw = np.array([0.0, 1.0, 2.0, 10.0])
     axes = np.array(["a", "a", "a", "b"])
-    curves = fit_by_axis(raw, axes, min_rows=3)
-    assert set(curves) == {"*", "a"}
-    # a: (½, 1½, 2½)/3; b falls back to the pooled curve: (3+½)/4
-    assert apply_by_axis(curves, raw, axes) == pytest.approx([1 / 6, 0.5, 5 / 6, 0.875])
+    curves = fit_by_axis(raw, axes, pool_rows=3)
+    assert set(curves) == {"*", "a", "b"}
+    # own ranks: a (½, 1½, 2½)/3, b ½; of all (½, 1½, 2½, 3½)/4; a's counts 3/6, b's 1/4
+    expected = [
+        (1 / 6 + 1 / 8) / 2,
+        (1 / 2 + 3 / 8) / 2,
+        (5 / 6 + 5 / 8) / 2,
+        (0.5 + 3 * 0.875) / 4,
+    ]
+    assert apply_by_axis(curves, raw, axes) == pytest.approx(expected)
+    alone = fit_by_axis(raw, axes, pool_rows=0)
+    assert apply_by_axis(alone, raw, axes) == pytest.approx([1 / 6, 0.5, 5 / 6, 0.5])
+
+
+def test_one_row_more_moves_no_curve_far():
+    rng = np.random.default_rng(0)
+    raw, axes = rng.beta(2, 5, 900), np.repeat(["a", "b"], [201, 699])
+    raw[axes == "b"] += 0.3
+    more, fewer = (fit_by_axis(raw[n:], axes[n:], pool_rows=200)["a"] for n in (0, 1))
+    at = np.linspace(0, 1.3, 50)
+    assert np.abs(more(at) - fewer(at)).max() < 0.01
 
 
 def test_combination_by_hand():

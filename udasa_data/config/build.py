@@ -162,12 +162,12 @@ class Scoring(Strict, frozen=True):
 
 
 class Calibration(Strict, frozen=True):
-    """Mid-rank calibration; an axis has its own curve from ``min_axis_rows`` finite values on.
+    """Mid-rank calibration, by axis; all axes together count for ``pool_rows`` in each.
 
     ``curves`` names a calibration.json, of an earlier run or of labelled answers, applied as it is.
     """
 
-    min_axis_rows: Annotated[int, Meta(ge=1)] = 200
+    pool_rows: Annotated[int, Meta(ge=0)] = 200  # that all axes count for beside an axis's own
     curves: str | None = None
 
 
@@ -191,7 +191,7 @@ class Pairing(Strict, frozen=True):
     # P(a prompt asks for harm): below the first it is harmless, above the second it does
     harmful: tuple[Unit, Unit] = (0.5, 0.95)
     reject_truncated: bool = False  # a cut answer may be rejected; training gives it an end
-    noise_z: NonNegative = 1.0  # drop when delta_u < noise_z · se_delta
+    noise_z: NonNegative = 0.9  # drop when delta_u < noise_z · the gap that noise alone makes
     tolerance: Unit = 0.25  # how much worse than rejected chosen may be in one dimension
     near_equal: Unit = 0.9  # character similarity from which two texts count as equal
     length_ratio: Annotated[float, Meta(ge=1.0)] = 4.0  # longest over shortest, in tokens

@@ -11,12 +11,15 @@ from udasa_data.pairing.calibration import (
 from udasa_data.pairing.confounds import Confounds, confound_rows, correlations, measure
 from udasa_data.pairing.fitness import with_fitness
 from udasa_data.pairing.lengths import answer_tokens
-from udasa_data.pairing.reliability import axis_fits
+from udasa_data.pairing.reliability import EVIDENCE, UNKNOWN, UNLOGGED, axis_fits
 from udasa_data.pairing.restaging import Restaged, restage
 from udasa_data.pairing.selection import MAX_K_FOR_WORST
 
 __all__ = [
+    "EVIDENCE",
     "MAX_K_FOR_WORST",
+    "UNKNOWN",
+    "UNLOGGED",
     "Confounds",
     "Curves",
     "Restaged",

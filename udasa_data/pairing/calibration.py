@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from udasa_data.config import Calibration, Weights, read_bytes
 from udasa_data.errors import UserError, first_line
+from udasa_data.pairing.noise import Replicates
 from udasa_data.pairing.reliability import kinds_of, weights_of
 from udasa_data.schema import CALIBRATED, Dimension
 from udasa_data.uncertainty.calibrate import (
@@ -35,7 +37,7 @@ class Calibrated(NamedTuple):
     """The calibrated table, and the replicates behind its noise."""
 
     table: pl.DataFrame
-    leave_one_out: Floats  # [N, K]: uncertainty without sample k; NaN at the row's own sample
+    replicates: Replicates
 
 
 def calibrate(scores: pl.DataFrame, curves: Curves, weights: Weights | None) -> Calibrated:
@@ -51,41 +53,42 @@ def calibrate(scores: pl.DataFrame, curves: Curves, weights: Weights | None) -> 
     table, filled = apply_curves(scores, curves, weights)
     weight = weights_of(kinds_of(scores), weights)
 
-    def replicates_of(start: int) -> Floats:
+    def replicates_of(start: int) -> Replicates:
         rows = slice(start, start + CHUNK)
         part = scores.slice(start, CHUNK)
         return _replicates(part, axes[rows], curves, weight[rows], filled[rows])
 
     with ThreadPoolExecutor() as pool:  # NumPy lets go of the interpreter
-        replicates = list(pool.map(replicates_of, range(0, len(scores), CHUNK)))
-    leave_one_out = np.concatenate(replicates) if replicates else np.empty((0, 0))
-    return Calibrated(table, leave_one_out)
+        parts = list(pool.map(replicates_of, range(0, len(scores), CHUNK)))
+    return Calibrated(table, Replicates(*(np.concatenate(of) for of in zip(*parts, strict=True))))
 
 
 def _replicates(
     scores: pl.DataFrame, axes: NDArray[np.str_], curves: Curves, weight: Floats, filled: Floats
-) -> Floats:
-    """Return [N, K]: the combined uncertainty of each row without sample k.
+) -> Replicates:
+    """Return the combined uncertainty of each row without each sample, and each value scorer.
 
     ``filled`` [N, 3] are the dimensions themselves: what a row lacks, no sample left out gives it,
-    and the value dimension looks at one answer at a time.
+    and the value dimension looks at one answer at a time, the others at no scorer of it.
     """
-    semantic, factual = (
-        _matrix(scores[f"{name}_leave_one_out"]) for name in (Dimension.SEMANTIC, Dimension.FACTUAL)
-    )
-    without = np.broadcast_to(filled[:, None, :], (*semantic.shape, filled.shape[1])).copy()
-    for d, raw in ((0, semantic), (1, factual)):
-        replicate = apply_by_axis(curves[list(Dimension)[d]], raw, axes)
-        without[..., d] = np.where(np.isfinite(replicate), replicate, without[..., d])
-    combined = combine(without, weight[:, None, :])
-    return np.where(np.isfinite(semantic), combined, np.nan)
+    raw = {d: _matrix(scores[f"{d}_leave_one_out"]) for d in Dimension}
+
+    def combined(changed: Sequence[Dimension], there: Floats) -> Floats:
+        without = np.broadcast_to(filled[:, None, :], (*there.shape, filled.shape[1])).copy()
+        for d in changed:
+            replicate = apply_by_axis(curves[d], raw[d], axes)
+            at = list(Dimension).index(d)
+            without[..., at] = np.where(np.isfinite(replicate), replicate, without[..., at])
+        return np.where(np.isfinite(there), combine(without, weight[:, None, :]), np.nan)
+
+    of_samples = combined((Dimension.SEMANTIC, Dimension.FACTUAL), raw[Dimension.SEMANTIC])
+    return Replicates(of_samples, combined((Dimension.VALUE,), raw[Dimension.VALUE]))
 
 
 def fit_curves(scores: pl.DataFrame, axes: NDArray[np.str_], options: Calibration) -> Curves:
     """Return the mid-rank curves of all rows of a scores table, by dimension, then axis."""
     return {
-        str(d): fit_by_axis(scores[f"u_{d}"].to_numpy(), axes, options.min_axis_rows)
-        for d in Dimension
+        str(d): fit_by_axis(scores[f"u_{d}"].to_numpy(), axes, options.pool_rows) for d in Dimension
     }
 
 

@@ -12,10 +12,10 @@ from rapidfuzz import fuzz, process
 from udasa_data.config import Pairing, Weights
 from udasa_data.pairing.fitness import UNFIT, with_fitness
 from udasa_data.pairing.lengths import answer_tokens
+from udasa_data.pairing.noise import Replicates, noise_range, pair_se, spread
 from udasa_data.pairing.reliability import kinds_of, weights_of
 from udasa_data.pairing.selection import cost_of, first_of, rounded
 from udasa_data.schema import DROPPED, Dimension, Why
-from udasa_data.uncertainty.jackknife import jackknife_se
 
 Floats: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]
@@ -46,7 +46,8 @@ class _Answers(NamedTuple):
 
     prompt_ids: list[str]  # [P]
     uncertainty: Floats
-    leave_one_out: Floats  # [P, K, K]
+    by_sample: Floats  # [P, K, K]
+    by_scorer: Floats  # [P, K, M]
     by_dimension: Floats  # [P, K, 3] calibrated; NaN where the dimension has no weight
     u_value: Floats  # raw
     length: Floats  # tokens of the answer
@@ -61,7 +62,7 @@ class _Answers(NamedTuple):
 
 def make_pairs(
     answers: pl.DataFrame,
-    leave_one_out: Floats,
+    replicates: Replicates,
     rules: Pairing,
     seed: int,
     weights: Weights | None = None,
@@ -78,7 +79,7 @@ def make_pairs(
     Args:
         answers: N rows, K for each prompt, contiguous: scores and calibrated columns, with
             ``text, reasoning, n_tokens, finish_reason, axis, mode``.
-        leave_one_out: [N, K] uncertainty without sample k.
+        replicates: of the answers' uncertainties.
         rules: of pairing.
         seed: for ``rejected = "random"``.
         weights: of the dimensions, as they were combined: ``pairing.tolerance`` is of those that
@@ -86,11 +87,12 @@ def make_pairs(
 
     Returns:
         kept pairs with ``delta_u = u_rejected − u_chosen > 0`` and its jackknife standard error
-        over the samples that belong to neither side (NaN for K = 3); and the dropped prompts.
+        over the samples that belong to neither side and the value scorers; and the dropped
+        prompts.
     """
     if answers.is_empty():
         return Paired(pl.DataFrame(schema=PAIRED), pl.DataFrame(schema=DROPPED))
-    k = leave_one_out.shape[1]
+    k = replicates.by_sample.shape[1]
     counts = weights_of(kinds_of(answers), weights) > 0
     calibrated = answers.select(f"c_{d}" for d in Dimension).to_numpy()
     by_dimension = np.where(counts, calibrated, np.nan).reshape(-1, k, len(Dimension))
@@ -98,7 +100,7 @@ def make_pairs(
     parts = [
         _pair_some(
             answers.slice(start * k, CHUNK * k),
-            leave_one_out[start * k : (start + CHUNK) * k],
+            replicates.of_prompts(start, start + CHUNK),
             by_dimension[start : start + CHUNK],
             rules,
             drawn[start : start + CHUNK],
@@ -110,13 +112,13 @@ def make_pairs(
 
 def _pair_some(
     answers: pl.DataFrame,
-    leave_one_out: Floats,
+    replicates: tuple[Floats, Floats],
     by_dimension: Floats,
     rules: Pairing,
     drawn: Floats,
 ) -> Paired:
     """Pair the answers to some of the prompts; ``drawn`` [P, K] decides random rejection."""
-    a = _arrays(answers, leave_one_out, by_dimension, rules)
+    a = _arrays(answers, replicates, by_dimension, rules)
     finite = np.isfinite(a.uncertainty)
     fit = finite & (a.unfit == "")
     middle = np.median(a.length, axis=1, keepdims=True)
@@ -135,9 +137,8 @@ def _pair_some(
     cost = drawn if rules.rejected == "random" else cost_of(a.uncertainty, rules.rejected)
     rejected = first_of(worse, [cost, -a.u_value, apart], a.texts)
     delta = a.uncertainty[rows, rejected] - u_chosen
-    replicates = a.leave_one_out[rows, rejected] - a.leave_one_out[rows, chosen]
-    se = jackknife_se(replicates)
-    reasons = _reasons(a, fit, worse, chosen, rejected, delta, se, rules)
+    se = pair_se(a.by_sample, a.by_scorer, chosen, rejected)
+    reasons = _reasons(a, fit, worse, chosen, rejected, delta, rules)
     why = np.full(len(rows), "", dtype=object)
     value, limit = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
     for reason, (applies, figure, bound) in reversed(reasons.items()):  # the first one stays
@@ -165,9 +166,13 @@ def _pair_some(
 
 
 def _arrays(
-    answers: pl.DataFrame, leave_one_out: Floats, by_dimension: Floats, rules: Pairing
+    answers: pl.DataFrame,
+    replicates: tuple[Floats, Floats],
+    by_dimension: Floats,
+    rules: Pairing,
 ) -> _Answers:
-    k = leave_one_out.shape[1]
+    by_sample, by_scorer = replicates
+    k = by_sample.shape[1]
     shape = (len(answers) // k, k)
     answers = with_fitness(answers, rules)
 
@@ -178,7 +183,8 @@ def _arrays(
     return _Answers(
         prompt_ids=answers["prompt_id"].gather_every(k).to_list(),
         uncertainty=rounded(np.asarray(column("uncertainty"), dtype=np.float64)),
-        leave_one_out=leave_one_out.reshape(*shape, k),
+        by_sample=by_sample,
+        by_scorer=by_scorer,
         by_dimension=by_dimension,
         u_value=np.nan_to_num(rounded(u_value), nan=np.inf),
         length=_lengths(answers).reshape(shape),
@@ -208,7 +214,6 @@ def _reasons(
     chosen: Ints,
     rejected: Ints,
     delta: Floats,
-    se: Floats,
     rules: Pairing,
 ) -> dict[Why, _Reason]:
     """Return why each prompt would be dropped, in the order in which the reasons are tried."""
@@ -232,7 +237,7 @@ def _reasons(
     reasons[Why.EQUAL_TEXTS] = (similarity >= 1.0, similarity, np.ones(len(rows)))
     near = np.full(len(rows), rules.near_equal)
     reasons[Why.NEAR_EQUAL_TEXTS] = (similarity >= near, similarity, near)
-    floor = rules.noise_z * np.nan_to_num(se, nan=0.0)
+    floor = rules.noise_z * noise_range(spread(a.by_sample, a.by_scorer), scored, rules.rejected)
     noise = (delta < floor) | ~(delta > 0)
     reasons[Why.HOMOGENEOUS] = (noise & a.homogeneous, delta, floor)
     reasons[Why.BELOW_NOISE] = (noise, delta, floor)

@@ -89,9 +89,7 @@ def _pair_run(answers: pl.DataFrame, curves: Curves, config: BuildConfig) -> _Ru
     calibrated = calibrate(answers, curves, config.weights)
     added = calibrated.table.drop("prompt_id", "sample_id")
     answers = require(pl.concat([answers, added], how="horizontal"), ANSWERS, "answers")
-    paired = make_pairs(
-        answers, calibrated.leave_one_out, config.pairing, config.seed, config.weights
-    )
+    paired = make_pairs(answers, calibrated.replicates, config.pairing, config.seed, config.weights)
     run = pl.lit(answers["run"].first(), dtype=pl.Int32).alias("run")
     return _RunPaired(answers, paired.pairs.with_columns(run), paired.dropped.with_columns(run))
 

@@ -137,14 +137,14 @@ def _sampling(manifest: Manifest) -> str:
 def _calibration(config: BuildConfig) -> str:
     if config.calibration.curves:
         return "curves of an earlier run"
-    least = config.calibration.min_axis_rows
-    return f"mid-ranks of this run; an axis has its own curve from {least} answers on"
+    rows = config.calibration.pool_rows
+    return f"mid-ranks of this run, by axis; all axes together count for {rows} answers in each"
 
 
 def _pairing(pairing: Pairing) -> str:
     return (
         f"rejected: {inline(pairing.rejected)}; veto above u_value {pairing.veto:g}; noise floor "
-        f"{pairing.noise_z:g} standard errors; length ratio up to {pairing.length_ratio:g}"
+        f"{pairing.noise_z:g} × the gap of noise alone; length ratio up to {pairing.length_ratio:g}"
     )
 
 

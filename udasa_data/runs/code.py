@@ -29,6 +29,7 @@ CODE: Final = {
     "dataset": (
         "pairing/calibration.py",
         "pairing/fitness.py",
+        "pairing/noise.py",
         "pairing/pairs.py",
         "pairing/reliability.py",
         "pairing/selection.py",

@@ -106,7 +106,7 @@ def load_scorers(
 def _value_scorer(ref: ValueRef, located: Located, options: Options) -> TextScorer:
     labels = linear_labels(located)
     if labels is not None:
-        return LinearScorer(ref, located, labels)
+        return LinearScorer(ref, located, labels, options)
     return ValueScorer(ref, located, options)
 
 

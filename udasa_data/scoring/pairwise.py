@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from udasa_data.languages import sentences
 from udasa_data.schema import Axis
 from udasa_data.scorers import Entailment, TextPair, exchange
-from udasa_data.scoring.claims import is_checkable
+from udasa_data.scoring.claims import claims_of, is_checkable
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -52,9 +52,10 @@ def plan_pairs(by_prompt: Sequence[Answers]) -> list[TextPair]:
     """Return the premise–hypothesis pairs of a shard, and note in each prompt where its own lie.
 
     Premise: another answer, or a sentence of the evidence. Hypothesis: a sentence of the answer.
-    When all answers to a prompt are single sentences, both sides begin with the conversation
-    (with the question: Kuhn et al. 2023), since "Paris" alone asserts nothing. Equal texts need no
-    model: they entail each other.
+    Where truth is asked for, both sides begin with the conversation (with the question: Kuhn et al.
+    2023), since "Paris" alone asserts nothing, and so does a bare name that is held against
+    evidence: a rule of the axis, since probabilities with and without a question are on two scales.
+    Equal texts need no model: they entail each other.
     """
     pairs: list[TextPair] = []
     for answers in by_prompt:
@@ -72,11 +73,9 @@ def _find_claims(answers: Answers) -> None:
     if answers.row["axis"] == Axis.SENTIMENT:  # a review to be continued asserts nothing checkable
         answers.claims = [[] for _ in answers.texts]
     else:
-        answers.claims = [
-            [n for n, sentence in enumerate(split) if is_checkable(sentence)]
-            for split in answers.sentences
-        ]
-    if all(len(split) == 1 for split in answers.sentences):
+        of_fact = answers.row["axis"] == Axis.TRUTHFULNESS
+        answers.claims = [claims_of(split, of_fact=of_fact) for split in answers.sentences]
+    if answers.row["axis"] == Axis.TRUTHFULNESS:
         asked = answers.asked("")
         speaker = "\n\nAssistant: " if asked.turns else " "
         answers.prefix, answers.turns = f"{asked.first}{speaker}".lstrip(), asked.turns
@@ -100,7 +99,13 @@ def _pairs_with_evidence(answers: Answers) -> list[TextPair]:
     answers.evidence = evidence = sentences(answers.row["context"] or "", answers.language)
     for i, claims in enumerate(answers.claims):
         answers.evidence_rows += [(i, n, e) for n in claims for e in range(len(evidence))]
-    return [TextPair(evidence[e], answers.sentences[i][n]) for i, n, e in answers.evidence_rows]
+    return [TextPair(evidence[e], _asserted(answers, i, n)) for i, n, e in answers.evidence_rows]
+
+
+def _asserted(answers: Answers, i: int, n: int) -> str:
+    """Return a claim, a bare name with what was asked."""
+    claim = answers.sentences[i][n]
+    return claim if is_checkable(claim) else answers.prefix + claim
 
 
 def value_pairs(answers: Answers) -> list[TextPair]:

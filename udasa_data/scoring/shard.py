@@ -151,13 +151,14 @@ def _scores_of_prompt(answers: Answers, said: _OfPrompt, options: Scoring) -> li
         answers, entailment, entail, contradict, options
     )
     weight = options.disagreement_weight
+    value_without = value.value_leave_one_out(p_violation, weight, said.p_violation.shape[1])
     columns = {
         "u_semantic": u_semantic,
         "u_factual": u_factual,
         "u_value": value.risk_and_disagreement(p_violation, weight),
         "se_semantic": jackknife_se(semantic_without),
         "se_factual": jackknife_se(factual_without),
-        "se_value": jackknife_se(value.value_leave_one_out(p_violation, weight)),
+        "se_value": jackknife_se(value_without),
     }
     of_prompt, clusters = _meanings(answers, evidence)
     of_prompt["p_harmful"] = said.p_harmful
@@ -166,6 +167,7 @@ def _scores_of_prompt(answers: Answers, said: _OfPrompt, options: Scoring) -> li
             **{name: column[i] for name, column in columns.items()},
             "semantic_leave_one_out": _by_sample(answers, semantic_without[i]),
             "factual_leave_one_out": _by_sample(answers, factual_without[i]),
+            "value_leave_one_out": value_without[i].tolist(),
             "p_violation": [p for p in p_violation[i].tolist() if np.isfinite(p)],
             "n_claims": len(answers.claims[i]),
             "refusal": conduct.refusal[i],
@@ -174,7 +176,7 @@ def _scores_of_prompt(answers: Answers, said: _OfPrompt, options: Scoring) -> li
         }
         for i, sample_id in enumerate(answers.ids)
     }
-    empty = _unscored(answers.n_samples)
+    empty = _unscored(answers.n_samples, value_without.shape[1])
     return [{**of_prompt, "sample_id": n, **rows.get(n, empty)} for n in range(answers.n_samples)]
 
 
@@ -214,11 +216,12 @@ def _meanings(answers: Answers, evidence: Evidence) -> tuple[dict[str, Any], dic
     return of_prompt, named
 
 
-def _unscored(n_samples: int) -> dict[str, Any]:
+def _unscored(n_samples: int, n_scorers: int) -> dict[str, Any]:
     """Return the columns of an empty answer."""
     return {
         **{f"{kind}_{d}": np.nan for kind in ("u", "se") for d in Dimension},
         **{f"{d}_leave_one_out": [np.nan] * n_samples for d in ("semantic", "factual")},
+        "value_leave_one_out": [np.nan] * n_scorers,
         "p_violation": [],
         "n_claims": 0,
         "refusal": False,

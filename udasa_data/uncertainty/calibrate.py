@@ -67,7 +67,11 @@ def fit(raw: Floats) -> Curve:
     finite = raw[np.isfinite(raw)]
     values, counts = np.unique(finite, return_counts=True)
     n = int(finite.size)
-    ranks = (np.cumsum(counts) - 0.5 * counts) / max(n, 1)
+    return _thinned(values, (np.cumsum(counts) - 0.5 * counts) / max(n, 1), n)
+
+
+def _thinned(values: Floats, ranks: Floats, n: int) -> Curve:
+    """Return a curve of at most 4096 knots, at even ranks."""
     if values.size > MAX_KNOTS:
         targets = np.linspace(ranks[0], ranks[-1], MAX_KNOTS)
         keep = np.unique(np.searchsorted(ranks, targets).clip(0, values.size - 1))
@@ -134,22 +138,29 @@ class _Block(NamedTuple):
         return {(min(max(self.total / self.n, self.first), self.last), p)}
 
 
-def fit_by_axis(raw: Floats, axes: NDArray[np.str_], min_rows: int) -> dict[str, Curve]:
-    """Fit the pooled curve, and one for each axis that has enough finite values.
+def fit_by_axis(raw: Floats, axes: NDArray[np.str_], pool_rows: int) -> dict[str, Curve]:
+    """Fit the pooled curve, and one for each axis, drawn towards it.
+
+    c_a(x) = (n_a · F_a(x) + m · F(x)) / (n_a + m), F_a of the axis's n_a values, F of all: a few
+    answers hardly move it, many make it the axis's own, and no number of rows makes it jump.
 
     Args:
         raw: [N] values of one dimension.
         axes: [N] the axis of each.
-        min_rows: finite values from which an axis has its own curve.
+        pool_rows: m, how many of the axis's own values the pool counts for.
 
     Returns:
         curves by axis; the pooled one under ``"*"``.
     """
-    curves = {POOLED: fit(raw)}
+    pool = fit(raw)
+    curves = {POOLED: pool}
     for axis in np.unique(axes):
-        of_axis = raw[axes == axis]
-        if np.isfinite(of_axis).sum() >= min_rows:
-            curves[str(axis)] = fit(of_axis)
+        own = fit(raw[axes == axis])
+        if own.n:
+            values = np.union1d(own.values, pool.values)
+            share = own.n / (own.n + pool_rows)
+            ranks = share * own(values) + (1.0 - share) * pool(values)
+            curves[str(axis)] = _thinned(values, ranks, own.n)
     return curves
 
 

@@ -40,20 +40,26 @@ def risk_and_disagreement(p_violation: Floats, disagreement_weight: float = 0.5)
     return np.where(n > 0, u, np.nan)
 
 
-def value_leave_one_out(p_violation: Floats, disagreement_weight: float = 0.5) -> Floats:
+def value_leave_one_out(
+    p_violation: Floats, disagreement_weight: float = 0.5, n_scorers: int | None = None
+) -> Floats:
     """Return :func:`risk_and_disagreement` with each scorer left out in turn.
 
     Args:
         p_violation: [..., M].
         disagreement_weight: λ ≥ 0.
+        n_scorers: how many of the M columns, from the first, are left out; None: all.
 
     Returns:
-        [..., M]; NaN where the scorer left out was the only one.
+        [..., n_scorers]; NaN where the scorer left out was the only one, or said nothing.
     """
-    m = p_violation.shape[-1]
     columns = [
-        risk_and_disagreement(np.delete(p_violation, left_out, axis=-1), disagreement_weight)
-        for left_out in range(m)
+        np.where(
+            np.isfinite(p_violation[..., left_out]),
+            risk_and_disagreement(np.delete(p_violation, left_out, axis=-1), disagreement_weight),
+            np.nan,
+        )
+        for left_out in range(p_violation.shape[-1] if n_scorers is None else n_scorers)
     ]
     return np.stack(columns, axis=-1)
 

@@ -1,0 +1,127 @@
+"""`--fit DIR`: weights and slopes by kind of prompt, written to DIR/reliability.json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from benchmarks.pair_quality.fit import Comparisons, comparisons, fit, left_out, write
+from benchmarks.pair_quality.labels import (
+    Floats,
+    Labels,
+    answers_of,
+    draw,
+    with_labels,
+    write_answers,
+)
+from benchmarks.pair_quality.own_answers import CORPUS, labelled, sample
+from udasa_data.config import resolve
+from udasa_data.pairing import EVIDENCE, UNKNOWN, UNLOGGED
+from udasa_data.pipeline import build
+from udasa_data.scorers import TextPair, no_progress
+from udasa_data.scorers.models import Options
+from udasa_data.scorers.value import ValueScorer
+from udasa_data.scoring import read_answers
+from udasa_data.storage import locate
+from udasa_recipes.tiny.labelled import sentiment
+
+# prompts of each corpus; beside those that are measured, of which the first three have no others
+SIZES: Final = {
+    "do_not_answer": 60,
+    "xstest_safe": 60,
+    "xstest_unsafe": 60,
+    "truthfulqa": 160,
+    "qa_feedback": 140,
+    "alpaca_eval": 100,
+}
+HARM: Final = ("do_not_answer", "xstest_safe", "xstest_unsafe")
+_QUESTIONS: Final = 400
+_REVIEWS: Final = 600
+_OPENING: Final = 60  # words of a review
+_ALL, _NO_VALUE, _VALUE = (True, True, True), (True, True, False), (False, False, True)
+
+
+class Fitted(NamedTuple):
+    """The coefficients of a kind of prompt, [3]; how many prompts and which corpora they are of."""
+
+    coefficients: Floats
+    n: int
+    corpora: tuple[str, ...]
+
+
+def fit_all(data: Path, model: str, measured: Labels, scratch: Path, out: Path) -> None:
+    """Fit every kind of prompt anew, print how well it does on prompts left out, and write.
+
+    Args:
+        data: of the corpora.
+        model: whose own answers decide truthfulness.
+        measured: prompts of the table, by text: fitted on where a corpus has no others.
+        scratch: a folder for the runs.
+        out: the folder of ``reliability.json``.
+    """
+    spare = {name: size for name, size in SIZES.items() if name not in HARM}
+    rows = [*draw(data, {name: SIZES[name] for name in HARM}), *draw(data, spare, skip=measured)]
+    labels = {row.prompt: row for row in rows}
+    write_answers(rows, scratch / "fit.parquet")
+    answers = with_labels(_scored(scratch / "fit.parquet", scratch / "fit"), labels)
+    own, unlogged, own_labels = _own_answers(data, model, scratch)
+    name = f"{CORPUS} (own answers of {Path(model).name})"
+    given = {
+        "harmlessness": (answers, labels, HARM, _ALL),
+        "helpfulness": (answers, labels, ("alpaca_eval",), _ALL),
+        "truthfulness": (own, own_labels, (CORPUS,), _ALL),
+        UNLOGGED: (unlogged, own_labels, (CORPUS,), _ALL),
+        UNKNOWN: (answers, labels, ("truthfulqa",), _ALL),
+        EVIDENCE: (answers, labels, ("qa_feedback",), _NO_VALUE),
+    }
+    fitted = {}
+    for kind, (table, known, corpora, free) in given.items():
+        told = (name,) if corpora == (CORPUS,) else corpora
+        fitted[kind] = _fitted(kind, comparisons(table, known, corpora), free, told)
+    fitted["sentiment"] = _fitted("sentiment", _reviews(data), _VALUE, ("imdb",))
+    write(out, fitted)
+
+
+def _fitted(
+    kind: str, found: Comparisons, free: tuple[bool, ...], corpora: tuple[str, ...]
+) -> Fitted:
+    b = fit(found, free)
+    n = len(set(found.prompt))
+    print(f"{kind}: {b.round(2)} of {n} prompts; left out {left_out(found, free):.3f} right")
+    return Fitted(b, n, corpora)
+
+
+def _scored(file: Path, run: Path) -> pl.DataFrame:
+    build(resolve("labelled", {"shard_size": 16}, answers=file), run, origin=read_answers(file))
+    return answers_of(run)
+
+
+def _own_answers(
+    data: Path, model: str, scratch: Path
+) -> tuple[pl.DataFrame, pl.DataFrame, Labels]:
+    """Return a model's own answers, the same without log-probabilities, and which are right."""
+    own = sample(data, model, _QUESTIONS, scratch / "own")
+    labels = labelled(own, data)
+    bare = own.select(pl.col("asked").alias("prompt"), "text", "axis")
+    bare.write_parquet(scratch / "bare.parquet")
+    unlogged = _scored(scratch / "bare.parquet", scratch / "bare")
+    return with_labels(own, labels), with_labels(unlogged, labels), labels
+
+
+def _reviews(data: Path) -> Comparisons:
+    """Return openings of IMDb's test reviews: a positive one is better than a negative one."""
+    config = resolve("tiny", {})
+    scorer = ValueScorer(config.sentiment, locate(config.sentiment), Options())
+    films = sentiment(data, "test")
+    rng = np.random.default_rng(1)
+    drawn = [films[n] for n in rng.permutation(len(films))[:_REVIEWS]]
+    openings = [TextPair(" ".join(row.first.split()[:_OPENING]), "") for row in drawn]
+    rank = scorer(openings, no_progress).argsort().argsort() / len(drawn)
+    positive = np.array([row.label == 1 for row in drawn])
+    n = min(positive.sum(), (~positive).sum())
+    difference = np.zeros((n, 3))
+    difference[:, 2] = rng.permutation(rank[~positive])[:n] - rng.permutation(rank[positive])[:n]
+    return Comparisons(difference, [str(row) for row in range(n)])
