@@ -159,7 +159,7 @@ Judge: TypeAlias = (
 
 def asked_of(judge: Judge) -> dict[str, Any]:
     """Return all that decides what a judge says, beside its weights."""
-    entry: dict[str, Any] = msgspec.to_builtins(judge)
+    entry: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(judge))  # as it is kept
     entry = {name: value for name, value in entry.items() if name not in _NO_MATTER}
     options = entry.get("options", {})
     if isinstance(options.get("server"), dict):
