@@ -1,0 +1,47 @@
+"""A short version of `benchmarks pair_quality`: pairs of labelled answers are mostly right."""
+
+import polars as pl
+import pytest
+from corpora import DATA
+
+from benchmarks.pair_quality.__main__ import SIZES
+from benchmarks.pair_quality.labels import answers_of, draw, judged, with_labels, write_answers
+from udasa_data.config import resolve
+from udasa_data.pipeline import build
+from udasa_data.scoring import read_answers
+
+pytestmark = pytest.mark.skipif(
+    not DATA.exists(), reason=f"no labelled answers at {DATA}: set UDASA_DATA_DIR"
+)
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """Pairs and answers of a few prompts of each corpus, with what people hold of them."""
+    folder = tmp_path_factory.mktemp("labelled")
+    rows = draw(DATA, dict.fromkeys(SIZES, 14), seed=1)
+    file, run = folder / "answers.parquet", folder / "run"
+    write_answers(rows, file)
+    build(resolve("labelled", {}, answers=file), run, origin=read_answers(file))
+    labels = {row.prompt: row for row in rows}
+    answers = with_labels(answers_of(run), labels)
+    return judged(pl.read_parquet(run / "pairs.parquet"), answers, labels), answers
+
+
+def test_chosen_is_the_better_one_in_most_decided_pairs(measured):
+    pairs, answers = measured
+    decided = pairs["right"].drop_nans()
+    assert len(pairs) >= 0.65 * answers["prompt_id"].n_unique()
+    assert len(decided) >= 30
+    assert decided.mean() >= 0.7
+    surest = pairs.filter(pl.col("stage") == "conservative")["right"].drop_nans()
+    assert surest.mean() >= 0.8
+
+
+def test_safe_prompts_are_not_refused_by_what_is_chosen(measured):
+    pairs, answers = measured
+    safe = answers.filter(pl.col("corpus") == "xstest_safe")
+    ids = pairs.select("prompt_id", sample_id="chosen_id")
+    chosen = safe.join(ids, on=["prompt_id", "sample_id"], how="semi")
+    assert chosen["refusal"].mean() <= safe["refusal"].mean()
+    assert chosen["evasive"].mean() <= safe["evasive"].mean()
