@@ -98,6 +98,7 @@ def models_table(presets: Presets, names: Names) -> None:
             ("value", chosen.value),
             ("sentiment", (chosen.sentiment,)),
             ("prompt harm", (chosen.prompt_harm,) if chosen.prompt_harm else ()),
+            ("refusal", (chosen.refusal,) if chosen.refusal else ()),
         )
         for ref in refs
     ]

@@ -219,6 +219,9 @@ class BuildConfig(Strict, frozen=True):
     prompt_harm: ValueRef | None = (
         None  # reads prompts: which ask for harm, so that to refuse is right
     )
+    # reads answers: which refuse, wholly (``violation`` names those classes, P ≥ ½ decides); none:
+    # the embedded classifier
+    refusal: ValueRef | None = None
     embedder: ScorerRef | None = None  # sentence embeddings, for scoring.semantic: cosine
     judge: Judge | None = None
     limit: Annotated[int, Meta(ge=1)] | None = None
@@ -261,6 +264,6 @@ class BuildConfig(Strict, frozen=True):
     def scorer_refs(self) -> list[ScorerRef]:
         """The models that score, each once."""
         embedder = [self.embedder_in_use] if self.embedder_in_use else []
-        asked = [self.prompt_harm] if self.prompt_harm else []
-        refs: list[ScorerRef] = [self.nli, *self.value, self.sentiment, *asked, *embedder]
+        optional = [ref for ref in (self.prompt_harm, self.refusal) if ref]
+        refs: list[ScorerRef] = [self.nli, *self.value, self.sentiment, *optional, *embedder]
         return list(dict.fromkeys(refs))

@@ -57,6 +57,7 @@ class Scorers(Strict, frozen=True):
     value: tuple[ValueRef, ...]
     sentiment: ValueRef
     prompt_harm: ValueRef | None = None
+    refusal: ValueRef | None = None
 
 
 class Presets(Strict, frozen=True):

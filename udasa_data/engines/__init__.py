@@ -4,7 +4,14 @@ from udasa_data.engines.assistant_turn import end_of_turn, rewritten, special_to
 from udasa_data.engines.choice import choose_engine
 from udasa_data.engines.loading import load_engine
 from udasa_data.engines.meter import Meter, Usage
-from udasa_data.engines.protocol import Completion, Engine, PolicyPrompt, SetAside
+from udasa_data.engines.protocol import (
+    Completion,
+    Engine,
+    NoLogprobsError,
+    PolicyPrompt,
+    SetAside,
+    any_of,
+)
 from udasa_data.engines.reasoning import TEMPLATE_NOTE, Parted, Thoughts
 from udasa_data.engines.system_turn import own_system_prompt, says_itself
 
@@ -13,11 +20,13 @@ __all__ = [
     "Completion",
     "Engine",
     "Meter",
+    "NoLogprobsError",
     "Parted",
     "PolicyPrompt",
     "SetAside",
     "Thoughts",
     "Usage",
+    "any_of",
     "choose_engine",
     "end_of_turn",
     "load_engine",

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udasa_data.config import Sampling
+from udasa_data.errors import UserError
 from udasa_data.schema import Why
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -106,13 +107,36 @@ class Engine(Protocol):
 
         Returns:
             [N, C], nats, ≤ 0. A prompt that the policy cannot be asked (longer than its window, or
-            refused by its chat template) is a row of NaN.
+            refused by its chat template) is a row of NaN. From a server that tells its likeliest
+            tokens alone, NaN is a choice of which nothing is known, and −inf one of which it is
+            known that it says something else.
         """
         ...
 
     def close(self) -> None:
         """Give back its memory and end its processes; it cannot be used afterwards."""
         ...
+
+
+class NoLogprobsError(UserError):
+    """A server gives no log-probabilities; ``fact`` says so without saying what to do about it."""
+
+    def __init__(self, fact: str) -> None:
+        self.fact = fact
+        super().__init__(
+            f"{fact}, which the judge and scoring.factual: p_true ask for; leave them out, or use "
+            "--engine vllm or transformers"
+        )
+
+
+def any_of(logprobs: Floats) -> Floats:
+    """Return the log-probability that an answer begins with one of C choices, [N] from [N, C].
+
+    Choices of which nothing is known (NaN) are left out; NaN where nothing is known of any.
+    """
+    unknown = np.isnan(logprobs)
+    total = np.logaddexp.reduce(np.where(unknown, -np.inf, logprobs), axis=-1)
+    return np.asarray(np.where(unknown.all(axis=-1), np.nan, total))
 
 
 def greedy(answer: Completion, seed: int, samples: int) -> list[Completion]:

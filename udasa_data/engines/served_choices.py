@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from udasa_data.engines.asking import Asker
 from udasa_data.engines.dialect import MOST_TOP, Request
-from udasa_data.engines.protocol import Floats, PolicyPrompt
+from udasa_data.engines.protocol import Floats, NoLogprobsError, PolicyPrompt
 from udasa_data.engines.reasoning import Thoughts
 from udasa_data.engines.refusals import Refusal
 from udasa_data.engines.replies import Detokenized, Reply, Tokenized
 from udasa_data.engines.wire import Wire
 from udasa_data.errors import UserError
 
+_LITTLE: Final = float(np.log(0.01))
+_LEAST: Final = 1e-9  # servers' probabilities are rounded
+
 
 class ServedChoices:
     """Asks a server how likely an answer begins with each of a few texts.
 
     A server with vLLM's /tokenize and ``prompt_logprobs`` is asked for exactly that, whatever the
-    texts. From another, the likeliest first tokens are read: a text that is none of them counts as
-    likely as the last of them, which it is at most; a prompt where none is found is a row of NaN.
+    texts. From another, the likeliest first tokens are read (:func:`among_the_likeliest`).
 
     Args:
         wire: to the server.
@@ -163,21 +165,34 @@ class ServedChoices:
         likeliest = found.first_tokens() if found is not None else []
         if not likeliest:
             raise self._cannot(reply)
-        known = {token for token, _ in likeliest} & set(choices)
-        if not known:
-            return [float("nan")] * len(choices)
-        least = min(p for _, p in likeliest)
-        return [
-            float(np.logaddexp.reduce([p for token, p in likeliest if token == choice]))
-            if choice in known
-            else least
-            for choice in choices
-        ]
+        return among_the_likeliest(likeliest, choices)
 
-    def _cannot(self, reply: object) -> UserError:
+    def _cannot(self, reply: object) -> NoLogprobsError:
         says = f" (it says: {reply.message})" if isinstance(reply, Refusal) else ""
-        return UserError(
-            f"{self._wire.base_url}: returns no log-probabilities of given words, which the judge "
-            "and scoring.factual: p_true ask for; leave them out, or use --engine vllm or "
-            f"transformers{says}"
+        return NoLogprobsError(
+            f"{self._wire.base_url} returns no log-probabilities of given words{says}"
         )
+
+
+def among_the_likeliest(
+    likeliest: Sequence[tuple[str, float]], choices: Sequence[str]
+) -> list[float]:
+    """Return the log-probability of each choice, as far as the likeliest tokens tell.
+
+    A choice that is none of them is at most as likely as the last of them, and as all that they
+    leave over: where that is less than a hundredth of the choices that are there, it is taken, else
+    the choice is NaN. Where none is there, all are −inf.
+
+    Args:
+        likeliest: tokens and their log-probabilities, nats; not empty.
+        choices: C texts.
+    """
+    said = [[p for token, p in likeliest if token == choice] for choice in choices]
+    found = [float(np.logaddexp.reduce(p)) if p else float("nan") for p in said]
+    every = [p for of_choice in said for p in of_choice]
+    if not every:
+        return [float("-inf")] * len(choices)
+    left_over = 1.0 - float(np.exp([p for _, p in likeliest]).sum())
+    most = min(*(p for _, p in likeliest), float(np.log(max(left_over, _LEAST))))
+    is_little = most < float(np.logaddexp.reduce(every)) + _LITTLE
+    return [most if is_little and not p else value for p, value in zip(said, found, strict=True)]

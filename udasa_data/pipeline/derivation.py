@@ -43,6 +43,7 @@ _OF_SCORES: Final = (
     "value",
     "sentiment",
     "prompt_harm",
+    "refusal",
     "embedder",
     "judge",
     "scoring",

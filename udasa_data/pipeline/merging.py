@@ -14,7 +14,7 @@ from udasa_data.errors import UserError
 from udasa_data.pipeline.building import BuildResult, build
 from udasa_data.runs import Origin, key_of, open_finished, origin_of
 
-_OF_SCORES: Final = ("nli", "value", "sentiment", "prompt_harm", "judge", "scoring")
+_OF_SCORES: Final = ("nli", "value", "sentiment", "prompt_harm", "refusal", "judge", "scoring")
 _AFTER_SCORES: Final = ("calibration", "weights", "pairing", "stages", "held_out", "seed")
 
 

@@ -195,6 +195,7 @@ class Prepared:
                 "value": config.value,
                 "sentiment": config.sentiment,
                 "prompt_harm": config.prompt_harm,
+                **({"refusal": config.refusal} if config.refusal else {}),
                 **({"embedder": config.embedder_in_use} if config.embedder_in_use else {}),
                 "scoring": config.scoring,
                 "principles": [(rule.id, rule.statement) for rule in self.principles],

@@ -129,6 +129,8 @@ def needs_of(config: BuildConfig, asked: Asked) -> list[ModelNeed]:
         needs.append(value_need("sentiment", config.sentiment))
         if config.prompt_harm:
             needs.append(value_need("prompt harm", config.prompt_harm))
+        if config.refusal:
+            needs.append(value_need("refusal", config.refusal))
         if config.embedder_in_use:
             needs.append(ModelNeed("embedder", config.embedder_in_use, "encoder"))
     return needs

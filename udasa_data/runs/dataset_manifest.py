@@ -25,7 +25,9 @@ SCHEMA_VERSION: Final = 1
 _DATA: Final = re.compile(r"data(/[A-Za-z0-9_.-]+)+\.parquet")
 _FIGURE: Final = re.compile(r"figures(/[A-Za-z0-9_.-]+)+\.png")
 R = TypeVar("R", bound=ModelRef)
-Role: TypeAlias = Literal["nli", "value", "sentiment", "prompt_harm", "embedder", "judge"]
+Role: TypeAlias = Literal[
+    "nli", "value", "sentiment", "prompt_harm", "refusal", "embedder", "judge"
+]
 
 
 class PolicyRecord(msgspec.Struct, frozen=True):
@@ -156,6 +158,8 @@ def provenance(
         scorers += [_scorer("value", ref, models) for ref in config.value]
         if config.prompt_harm:
             scorers.append(_scorer("prompt_harm", config.prompt_harm, models))
+        if config.refusal:
+            scorers.append(_scorer("refusal", config.refusal, models))
     if Axis.SENTIMENT in axes:
         scorers.append(_scorer("sentiment", config.sentiment, models))
     if embedder := config.embedder_in_use:
@@ -175,7 +179,7 @@ def pinned(config: BuildConfig, models: Mapping[str, Located]) -> BuildConfig:
         commit = models[ref.id].commit
         return ref if commit is None else msgspec.structs.replace(ref, revision=commit)
 
-    embedder, asked = config.embedder_in_use, config.prompt_harm
+    embedder, asked, refusal = config.embedder_in_use, config.prompt_harm, config.refusal
     return msgspec.structs.replace(
         config,
         policy=at(config.policy),
@@ -183,6 +187,7 @@ def pinned(config: BuildConfig, models: Mapping[str, Located]) -> BuildConfig:
         value=tuple(at(ref) for ref in config.value),
         sentiment=at(config.sentiment),
         prompt_harm=at(asked) if asked else None,
+        refusal=at(refusal) if refusal else None,
         embedder=at(embedder) if embedder else config.embedder,
     )
 

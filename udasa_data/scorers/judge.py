@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from udasa_data.config import Principle
-from udasa_data.engines import Engine, PolicyPrompt
+from udasa_data.engines import Engine, PolicyPrompt, any_of
 from udasa_data.scorers.protocol import Floats, OnBatch, TextPair
 from udasa_data.uncertainty.factual import p_true
 from udasa_data.uncertainty.value import judged_violation
@@ -146,6 +146,6 @@ def _ask(
     ]
     spelled = [spelling for word in words for spelling in (word, f" {word}")]
     logprobs = engine.choice_logprobs(prompts, spelled).reshape(len(pairs), len(questions), 4)
-    with np.errstate(invalid="ignore"):  # rows of NaN stay so
-        first, second = np.logaddexp(logprobs[..., 0::2], logprobs[..., 1::2]).transpose(2, 0, 1)
-    return first, second
+    first, second = any_of(logprobs[..., :2]), any_of(logprobs[..., 2:])
+    neither = np.isneginf(first) & np.isneginf(second)  # it says something else
+    return np.where(neither, np.nan, first), np.where(neither, np.nan, second)

@@ -91,13 +91,14 @@ def load_scorers(
     kept = ScoreCache(cache or default_file(), unread.without_cache)
     told = (unread.cut, unread.unknown, unread.refused)
     options = Options(config.scoring.max_length, precision, kept, *told)
-    embedder, asked = config.embedder_in_use, config.prompt_harm
+    embedder, asked, refusal = config.embedder_in_use, config.prompt_harm, config.refusal
     return Scorers(
         NliScorer(models[config.nli.id], options, config.nli.labels),
         [_value_scorer(ref, models[ref.id], options) for ref in config.value],
         ValueScorer(config.sentiment, models[config.sentiment.id], options),
         embedder=Embedder(models[embedder.id], options) if embedder else None,
         prompt_harm=ValueScorer(asked, models[asked.id], options) if asked else None,
+        refusal=ValueScorer(refusal, models[refusal.id], options) if refusal else None,
         axes={ref.id: ref.axes for ref in config.value if ref.axes},
     )
 

@@ -73,6 +73,7 @@ class Scorers(NamedTuple):
     truth: TextScorer | None = None  # P(False), for ``scoring.factual: p_true``
     embedder: TextEmbedder | None = None  # for ``scoring.semantic: cosine``
     prompt_harm: TextScorer | None = None  # P(a prompt asks for harm)
+    refusal: TextScorer | None = None  # P(an answer refuses); none: the embedded classifier
     axes: Mapping[str, Sequence[str]] = {}  # whose prompts value scorers read, by name; none: all
     close: Callable[[], None] = lambda: None  # gives back what the policy among them holds
 

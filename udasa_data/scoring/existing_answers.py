@@ -194,6 +194,7 @@ def _made_from(
         "value": ", ".join(value),
         "sentiment": f"{config.sentiment.id} ({', '.join(config.sentiment.violation)})",
         "prompt_harm": config.prompt_harm and config.prompt_harm.id,
+        **({"refusal": config.refusal.id} if config.refusal else {}),
         **({"embedder": config.embedder_in_use.id} if config.embedder_in_use else {}),
         "model weights": {name: located.fingerprint for name, located in models.items()},
         "shard_size": config.shard_size,

@@ -23,12 +23,14 @@ class Output(NamedTuple):
         violations: [N, M] P(violation), one column a value scorer.
         embeddings: [N, D]; D is 0 without an embedder.
         p_harmful: [P] of each prompt, that it asks for harm; NaN without a scorer of that.
+        p_refuses: [N] of each answer, that it refuses; None: the embedded classifier says so.
     """
 
     entailment: Entailment
     violations: Floats
     embeddings: Floats
     p_harmful: Floats
+    p_refuses: Floats | None
 
 
 def run_models(
@@ -43,6 +45,7 @@ def run_models(
     prompts = [answers.asked("")._replace(turns=()) for answers in by_prompt]
     work = len(pairs) + len(values) * len(scorers.value) + len(asked) + len(texts)
     work += len(prompts) if scorers.prompt_harm else 0
+    work += len(values) if scorers.refusal else 0
 
     def done(rows: float) -> None:
         on_share(rows / max(work, 1))  # no prompt may have enough answers
@@ -57,7 +60,11 @@ def run_models(
     p_harmful = np.full(len(prompts), np.nan)
     if scorers.prompt_harm:
         p_harmful = scorers.prompt_harm(prompts, done)
-    return Output(entailment, violations, embeddings, p_harmful)
+    p_refuses = None
+    if scorers.refusal:
+        said = [answers.asked(text) for answers in by_prompt for text in answers.texts]
+        p_refuses = scorers.refusal(said, done)
+    return Output(entailment, violations, embeddings, p_harmful, p_refuses)
 
 
 def _to_ask(by_prompt: Sequence[Answers]) -> list[tuple[Answers, int]]:

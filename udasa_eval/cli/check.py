@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from udasa_data.terminal import echo, print_json
-from udasa_eval.cli.options import DataDir, Engine, Json, Judges, Suite
+from udasa_eval.cli.options import DataDir, Engine, Json, Judges, Limit, Suite, Tasks
 
 
 def check(
@@ -18,6 +18,8 @@ def check(
         str | None,
         typer.Option(help="Only these, with commas: harmlessness, helpfulness, … [all four]"),
     ] = None,
+    tasks: Tasks = None,
+    limit: Limit = None,
     data_dir: DataDir = None,
     judges: Judges = None,
     baseline: Annotated[
@@ -36,7 +38,7 @@ def check(
 ) -> None:
     """Check all that a run needs: models, judges, datasets, memory, disk. Fetches no weights."""
     from udasa_data.preflight import lines_of
-    from udasa_eval.running import RunOptions, axes_of
+    from udasa_eval.running import RunOptions, axes_of, tasks_of
     from udasa_eval.running import check as look_at
 
     report = look_at(
@@ -44,6 +46,8 @@ def check(
             model=model,
             suite=suite,
             axes=axes_of(axes),
+            tasks=tasks_of(tasks),
+            limit=limit,
             engine=engine,
             config=None if config is None else str(config),
             judges=judges,

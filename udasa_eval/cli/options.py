@@ -13,6 +13,13 @@ DataDir: TypeAlias = Annotated[
     Path | None,
     typer.Option(help="Folder of datasets (see: udasa-eval fetch); none reads the Hub."),
 ]
+Tasks: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="Only these of the suite, with commas: xstest_safe,truthfulqa_mc1"),
+]
+Limit: TypeAlias = Annotated[
+    int | None, typer.Option(min=1, help="Prompts of a task at most. [as the suite has]")
+]
 Judges: TypeAlias = Annotated[
     str | None, typer.Option(help="Set of judges.yaml, or a YAML file. [the suite's own]")
 ]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from udasa_eval.cli.options import DataDir, Engine, Judges, ResultsJson, Seed, Suite
+from udasa_eval.cli.options import DataDir, Engine, Judges, Limit, ResultsJson, Seed, Suite, Tasks
 
 
 def run(
@@ -17,6 +17,8 @@ def run(
         str | None,
         typer.Option(help="Only these, with commas: harmlessness, helpfulness, … [all four]"),
     ] = None,
+    tasks: Tasks = None,
+    limit: Limit = None,
     out: Annotated[
         Path | None,
         typer.Option(help="The results folder. [runs/eval-MODEL-SUITE]", file_okay=False),
@@ -41,13 +43,15 @@ def run(
     """Evaluate a model on four axes. Killed? The same command resumes it."""
     from udasa_data.terminal import Bars
     from udasa_eval.cli.tables import show_results
-    from udasa_eval.running import RunOptions, axes_of
+    from udasa_eval.running import RunOptions, axes_of, tasks_of
     from udasa_eval.running import run as evaluate
 
     options = RunOptions(
         model=model,
         suite=suite,
         axes=axes_of(axes),
+        tasks=tasks_of(tasks),
+        limit=limit,
         engine=engine,
         config=None if config is None else str(config),
         judges=judges,

@@ -5,100 +5,81 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
-import msgspec
 import yaml
-from msgspec import Meta
 
-from udasa_data.config import ModelRef, ScorerInput, Strict, Verdict, convert, read_yaml
+from udasa_data.config import ModelRef, Strict, convert, read_yaml
 from udasa_data.errors import UserError, nearest
-from udasa_data.storage import SERVED, Located, locate
+from udasa_data.runs import code_hash, key_of
+from udasa_data.storage import Located, locate, served
+from udasa_eval.judging.kinds import (
+    ClassifierJudge,
+    EmbeddedRefusal,
+    Judge,
+    PairJudge,
+    PairRubricJudge,
+    Panel,
+    PromptedJudge,
+    QuestionJudge,
+    RewardJudge,
+    RubricJudge,
+    asked_of,
+)
 from udasa_eval.results import JudgeRecord
 
 EMBEDDED: Final = "embedded-judge:"
+# of udasa_data: what decides whether the embedded classifier finds a refusal
+_REFUSAL: Final = ("scoring/refusal.py", "scorers/ngrams.py", "tiny/refusal/model.safetensors")
 Role: TypeAlias = Literal[
-    "harm", "toxicity", "reward", "preference", "truth", "information", "sentiment"
+    "harm", "refusal", "toxicity", "reward", "preference", "truth", "information", "sentiment"
 ]
-EngineName: TypeAlias = Literal["auto", "transformers", "vllm", "openai"]
-Words: TypeAlias = Annotated[tuple[str, ...], Meta(min_length=1)]
-
-
-class ClassifierJudge(Strict, frozen=True, kw_only=True, tag_field="kind", tag="classifier"):
-    """P of the ``positive`` classes of a sequence classifier, or of a guard's ``verdict``."""
-
-    id: str
-    positive: Words
-    revision: str = "main"
-    allow_bin: bool = False
-    input: ScorerInput = "auto"
-    temperature: Annotated[float, Meta(gt=0)] = 1.0
-    verdict: Verdict | None = None
-
-
-class RewardJudge(Strict, frozen=True, kw_only=True, tag_field="kind", tag="reward"):
-    """The single output of a reward model; higher is better, no scale of its own."""
-
-    id: str
-    revision: str = "main"
-    allow_bin: bool = False
-    input: ScorerInput = "auto"
-
-
-class PromptedJudge(Strict, frozen=True, kw_only=True):
-    """A language model that is asked, through one of our engines."""
-
-    id: str
-    prompt: str
-    revision: str = "main"
-    allow_bin: bool = False
-    raw: bool = False
-    engine: EngineName = "auto"
-    options: dict[str, Any] = msgspec.field(default_factory=dict)
-    price: Annotated[float, Meta(ge=0)] | None = None
-
-
-class QuestionJudge(PromptedJudge, frozen=True, kw_only=True, tag_field="kind", tag="question"):
-    """P(yes) / (P(yes) + P(no)) of an answer; ``prompt`` holds {prompt} and {answer}."""
-
-    yes: Words
-    no: Words
-
-    def __post_init__(self) -> None:
-        _needs(self.prompt, "{prompt}", "{answer}")
-
-
-class PairJudge(PromptedJudge, frozen=True, kw_only=True, tag_field="kind", tag="pairwise"):
-    """P(first) / (P(first) + P(second)); ``prompt`` holds {prompt}, {first} and {second}."""
-
-    first: Words
-    second: Words
-
-    def __post_init__(self) -> None:
-        _needs(self.prompt, "{prompt}", "{first}", "{second}")
-
-
-Judge: TypeAlias = ClassifierJudge | RewardJudge | QuestionJudge | PairJudge
+Rater: TypeAlias = ClassifierJudge | QuestionJudge | RubricJudge
+Preferrer: TypeAlias = RewardJudge | PairJudge | PairRubricJudge
 
 
 class JudgeSet(Strict, frozen=True):
     """The judges of a run by role; a role that no task needs may be absent."""
 
-    harm: ClassifierJudge | QuestionJudge | None = None
-    toxicity: ClassifierJudge | QuestionJudge | None = None
-    reward: RewardJudge | None = None
-    preference: RewardJudge | PairJudge | None = None
-    truth: ClassifierJudge | QuestionJudge | None = None
-    information: ClassifierJudge | QuestionJudge | None = None
-    sentiment: ClassifierJudge | QuestionJudge | None = None
+    harm: Rater | Panel | None = None
+    refusal: Rater | EmbeddedRefusal | Panel = EmbeddedRefusal()
+    toxicity: Rater | Panel | None = None
+    reward: RewardJudge | RubricJudge | None = None
+    preference: Preferrer | Panel | None = None
+    truth: Rater | Panel | None = None
+    information: Rater | Panel | None = None
+    sentiment: Rater | Panel | None = None
+
+    def __post_init__(self) -> None:
+        for role in self.__struct_fields__:
+            judge = getattr(self, role)
+            for member in judge.judges if isinstance(judge, Panel) else (judge,):
+                _check_kind(role, member)
 
 
 class PinnedJudge(NamedTuple):
-    """A judge, located and pinned, for one role."""
+    """A judge, located and pinned, for one role; of a panel, all of its judges."""
 
     role: Role
     judge: Judge
     located: Located
+    others: tuple[PinnedJudge, ...] = ()
+
+    @property
+    def members(self) -> tuple[PinnedJudge, ...]:
+        """The judges that are asked, one by one."""
+        return (self._replace(others=()), *self.others)
+
+    @property
+    def name(self) -> str:
+        """What it is known by to a reader."""
+        return " + ".join(member.located.name for member in self.members)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of its weights and of all that it is asked: prompt, choices, temperature, server."""
+        parts = [(m.located.fingerprint, asked_of(m.judge)) for m in self.members]
+        return f"sha256:{key_of(*parts)}"
 
     def record(self, leaked: frozenset[str]) -> JudgeRecord:
         """Return its entry in the results.
@@ -106,12 +87,16 @@ class PinnedJudge(NamedTuple):
         Args:
             leaked: fingerprints of what scored the model's training data.
         """
+        weights = tuple(member.located.fingerprint for member in self.members)
+        asked = [asked_of(member.judge) for member in self.members]
         return JudgeRecord(
             role=self.role,
-            id=self.judge.id,
-            revision=self.located.commit,
-            fingerprint=self.located.fingerprint,
-            built_training_data=self.located.fingerprint in leaked,
+            id=" + ".join(member.judge.id for member in self.members),
+            revision=None if self.others else self.located.commit,
+            fingerprint=self.fingerprint,
+            built_training_data=any(mark in leaked for mark in weights),
+            weights=weights,
+            asked={"kind": "panel", "judges": asked} if self.others else asked[0],
         )
 
 
@@ -139,18 +124,18 @@ def judge_set(name_or_file: str | None, suite: str) -> JudgeSet:
     return convert(own | read_yaml(path), JudgeSet, str(path))
 
 
-def judge_of(judges: JudgeSet, role: Role) -> Judge:
-    """Return the judge of a role; the reward model prefers where no other judge does.
+def judges_of(judges: JudgeSet, role: Role) -> tuple[Judge, ...]:
+    """Return the judges of a role, several of a panel; where none prefers, what rewards does.
 
     Raises:
         UserError: the set has none.
     """
-    judge: Judge | None = getattr(judges, role)
+    judge: Judge | Panel | None = getattr(judges, role)
     if role == "preference" and judge is None:
         judge = judges.reward
     if judge is None:
         raise UserError(f"no judge for the role '{role}': name one in a file for --judges")
-    return judge
+    return judge.judges if isinstance(judge, Panel) else (judge,)
 
 
 def embedded_folder(judge: str) -> Path | None:
@@ -170,7 +155,7 @@ def embedded_folder(judge: str) -> Path | None:
 
 
 def pin(judges: JudgeSet, role: Role, known: Mapping[str, str]) -> PinnedJudge:
-    """Locate and pin the judge of a role, see :func:`judge_of`.
+    """Locate and pin the judges of a role, see :func:`judges_of`.
 
     Args:
         judges: of the run.
@@ -180,18 +165,38 @@ def pin(judges: JudgeSet, role: Role, known: Mapping[str, str]) -> PinnedJudge:
     Raises:
         UserError: the set has no judge for the role, or its model cannot be found.
     """
-    judge = judge_of(judges, role)
+    first, *others = (
+        PinnedJudge(role, judge, _located(judge, known)) for judge in judges_of(judges, role)
+    )
+    return first._replace(others=tuple(others))
+
+
+def _located(judge: Judge, known: Mapping[str, str]) -> Located:
     if isinstance(judge, PromptedJudge) and judge.engine == "openai":
-        # a server's weights cannot be seen: it is known by its name alone
-        return PinnedJudge(role, judge, Located(judge.id, None, f"{SERVED}{judge.id}", judge.id))
+        # a server's weights cannot be seen: it is known by its name and address alone
+        server = judge.options.get("server")
+        address = server.get("base_url", "") if isinstance(server, dict) else ""
+        return served(judge.id, str(address))
+    if isinstance(judge, EmbeddedRefusal):
+        return Located(judge.id, None, f"sha256:{code_hash(_REFUSAL)}", judge.id)
     folder = embedded_folder(judge.id)
     if folder is not None:
-        return PinnedJudge(role, judge, locate(ModelRef(id=str(folder)))._replace(name=judge.id))
+        return locate(ModelRef(id=str(folder)))._replace(name=judge.id)
     ref = ModelRef(id=judge.id, revision=judge.revision, allow_bin=judge.allow_bin)
-    return PinnedJudge(role, judge, locate(ref, known.get(f"{ref.id}@{ref.revision}")))
+    return locate(ref, known.get(f"{ref.id}@{ref.revision}"))
 
 
-def _needs(prompt: str, *fields: str) -> None:
-    for field in fields:
-        if field not in prompt:
-            raise ValueError(f"key 'prompt': must hold {field}")
+def _check_kind(role: str, judge: Judge | None) -> None:
+    """Refuse a judge whose kind or range does not suit its role; only a panel's can get here.
+
+    Raises:
+        ValueError: names the key.
+    """
+    prefers = isinstance(judge, (RewardJudge, PairJudge, PairRubricJudge))
+    if judge is not None and role != "reward" and prefers != (role == "preference"):
+        kind = asked_of(judge)["kind"]
+        raise ValueError(f"key '{role}.judges': a judge of kind {kind} cannot judge {role}")
+    if role == "reward" or not isinstance(judge, RubricJudge) or judge.scale:
+        return
+    if not judge.values or not all(0.0 <= value <= 1.0 for value in judge.values.values()):
+        raise ValueError(f"key '{role}': needs a 'scale' [low, high], or 'values' in [0, 1]")

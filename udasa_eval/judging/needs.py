@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
-from udasa_data.config import ModelRef, ValueRef
+from udasa_data.config import BuildConfig, ModelRef, ValueRef, resolve
 from udasa_data.errors import UserError
 from udasa_data.preflight import ModelNeed, collected, value_need
-from udasa_eval.judging.judges import (
+from udasa_eval.judging.judges import JudgeSet, Role, embedded_folder, judges_of
+from udasa_eval.judging.kinds import (
     ClassifierJudge,
+    EmbeddedRefusal,
     Judge,
-    JudgeSet,
     PromptedJudge,
     RewardJudge,
-    Role,
-    embedded_folder,
-    judge_of,
+    WrittenJudge,
 )
+
+_COMMAND_LINE: Final = "the command line: "  # where `resolve` takes options to come from
 
 
 def judge_needs(judges: JudgeSet, roles: Sequence[Role], faults: list[str]) -> list[ModelNeed]:
@@ -27,19 +29,42 @@ def judge_needs(judges: JudgeSet, roles: Sequence[Role], faults: list[str]) -> l
     Args:
         judges: of the run.
         roles: that are needed.
-        faults: takes a line for each role that has no judge.
+        faults: takes a line for each role that has no judge, and each whose options are wrong.
     """
     by_model: dict[object, Judge] = {}
     for role in roles:
         with collected(faults):
-            judge = judge_of(judges, role)
-            embedded_folder(judge.id)
-            if isinstance(judge, PromptedJudge):
-                if judge.engine != "openai":
-                    by_model.setdefault((judge.id, judge.revision), judge)
-            else:
-                by_model.setdefault(msgspec.json.encode(judge), judge)
+            for judge in judges_of(judges, role):
+                embedded_folder(judge.id)
+                if isinstance(judge, PromptedJudge):
+                    if engine_config(judge).engine != "openai":
+                        by_model.setdefault((judge.id, judge.revision), judge)
+                elif not isinstance(judge, EmbeddedRefusal):
+                    by_model.setdefault(msgspec.json.encode(judge), judge)
     return [_need("judge", judge) for judge in by_model.values()]
+
+
+def engine_config(judge: PromptedJudge) -> BuildConfig:
+    """Return how a judge that is asked is run: its engine, server and template options.
+
+    Raises:
+        UserError: its options are no engine's.
+    """
+    overrides = {"engine": judge.engine, **judge.options}
+    if not isinstance(judge, WrittenJudge):  # a server is asked for log-probabilities at once
+        overrides["judge"] = {}
+    try:
+        config = resolve(judge.id, overrides, scorers="tiny")
+    except UserError as error:
+        fault = str(error).removeprefix(_COMMAND_LINE)
+        raise UserError(f"judge '{judge.id}': {fault}") from error
+    if config.engine == "openai" and config.server is None:
+        raise UserError(
+            f"judge '{judge.id}': engine openai needs options: {{server: {{base_url: http://…/v1}}}}"
+        )
+    if config.engine != "openai" and config.server is not None:
+        raise UserError(f"judge '{judge.id}': a server is named; add engine: openai")
+    return config
 
 
 def require_one_output(judge: str, labels: Sequence[str]) -> None:

@@ -20,9 +20,12 @@ from udasa_eval.answers import (
     kl_precision,
     own_pairs,
 )
-from udasa_eval.judging.judges import PinnedJudge, PromptedJudge, Role
-from udasa_eval.judging.loading import Duel, Judged, loaded
+from udasa_eval.judging.judgements import Duel, Judged
+from udasa_eval.judging.judges import PinnedJudge, Role
+from udasa_eval.judging.kinds import PromptedJudge
+from udasa_eval.judging.loading import loaded
 from udasa_eval.judging.measures import NEEDS, Answered, measure
+from udasa_eval.judging.panels import notes_of_role, together
 from udasa_eval.results import SCORES
 from udasa_eval.tasks import TaskNotes, TaskPlan, build_task, notes_of
 
@@ -35,10 +38,12 @@ class Scored(NamedTuple):
     Attributes:
         scores: rows of SCORES by task.
         replies: by task, what a judge replied where its verdict could not be read.
+        notes: for the reader: which share has no verdict, and how far a panel agrees.
     """
 
     scores: dict[str, pl.DataFrame]
     replies: dict[str, list[str]]
+    notes: tuple[str, ...]
 
 
 def needed_roles(tasks: Iterable[str], baselines: Container[str]) -> list[Role]:
@@ -134,19 +139,15 @@ def score_tables(
     """
     told = _Once(tell)
     judged: dict[tuple[str, Role], Judged] = {}
+    told_of: list[str] = []
     for role in needed_roles(tables.by_task, tables.baselines):
         names = tables.tasks_of(role)
-        rows = sum(len(tables.with_text(task)) for task in names)
-        progress.start(role, rows, 0)
-        with loaded(judges[role], told) as judge:
-            for task in names:
-                if role == "preference":
-                    assert judge.prefer is not None
-                    judged[task, role] = judge.prefer(tables.duels(task), progress.advance)
-                else:
-                    assert judge.rate is not None
-                    judged[task, role] = judge.rate(tables.pairs(task), progress.advance)
-        progress.finish()
+        of_members = [
+            _judge_all(member, tables, names, progress, told) for member in judges[role].members
+        ]
+        for place, task in enumerate(names):
+            judged[task, role] = together([of_tasks[place] for of_tasks in of_members])
+        told_of += notes_of_role(judges[role], of_members)
     weighed = _under_reference(reference, tables, progress) if reference else {}
     scores, replies = {}, {}
     for task, table in tables.by_task.items():
@@ -160,7 +161,29 @@ def score_tables(
         )
         scores[task] = measure(_notes(task).scoring, answered).select(SCORES.names())
         replies[task] = [text for verdicts in by_role.values() for text in verdicts.examples]
-    return Scored(scores, replies)
+    return Scored(scores, replies, tuple(told_of))
+
+
+def _judge_all(
+    pinned: PinnedJudge,
+    tables: Tables,
+    tasks: Sequence[str],
+    progress: Progress,
+    tell: Callable[[str], None],
+) -> list[Judged]:
+    """Return what one judge makes of each of some tasks; it is in memory meanwhile."""
+    judged = []
+    progress.start(pinned.role, sum(len(tables.with_text(task)) for task in tasks), 0)
+    with loaded(pinned, tell) as judge:
+        for task in tasks:
+            if pinned.role == "preference":
+                assert judge.prefer is not None
+                judged.append(judge.prefer(tables.duels(task), progress.advance))
+            else:
+                assert judge.rate is not None
+                judged.append(judge.rate(tables.pairs(task), progress.advance))
+    progress.finish()
+    return judged
 
 
 class _Once:
@@ -183,22 +206,24 @@ def estimate(tables: Tables, judges: Mapping[Role, PinnedJudge]) -> list[str]:
     """
     lines = []
     for role in needed_roles(tables.by_task, tables.baselines):
-        judge = judges[role].judge
-        if not isinstance(judge, PromptedJudge):
-            continue
-        texts = [
-            len(judge.prompt) + sum(len(text) for text in item if isinstance(text, str))
-            for task in tables.tasks_of(role)
-            for item in (tables.duels(task) if role == "preference" else tables.pairs(task))
-        ]
-        orders = 2 if role == "preference" else 1
-        tokens = orders * sum(texts) / _TOKEN
-        cost = "" if judge.price is None else f", ${judge.price * tokens / 1e6:,.2f}"
-        lines.append(
-            f"{role}: {judge.id} is asked {orders * len(texts):,} times, about {tokens:,.0f} "
-            f"tokens{cost}, less what it was asked before"
-        )
+        asked = [m.judge for m in judges[role].members if isinstance(m.judge, PromptedJudge)]
+        lines += [_estimate(role, judge, tables) for judge in asked]
     return lines
+
+
+def _estimate(role: Role, judge: PromptedJudge, tables: Tables) -> str:
+    texts = [
+        len(judge.prompt) + sum(len(text) for text in item if isinstance(text, str))
+        for task in tables.tasks_of(role)
+        for item in (tables.duels(task) if role == "preference" else tables.pairs(task))
+    ]
+    orders = 2 if role == "preference" else 1
+    tokens = orders * sum(texts) / _TOKEN
+    cost = "" if judge.price is None else f", ${judge.price * tokens / 1e6:,.2f}"
+    return (
+        f"{role}: {judge.id} is asked {orders * len(texts):,} times, about {tokens:,.0f} "
+        f"tokens{cost}, less what it was asked before"
+    )
 
 
 def _under_reference(

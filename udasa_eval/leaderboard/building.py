@@ -25,7 +25,7 @@ MEANINGS: Final[Mapping[MarkKind, str]] = {
 }
 # whose judgements a generated task of an axis rests on
 _ROLES: Final[Mapping[Axis, frozenset[str]]] = {
-    Axis.HARMLESSNESS: frozenset({"harm", "toxicity"}),
+    Axis.HARMLESSNESS: frozenset({"harm", "refusal", "toxicity"}),
     Axis.HELPFULNESS: frozenset({"reward", "preference"}),
     Axis.TRUTHFULNESS: frozenset({"truth", "information"}),
     Axis.SENTIMENT: frozenset({"sentiment"}),
@@ -258,7 +258,7 @@ def _run_marks(results: Results) -> Iterable[Mark]:
     }
     leaking: dict[str, list[str]] = {}
     for judge in results.judges:
-        if judge.built_training_data or judge.fingerprint in trained_by:
+        if judge.built_training_data or trained_by & {judge.fingerprint, *judge.weights}:
             leaking.setdefault(judge.id, []).append(judge.role)
     for model, roles in leaking.items():
         text = f"its judge of {', '.join(roles)}, {model}, also scored its training data"

@@ -48,13 +48,25 @@ class Pinned(Strict, frozen=True):
 
 
 class JudgeRecord(Strict, frozen=True):
-    """A model that scored generations, and in which role (``harm``, ``toxicity``, ``reward``…)."""
+    """A model that scored generations, and in which role (``harm``, ``toxicity``, ``reward``…).
+
+    Attributes:
+        role: which.
+        id: of the model; of a panel, of all its judges.
+        revision: the commit of a Hub repository; null for anything local, and for a panel.
+        fingerprint: of its weights and of all that it was asked.
+        built_training_data: scorer leak: it also scored what the model learnt from.
+        weights: fingerprints of the models' weights alone.
+        asked: its entry in the judge set: prompt, choices, temperature, server, template options.
+    """
 
     role: str
     id: str
     revision: str | None
     fingerprint: str
-    built_training_data: bool = False  # scorer leak: it also scored what the model learnt from
+    built_training_data: bool = False
+    weights: tuple[str, ...] = ()
+    asked: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class Decoding(Strict, frozen=True):

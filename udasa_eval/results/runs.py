@@ -11,7 +11,14 @@ import msgspec
 import polars as pl
 
 from udasa_data.errors import UserError
-from udasa_eval.results.folder import MetricRecord, Results, TaskRecord, read_results, read_tables
+from udasa_eval.results.folder import (
+    JudgeRecord,
+    MetricRecord,
+    Results,
+    TaskRecord,
+    read_results,
+    read_tables,
+)
 
 
 class Run(NamedTuple):
@@ -85,11 +92,29 @@ def differences(a: Run, b: Run) -> list[str]:
     judges = [{j.role: _short(j.fingerprint) for j in side.judges} for side in (left, right)]
     for role in judges[0].keys() & judges[1].keys():
         pairs.append((f"judge of {role}", judges[0][role], judges[1][role]))
+    pairs += asked_otherwise(left.judges, right.judges)
     return [
         f"{where}: {_quoted(of_a)} in {a.folder}, {_quoted(of_b)} in {b.folder}"
         for where, of_a, of_b in pairs
         if of_a != of_b
     ]
+
+
+def asked_otherwise(
+    left: Sequence[JudgeRecord], right: Sequence[JudgeRecord]
+) -> Iterable[tuple[str, str | None, str | None]]:
+    """Yield what the judges of a role were asked on both sides, by the keys of their entries."""
+    others = {judge.role: judge.asked for judge in right}
+    for judge in left:
+        other = others.get(judge.role, {})
+        if judge.asked and other:  # not kept by earlier versions, whose fingerprints differ anyway
+            for key in sorted(judge.asked.keys() | other.keys()):
+                where = f"judge of {judge.role}, {key}"
+                yield where, _as_text(judge.asked.get(key)), _as_text(other.get(key))
+
+
+def _as_text(value: object) -> str | None:
+    return None if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 def _options(results: Results) -> str | None:

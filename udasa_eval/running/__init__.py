@@ -1,7 +1,7 @@
 """An evaluation as a whole: its options, what it needs, its two passes."""
 
 from udasa_eval.running.evaluation import check, run, score
-from udasa_eval.running.options import RunOptions, axes_of
+from udasa_eval.running.options import RunOptions, axes_of, tasks_of
 
 __all__ = [
     "RunOptions",
@@ -9,4 +9,5 @@ __all__ = [
     "check",
     "run",
     "score",
+    "tasks_of",
 ]

@@ -185,7 +185,9 @@ def _remember(
 ) -> None:
     """Keep the commits of judges and reference: the same ones judge when the run is resumed."""
     used = {
-        f"{pinned.judge.id}@{pinned.judge.revision}": pinned.located for pinned in judges.values()
+        f"{member.judge.id}@{member.judge.revision}": member.located
+        for pinned in judges.values()
+        for member in pinned.members
     }
     if reference is not None:
         used[f"{reference_id}@main"] = reference
@@ -226,7 +228,7 @@ def _results(
         training_data=stored.training_data,
         lm_eval_version=version("lm-eval"),
         versions={"python": platform.python_version(), **{n: version(n) for n in _VERSIONS}},
-        notes=(*stored.notes, *leaks),
+        notes=(*stored.notes, *leaks, *scored.notes),
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import field
+from msgspec import Meta, field
 
 from udasa_data.config import Strict
 from udasa_data.errors import UserError, nearest
@@ -20,6 +20,8 @@ class RunOptions(Strict, frozen=True):
         model: preset, Hub id or folder.
         suite: quick, full or tiny.
         axes: of the four.
+        tasks: of the suite; none: all of them.
+        limit: documents of a task at most; None: as many as the suite has.
         engine: that draws the answers.
         config: a YAML file of ``udasa-data build`` for what else the engine needs.
         judges: a set of ``judges.yaml`` or a file; None is the suite's own.
@@ -39,6 +41,8 @@ class RunOptions(Strict, frozen=True):
     reference: str | None = None
     data_dir: str | None = None
     seed: int = 0
+    tasks: tuple[str, ...] = ()
+    limit: Annotated[int, Meta(ge=1)] | None = None
 
 
 class Stored(Strict, frozen=True):
@@ -92,3 +96,17 @@ def axes_of(names: str | None) -> tuple[Axis, ...]:
     if not axes:
         raise UserError(f"--axes names no axis (known: {', '.join(Axis)})")
     return tuple(axis for axis in Axis if axis in axes)
+
+
+def tasks_of(names: str | None) -> tuple[str, ...]:
+    """Return the tasks of a list with commas, each once; None is all of the suite.
+
+    Raises:
+        UserError: the list names none.
+    """
+    if names is None:
+        return ()
+    tasks = tuple(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
+    if not tasks:
+        raise UserError("--tasks names no task")
+    return tasks

@@ -5,7 +5,7 @@ What is missing is reported here, before a model is loaded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -27,17 +27,10 @@ from udasa_eval.answers import (
 from udasa_eval.judging import JudgeSet, PinnedJudge, Role, judge_set, needed_roles, pin
 from udasa_eval.results import Origins, Pinned, TaskRecord, origins_of
 from udasa_eval.running.checking import Planned, check_run
+from udasa_eval.running.notes import of_model, of_tasks
 from udasa_eval.running.options import RunOptions, Stored
-from udasa_eval.tasks import (
-    BuiltTask,
-    Documents,
-    TaskPlan,
-    UnreadableError,
-    build_task,
-    documents_in,
-    load_rows,
-    plan_suite,
-)
+from udasa_eval.running.reading import read_documents
+from udasa_eval.tasks import BuiltTask, Documents, TaskPlan, build_task, plan_suite
 
 _TINY: Final = "embedded:lm"
 
@@ -62,7 +55,7 @@ def prepare(options: RunOptions, folder: Run) -> Ready:
     config, engine, runnable, judges = asked.config, asked.engine, asked.plans, asked.judges
     known = _checked(asked, folder)
     policy = _locate_policy(config, engine, known)  # before anything is fetched
-    read, unreadable = _documents(runnable, options, folder)
+    read, unreadable = read_documents(runnable, options, folder)
     plans = [plan for plan in runnable if plan.name in read]
     template = None if engine == "openai" else chat_template_sha256(policy)
     tasks = [build_task(plan, read[plan.name].documents, options.seed) for plan in plans]
@@ -81,7 +74,7 @@ def prepare(options: RunOptions, folder: Run) -> Ready:
         folder.write_table(difficulties.TABLE, difficult.table)
     stored = Stored(
         suite=options.suite,
-        axes=options.axes,
+        axes=tuple(axis for axis in options.axes if any(p.notes.axis == axis for p in plans)),
         model=Pinned(id=config.policy.id, revision=policy.commit, fingerprint=policy.fingerprint),
         engine=engine,
         template_sha256=template,
@@ -97,12 +90,12 @@ def prepare(options: RunOptions, folder: Run) -> Ready:
         leaked=tuple(sorted(origins.scorers)),
         notes=(),
     )
-    suite = plan_suite(options.suite, options.axes)
+    suite = _chosen(options)
     left_out = [plan.name for plan in suite if plan not in runnable]
     notes = (
-        *_of_model(policy, config, plans, engine),
+        *of_model(policy, config, plans, engine),
         *unreadable,
-        *_notes(stored, plans, left_out, baseline),
+        *of_tasks(stored, plans, left_out, baseline),
         *difficult.notes,
     )
     name = f"{config.policy.id}@{config.policy.revision}"
@@ -123,7 +116,7 @@ def plan_run(options: RunOptions, began: str | None = None) -> Planned:
     """
     config = _config(options)
     engine, _ = choose_engine(config, (began, "as the run began") if began else None)
-    plans = _runnable(plan_suite(options.suite, options.axes), engine)
+    plans = _runnable(_chosen(options), engine)
     return Planned(
         config,
         engine,
@@ -174,6 +167,10 @@ def locate_reference(reference: str | None, known: Mapping[str, str]) -> Located
     return locate(ModelRef(id=reference), known.get(f"{reference}@main"))
 
 
+def _chosen(options: RunOptions) -> list[TaskPlan]:
+    return plan_suite(options.suite, options.axes, options.tasks, options.limit)
+
+
 def _config(options: RunOptions) -> BuildConfig:
     overrides = {} if options.engine == "auto" else {"engine": options.engine}
     file = Path(options.config) if options.config else None
@@ -189,39 +186,6 @@ def _as_trained(config: BuildConfig, origins: Origins) -> BuildConfig:
     return msgspec.structs.replace(config, sampling=sampling)
 
 
-def _documents(
-    plans: Sequence[TaskPlan], options: RunOptions, folder: Run
-) -> tuple[dict[str, Documents], list[str]]:
-    """Read every task's documents; the commits they are at are kept for when the run is resumed.
-
-    A task whose dataset lacks what it asks about is left out, and a line says so.
-
-    Raises:
-        UserError: a dataset cannot be had, or none of the tasks can be read.
-    """
-    commits: dict[str, str] = folder.manifest.get("commits", {})
-    data_dir = Path(options.data_dir) if options.data_dir else None
-    read: dict[str, Documents] = {}
-    notes: list[str] = []
-    for dataset in dict.fromkeys(plan.notes.dataset for plan in plans):
-        loaded = load_rows(dataset, data_dir=data_dir, commits=commits)
-        for plan in plans:
-            if plan.notes.dataset == dataset:
-                try:
-                    read[plan.name] = documents_in(loaded, plan.notes.reader, plan.limit)
-                except UnreadableError as error:
-                    notes.append(f"{plan.name} is left out: {error}")
-    if not read:
-        raise UserError(notes[0])
-    if data_dir is None:
-        for documents in read.values():
-            pinned = documents.pinned
-            hubs, shas = pinned.id.split(", "), (pinned.revision or "").split(", ")
-            commits |= {hub: sha for hub, sha in zip(hubs, shas, strict=False) if sha}
-        folder.save_manifest(commits=commits)
-    return read, notes
-
-
 def _inputs(
     options: RunOptions,
     config: BuildConfig,
@@ -234,6 +198,8 @@ def _inputs(
     return {
         "suite": options.suite,
         "axes": ", ".join(options.axes),
+        "tasks": ", ".join(options.tasks) or None,
+        "limit": options.limit,
         "model": config.policy.id,
         "model weights": policy.fingerprint,
         "chat template": template,
@@ -307,41 +273,3 @@ def _runnable(planned: list[TaskPlan], engine: str) -> list[TaskPlan]:
             "tasks; choose others with --axes, or another --engine"
         )
     return plans
-
-
-def _of_model(
-    policy: Located, config: BuildConfig, plans: list[TaskPlan], engine: str
-) -> Iterable[str]:
-    """Yield what is loaded in the model's place, and what its template adds to every prompt."""
-    if policy.note:
-        yield policy.note
-    chats = any(plan.notes.template == "chat" for plan in plans)
-    if chats and engine != "openai" and config.system_prompt is None:
-        from udasa_data.engines.preflight import system_note
-
-        if note := system_note(policy, config.sampling.chat_template_kwargs):
-            yield note
-
-
-def _notes(
-    stored: Stored, plans: list[TaskPlan], left_out: list[str], baseline: Baseline
-) -> Iterable[str]:
-    if left_out:
-        yield f"left out, since a server gives no log-probabilities: {', '.join(left_out)}"
-    chats = any(plan.notes.template == "chat" for plan in plans)
-    if chats and stored.template_sha256 is None and stored.engine != "openai":
-        yield (
-            f"{stored.model.id} has no chat template: its prompts are plain text "
-            "('User: … Assistant:')"
-        )
-    if stored.reference is None and any(plan.notes.scoring == "sentiment" for plan in plans):
-        yield "no reference policy: KL and perplexity are left out (give --reference MODEL)"
-    for plan in plans:
-        if plan.notes.scoring == "helpfulness" and plan.name not in baseline.answers:
-            yield f"{plan.name}: no baseline's answers, so no win rate (give --baseline FOLDER)"
-    for record in stored.tasks:
-        if record.training_overlap:
-            yield (
-                f"contamination: the model was trained on {record.training_overlap} of the "
-                f"{record.documents} prompts of {record.name}"
-            )

@@ -23,6 +23,7 @@ from udasa_eval.tasks.documents import for_lm_eval
 from udasa_eval.tasks.readers import Document
 
 SUITES: Final = Path(str(files("udasa_eval.tasks").joinpath("suites")))
+OURS: Final = "udasa_"  # how the names of our tasks begin
 
 Template: TypeAlias = Literal["chat", "completion", "loglikelihood"]
 Scoring: TypeAlias = Literal[
@@ -84,11 +85,19 @@ class BuiltTask(NamedTuple):
     decoding: Decoding | None
 
 
-def plan_suite(suite: str, axes: Sequence[Axis]) -> list[TaskPlan]:
+def plan_suite(
+    suite: str, axes: Sequence[Axis], tasks: Sequence[str] = (), limit: int | None = None
+) -> list[TaskPlan]:
     """Return the tasks of a suite on some axes, in its order.
 
+    Args:
+        suite: of ``suites.yaml``.
+        axes: of the four.
+        tasks: of the suite, with or without ``udasa_``; empty: all of them.
+        limit: documents of a task at most; None: as many as the suite has.
+
     Raises:
-        UserError: no such suite, or none of its tasks is on those axes.
+        UserError: no such suite or task of it, or none of its tasks is on those axes.
     """
     known = _suites()
     if suite not in known.suites:
@@ -97,7 +106,24 @@ def plan_suite(suite: str, axes: Sequence[Axis]) -> list[TaskPlan]:
     for axis in axes:
         if not any(plan.notes.axis == axis for plan in plans):
             raise UserError(f"suite '{suite}' has no task on the axis '{axis}'")
-    return [plan for plan in plans if plan.notes.axis in set(axes)]
+    plans = [plan for plan in plans if plan.notes.axis in set(axes)]
+    if tasks:
+        plans = _named(plans, tasks, suite)
+    return plans if limit is None else [_at_most(plan, limit) for plan in plans]
+
+
+def _named(plans: Sequence[TaskPlan], names: Sequence[str], suite: str) -> list[TaskPlan]:
+    known = [plan.name for plan in plans]
+    chosen = {name if name in known else f"{OURS}{name}" for name in names}
+    if unknown := [name for name in names if not {name, f"{OURS}{name}"} & set(known)]:
+        raise UserError(
+            f"suite '{suite}' has no task '{unknown[0]}' on these axes{nearest(unknown[0], known)}"
+        )
+    return [plan for plan in plans if plan.name in chosen]
+
+
+def _at_most(plan: TaskPlan, limit: int) -> TaskPlan:
+    return plan._replace(limit=limit if plan.limit is None else min(limit, plan.limit))
 
 
 def suite_names() -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import msgspec
 import numpy as np
 
 from udasa_data.progress import Progress
@@ -48,11 +49,12 @@ def check_judges(
     pairs, missing = pair_sets(data_dir)
     labels, more = label_sets(data_dir)
     by_judge = {name: _simple(name, pairs, labels) for name in ("longest", "random")}
-    distinct = list(_distinct(judges))
+    distinct = _distinct(judges)
     progress.start("judge", len(distinct) * (len(pairs) + len(labels)), 0)
-    for pinned in distinct:
+    for name, pinned in distinct.items():
         with loaded(pinned) as judge:
-            by_judge[_name(pinned)] = _measure(pinned, judge, pairs, labels, progress)
+            measured = _measure(pinned, judge, pairs, labels, progress)
+        by_judge[name] = [msgspec.structs.replace(row, judge=name) for row in measured]
     progress.finish()
     stored = [
         _agreement(pair_set, name, _stored(verdicts))
@@ -186,14 +188,18 @@ def _verdict_of(gap: Floats) -> Floats:
     return np.where(np.isnan(gap), np.nan, (np.sign(gap) + 1.0) / 2.0)
 
 
-def _distinct(judges: JudgeSet) -> Iterator[PinnedJudge]:
+def _distinct(judges: JudgeSet) -> dict[str, PinnedJudge]:
+    """Return the judges of a set, a panel's one by one, each once, by a name of its own."""
+    found: dict[str, PinnedJudge] = {}
     seen: set[str] = set()
     for role in _ROLES:
         if getattr(judges, role) is not None:
-            pinned = pin(judges, role, {})
-            if pinned.located.fingerprint not in seen:
-                seen.add(pinned.located.fingerprint)
-                yield pinned
+            for pinned in pin(judges, role, {}).members:
+                if pinned.fingerprint not in seen:
+                    seen.add(pinned.fingerprint)
+                    name = _name(pinned)  # one model may be asked several questions
+                    found[f"{name} ({role})" if name in found else name] = pinned
+    return found
 
 
 def _name(pinned: PinnedJudge) -> str:

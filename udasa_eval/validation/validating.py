@@ -19,6 +19,7 @@ from udasa_eval.validation.alpaca_eval import (
 from udasa_eval.validation.outcome import Check, Validation
 from udasa_eval.validation.parity import TABLE, check_choices
 from udasa_eval.validation.published import FIGURES, check_published, not_run, unreachable
+from udasa_eval.validation.refusals import COMPLETIONS, check_refusals
 
 QUESTIONS: Final = 40  # of TruthfulQA, asked of the embedded policy here and by plain lm-eval
 
@@ -50,7 +51,10 @@ def validate(
             f"{data_dir}: no such folder; --data-dir (or UDASA_DATA_DIR) names the datasets"
         )
     checks, missing = _stored_answers(data_dir, progress)
-    agreements, lacking = check_judges(data_dir, judge_set(judges or "tiny", "tiny"), progress)
+    chosen = judge_set(judges or "tiny", "tiny")
+    if (data_dir / COMPLETIONS).is_file():
+        checks += check_refusals(data_dir, chosen)
+    agreements, lacking = check_judges(data_dir, chosen, progress)
     missing += lacking
     if not checks and not agreements:
         raise UserError(f"{data_dir}: holds none of the datasets to validate on")

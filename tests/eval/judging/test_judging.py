@@ -1,3 +1,4 @@
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
@@ -15,15 +16,11 @@ from udasa_data.scorers.protocol import TextPair, no_progress
 from udasa_data.storage.model_files import locate
 from udasa_eval import RunOptions, run, score
 from udasa_eval.answers import TURN_2
-from udasa_eval.judging.judges import (
-    ClassifierJudge,
-    PairJudge,
-    QuestionJudge,
-    RewardJudge,
-    judge_set,
-    pin,
-)
-from udasa_eval.judging.loading import Duel, loaded
+from udasa_eval.judging.judgements import Duel
+from udasa_eval.judging.judges import JudgeSet, judge_set, pin
+from udasa_eval.judging.kinds import ClassifierJudge, PairJudge, QuestionJudge, RewardJudge
+from udasa_eval.judging.loading import loaded
+from udasa_eval.judging.needs import judge_needs
 from udasa_eval.judging.scoring import Tables
 from udasa_eval.results import GENERATIONS
 
@@ -50,7 +47,7 @@ def logprobs(small, text, choices):
 
 def test_a_question_is_answered_by_log_probabilities(small, monkeypatch):
     # a random policy gives every choice little: all of its mass is taken here
-    monkeypatch.setattr("udasa_eval.judging.loading.MIN_MASS", 0.0)
+    monkeypatch.setattr("udasa_eval.judging.questions.MIN_MASS", 0.0)
     with loaded(pinned(asked(small))) as judge:
         found = judge.rate(PAIRS, no_progress)
     for value, pair in zip(found.values, PAIRS, strict=True):
@@ -77,7 +74,7 @@ def test_what_is_too_long_for_the_judge_is_unscored(small):
 
 
 def test_two_answers_are_shown_in_both_orders(small, monkeypatch):
-    monkeypatch.setattr("udasa_eval.judging.loading.MIN_MASS", 0.0)
+    monkeypatch.setattr("udasa_eval.judging.questions.MIN_MASS", 0.0)
     judge = PairJudge(
         id=str(small["policy"]),
         prompt="{prompt}\nA: {first}\nB: {second}\nBest:",
@@ -167,6 +164,22 @@ def test_judges_of_a_file_take_the_place_of_the_suite_s_own(small, tmp_path):
         ("harm: {kind: question, id: x, prompt: hm, yes: [y], no: [n]}", "must hold {prompt}"),
         ("harms: {}", "unknown key 'harms'"),
         ("reward: {kind: classifier, id: x, positive: [p]}", "reward"),
+        (
+            "harm: {kind: rubric, id: x, prompt: '{prompt} {answer}', verdict: '(\\d'}",
+            "key 'verdict': no regular expression",
+        ),
+        (
+            "harm: {kind: rubric, id: x, prompt: '{prompt} {answer}', verdict: '\\d'}",
+            "has 0 groups, and needs one: the verdict",
+        ),
+        (
+            "harm: {kind: rubric, id: x, prompt: '{prompt} {answer}', verdict: '(\\d)'}",
+            r"key 'harm': needs a 'scale' \[low, high\], or 'values' in \[0, 1\]",
+        ),
+        (
+            "harm: {kind: panel, judges: [{kind: reward, id: x}, {kind: reward, id: y}]}",
+            "key 'harm.judges': a judge of kind reward cannot judge harm",
+        ),
     ],
 )
 def test_a_fault_in_a_file_of_judges_is_reported(text, fault, tmp_path):
@@ -202,6 +215,20 @@ def test_unknown_judges_are_reported(tmp_path):
     hub = judge_set(None, "quick")
     thinking = hub.truth.options["sampling"]["chat_template_kwargs"]
     assert thinking == {"enable_thinking": False}
+
+
+def test_options_that_no_engine_has_are_told_before_anything_is_loaded(small):
+    wrong = QuestionJudge(
+        id="org/judge", prompt="{prompt} {answer}", yes=("Y",), no=("N",), options={"samplin": {}}
+    )
+    unserved = msgspec.structs.replace(wrong, engine="openai", options={})
+    faults = []
+    for judge in (wrong, unserved):
+        assert judge_needs(JudgeSet(harm=judge), ["harm"], faults) == []
+    assert faults[0].startswith("judge 'org/judge': unknown key 'samplin'")
+    assert faults[1] == (
+        "judge 'org/judge': engine openai needs options: {server: {base_url: http://…/v1}}"
+    )
 
 
 @pytest.mark.slow

@@ -2,12 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
 from answering_server import AnsweringServer, choice, reply
 
 from udasa_data.errors import UserError
 from udasa_data.scorers import TextPair
-from udasa_eval.judging.judges import QuestionJudge, pin
+from udasa_eval.judging.judges import pin
+from udasa_eval.judging.kinds import QuestionJudge
 from udasa_eval.judging.loading import loaded
 from udasa_eval.judging.verdicts import verdict
 
@@ -59,14 +61,27 @@ def test_what_it_says_instead_is_quoted_from_its_reasoning():
     assert found.examples == ("Perhaps, I would say",)
 
 
+def test_a_choice_that_the_server_does_not_tell_of_is_unscored_and_no_tie():
+    # No is at most as likely as Yes by the list, and as the .39 that is left over
+    found = judged(likeliest(Yes=-0.5), PAIRS[:1])
+    assert np.isnan(found.values).all()
+    assert found.why[0].startswith("the judge's server tells how likely one of its choices is")
+    assert found.examples == ()
+    # what is left over is 1 − e^-.001 = .001: too little to matter
+    sure = judged(likeliest(Yes=-0.001), PAIRS[:1])
+    assert sure.values[0] == pytest.approx(0.999, abs=1e-5)
+
+
 def test_a_server_without_log_probabilities_is_no_judge():
     refusal = {"error": {"message": "Logprobs is not enabled for models/some-flash"}}
 
     def answer(_path, body):
         return (400, refusal) if "logprobs" in body else (200, reply(body))
 
-    with pytest.raises(UserError, match="returns no log-probabilities of given words"):
+    with pytest.raises(UserError, match="returns no log-probabilities of given words") as found:
         judged(answer)
+    assert "give it the kind rubric" in str(found.value)
+    assert "--engine" not in str(found.value)
 
 
 def thinking(*verdicts):

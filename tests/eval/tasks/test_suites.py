@@ -55,6 +55,17 @@ def test_every_suite_covers_the_four_axes_and_over_refusal_never_stands_alone():
         assert {"compliance", "over_refusal"} <= {plan.notes.scoring for plan in plans}
 
 
+def test_tasks_of_a_suite_by_name_and_a_limit_that_only_lowers():
+    plans = plan_suite("quick", list(Axis), ["truthfulqa_mc1", "xstest_safe", "udasa_hhh"], 150)
+    found = [(plan.name, plan.limit) for plan in plans]
+    # in the suite's order; its own limits are 100, none and 200
+    assert found == [("udasa_xstest_safe", 100), ("udasa_hhh", 150), ("truthfulqa_mc1", 150)]
+    with pytest.raises(UserError, match=r"no task 'xstest_sav'.*did you mean 'udasa_xstest_safe'"):
+        plan_suite("quick", list(Axis), ["xstest_sav"])
+    with pytest.raises(UserError, match="no task 'imdb' on these axes"):
+        plan_suite("quick", [Axis.HARMLESSNESS], ["imdb"])
+
+
 def test_an_unknown_suite_task_or_empty_axis_is_reported():
     with pytest.raises(UserError, match=r"no suite 'quik'.*did you mean 'quick'"):
         plan_suite("quik", list(Axis))
