@@ -34,7 +34,7 @@ SIZES: Final = {
     "xstest_safe": 60,
     "xstest_unsafe": 60,
     "truthfulqa": 160,
-    "qa_feedback": 140,
+    "qa_feedback": 80,
     "alpaca_eval": 100,
 }
 HARM: Final = ("do_not_answer", "xstest_safe", "xstest_unsafe")

@@ -19,8 +19,9 @@ from udasa_recipes.tiny.nli_pairs import (
     related,
     reworded,
 )
-from udasa_recipes.tiny.nli_teacher import forget, loss_of_labels, taught
+from udasa_recipes.tiny.nli_teacher import loss_of_labels, taught_pairs
 from udasa_recipes.tiny.sources import NOT_ENTAILED, Labelled
+from udasa_recipes.tiny.teacher import forget
 
 LABELS = ["entailment", "neutral", "contradiction"]
 
@@ -102,7 +103,7 @@ def test_a_teacher_labels_all_pairs_once(teacher, tmp_path):
     labelled = [Labelled(f"text {n}", "words", [0, 1, 2, NOT_ENTAILED][n % 4]) for n in range(12)]
     others = [Labelled("text", f"other {n}", 0) for n in range(3)]
     out = tmp_path / "nli"
-    found = taught(str(teacher), labelled, others, out)
+    found = taught_pairs(str(teacher), labelled, others, out)
     assert [(row.first, row.second) for row in found] == [r[:2] for r in [*labelled, *others]]
     p = np.array([row.p for row in found])
     np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-5)
@@ -111,8 +112,8 @@ def test_a_teacher_labels_all_pairs_once(teacher, tmp_path):
     assert (p[:12][np.arange(12) % 4 == 3, 0] == 0).all()  # not entailed
 
     shutil.rmtree(teacher)  # a second run asks nobody
-    assert taught(str(teacher), labelled, others, out) == found
+    assert taught_pairs(str(teacher), labelled, others, out) == found
     with pytest.raises(OSError, match="teacher"):
-        taught(str(teacher), labelled, others[:2], out)  # other pairs
+        taught_pairs(str(teacher), labelled, others[:2], out)  # other pairs
     forget(out)
     assert not list(tmp_path.glob(".nli*"))
