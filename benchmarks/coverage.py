@@ -92,7 +92,7 @@ def _mostly_equal(g: Rng, n: int) -> tuple[Floats, Floats]:
 def coverage(kind: Kind, n: int, draws: int) -> tuple[float, float, float, float]:
     """Return coverage, mean width, and the least and the most that an interval reached."""
     g = np.random.default_rng(n)
-    ends = np.array([_interval(kind.draw(g, n), kind.within) for _ in range(draws)])
+    ends = np.array([_interval(kind.draw(g, n), kind.within, seed) for seed in range(draws)])
     held = (ends[:, 0] <= kind.mean) & (kind.mean <= ends[:, 1])
     return (
         float(held.mean()),
@@ -102,9 +102,11 @@ def coverage(kind: Kind, n: int, draws: int) -> tuple[float, float, float, float
     )
 
 
-def _interval(scores: Floats, within: Range | None) -> tuple[float, float]:
+def _interval(scores: Floats, within: Range | None, seed: int) -> tuple[float, float]:
     clusters = np.repeat(np.arange(len(scores)), SAMPLES) if scores.ndim == 2 else None
-    found = mean_interval(scores.ravel(), within=within, clusters=clusters, replicates=REPLICATES)
+    found = mean_interval(
+        scores.ravel(), within=within, clusters=clusters, seed=seed, replicates=REPLICATES
+    )
     if np.isnan(found.low):  # one value for all, of scores without a range: no interval
         return found.mean, found.mean
     return found.low, found.high
@@ -115,8 +117,8 @@ def false_positives(name: str, n: int, draws: int) -> float:
     draw, within = PAIRS[name]
     g = np.random.default_rng(n)
     found = [
-        compare(*draw(g, n), within=within, replicates=REPLICATES).p_value < 0.05
-        for _ in range(draws)
+        compare(*draw(g, n), within=within, seed=seed, replicates=REPLICATES).p_value < 0.05
+        for seed in range(draws)
     ]
     return float(np.mean(found))
 
