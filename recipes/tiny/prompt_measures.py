@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from udasa_data.config import Pairing
-from udasa_eval.stats import mean_interval
+from udasa_eval.stats import SHARE, mean_interval
 from udasa_eval.stats.ranking import auroc, clustered
 
 from .cards import Metric
@@ -56,5 +56,5 @@ def prompt_harm(folder: Path, data_dir: Path) -> list[Metric]:
 
 
 def _share(name: str, values: NDArray[np.bool_]) -> Metric:
-    interval = mean_interval(values.astype(np.float64))
+    interval = mean_interval(values.astype(np.float64), within=SHARE)
     return Metric(name, interval.mean, interval.low, interval.high, interval.n, "")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udasa_data.scorers.ngrams import read_linear
-from udasa_eval.stats import mean_interval
+from udasa_eval.stats import SHARE, mean_interval
 from udasa_eval.stats.ranking import auroc, clustered
 
 from .cards import Metric
@@ -62,5 +62,5 @@ def _area(name: str, p: NDArray[np.float64], answers: list[Answer], aim: str) ->
 
 
 def _share(name: str, values: NDArray[np.float64]) -> Metric:
-    interval = mean_interval(values)
+    interval = mean_interval(values, within=SHARE)
     return Metric(name, interval.mean, interval.low, interval.high, interval.n, "")

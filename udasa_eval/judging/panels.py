@@ -12,7 +12,7 @@ import numpy as np
 from udasa_data.scorers import Floats
 from udasa_eval.judging.judgements import EXAMPLES, Judged
 from udasa_eval.judging.judges import PinnedJudge
-from udasa_eval.stats import mean_interval
+from udasa_eval.stats import SHARE, mean_interval
 
 
 class PanelAgreement(NamedTuple):
@@ -57,7 +57,7 @@ def agreement(values: Sequence[Floats]) -> PanelAgreement:
     verdicts = verdicts[:, np.isfinite(verdicts).all(axis=0)]
     pairs = list(combinations(verdicts, 2))
     same = np.mean([a == b for a, b in pairs], axis=0)
-    interval = mean_interval(same)
+    interval = mean_interval(same, within=SHARE)
     return PanelAgreement(
         interval.mean,
         interval.low,

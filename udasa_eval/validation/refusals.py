@@ -13,7 +13,7 @@ from udasa_data.errors import UserError
 from udasa_data.scorers import Floats, TextPair
 from udasa_data.storage import read_parquet
 from udasa_eval.judging import JudgeSet, loaded, pin
-from udasa_eval.stats import mcnemar, mean_interval
+from udasa_eval.stats import SHARE, mcnemar, mean_interval
 from udasa_eval.validation.outcome import Check
 from udasa_eval.validation.people import unseen
 
@@ -68,7 +68,7 @@ def _unseen(path: Path) -> pl.DataFrame:
 
 def _to_people(name: str, values: Floats, judge: str) -> Check:
     """Return a share beside people's own, which is 1."""
-    interval = mean_interval(values)
+    interval = mean_interval(values, within=SHARE)
     return Check(
         group=_GROUP,
         name=name,
@@ -85,8 +85,8 @@ def _rates(table: pl.DataFrame) -> list[Check]:
     models = {str(name): rows for (name,), rows in table.group_by("model", maintain_order=True)}
     checks = []
     for name, rows in models.items():
-        ours = mean_interval(rows["said"].to_numpy())
-        theirs = mean_interval(rows["people"].to_numpy())
+        ours = mean_interval(rows["said"].to_numpy(), within=SHARE)
+        theirs = mean_interval(rows["people"].to_numpy(), within=SHARE)
         checks.append(
             Check(
                 group=_GROUP,
