@@ -23,7 +23,8 @@ def draw(
     """Return so many prompts of each corpus, drawn at random; no prompt twice, none to ``skip``."""
     drawn: dict[str, Labelled] = {}
     for name, size in sizes.items():
-        rows = [row for row in CORPORA[name](data) if row.prompt not in skip]
+        asked = (row._replace(prompt=row.prompt.strip()) for row in CORPORA[name](data))
+        rows = [row for row in asked if row.prompt not in skip]
         order = np.random.default_rng(seed).permutation(len(rows))
         for n in sorted(order[:size].tolist()):
             drawn.setdefault(rows[n].prompt, rows[n])
