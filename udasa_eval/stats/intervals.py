@@ -76,9 +76,7 @@ def mean_interval(
         )
     if interval.n == 1:
         return interval
-    # zeros alone of a score without a range are no rate: a KL to itself, say
-    may_be_rate = within == SHARE or (within is None and finite.any())
-    if may_be_rate and ((finite == 0) | (finite == 1)).all():
+    if within in {None, SHARE} and ((finite == 0) | (finite == 1)).all():
         low, high = wilson(float(finite.sum()), interval.n, level=level)
         return interval._replace(low=low, high=high, method="wilson")
     if within is None and interval.stderr == 0.0:

@@ -175,6 +175,8 @@ def test_scores_outside_of_their_range_are_refused():
 
 def test_one_value_for_all_has_no_interval_where_no_range_is_known():
     assert math.isnan(mean_interval(np.full(20, 3.5)).low)
+    # zeros alone are a rate of 0, whose interval is Wilson's
+    assert mean_interval(np.zeros(20)).high == pytest.approx(wilson(0, 20).high)
     known = mean_interval(np.full(20, 0.25), within=SHARE)
     assert known.low < 0.25 < known.high
 
