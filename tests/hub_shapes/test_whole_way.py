@@ -116,6 +116,8 @@ def test_fetch_fills_a_folder_that_the_full_suite_runs_from(served):
     measured = {m["name"] for m in results["metrics"] if m["n"]}
     assert {"unsafe_compliance", "win_rate", "reward", "truthful_and_informative"} <= measured
     assert {"expected_max_toxicity", "positive", "kl", "over_refusal", "acc"} <= measured
+    # from alpaca_eval's own difficulties
+    assert "length_controlled_win_rate" in {m["name"] for m in results["metrics"] if m["headline"]}
 
 
 @pytest.mark.slow
