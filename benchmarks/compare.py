@@ -21,18 +21,15 @@ from benchmarks.report import write_results
 from benchmarks.subjects import in_own_process, parser
 from udasa_data.schema import Axis
 from udasa_eval.results.comparison import compare_runs
-from udasa_eval.results.folder import (
+from udasa_eval.results.folder import SCORES, write_table
+from udasa_eval.results.folder import write_results as write_run_results
+from udasa_eval.results.records import (
     SCHEMA_VERSION,
-    SCORES,
     Decoding,
     MetricRecord,
     Pinned,
     Results,
     TaskRecord,
-    write_table,
-)
-from udasa_eval.results.folder import (
-    write_results as write_run_results,
 )
 
 ROWS: Final = 100_000

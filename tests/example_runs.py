@@ -5,18 +5,15 @@ from pathlib import Path
 import polars as pl
 
 from udasa_data.schema import Axis
-from udasa_eval.results.folder import (
-    GENERATIONS,
+from udasa_eval.results.folder import GENERATIONS, SCORES, write_results, write_table
+from udasa_eval.results.records import (
     SCHEMA_VERSION,
-    SCORES,
     Decoding,
     JudgeRecord,
     MetricRecord,
     Pinned,
     Results,
     TaskRecord,
-    write_results,
-    write_table,
 )
 from udasa_eval.stats import mean_interval
 

@@ -19,20 +19,18 @@ from benchmarks.pair_quality.fitting import fit_all
 from benchmarks.pair_quality.labels import (
     Labels,
     answers_of,
+    build_labelled,
     draw,
     extremes,
     judged,
     with_labels,
-    write_answers,
 )
 from benchmarks.paths import require_data
 from benchmarks.report import write_results
 from benchmarks.subjects import parser
-from udasa_data.config import BuildConfig, Weights, resolve
+from udasa_data.config import BuildConfig, Weights
 from udasa_data.pairing import restage
-from udasa_data.pipeline import build
 from udasa_data.schema import CALIBRATED, Dimension, Stage
-from udasa_data.scoring import read_answers
 from udasa_eval.stats.rates import wilson
 
 # prompts of each corpus: all of the few, and of the others as many as two cores score in 10 minutes
@@ -149,11 +147,8 @@ def main() -> None:
 
 def measure(rows: Sequence[Labelled], scratch: Path, directions: Sequence[tuple[str, ...]]) -> None:
     """Build, judge, print and record."""
-    file, run = scratch / "answers.parquet", scratch / "run"
-    write_answers(rows, file)
-    config = resolve("labelled", {"shard_size": 16}, answers=file)
     began = time.monotonic()
-    build(config, run, origin=read_answers(file))
+    config, run = build_labelled(rows, scratch)
     print(f"{len(rows)} prompts built in {time.monotonic() - began:.0f} s", file=sys.stderr)
     labels = {row.prompt: row for row in rows}
     answers = with_labels(answers_of(run), labels)

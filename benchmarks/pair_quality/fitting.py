@@ -13,18 +13,16 @@ from benchmarks.pair_quality.labels import (
     Floats,
     Labels,
     answers_of,
+    build_labelled,
     draw,
     with_labels,
-    write_answers,
 )
 from benchmarks.pair_quality.own_answers import CORPUS, labelled, sample
 from udasa_data.config import resolve
 from udasa_data.pairing import EVIDENCE, UNKNOWN, UNLOGGED
-from udasa_data.pipeline import build
 from udasa_data.scorers import TextPair, no_progress
 from udasa_data.scorers.models import Options
 from udasa_data.scorers.value import ValueScorer
-from udasa_data.scoring import read_answers
 from udasa_data.storage import locate
 from udasa_recipes.tiny.labelled import sentiment
 
@@ -65,8 +63,7 @@ def fit_all(data: Path, model: str, measured: Labels, scratch: Path, out: Path) 
     spare = {name: size for name, size in SIZES.items() if name not in HARM}
     rows = [*draw(data, {name: SIZES[name] for name in HARM}), *draw(data, spare, skip=measured)]
     labels = {row.prompt: row for row in rows}
-    write_answers(rows, scratch / "fit.parquet")
-    answers = with_labels(_scored(scratch / "fit.parquet", scratch / "fit"), labels)
+    answers = with_labels(answers_of(build_labelled(rows, scratch / "fit")[1]), labels)
     own, unlogged, own_labels = _own_answers(data, model, scratch)
     name = f"{CORPUS} (own answers of {Path(model).name})"
     given = {
@@ -94,20 +91,13 @@ def _fitted(
     return Fitted(b, n, corpora)
 
 
-def _scored(file: Path, run: Path) -> pl.DataFrame:
-    build(resolve("labelled", {"shard_size": 16}, answers=file), run, origin=read_answers(file))
-    return answers_of(run)
-
-
 def _own_answers(
     data: Path, model: str, scratch: Path
 ) -> tuple[pl.DataFrame, pl.DataFrame, Labels]:
     """Return a model's own answers, the same without log-probabilities, and which are right."""
     own = sample(data, model, _QUESTIONS, scratch / "own")
     labels = labelled(own, data)
-    bare = own.select(pl.col("asked").alias("prompt"), "text", "axis")
-    bare.write_parquet(scratch / "bare.parquet")
-    unlogged = _scored(scratch / "bare.parquet", scratch / "bare")
+    unlogged = answers_of(build_labelled([*labels.values()], scratch / "bare")[1])
     return with_labels(own, labels), with_labels(unlogged, labels), labels
 
 

@@ -11,6 +11,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from benchmarks.pair_quality.corpora import CORPORA, Labelled
+from udasa_data.config import BuildConfig, resolve
+from udasa_data.pipeline import build
+from udasa_data.scoring import read_answers
 from udasa_data.storage import read_parquet
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -39,6 +42,16 @@ def write_answers(rows: Sequence[Labelled], path: Path) -> None:
         for text in r.answers
     ]
     pl.DataFrame(table).write_parquet(path)
+
+
+def build_labelled(rows: Sequence[Labelled], folder: Path) -> tuple[BuildConfig, Path]:
+    """Build pairs from labelled answers as a user would, and return configuration and run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file, run = folder / "answers.parquet", folder / "run"
+    write_answers(rows, file)
+    config = resolve("labelled", {"shard_size": 16}, answers=file)
+    build(config, run, origin=read_answers(file))
+    return config, run
 
 
 def answers_of(run: Path) -> pl.DataFrame:

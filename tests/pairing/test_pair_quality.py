@@ -5,10 +5,7 @@ import pytest
 from corpora import DATA
 
 from benchmarks.pair_quality.__main__ import SIZES
-from benchmarks.pair_quality.labels import answers_of, draw, judged, with_labels, write_answers
-from udasa_data.config import resolve
-from udasa_data.pipeline import build
-from udasa_data.scoring import read_answers
+from benchmarks.pair_quality.labels import answers_of, build_labelled, draw, judged, with_labels
 
 pytestmark = pytest.mark.skipif(
     not DATA.exists(), reason=f"no labelled answers at {DATA}: set UDASA_DATA_DIR"
@@ -18,11 +15,8 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
     """Pairs and answers of a few prompts of each corpus, with what people hold of them."""
-    folder = tmp_path_factory.mktemp("labelled")
     rows = draw(DATA, dict.fromkeys(SIZES, 14), seed=1)
-    file, run = folder / "answers.parquet", folder / "run"
-    write_answers(rows, file)
-    build(resolve("labelled", {}, answers=file), run, origin=read_answers(file))
+    _, run = build_labelled(rows, tmp_path_factory.mktemp("labelled"))
     labels = {row.prompt: row for row in rows}
     answers = with_labels(answers_of(run), labels)
     return judged(pl.read_parquet(run / "pairs.parquet"), answers, labels), answers

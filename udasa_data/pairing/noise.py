@@ -47,6 +47,7 @@ def spread(by_sample: Floats, by_scorer: Floats) -> Floats:
         by_scorer: [P, K, M].
     """
     variance = np.zeros(by_sample.shape[:2])
+    known = np.zeros(variance.shape, dtype=bool)
     for replicates in (by_sample, by_scorer):
         finite = np.isfinite(replicates)
         n = finite.sum(axis=1, keepdims=True)
@@ -54,7 +55,7 @@ def spread(by_sample: Floats, by_scorer: Floats) -> Floats:
         se = jackknife_se(replicates - mean)
         most = n.max(axis=2, initial=2)
         variance += np.nan_to_num(se, nan=0.0) ** 2 * most / (most - 1)  # each is in that mean
-    known = np.isfinite(by_sample).any(axis=2)
+        known |= finite.any(axis=2)
     total = np.where(known, variance, 0.0).sum(axis=1)
     return np.asarray(np.sqrt(total / np.maximum(known.sum(axis=1), 1)))
 

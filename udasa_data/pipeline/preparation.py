@@ -14,6 +14,7 @@ from udasa_data.config import BuildConfig, ModelRef, principles_of, to_yaml
 from udasa_data.engines import choose_engine
 from udasa_data.errors import UserError
 from udasa_data.pairing import curves_to_json, read_curves
+from udasa_data.pipeline.ingredients import sampled_from, scored_with
 from udasa_data.preflight import Asked, Checked, check_build
 from udasa_data.prompts import LoadedPrompts, fingerprint, load_prompts, parse_source
 from udasa_data.runs import (
@@ -143,7 +144,8 @@ class Prepared:
         )
 
     def _scores_key(self, samples_key: str) -> str:
-        return key_of(samples_key, self._scored_with(), code_hash(CODE["scores"]))
+        made = scored_with(self.config, self.models, self.principles)
+        return key_of(samples_key, made, code_hash(CODE["scores"]))
 
     def _locate(self) -> dict[str, Located]:
         """Pin every model: a Hub revision as recorded when the run started, else as of now."""
@@ -161,48 +163,7 @@ class Prepared:
         return {**self._checked.fingerprints, **self.run.manifest.get("models", {})}
 
     def _inputs(self) -> dict[str, Any]:
-        """Return all that decides the samples, by the name a user knows it by."""
-        config = self.config
-        rows = self.loaded.prompts.select("prompt_id", "messages", "mode", "axis", "context")
-        return {
-            "prompts": ", ".join(config.prompts),
-            "limit": config.limit,
-            "prompt rows": key_of(rows.rows()),
-            "model": config.policy.id,
-            "model weights": self.models[config.policy.id].fingerprint,
-            "seed": config.seed,
-            "system prompt": config.system_prompt,
-            "shard_size": config.shard_size,
-            "batch_tokens": config.batch_tokens,
-            "engine": self.engine,
-            **self._left_out(),
-            **({"vllm.max_model_len": config.vllm.max_model_len} if self.engine == "vllm" else {}),
-            **{f"sampling.{k}": v for k, v in msgspec.to_builtins(config.sampling).items()},
-            "code of the sampling step": code_hash(CODE["samples"]),
-        }
-
-    def _left_out(self) -> dict[str, Any]:
-        server = self.config.server
-        if server is None or not server.leave_out:
-            return {}  # as in runs that were begun before there was the option
-        return {"server.leave_out": ", ".join(sorted(server.leave_out))}
-
-    def _scored_with(self) -> dict[str, Any]:
-        config = self.config
-        chosen: dict[str, Any] = msgspec.to_builtins(
-            {
-                "nli": config.nli,
-                "value": config.value,
-                "sentiment": config.sentiment,
-                "prompt_harm": config.prompt_harm,
-                **({"refusal": config.refusal} if config.refusal else {}),
-                **({"embedder": config.embedder_in_use} if config.embedder_in_use else {}),
-                "scoring": config.scoring,
-                "principles": [(rule.id, rule.statement) for rule in self.principles],
-            }
-        )
-        weights = {name: located.fingerprint for name, located in self.models.items()}
-        return {**chosen, "weights": weights}
+        return sampled_from(self.config, self.loaded.prompts, self.models, self.engine)
 
     def refuse_another_run(self) -> None:
         """Raise a UserError when the directory holds something else.

@@ -3,15 +3,7 @@
 from udasa_eval.results.comparison import RunComparison, compare_runs
 from udasa_eval.results.folder import (
     GENERATIONS,
-    SCHEMA_VERSION,
     SCORES,
-    Decoding,
-    Direction,
-    JudgeRecord,
-    MetricRecord,
-    Pinned,
-    Results,
-    TaskRecord,
     read_results,
     read_tables,
     write_results,
@@ -21,6 +13,16 @@ from udasa_eval.results.layout import EVALUATION, FRONTIER, VALIDATION, task_of_
 from udasa_eval.results.length_control import ADJUSTED, CONTROLLED, with_length_control
 from udasa_eval.results.metrics import ARROWS
 from udasa_eval.results.origins import Origins, origins_of
+from udasa_eval.results.records import (
+    SCHEMA_VERSION,
+    Decoding,
+    Direction,
+    JudgeRecord,
+    MetricRecord,
+    Pinned,
+    Results,
+    TaskRecord,
+)
 from udasa_eval.results.runs import Run, read_runs
 from udasa_eval.results.summary import metrics_of, unscored_of
 from udasa_eval.results.verdicts import MetricComparison

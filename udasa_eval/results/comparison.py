@@ -12,8 +12,9 @@ from msgspec.structs import replace
 
 from udasa_data.config import Strict
 from udasa_data.errors import UserError
-from udasa_eval.results.folder import MetricRecord, read_tables
+from udasa_eval.results.folder import read_tables
 from udasa_eval.results.metrics import METRICS
+from udasa_eval.results.records import MetricRecord
 from udasa_eval.results.runs import Run, differences, read_runs
 from udasa_eval.results.verdicts import MetricComparison, Paired, PromptDifference, verdicts
 from udasa_eval.stats import REPLICATES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from udasa_eval.results.folder import Direction, Kind
+from udasa_eval.results.records import Direction, Kind
 from udasa_eval.stats import SHARE, Range
 
 ARROWS: Final[Mapping[Direction, str]] = {"higher": "↑", "lower": "↓"}  # as tables show it

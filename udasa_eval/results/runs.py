@@ -11,14 +11,8 @@ import msgspec
 import polars as pl
 
 from udasa_data.errors import UserError
-from udasa_eval.results.folder import (
-    JudgeRecord,
-    MetricRecord,
-    Results,
-    TaskRecord,
-    read_results,
-    read_tables,
-)
+from udasa_eval.results.folder import read_results, read_tables
+from udasa_eval.results.records import JudgeRecord, MetricRecord, Results, TaskRecord
 
 
 class Run(NamedTuple):

@@ -9,9 +9,10 @@ import numpy as np
 import polars as pl
 
 from udasa_data.schema import Axis
-from udasa_eval.results.folder import MetricRecord, Unscored, null_unless_finite
+from udasa_eval.results.folder import null_unless_finite
 from udasa_eval.results.length_control import ADJUSTED, CONTROLLED
 from udasa_eval.results.metrics import LENGTHS, METRICS
+from udasa_eval.results.records import MetricRecord, Unscored
 from udasa_eval.stats import logit_interval, mean_interval, standard_error
 
 _EXAMPLES: Final = 3

@@ -9,7 +9,8 @@ import numpy as np
 from msgspec.structs import replace
 
 from udasa_data.config import Strict
-from udasa_eval.results.folder import Direction, null_unless_finite
+from udasa_eval.results.folder import null_unless_finite
+from udasa_eval.results.records import Direction
 from udasa_eval.stats import Comparison, Floats, Range, compare, holm, minimum_detectable
 
 _ALPHA: Final = 0.05  # of a family of tests: its headline metrics, or the others

@@ -82,17 +82,9 @@ def compare(
     finite, interval = plain(difference)
     reach = 1.0 if binary else None if within is None else within.high - within.low
     wins, losses = int((finite > 0).sum()), int((finite < 0).sum())
-    test: Test
-    if wins + losses == 0:
-        p_value, test = 1.0, "none"
-    elif interval.n == 1 or (reach is None and interval.stderr == 0.0):
-        p_value, test = mcnemar(wins, losses), "sign"
-    else:
-        p_value, interval = _tested(finite, interval, reach, level, seed, replicates)
-        test = "studentised" if interval.method == "studentised" else "bayesian-bootstrap"
-        if binary:
-            p_value, test = mcnemar(wins, losses), "mcnemar"
-        interval = _agreeing(interval, found=p_value < 1.0 - level)
+    p_value, interval, test = _verdict(
+        finite, interval, reach, level, seed, replicates, binary=binary
+    )
     sd = interval.stderr * np.sqrt(interval.n)
     return Comparison(
         difference=interval,
@@ -103,6 +95,39 @@ def compare(
         test=test,
         detectable=minimum_detectable(float(sd), interval.n, alpha=1.0 - level),
     )
+
+
+def _verdict(
+    finite: Floats,
+    interval: Interval,
+    reach: float | None,
+    level: float,
+    seed: int,
+    replicates: int,
+    *,
+    binary: bool,
+) -> tuple[float, Interval, Test]:
+    """Return the p-value, the interval that agrees with it, and the test, as :func:`compare` says.
+
+    Args:
+        finite: [N] differences.
+        interval: their mean and standard error.
+        reach: the most that a difference can be; None where there is no such thing.
+        level: of the interval.
+        seed: of the draws.
+        replicates: draws.
+        binary: whether every score is 0 or 1.
+    """
+    wins, losses = int((finite > 0).sum()), int((finite < 0).sum())
+    if wins + losses == 0:
+        return 1.0, interval, "none"
+    if interval.n == 1 or (reach is None and interval.stderr == 0.0):
+        return mcnemar(wins, losses), interval, "sign"
+    p_value, interval = _tested(finite, interval, reach, level, seed, replicates)
+    test: Test = "studentised" if interval.method == "studentised" else "bayesian-bootstrap"
+    if binary:
+        p_value, test = mcnemar(wins, losses), "mcnemar"
+    return p_value, _agreeing(interval, found=p_value < 1.0 - level), test
 
 
 def _tested(

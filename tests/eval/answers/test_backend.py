@@ -8,7 +8,7 @@ from udasa_data.config.presets import resolve
 from udasa_data.engines.protocol import Completion, PolicyPrompt, SetAside
 from udasa_data.errors import UserError
 from udasa_eval.answers.backend import Chat, EngineLM, Weights, seed_of
-from udasa_eval.results.folder import Decoding
+from udasa_eval.results.records import Decoding
 
 SAMPLED = {"until": [], "do_sample": True, "temperature": 1.0, "top_p": 1.0, "max_gen_toks": 8}
 GREEDY = {"until": [], "do_sample": False, "max_gen_toks": 8}

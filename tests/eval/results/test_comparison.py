@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from udasa_data.errors import UserError
 from udasa_data.schema import Axis
 from udasa_eval.results.comparison import compare_runs
-from udasa_eval.results.folder import MetricRecord, read_results
+from udasa_eval.results.folder import read_results
+from udasa_eval.results.records import MetricRecord
 from udasa_eval.results.verdicts import MetricComparison, Paired, decision_levels, verdicts
 from udasa_eval.stats import SHARE
 

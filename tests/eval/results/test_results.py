@@ -7,8 +7,14 @@ from udasa_data.errors import UserError
 from udasa_data.schema import Axis
 from udasa_eval.results.folder import (
     GENERATIONS,
-    SCHEMA_VERSION,
     SCORES,
+    read_results,
+    read_tables,
+    write_results,
+    write_table,
+)
+from udasa_eval.results.records import (
+    SCHEMA_VERSION,
     Decoding,
     JudgeRecord,
     MetricRecord,
@@ -16,10 +22,6 @@ from udasa_eval.results.folder import (
     Results,
     TaskRecord,
     Unscored,
-    read_results,
-    read_tables,
-    write_results,
-    write_table,
 )
 
 

@@ -1,0 +1,75 @@
+"""All that decides samples and scores: what their keys are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from udasa_data.config import BuildConfig, Principle
+from udasa_data.runs import CODE, code_hash, key_of
+from udasa_data.storage import Located
+
+
+def sampled_from(
+    config: BuildConfig, prompts: pl.DataFrame, models: Mapping[str, Located], engine: str
+) -> dict[str, Any]:
+    """Return all that decides the samples, by the name a user knows it by.
+
+    Args:
+        config: of the build.
+        prompts: ``schema.PROMPTS``.
+        models: located and pinned, by id.
+        engine: that samples.
+    """
+    rows = prompts.select("prompt_id", "messages", "mode", "axis", "context")
+    return {
+        "prompts": ", ".join(config.prompts),
+        "limit": config.limit,
+        "prompt rows": key_of(rows.rows()),
+        "model": config.policy.id,
+        "model weights": models[config.policy.id].fingerprint,
+        "seed": config.seed,
+        "system prompt": config.system_prompt,
+        "shard_size": config.shard_size,
+        "batch_tokens": config.batch_tokens,
+        "engine": engine,
+        **_left_out(config),
+        **({"vllm.max_model_len": config.vllm.max_model_len} if engine == "vllm" else {}),
+        **{f"sampling.{k}": v for k, v in msgspec.to_builtins(config.sampling).items()},
+        "code of the sampling step": code_hash(CODE["samples"]),
+    }
+
+
+def _left_out(config: BuildConfig) -> dict[str, Any]:
+    if config.server is None or not config.server.leave_out:
+        return {}  # as in runs that were begun before there was the option
+    return {"server.leave_out": ", ".join(sorted(config.server.leave_out))}
+
+
+def scored_with(
+    config: BuildConfig, models: Mapping[str, Located], principles: Sequence[Principle]
+) -> dict[str, Any]:
+    """Return all that decides the scores of given samples, but for the code of the step.
+
+    Args:
+        config: of the build.
+        models: located and pinned, by id.
+        principles: that the policy is asked about as judge.
+    """
+    chosen: dict[str, Any] = msgspec.to_builtins(
+        {
+            "nli": config.nli,
+            "value": config.value,
+            "sentiment": config.sentiment,
+            "prompt_harm": config.prompt_harm,
+            **({"refusal": config.refusal} if config.refusal else {}),
+            **({"embedder": config.embedder_in_use} if config.embedder_in_use else {}),
+            "scoring": config.scoring,
+            "principles": [(rule.id, rule.statement) for rule in principles],
+        }
+    )
+    weights = {name: located.fingerprint for name, located in models.items()}
+    return {**chosen, "weights": weights}
