@@ -4,9 +4,17 @@ import polars as pl
 import pytest
 from corpora import DATA
 
-from benchmarks.pair_quality.__main__ import SIZES
 from benchmarks.pair_quality.labels import answers_of, build_labelled, draw, judged, with_labels
 
+# evidence and long answers cost most: few of them
+SIZES = {
+    "do_not_answer": 12,
+    "xstest_safe": 10,
+    "xstest_unsafe": 10,
+    "truthfulqa": 16,
+    "qa_feedback": 2,
+    "alpaca_eval": 3,
+}
 pytestmark = pytest.mark.skipif(
     not DATA.exists(), reason=f"no labelled answers at {DATA}: set UDASA_DATA_DIR"
 )
@@ -15,7 +23,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
     """Pairs and answers of a few prompts of each corpus, with what people hold of them."""
-    rows = draw(DATA, dict.fromkeys(SIZES, 14), seed=1)
+    rows = draw(DATA, SIZES, seed=1)
     _, run = build_labelled(rows, tmp_path_factory.mktemp("labelled"))
     labels = {row.prompt: row for row in rows}
     answers = with_labels(answers_of(run), labels)
@@ -26,7 +34,7 @@ def test_chosen_is_the_better_one_in_most_decided_pairs(measured):
     pairs, answers = measured
     decided = pairs["right"].drop_nans()
     assert len(pairs) >= 0.65 * answers["prompt_id"].n_unique()
-    assert len(decided) >= 30
+    assert len(decided) >= 20
     assert decided.mean() >= 0.7
     surest = pairs.filter(pl.col("stage") == "conservative")["right"].drop_nans()
     assert surest.mean() >= 0.8
