@@ -49,6 +49,7 @@ LOOSE = {
 # Modules that need torch or scipy have doors of their own, so that their rooms open at once;
 # the arithmetic of uncertainty is named by its module.
 OWN_DOORS = {
+    "udasa_data.engines.devices",
     "udasa_data.engines.transformers",
     "udasa_data.engines.policy_tokens",
     "udasa_data.engines.control_tokens",

@@ -134,7 +134,7 @@ def _run(loaded: Loaded, encoded: dict[str, list[list[int]]]) -> Iterator[tuple[
     every operation (1.25 times as fast on two cores; and no result depends on their number).
     """
     lengths = [len(ids) for ids in encoded["input_ids"]]
-    batches = list(_batches(lengths, BATCH_TOKENS[loaded.device.type]))
+    batches = list(_batches(lengths, BATCH_TOKENS.get(loaded.device.type, BATCH_TOKENS["cpu"])))
     if loaded.device.type != "cpu":
         yield from _queued(loaded, encoded, batches)
         return

@@ -256,14 +256,14 @@ def kl_precision() -> str:
     A checkpoint's bfloat16 has three digits, and the KL is the small difference of large numbers;
     on a GPU the checkpoint's own is taken, since float32 of a 7B model would not fit most of them.
     """
-    return "float32" if device() == "cpu" else "auto"
+    return "auto" if device() == "cuda" else "float32"
 
 
 def device() -> str:
-    """Return where models run here: cuda, or cpu."""
-    import torch
+    """Return where models run here: cuda, mps, or cpu."""
+    from udasa_data.engines.devices import best_device
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    return best_device().type
 
 
 def _cut(text: str, generation_kwargs: dict[str, Any]) -> str:
