@@ -22,6 +22,7 @@ from typing import Any, Final, NamedTuple
 
 import polars as pl
 
+from udasa_data.errors import UserError
 from udasa_data.storage import github_file
 
 from .sources import place
@@ -249,7 +250,10 @@ def main() -> None:
     """Bring all of them."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
-    fetch(parser.parse_args().out)
+    try:
+        fetch(parser.parse_args().out)
+    except UserError as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":
