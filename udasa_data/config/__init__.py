@@ -10,7 +10,6 @@ from udasa_data.config.build import (
     Calibration,
     ModelRef,
     NliRef,
-    NonNegative,
     Pairing,
     Positive,
     Precision,
@@ -23,11 +22,11 @@ from udasa_data.config.build import (
     Unit,
     ValueRef,
     Verdict,
-    Weights,
     check_template_options,
 )
 from udasa_data.config.constitution import Principle, principles_of
 from udasa_data.config.engine import EngineName, Prices, Server, Vllm
+from udasa_data.config.fits import Fit, NonNegative, Weights
 from udasa_data.config.looked_up import LookedUp, Names, read_looked_up
 from udasa_data.config.plain_files import read_bytes, require_file
 from udasa_data.config.plain_yaml import parse_yaml
@@ -43,6 +42,7 @@ __all__ = [
     "BuildConfig",
     "Calibration",
     "EngineName",
+    "Fit",
     "LookedUp",
     "ModelRef",
     "Names",

@@ -23,6 +23,7 @@ from udasa_data.config.build import (
     Share,
     ValueRef,
 )
+from udasa_data.config.fits import Fit, Kind
 from udasa_data.config.strict import Strict, convert, read_yaml
 from udasa_data.errors import UserError, nearest
 
@@ -58,6 +59,7 @@ class Scorers(Strict, frozen=True):
     sentiment: ValueRef
     prompt_harm: ValueRef | None = None
     refusal: ValueRef | None = None
+    reliability: dict[Kind, Fit] = msgspec.field(default_factory=dict)
 
 
 class Presets(Strict, frozen=True):

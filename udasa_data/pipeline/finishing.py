@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 import polars as pl
 
-from udasa_data.pairing import Restaged, curves_to_json, measure
+from udasa_data.pairing import Restaged, curves_to_json, measure, unmeasured
 from udasa_data.pipeline.preparation import Prepared
 from udasa_data.publish import Tables, write_dataset
 from udasa_data.runs import (
@@ -66,7 +66,8 @@ def finish(prepared: Prepared, restaged: Restaged, left_out: pl.DataFrame, start
     cost = StepCost(time.monotonic() - started, 0)
     steps = {**run.manifest.get("steps", {}), "dataset": msgspec.to_builtins(cost)}
     confounds = measure(answers, pairs)
-    notes = {**run.manifest.get("notes", {}), "dataset": stage_notes(pairs, prepared.config)}
+    told = [*unmeasured(prepared.config), *stage_notes(pairs, prepared.config)]
+    notes = {**run.manifest.get("notes", {}), "dataset": told}
     run.save_manifest(
         steps=steps,
         counts=msgspec.to_builtins(counts),

@@ -25,6 +25,7 @@ from udasa_data.pairing import (
     curves_to_json,
     fit_curves,
     fit_labelled,
+    fits_of,
     measure,
     read_curves,
 )
@@ -163,7 +164,7 @@ def _calibrated(
     )
     axes = of_prompts["axis"]
     applied = curves or _fit(scores, axes.to_numpy().astype(str), config, given)
-    calibrated, _ = apply_curves(of_prompts, applied, config.weights)
+    calibrated, _ = apply_curves(of_prompts, applied, fits_of(config))
     scored = scores.with_columns(*calibrated.drop("prompt_id", "sample_id"), axes)
     return _by_row(given, scored), applied
 
@@ -200,7 +201,7 @@ def _made_from(
         "shard_size": config.shard_size,
         **{f"scoring.{k}": v for k, v in msgspec.to_builtins(config.scoring).items()},
         **{f"calibration.{k}": v for k, v in msgspec.to_builtins(config.calibration).items()},
-        "weights": config.weights and ", ".join(map(str, msgspec.structs.astuple(config.weights))),
+        **{f"reliability.{k}": v for k, v in msgspec.to_builtins(fits_of(config)).items()},
         "calibration": file_sha256(calibration) if calibration else "fitted",
         "labels": labels,
         "code": code_hash(_CODE),
