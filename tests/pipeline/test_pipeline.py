@@ -172,10 +172,10 @@ def test_a_config_without_held_out_rows_has_no_test_split(
     shutil.copytree(run.out, tmp_path / "run")
     options = {"prompts": [str(prompts_file)], "held_out": 0.0}
     made = build(resolve("tiny", options, file=small_config), tmp_path / "run")
-    assert not list(made.dataset.rglob("test-*"))
-    assert list(datasets.load_dataset(str(made.dataset), "moderate")) == ["train"]
+    assert not list(made.folder.rglob("test-*"))
+    assert list(datasets.load_dataset(str(made.folder), "moderate")) == ["train"]
     n = len(table(made.out, "pairs").filter(pl.col("stage") == "moderate"))
-    assert f"| moderate | {n} | no such split |" in (made.dataset / "README.md").read_text()
+    assert f"| moderate | {n} | no such split |" in (made.folder / "README.md").read_text()
 
 
 def test_large_tables_are_written_in_shards(run, tmp_path):
@@ -205,7 +205,7 @@ def test_another_seed_makes_other_answers(run, small_config, prompts_file, tmp_p
         "tiny", {"prompts": [str(prompts_file)], "seed": 1, "limit": 4}, file=small_config
     )
     made = build(other, tmp_path / "seed")
-    texts = pl.read_parquet(made.dataset / "data/samples/*.parquet")["text"]
+    texts = pl.read_parquet(made.folder / "data/samples/*.parquet")["text"]
     assert not set(texts) & set(pl.read_parquet(run.dataset / "data/samples/*.parquet")["text"]) - {
         ""
     }

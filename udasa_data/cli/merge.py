@@ -14,7 +14,7 @@ def merge(
         list[str],
         typer.Argument(help="Two or more: run directories, dataset folders, ORG/NAME[@REVISION]."),
     ],
-    out: Annotated[str, typer.Option(help="The new run's directory.")],
+    out: Annotated[str, typer.Option("--out", "-o", help="The new run's directory.")],
     as_json: JsonOption = False,
 ) -> None:
     """Join runs of different prompts or rounds: calibrated, paired and staged together."""

@@ -15,7 +15,7 @@ def report(
         str, typer.Argument(help="A run directory, a dataset folder, or ORG/NAME[@REVISION].")
     ],
     out: Annotated[
-        Path | None, typer.Option(help="The HTML file. [RUN/report.html]", dir_okay=False)
+        Path | None, typer.Option("--out", "-o", help="The HTML file. [RUN/report.html]", dir_okay=False)
     ] = None,
 ) -> None:
     """Write the page of a run: its figures, and every pair with all its answers, in one file."""

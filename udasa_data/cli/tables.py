@@ -36,7 +36,7 @@ def show_result(result: BuildResult, *, as_json: bool) -> None:
 
 def result_facts(result: BuildResult) -> dict[str, Any]:
     """Return what a build came to, as its JSON object has it."""
-    places = {"out": str(result.out), "dataset": str(result.dataset)}
+    places = {"out": str(result.out), "dataset": str(result.folder)}
     return {**places, "reused": result.reused, **msgspec.to_builtins(result.summary)}
 
 
@@ -52,10 +52,10 @@ def summary_tables(result: BuildResult) -> None:
     _print_steps(summary)
     for note in summary.notes:
         console.print(Text(f"note: {note}"))
-    console.print(Text(f"dataset: {result.dataset}"))
+    console.print(Text(f"dataset: {result.folder}"))
     if result.loads:
         config, split = result.loads
-        load = f'datasets.load_dataset("{result.dataset}", "{config}", split="{split}")'
+        load = f'datasets.load_dataset("{result.folder}", "{config}", split="{split}")'
         console.print(Text(load), soft_wrap=True)
     console.print(Text(f"page: udasa-data report {result.out}"), soft_wrap=True)
 

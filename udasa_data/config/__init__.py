@@ -31,7 +31,15 @@ from udasa_data.config.engine import EngineName, Prices, Server, Vllm
 from udasa_data.config.looked_up import LookedUp, Names, read_looked_up
 from udasa_data.config.plain_files import read_bytes, require_file
 from udasa_data.config.plain_yaml import parse_yaml
-from udasa_data.config.presets import Presets, change, is_there, read_presets, resolve, to_yaml
+from udasa_data.config.presets import (
+    Presets,
+    change,
+    is_there,
+    read_presets,
+    resolve,
+    start_text,
+    to_yaml,
+)
 from udasa_data.config.strict import Strict, convert, read_yaml
 
 __all__ = [
@@ -79,5 +87,6 @@ __all__ = [
     "read_yaml",
     "require_file",
     "resolve",
+    "start_text",
     "to_yaml",
 ]

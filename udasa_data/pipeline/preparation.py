@@ -70,6 +70,7 @@ class Prepared:
         sections = (config.calibration, config.weights, config.pairing, config.stages)
         known = config.calibration.curves
         curves = curves_to_json(read_curves(Path(known))) if known else None
+        of_card = [config.license] if config.license else []  # else as before there was the option
         self.keys = {
             "samples": samples_key,
             "scores": scores_key,
@@ -79,6 +80,7 @@ class Prepared:
                 curves,
                 self.loaded.dropped.rows(),
                 code_hash(CODE["dataset"]),
+                *of_card,
             ),
         }
         n_shards = -(-len(self.loaded.prompts) // config.shard_size)
