@@ -83,6 +83,7 @@ def build(
     rejected: restage.RejectedOption = None,
     z: restage.NoiseOption = None,
     cutoffs: restage.CutoffsOption = None,
+    review: restage.ReviewOption = None,
     license_: LicenseOption = None,
     dry_run: DryRunOption = False,
     push: PushOption = None,
@@ -99,6 +100,7 @@ def build(
     server = given(base_url=base_url, max_cost=max_cost)
     flags = given(prompts=prompts, limit=limit, seed=seed, engine=engine)
     flags |= given(batch_tokens=batch_tokens, system_prompt=system_prompt, license=license_)
+    flags |= given(review=review)
     flags |= given(sampling=sampling or None, server=server or None)
     flags |= given(scoring=given(language=language) or None)
     flags |= restage.overrides(nli, rejected, z, cutoffs)

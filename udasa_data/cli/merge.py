@@ -20,5 +20,8 @@ def merge(
     """Join runs of different prompts or rounds: calibrated, paired and staged together."""
     from udasa_data.cli.tables import show_result
     from udasa_data.pipeline import merge as merge_runs
+    from udasa_data.terminal import Bars
 
-    show_result(merge_runs(runs, out), as_json=as_json)
+    with Bars() as bars:
+        result = merge_runs(runs, out, bars)
+    show_result(result, as_json=as_json)

@@ -36,6 +36,12 @@ NoiseOption = Annotated[
 CutoffsOption = Annotated[
     str | None, typer.Option(help="Stages by gap, LOW,HIGH, or tertiles. [tertiles]")
 ]
+ReviewOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE", help="People's verdicts on the pairs, exported from the page of a run."
+    ),
+]
 
 
 def overrides(

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from udasa_data.config import Names, Presets
 from udasa_data.errors import UserError
-from udasa_data.pairing import Confounds, confound_rows
+from udasa_data.pairing import Confounds, confound_rows, gap_words
 from udasa_data.pipeline import BuildResult
 from udasa_data.runs import PairView, Summary
 from udasa_data.scoring import ScoreResult
@@ -48,6 +48,7 @@ def summary_tables(result: BuildResult) -> None:
         console.print(f"Nothing to do: {result.out} holds this build already.")
     _print_counts(summary)
     _print_stages(summary)
+    _print_review(summary)
     _print_confounds(summary.confounds)
     _print_steps(summary)
     for note in summary.notes:
@@ -114,7 +115,7 @@ def show_pairs(pairs: Iterable[PairView]) -> None:
     """Print pairs, chosen beside rejected."""
     console = Screen()
     for pair in pairs:
-        gap = f"Δu {pair.delta_u:.3f} ± {pair.se_delta:.3f}"
+        gap = gap_words(pair.delta_u, pair.se_delta)
         title = f"{pair.stage} · P {pair.p_chosen_better:.3f} · {gap} · {pair.axis}"
         sides = _sides(console, pair)
         figures = Table(box=None, pad_edge=False, padding=(0, 2))
@@ -185,6 +186,16 @@ def _print_stages(summary: Summary) -> None:
         for name, s in summary.counts.stages.items()
     ]
     print_table(("stage", "pairs", "mean Δu", "from", "to"), rows, right={1, 2, 3, 4})
+
+
+def _print_review(summary: Summary) -> None:
+    if summary.review is None:
+        return
+    header = ("reviewed: stage before", "decided", "people agree", "expected", "taken out")
+    print_table(header, summary.review.rows, right={1, 2, 3, 4})
+    if summary.review.not_found:
+        n = f"{summary.review.not_found:,} reviews"
+        Screen().print(Text(f"note: {n} are of pairs that this build does not have"))
 
 
 def _print_confounds(confounds: Confounds) -> None:

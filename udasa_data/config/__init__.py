@@ -29,6 +29,7 @@ from udasa_data.config.build import (
 from udasa_data.config.constitution import Principle, principles_of
 from udasa_data.config.engine import EngineName, Prices, Server, Vllm
 from udasa_data.config.looked_up import LookedUp, Names, read_looked_up
+from udasa_data.config.palette import STAGE_COLOURS, Shade
 from udasa_data.config.plain_files import read_bytes, require_file
 from udasa_data.config.plain_yaml import parse_yaml
 from udasa_data.config.presets import (
@@ -48,6 +49,7 @@ __all__ = [
     "EMBEDDED",
     "LINEAR",
     "MIN_SAMPLES",
+    "STAGE_COLOURS",
     "BuildConfig",
     "Calibration",
     "EngineName",
@@ -69,6 +71,7 @@ __all__ = [
     "Scoring",
     "SemanticEstimator",
     "Server",
+    "Shade",
     "Strict",
     "Unit",
     "ValueRef",

@@ -244,6 +244,7 @@ class BuildConfig(Strict, frozen=True):
     weights: Weights | None = None  # none: of each axis its own, from labelled answers
     pairing: Pairing = Pairing()
     stages: Stages = Stages()
+    review: str | None = None  # a file of people's verdicts on the pairs, laid over them
 
     def __post_init__(self) -> None:
         if len(self.value) < 2 and self.judge is None:

@@ -179,7 +179,9 @@ def _make(prepared: Prepared, executor: Executor, progress: Progress) -> None:
         prepared.bring_samples()
         executor.make_shards(prepared, progress)
         _take_stock(prepared)
+    progress.start("dataset", len(prepared.loaded.prompts), 0)
     _pair(prepared)
+    progress.finish()
 
 
 def repairing(prepared: Prepared, progress: Progress, make: Callable[[], None]) -> None:

@@ -76,7 +76,7 @@ def join(origins: Sequence[Origin]) -> Origin:
     config = first.manifest.config
     prompts = dict.fromkeys(p for origin in origins for p in origin.manifest.config.prompts)
     # a limit was drawn in each run; over all of them it would say something else
-    joined = msgspec.structs.replace(config, prompts=tuple(prompts), limit=None)
+    joined = msgspec.structs.replace(config, prompts=tuple(prompts), limit=None, review=None)
     name = " + ".join(origin.name for origin in origins)
     key = key_of([origin.scores_key for origin in origins])
     scorers = dict.fromkeys(scorer for origin in origins for scorer in origin.manifest.scorers)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
+from msgspec.structs import replace
+
 from udasa_data.config import BuildConfig, change, resolve
 from udasa_data.errors import UserError
 from udasa_data.prompts import parse_answers
@@ -57,7 +59,8 @@ def start_from(
     if out is None:
         raise UserError("--from needs --out: the source stays as it is")
     origin = origin_of(open_finished(place))
-    return Start(origin, change(origin.manifest.config, flags, scorers=scorers, file=file), out)
+    base = replace(origin.manifest.config, review=None)  # of its own pairs, in a file elsewhere
+    return Start(origin, change(base, flags, scorers=scorers, file=file), out)
 
 
 def start_answered(

@@ -10,12 +10,13 @@ from importlib.resources import files
 from string import Template
 from typing import Any, Final
 
+import msgspec
 import polars as pl
 import yaml
 
 from udasa_data.config import to_yaml
 from udasa_data.engines import TEMPLATE_NOTE
-from udasa_data.pairing import confound_rows
+from udasa_data.pairing import ReviewSummary, confound_rows
 from udasa_data.publish.card_tables import (
     dimensions,
     dropped,
@@ -71,6 +72,7 @@ def card(facts: CardFacts) -> str:
         loaded_config=loads.config,
         loaded_split=loads.split,
         trained=_trained(manifest, facts.pairs),
+        reviewed=_reviewed(manifest),
         n_pairs=f"{counts.pairs:,}",
         held_out=f"{manifest.held_out:.0%}",
         stages=stages(facts.pairs, facts.samples),
@@ -121,6 +123,21 @@ def _trained(manifest: Manifest, pairs: pl.DataFrame) -> str:
             "`udasa-train` does not."
         )
     return " ".join([*lines, *([] if len(lines) > bool(asked) else [_PLAIN_TRL])])
+
+
+def _reviewed(manifest: Manifest) -> str:
+    """Return what people said of the pairs, as a section; "" where nobody was asked."""
+    if not (recorded := manifest.made_from.get("review")):
+        return ""
+    review = msgspec.convert(recorded, ReviewSummary)
+    header = ("stage before", "decided", "people agree", "expected", "taken out")
+    return (
+        "## Reviewed by people\n\nPairs in which people called one answer the better one are taken "
+        "as sure: `p_chosen_better` is 1, and the column `review` says whether they approved the "
+        "pair or flipped it. Pairs that they rejected are in `dropped` (`reviewed`).\n\n"
+        f"{table(header, review.rows)}\n\n`expected` is the mean `p_chosen_better` before; "
+        "intervals are Wilson's, 95%.\n"
+    )
 
 
 def _answers_of(manifest: Manifest) -> str:

@@ -91,7 +91,11 @@ def nested(options: Mapping[str, Any]) -> dict[str, Any]:
 
     What is no key of a configuration is refused where the configuration is made.
     """
-    flags = {name: value for name, value in options.items() if value is not None}
+    flags: dict[str, Any] = {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in options.items()
+        if value is not None
+    }
     for section, names in (("sampling", _OF_SAMPLING), ("server", _OF_SERVER)):
         if found := {name: flags.pop(name) for name in names if name in flags}:
             flags[section] = {**flags.get(section, {}), **found}

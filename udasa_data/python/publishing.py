@@ -10,7 +10,7 @@ from udasa_data import page, publish, runs
 from udasa_data.page import Report
 from udasa_data.pipeline import BuildResult
 from udasa_data.publish import Released, Target, Verified
-from udasa_data.python.watching import Shown, teller
+from udasa_data.python.watching import Shown, teller, watched
 from udasa_data.python.wording import python_words
 from udasa_data.runs import Difference
 
@@ -58,13 +58,13 @@ def verify(source: Run, *, max_length: int = 1024, progress: Shown = None) -> Ve
     Args:
         source: a run, a dataset folder, or ``ORG/NAME[@REVISION]``.
         max_length: tokens at which training would cut a pair.
-        progress: None prints what it waits for, False does not.
+        progress: see :func:`udasa_data.build`.
 
     Raises:
         UserError: there is no dataset of this program, or it cannot be fetched.
     """
-    with python_words("verify"):
-        return publish.verify(_place(source), teller(progress).say, max_length)
+    with python_words("verify"), watched(progress, "checks") as shown:
+        return publish.verify(_place(source), shown.say, max_length, progress=shown)
 
 
 def diff(a: Run, b: Run, n: int = 1) -> Difference:
@@ -82,14 +82,19 @@ def diff(a: Run, b: Run, n: int = 1) -> Difference:
         return runs.compare(runs.open_finished(_place(a)), runs.open_finished(_place(b)), n)
 
 
-def report(run: Run, out: str | Path | None = None) -> Report:
+def report(run: Run, out: str | Path | None = None, progress: Shown = None) -> Report:
     """Write the page of a run, one HTML file; see ``udasa-data report``.
+
+    Args:
+        run: a run, a dataset folder, or ``ORG/NAME[@REVISION]``.
+        out: the HTML file, by default ``report.html`` in the run.
+        progress: see :func:`udasa_data.build`.
 
     Raises:
         UserError: no finished run, or the file cannot be written.
     """
-    with python_words("report"):
-        return page.write_report(_place(run), None if out is None else Path(out))
+    with python_words("report"), watched(progress) as shown:
+        return page.write_report(_place(run), None if out is None else Path(out), shown)
 
 
 def _place(run: Run) -> str:

@@ -32,6 +32,7 @@ CODE: Final = {
         "pairing/noise.py",
         "pairing/pairs.py",
         "pairing/reliability.py",
+        "pairing/reviews.py",
         "pairing/selection.py",
         "pairing/reliability.json",
         "pairing/stages.py",

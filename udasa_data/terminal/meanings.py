@@ -33,6 +33,7 @@ _CALLED: Final = {
     "--z": "noise noise-floor threshold",
     "--gpus-per-worker": "gpus num-gpus devices",
     "--world-size": "num-shards ranks",
+    "--review": "reviews feedback annotations",
     "--json": "format as-json",
     "--traceback": "verbose debug v",
 }

@@ -33,9 +33,9 @@ def print_json(facts: object) -> None:
 
 def _version(context: typer.Context, value: bool) -> None:
     if value:
-        from udasa_data import __version__
+        from importlib.metadata import version
 
-        echo(f"{context.command.name} {__version__}")
+        echo(f"{context.command.name} {version('udasa')}")
         raise typer.Exit
 
 
