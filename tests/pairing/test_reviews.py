@@ -101,6 +101,8 @@ def test_a_file_that_is_none_names_its_line(tmp_path):
     good = json.dumps({"prompt_id": "a", "chosen_id": 0, "rejected_id": 3, "verdict": "flip"})
     file.write_text(f"{good}\n\n{good}\n")
     assert len(read_reviews(file)) == 2
+    file.write_text(good.replace('"flip"', '"flip", "chosen": "a\u2028b"') + "\r\n")
+    assert read_reviews(file)[0].chosen == "a\u2028b"
     file.write_text(f"{good}\n{good.replace('flip', 'turn')}\n")
     with pytest.raises(UserError, match="line 2: no review"):
         read_reviews(file)

@@ -47,7 +47,7 @@ def run(small_config, tmp_path_factory):
 
 
 def samples(run):
-    paths = run.dataset.glob("data/samples/*.parquet")
+    paths = run.folder.glob("data/samples/*.parquet")
     return pl.concat([pl.read_parquet(path) for path in paths]).sort("sample_id")
 
 

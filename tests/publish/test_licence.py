@@ -10,7 +10,7 @@ from udasa_data.runs.dataset_manifest import read_manifest
 
 @pytest.fixture
 def manifest(run):
-    return read_manifest(run.dataset)
+    return read_manifest(run.folder)
 
 
 def of(*identifiers):

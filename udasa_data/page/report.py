@@ -118,6 +118,7 @@ def _colours() -> str:
         f":root {{ {of(0)}}}\n"
         f':root[data-theme="dark"] {{ {of(1)}}}\n'
         f"@media screen and (prefers-color-scheme: dark) {{ {by_choice} {{ {of(1)}}} }}\n"
+        f'@media print {{ :root[data-theme="dark"] {{ {of(0)}}} }}\n'
     )
 
 

@@ -99,7 +99,8 @@ def read_reviews(file: Path) -> list[Review]:
         UserError: it cannot be read, or a line is no review; names the line.
     """
     try:
-        lines = read_bytes(file).decode("utf-8").splitlines()
+        # a text may hold other ends of lines (U+2028), which JSON leaves as they are
+        lines = read_bytes(file).decode("utf-8").split("\n")
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror})") from error
     except ValueError as error:

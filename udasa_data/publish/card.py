@@ -30,6 +30,7 @@ from udasa_data.publish.examples import examples
 from udasa_data.publish.front_matter import front_matter
 from udasa_data.publish.licence import UNKNOWN, Licences
 from udasa_data.publish.markdown import block, code, inline, table
+from udasa_data.publish.spoken import languages_of
 from udasa_data.publish.suites import Contamination
 from udasa_data.runs import Loadable, Manifest, answers_were_given, loadable
 from udasa_data.schema import Stage
@@ -97,7 +98,8 @@ def card(facts: CardFacts) -> str:
         figures_confounds=_pictures(manifest, "lengths", "correlation"),
         figures_dropped=_pictures(manifest, "dropped"),
     )
-    front = front_matter(manifest, facts.licences)
+    spoken = languages_of(facts.pairs, config.scoring.language)
+    front = front_matter(manifest, facts.licences, spoken)
     head = yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
     return f"---\n{head}---\n\n{body}"
 

@@ -25,6 +25,7 @@ def push(
     revision: str = "main",
     tag: str | None = None,
     against: Sequence[str | Path] = (),
+    license: str | None = None,  # noqa: A002 (the option's name)
     progress: Shown = None,
 ) -> Released:
     """Push a run's dataset to the Hub in one commit, and verify it.
@@ -36,6 +37,7 @@ def push(
         revision: the branch to push to.
         tag: of the commit.
         against: ``[NAME=]FILE`` of evaluation prompts to look for.
+        license: of prompts whose source states none, as ``cc-by-4.0``.
         progress: None prints what it waits for and warns of, False does not.
 
     Returns:
@@ -46,7 +48,9 @@ def push(
     """
     with python_words("push"):
         tell = teller(progress).say
-        prepared = publish.prepare(runs.local_dataset(_place(run)), repo_id, [*map(str, against)])
+        files = [*map(str, against)]
+        folder = runs.local_dataset(_place(run))
+        prepared = publish.prepare(folder, repo_id, files, licence=license)
         for warning in prepared.warnings():
             tell(f"note: {warning}")
         return publish.release(prepared, Target(repo_id, revision, tag, private), tell)

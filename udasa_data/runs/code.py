@@ -49,6 +49,8 @@ CODE: Final = {
         "publish/front_matter.py",
         "runs/dataset_manifest.py",
         "publish/markdown.py",
+        "publish/spoken.py",
+        "config/palette.py",
         "runs/summary.py",
         "runs/outcome.py",
         "pairing/confounds.py",
