@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +12,8 @@ from pathlib import Path
 from typing import Final, Protocol, TextIO
 
 EVERY: Final = 30.0  # seconds from one line to the next
-_LOG_MODE: Final = "a"  # what an earlier start wrote stays
+# what an earlier start wrote stays; a link leads to somebody else's file
+_APPEND: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
 
 
 class Progress(Protocol):
@@ -74,7 +76,7 @@ class Position:
         self.words = ""
         self.total, self.done = 0, 0.0
         self.is_open = False
-        self._started, self._before, self._tokens = 0.0, 0.0, 0
+        self._started, self._before, self._took, self._tokens = 0.0, 0.0, 0.0, 0
 
     def start(self, step: str, total: int, done: int) -> None:
         """Begin a step."""
@@ -89,7 +91,7 @@ class Position:
 
     def finish(self) -> None:
         """End the step, all of it done."""
-        self.done, self.is_open = float(self.total), False
+        self.done, self.is_open, self._took = float(self.total), False, self.seconds
 
     @property
     def seconds(self) -> float:
@@ -119,7 +121,9 @@ class Position:
 
     @property
     def line(self) -> str:
-        """All of it in one line: step, n of N, rate, time left, words."""
+        """All of it in one line: step, n of N, rate, time left, words; ended, what it took."""
+        if not self.is_open:
+            return f"{self.counted}, in {in_words(self._took)}"
         left = None if self.left is None else f"{in_words(self.left)} left"
         return ", ".join(filter(None, (self.counted, self.rate, left, self.words)))
 
@@ -159,12 +163,18 @@ class Logged:
         file: open to be written.
         unit: of what the steps count.
         every: seconds from one line to the next, also while a long batch is under way.
+        clean: takes out of a line what no file may hold.
     """
 
     def __init__(
-        self, shown: Progress, file: TextIO, unit: str = "prompts", every: float = EVERY
+        self,
+        shown: Progress,
+        file: TextIO,
+        unit: str = "prompts",
+        every: float = EVERY,
+        clean: Callable[[str], str] = str,
     ) -> None:
-        self._shown, self._file = shown, file
+        self._shown, self._file, self._clean = shown, file, clean
         self._position = Position(unit)
         self._ticker = Ticker(self._tick, every)
 
@@ -193,7 +203,7 @@ class Logged:
         """End the step."""
         self._shown.finish()
         self._position.finish()
-        self._write(f"{self._position.counted}, in {in_words(self._position.seconds)}")
+        self._write(self._position.line)
 
     def close(self, last: str) -> None:
         """Write a last line, and no more."""
@@ -206,23 +216,32 @@ class Logged:
 
     def _write(self, line: str) -> None:
         now = datetime.now().astimezone().isoformat(timespec="seconds")
-        self._file.write(f"{now} {' '.join(line.split())}\n")
+        self._file.write(f"{now} {' '.join(self._clean(line).split())}\n")
         self._file.flush()
 
 
 @contextmanager
-def logged(progress: Progress, file: Path, unit: str = "prompts") -> Iterator[Progress]:
+def logged(
+    progress: Progress, file: Path, clean: Callable[[str], str] = str, unit: str = "prompts"
+) -> Iterator[Progress]:
     """Write all progress into a log file, too; its last line says how the work ended.
 
     A file that cannot be written is done without: no result hangs on it.
+
+    Args:
+        progress: to whom it is handed on.
+        file: appended to.
+        clean: takes secrets out of a line.
+        unit: of what the steps count.
     """
     try:
-        opened = file.open(_LOG_MODE, encoding="utf-8", errors="backslashreplace")
+        number = os.open(file, _APPEND, 0o644)
+        opened = os.fdopen(number, "a", encoding="utf-8", errors="backslashreplace")
     except OSError:
         yield progress
         return
     with opened:
-        log = Logged(progress, opened, unit)
+        log = Logged(progress, opened, unit, clean=clean)
         ended = "ended"
         try:
             yield log

@@ -36,6 +36,12 @@ def test_the_results_are_tables(built):
     assert "split" not in next(iter(found.values())).column_names
 
 
+def test_a_result_is_shown_in_a_line(built):
+    shown = repr(built)
+    assert shown.startswith(f"BuildResult({str(built.out)!r}: 6 prompts, ")
+    assert len(shown) < 200 + len(str(built.out))
+
+
 def test_the_same_call_does_nothing_and_another_is_refused(built):
     options = {"pairing": {"noise_z": 0, "tolerance": 1, "veto": 1}, "held_out": 0.3}
     again = udasa_data.build("tiny", prompts=QUESTIONS, out=built.out, **FAST, **options)
@@ -90,7 +96,10 @@ def test_a_run_is_logged(built):
         ({"prompts": 3}, r"^prompts: a int is no table"),
         ({"prompts": [{"prompt": object()}]}, r"^prompts, row 0: cannot be kept \(a object"),
         ({"from_": "x", "out": None, "prompts": None}, r"^from_ needs out: the source stays"),
-        ({"answers": ["a"], "out": None}, r"^answers samples nothing: leave out prompts, samples"),
+        (
+            {"answers": ["a"], "out": None},
+            r"^answers samples nothing: leave out samples, temperature",
+        ),
     ],
 )
 def test_errors_speak_of_the_call_and_leave_nothing(tmp_path, options, message):

@@ -43,7 +43,7 @@ def test_progress_in_a_notebook(tmp_path):
     assert '<progress max="10" value="2.000">' in drawn[0]
     assert "&lt;note&gt;" in drawn[1]
     assert "<progress" not in drawn[-1]
-    assert "samples: 10 of 10 prompts" in drawn[-1]
+    assert "samples: 10 of 10 prompts, in 0 s" in drawn[-1]
     assert done.stderr == ""
 
 

@@ -51,6 +51,17 @@ def test_a_log_that_cannot_be_written_is_done_without(tmp_path):
     assert not (tmp_path / "no").exists()
 
 
+def test_a_link_is_not_followed_and_secrets_are_taken_out(tmp_path):
+    (tmp_path / "theirs").write_text("mine")
+    (tmp_path / "log.txt").symlink_to(tmp_path / "theirs")
+    with logged(Silent(), tmp_path / "log.txt") as log:
+        log.say("x")
+    assert (tmp_path / "theirs").read_text() == "mine"
+    with logged(Silent(), tmp_path / "own.txt", lambda line: line.replace("key", "[KEY]")) as log:
+        log.say("a key")
+    assert lines_of(tmp_path / "own.txt")[0] == "a [KEY]"
+
+
 def test_what_is_left_is_by_the_rate_of_this_start():
     position = Position()
     position.start("samples", 100, 90)

@@ -34,7 +34,7 @@ NoiseOption = Annotated[
     typer.Option("--z", min=0, help="Leave out pairs whose gap is below z times its noise."),
 ]
 CutoffsOption = Annotated[
-    str | None, typer.Option(help="Stages by gap, LOW,HIGH, or tertiles. [tertiles]")
+    str | None, typer.Option(help="Stages by P(chosen better): LOW,HIGH, or tertiles. [tertiles]")
 ]
 ReviewOption = Annotated[
     str | None,

@@ -14,7 +14,7 @@ import msgspec
 import polars as pl
 
 from udasa_data.config import BuildConfig
-from udasa_data.errors import UserError
+from udasa_data.errors import UserError, redacted
 from udasa_data.pairing import restage
 from udasa_data.pipeline.answered import Answered
 from udasa_data.pipeline.derivation import Derived
@@ -63,6 +63,14 @@ class BuildResult:
     summary: Summary
     reused: bool
     loads: Loadable | None
+
+    def __repr__(self) -> str:
+        counts = self.summary.counts
+        stages = ", ".join(f"{stage.pairs:,} {name}" for name, stage in counts.stages.items())
+        return (
+            f"BuildResult({str(self.out)!r}: {counts.prompts:,} prompts, {counts.samples:,} "
+            f"answers, {counts.pairs:,} pairs: {stages})"
+        )
 
     def pairs(self) -> pl.DataFrame:
         """Return the staged pairs, ``schema.PAIRS``."""
@@ -170,7 +178,7 @@ def build(
 def _logged(run: Run, progress: Progress) -> AbstractContextManager[Progress]:
     """Write the progress of a run on this machine into its ``log.txt``, start after start."""
     if isinstance(run.root, Path):
-        return logged(progress, run.root / LOG)
+        return logged(progress, run.root / LOG, redacted)
     return nullcontext(progress)
 
 

@@ -42,7 +42,8 @@ class NotebookBars:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._draw()
+        if self._handle is not None:
+            self._draw()
 
     def start(self, step: str, total: int, done: int) -> None:
         """Begin a bar."""
