@@ -299,3 +299,25 @@ def test_what_was_made_from_other_datasets_is_made_from_them_again(facts, origin
     made_from = {**facts.manifest.made_from, "origin": origin}
     manifest = msgspec.structs.replace(facts.manifest, made_from=made_from)
     assert command in body_of(card(replaced(facts, manifest=manifest)))
+
+
+def test_a_gap_whose_noise_is_not_known_has_no_nan(facts):
+    text = examples(facts.pairs.with_columns(se_delta=pl.lit(float("nan"))))
+    assert "Δu " in text
+    assert "nan" not in text
+    assert "±" not in text
+
+
+def test_counts_have_whole_numbers(tmp_path):
+    from matplotlib.figure import Figure
+
+    from udasa_data.publish.figures import _axes
+
+    axes = _axes(Figure(), "", "P(chosen is the better one)", "pairs")
+    axes.set_ylim(0, 2)  # two pairs: at .5 there is nothing to count
+    assert all(float(tick).is_integer() for tick in axes.get_yticks())
+
+
+def test_reviews_are_not_folded_away(facts):
+    negative = facts.pairs.with_columns(axis=pl.lit("sentiment"), u_value_rejected=pl.lit(0.99))
+    assert "<details>" not in examples(negative)

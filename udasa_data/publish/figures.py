@@ -99,6 +99,12 @@ def _axes(canvas: Any, title: str, x: str, y: str, place: tuple[int, int, int] =
     return axes
 
 
+def _legend(axes: Any) -> None:
+    """Put the stages' names above the axes, where they hide nothing."""
+    place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 3}
+    axes.legend(**place, fontsize=8, frameon=False, labelcolor=_INK)
+
+
 def _uncertainty(canvas: Any, answers: pl.DataFrame) -> tuple[str, str] | None:
     parts, shown = [], 0
     for place, dimension in enumerate(Dimension, 1):
@@ -141,7 +147,7 @@ def _gaps(canvas: Any, manifest: Manifest, pairs: pl.DataFrame) -> tuple[str, st
     )
     for threshold in (low, high):
         axes.axvline(threshold, color=_INK, linewidth=1.2, linestyle="--")
-    axes.legend(loc="upper right", fontsize=8, frameon=False, labelcolor=_INK)
+    _legend(axes)
     parts = ", ".join(f"{len(values):,} {name}" for name, values in gaps.items())
     least = float(pairs["p_chosen_better"].to_numpy().min())
     alt = (
@@ -168,7 +174,7 @@ def _lengths(
             axes.scatter(
                 rejected[of_stage], chosen[of_stage], s=12, alpha=0.7, color=colour, label=stage
             )
-        axes.legend(loc="upper right", fontsize=8, frameon=False, labelcolor=_INK)
+        _legend(axes)
     axes.plot([0, top], [0, top], color=_INK, linewidth=1, linestyle="--")
     axes.set_xlim(0, top)
     axes.set_ylim(0, top)
