@@ -213,6 +213,8 @@ class BuildConfig(Strict, frozen=True):
     embedder: ScorerRef | None = None  # sentence embeddings, for scoring.semantic: cosine
     judge: Judge | None = None
     limit: Annotated[int, Meta(ge=1)] | None = None
+    # of prompts whose source states none: an identifier of the Hub's, for the card
+    license: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+-]*$")] | None = None
     # prompts that differ in nothing but case, white space and forms of characters (², ２ and 2)
     near_duplicates: Literal["keep", "drop"] = "keep"
     seed: Annotated[int, Meta(ge=0)] = 0
@@ -232,6 +234,7 @@ class BuildConfig(Strict, frozen=True):
     reliability: dict[Kind, Fit] = field(default_factory=dict)
     pairing: Pairing = Pairing()
     stages: Stages = Stages()
+    review: str | None = None  # a file of people's verdicts on the pairs, laid over them
 
     def __post_init__(self) -> None:
         if len(self.value) < 2 and self.judge is None:

@@ -11,6 +11,7 @@ from udasa_data.pairing.calibration import (
 from udasa_data.pairing.confounds import Confounds, confound_rows, correlations, measure
 from udasa_data.pairing.fitness import with_fitness
 from udasa_data.pairing.lengths import answer_tokens
+from udasa_data.pairing.noise import gap_words
 from udasa_data.pairing.reliability import (
     EVIDENCE,
     UNKNOWN,
@@ -20,6 +21,7 @@ from udasa_data.pairing.reliability import (
     unmeasured,
 )
 from udasa_data.pairing.restaging import Restaged, restage
+from udasa_data.pairing.reviews import ReviewSummary, read_reviews
 from udasa_data.pairing.selection import MAX_K_FOR_WORST
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "Confounds",
     "Curves",
     "Restaged",
+    "ReviewSummary",
     "answer_tokens",
     "apply_curves",
     "confound_rows",
@@ -38,8 +41,10 @@ __all__ = [
     "fit_curves",
     "fit_labelled",
     "fits_of",
+    "gap_words",
     "measure",
     "read_curves",
+    "read_reviews",
     "restage",
     "shipped_fits",
     "unmeasured",

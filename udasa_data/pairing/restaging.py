@@ -15,6 +15,7 @@ from udasa_data.config import BuildConfig
 from udasa_data.pairing.calibration import Curves, calibrate, fit_curves, read_curves
 from udasa_data.pairing.pairs import make_pairs
 from udasa_data.pairing.reliability import Fits, fits_of, kinds_of, p_chosen_better
+from udasa_data.pairing.reviews import ReviewSummary, apply_reviews, read_reviews
 from udasa_data.pairing.stages import assign_stages
 from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Dimension, empty, require
 
@@ -31,6 +32,7 @@ class Restaged(NamedTuple):
         curves: that the uncertainties were calibrated with.
         low: exploratory lies below it; NaN without pairs, as ``high``.
         high: conservative lies at or above it.
+        review: what people said of the pairs; None: nobody was asked.
     """
 
     answers: pl.DataFrame
@@ -39,6 +41,7 @@ class Restaged(NamedTuple):
     curves: Curves
     low: float
     high: float
+    review: ReviewSummary | None = None
 
 
 def restage(answers: pl.DataFrame, config: BuildConfig) -> Restaged:
@@ -52,7 +55,7 @@ def restage(answers: pl.DataFrame, config: BuildConfig) -> Restaged:
         config: its calibration, weights, pairing, stages and seed are used.
 
     Raises:
-        UserError: ``calibration.curves`` cannot be read.
+        UserError: ``calibration.curves`` or ``review`` cannot be read.
     """
     axes = answers["axis"].to_numpy().astype(str)
     known = config.calibration.curves
@@ -64,8 +67,12 @@ def restage(answers: pl.DataFrame, config: BuildConfig) -> Restaged:
     runs = [_pair_run(part, curves, config, fits) for part in _by_run_and_size(answers)]
     calibrated, paired, dropped = (pl.concat(tables) for tables in zip(*runs, strict=True))
     staged = assign_stages(_with_reliability(paired, answers, fits), config.stages.cutoffs)
-    pairs = _with_texts(staged.pairs, calibrated)
-    return Restaged(calibrated, pairs, dropped, curves, staged.low, staged.high)
+    table, review = staged.pairs, None
+    if config.review is not None:
+        table, gone, review = apply_reviews(table, calibrated, read_reviews(Path(config.review)))
+        dropped = pl.concat([dropped, gone])
+    pairs = _with_texts(table, calibrated)
+    return Restaged(calibrated, pairs, dropped, curves, staged.low, staged.high, review)
 
 
 def _by_run_and_size(answers: pl.DataFrame) -> list[pl.DataFrame]:

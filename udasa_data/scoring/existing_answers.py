@@ -36,7 +36,7 @@ from udasa_data.schema import ADDED, SCORES, Why
 from udasa_data.scoring.answer_files import GivenAnswers, read_answers
 from udasa_data.scoring.scored_file import read_summary, refuse_foreign_curves, write_scores
 from udasa_data.scoring.shard import score_shard
-from udasa_data.storage import Located, file_sha256, locate, remove_left_over_of
+from udasa_data.storage import Located, file_sha256, locate, read_parquet, remove_left_over_of
 
 MIN_ANSWERS: Final = 3  # to a prompt: no pairs are made here, whose noise would need a fourth
 _CODE: Final = (
@@ -66,6 +66,10 @@ class ScoreResult:
     calibration: Path
     summary: ScoreSummary
     reused: bool
+
+    def scores(self) -> pl.DataFrame:
+        """Return the scored rows: the input's columns, then those of ``schema.ADDED``."""
+        return read_parquet(self.out)
 
 
 def score_file(
