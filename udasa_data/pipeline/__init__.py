@@ -4,14 +4,12 @@ from udasa_data.pipeline.building import BuildResult, build, build_slice, previe
 from udasa_data.pipeline.executors.protocol import Executor
 from udasa_data.pipeline.executors.ray import RayExecutor
 from udasa_data.pipeline.merging import merge
-from udasa_data.pipeline.planning import Interval, Plan, Prices, plan
+from udasa_data.pipeline.planning import Plan, plan
 
 __all__ = [
     "BuildResult",
     "Executor",
-    "Interval",
     "Plan",
-    "Prices",
     "RayExecutor",
     "build",
     "build_slice",
