@@ -30,7 +30,7 @@ from udasa_data.engines import (
 from udasa_data.errors import UserError
 from udasa_data.storage import Located, unloadable
 from udasa_eval.results import Decoding
-from udasa_eval.tasks import decoding_of, quiet
+from udasa_eval.tasks import cut, decoding_of, quiet
 
 _SEED_STRIDE: Final = 1024  # sample k has seed + k
 
@@ -171,7 +171,7 @@ class EngineLM(LM):  # type: ignore[misc]
             _, answers = next(iter(self.ask([self.prompt(text)], decoding, lambda _n: None)))
             if not isinstance(answers, SetAside):
                 for place, completion in zip(same, answers, strict=True):
-                    texts[place] = _cut(completion.text.strip(), generation_kwargs)
+                    texts[place] = cut(completion.text.strip(), generation_kwargs)
         return texts
 
     def loglikelihood(self, requests: Sequence[Any]) -> list[tuple[float, bool]]:
@@ -264,11 +264,3 @@ def device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _cut(text: str, generation_kwargs: dict[str, Any]) -> str:
-    """Return a text up to the first of its stop texts."""
-    stops = generation_kwargs.get("until") or []
-    starts = [text.find(stop) for stop in ([stops] if isinstance(stops, str) else stops) if stop]
-    found = [start for start in starts if start >= 0]
-    return text[: min(found)] if found else text

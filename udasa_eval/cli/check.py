@@ -14,7 +14,7 @@ from udasa_eval.cli.options import (
     Limit,
     Model,
     Reference,
-    SuiteOption,
+    Suite,
     Tasks,
     run_options,
 )
@@ -22,7 +22,7 @@ from udasa_eval.cli.options import (
 
 def check(
     model: Model,
-    suite: SuiteOption = "quick",
+    suite: Suite = "quick",
     axes: Axes = None,
     tasks: Tasks = None,
     limit: Limit = None,

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from udasa_eval.running import RunOptions
 
 Engine: TypeAlias = Literal["auto", "transformers", "vllm", "openai"]
-Suite: TypeAlias = Literal["quick", "full", "tiny"]
 DataDir: TypeAlias = Annotated[
     Path | None,
     typer.Option(help="Folder of datasets (see: udasa-eval fetch); none reads the Hub."),
@@ -31,7 +30,13 @@ Judges: TypeAlias = Annotated[
     str | None, typer.Option(help="Set of judges.yaml, or a YAML file. [the suite's own]")
 ]
 Model: TypeAlias = Annotated[str, typer.Option(help="Preset, Hub id or local folder.")]
-SuiteOption: TypeAlias = Annotated[Suite, typer.Option(help="Which tasks.")]
+Suite: TypeAlias = Annotated[
+    str, typer.Option(help="Which tasks: quick, full, gated, tiny, or a YAML file of your own.")
+]
+Thoughts: TypeAlias = Annotated[
+    int,
+    typer.Option(min=0, help="Tokens that the model may think, on top of each task's budget."),
+]
 EngineOption: TypeAlias = Annotated[Engine, typer.Option(help="What draws the answers.")]
 Baseline: TypeAlias = Annotated[
     str | None,

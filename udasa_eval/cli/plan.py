@@ -19,8 +19,9 @@ from udasa_eval.cli.options import (
     Model,
     Reference,
     Seed,
-    SuiteOption,
+    Suite,
     Tasks,
+    Thoughts,
     run_options,
 )
 
@@ -33,10 +34,11 @@ _PILOT = 8
 
 def plan(
     model: Model,
-    suite: SuiteOption = "quick",
+    suite: Suite = "quick",
     axes: Axes = None,
     tasks: Tasks = None,
     limit: Limit = None,
+    thoughts: Thoughts = 0,
     data_dir: DataDir = None,
     judges: Judges = None,
     baseline: Baseline = None,
@@ -81,6 +83,7 @@ def plan(
         axes=axes,
         tasks=tasks,
         limit=limit,
+        thoughts=thoughts,
         engine=engine,
         config=config,
         judges=judges,

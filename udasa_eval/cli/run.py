@@ -20,18 +20,19 @@ from udasa_eval.cli.options import (
     ResultsJson,
     Seed,
     Suite,
-    SuiteOption,
     Tasks,
+    Thoughts,
     run_options,
 )
 
 
 def run(
     model: Model,
-    suite: SuiteOption = "quick",
+    suite: Suite = "quick",
     axes: Axes = None,
     tasks: Tasks = None,
     limit: Limit = None,
+    thoughts: Thoughts = 0,
     out: Annotated[
         Path | None,
         typer.Option(help="The results folder. [runs/eval-MODEL-SUITE]", file_okay=False),
@@ -56,6 +57,7 @@ def run(
         axes=axes,
         tasks=tasks,
         limit=limit,
+        thoughts=thoughts,
         engine=engine,
         config=config,
         judges=judges,
@@ -70,7 +72,7 @@ def run(
     show_results(results, folder, as_json=as_json)
 
 
-def default_folder(model: str, suite: Suite) -> Path:
+def default_folder(model: str, suite: str) -> Path:
     """Return the results folder of a run that was given none."""
     name = model.strip("./~").replace("/", "-")
-    return Path("runs") / f"eval-{name}-{suite}"
+    return Path("runs") / f"eval-{name}-{Path(suite).stem}"

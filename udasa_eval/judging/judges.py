@@ -32,7 +32,15 @@ EMBEDDED: Final = "embedded-judge:"
 # of udasa_data: what decides whether the embedded classifier finds a refusal
 _REFUSAL: Final = ("scoring/refusal.py", "scorers/ngrams.py", "tiny/refusal/model.safetensors")
 Role: TypeAlias = Literal[
-    "harm", "refusal", "toxicity", "reward", "preference", "truth", "information", "sentiment"
+    "harm",
+    "refusal",
+    "toxicity",
+    "reward",
+    "preference",
+    "truth",
+    "information",
+    "correct",
+    "sentiment",
 ]
 Rater: TypeAlias = ClassifierJudge | QuestionJudge | RubricJudge
 Preferrer: TypeAlias = RewardJudge | PairJudge | PairRubricJudge
@@ -48,6 +56,7 @@ class JudgeSet(Strict, frozen=True):
     preference: Preferrer | Panel | None = None
     truth: Rater | Panel | None = None
     information: Rater | Panel | None = None
+    correct: Rater | Panel | None = None
     sentiment: Rater | Panel | None = None
 
     def __post_init__(self) -> None:

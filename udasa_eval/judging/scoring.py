@@ -25,10 +25,11 @@ from udasa_eval.judging.judges import PinnedJudge, Role
 from udasa_eval.judging.kinds import PromptedJudge
 from udasa_eval.judging.loading import loaded
 from udasa_eval.judging.loads import TOKEN, load_of
-from udasa_eval.judging.measures import NEEDS, Answered, measure
+from udasa_eval.judging.measures import NEEDS, measure
 from udasa_eval.judging.panels import notes_of_role, together
+from udasa_eval.judging.scored_rows import Answered
 from udasa_eval.results import SCORES
-from udasa_eval.tasks import TaskNotes, TaskPlan, build_task, notes_of
+from udasa_eval.tasks import TaskNotes, TaskPlan, answer_metrics, build_task, notes_of
 
 
 class Scored(NamedTuple):
@@ -103,7 +104,17 @@ class Tables:
         rows = self.with_text(task).select("prompt", "text").iter_rows()
         if scoring == "toxicity":
             return [TextPair(text, "") for _, text in rows]
-        return [exchange(_asked(prompt), text) for prompt, text in rows]
+        exchanges = [exchange(_asked(prompt), text) for prompt, text in rows]
+        return self._with_gold(task, exchanges) if scoring == "graded" else exchanges
+
+    def _with_gold(self, task: str, pairs: Sequence[TextPair]) -> list[TextPair]:
+        """Put the right answer behind what was asked, for a judge who compares with it."""
+        documents = self.with_text(task)["document"]
+        golds = ["; ".join(json.loads(text)["answers"]) for text in documents]
+        return [
+            TextPair(f"{pair.first}\n\nRight answer: {gold}", pair.second)
+            for pair, gold in zip(pairs, golds, strict=True)
+        ]
 
     def duels(self, task: str) -> list[Duel]:
         """Return prompt, answer and baseline's answer of each row that has a text."""
@@ -157,7 +168,7 @@ def score_tables(
             by_role,
             weighed.get(task),
             tables.baselines.get(task, {}),
-            _chooser(task, table) if _notes(task).scoring == "choices" else None,
+            _chooser(task, table) if _notes(task).scoring in {"choices", "lm_eval"} else None,
         )
         scores[task] = measure(_notes(task).scoring, answered).select(SCORES.names())
         replies[task] = [text for verdicts in by_role.values() for text in verdicts.examples]
@@ -250,11 +261,16 @@ def _under_reference(
     return weighed
 
 
-def _chooser(task: str, table: pl.DataFrame) -> Callable[[Any, Sequence[float]], dict[str, float]]:
-    """Return lm-eval's own scoring of a choice task, over the documents that were stored."""
+def _chooser(task: str, table: pl.DataFrame) -> Callable[[Any, Sequence[Any]], dict[str, float]]:
+    """Return lm-eval's own scoring of a task, over the documents that were stored.
+
+    Of choices it takes their log-likelihoods, else the answer alone, cut at the task's stop texts.
+    """
     stored = table.select("document").unique(maintain_order=True)["document"]
     documents = [json.loads(text) for text in stored]
     built = build_task(TaskPlan(task, notes_of(task), None), documents, 0)
+    if built.decoding is not None:
+        return lambda document, texts: answer_metrics(built, document, texts[0])
 
     def choose(document: Any, logprobs: Sequence[float]) -> dict[str, float]:
         metrics = built.task.process_results(document, [(value, False) for value in logprobs])

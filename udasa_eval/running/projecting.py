@@ -255,7 +255,7 @@ def _judging(
     """Return the seconds of each role's judges, loading included."""
     if trial is None:
         return {}
-    seconds = {}
+    seconds: dict[str, Interval] = {}
     for role, taken in trial.judges.items():
         judged = [table for table in tables if role in roles_of(table.name, answers)]
         n = sum(table.samples * len(table.chars) for table in judged)

@@ -18,7 +18,7 @@ from udasa_data.errors import UserError
 from udasa_data.progress import Progress, Silent
 from udasa_data.runs import Run
 from udasa_eval.answers import Asked, EngineLM, FirstPass, Weights, baselines
-from udasa_eval.judging import Tables, judge_task, loaded, needed_roles
+from udasa_eval.judging import Role, Tables, judge_task, loaded, needed_roles
 from udasa_eval.results import read_tables
 from udasa_eval.running.planning import Ready, pin_all
 
@@ -51,7 +51,7 @@ class Trial(NamedTuple):
     documents: Mapping[str, int]
     loading: float
     work: Mapping[str, float]
-    judges: Mapping[str, Taken]
+    judges: Mapping[Role, Taken]
     seconds: float
 
 
@@ -90,8 +90,8 @@ def try_prompts(ready: Ready, folder: Run, seed: int, progress: Progress) -> Tri
         str(task): of_task["n_tokens"].to_list()
         for (task,), of_task in of_prompt.group_by("task", maintain_order=True)
     }
-    said = drawn["text"].fill_null("").str.len_chars().sum()
-    said += drawn["reasoning"].fill_null("").str.len_chars().sum()
+    texts = [*drawn["text"].drop_nulls(), *drawn["reasoning"].drop_nulls()]
+    said = sum(map(len, texts))
     tokens = int(drawn["n_tokens"].sum() or 0)
     judges = _time_judges(ready, folder, rows)
     return Trial(
@@ -108,7 +108,7 @@ def try_prompts(ready: Ready, folder: Run, seed: int, progress: Progress) -> Tri
     )
 
 
-def _time_judges(ready: Ready, folder: Run, rows: pl.DataFrame) -> dict[str, Taken]:
+def _time_judges(ready: Ready, folder: Run, rows: pl.DataFrame) -> dict[Role, Taken]:
     """Return what judging took by role, one judge in memory at a time."""
     by_task = {str(task): table for (task,), table in rows.group_by("task", maintain_order=True)}
     answers: baselines.Answers = {}
@@ -117,7 +117,7 @@ def _time_judges(ready: Ready, folder: Run, rows: pl.DataFrame) -> dict[str, Tak
     tables = Tables(by_task, answers)
     roles = needed_roles(by_task, answers)
     judges = pin_all(roles, ready.stored.judges, folder.manifest.get("models", {}))
-    taken = {}
+    taken: dict[Role, Taken] = {}
     for role in roles:
         loading = work = 0.0
         for member in judges[role].members:

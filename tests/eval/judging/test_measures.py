@@ -8,7 +8,8 @@ from udasa_data.scoring import is_refusal
 from udasa_eval.answers import has_text
 from udasa_eval.answers.backend import Weighed
 from udasa_eval.judging.judgements import Judged
-from udasa_eval.judging.measures import Answered, measure
+from udasa_eval.judging.measures import measure
+from udasa_eval.judging.scored_rows import Answered
 from udasa_eval.results.folder import GENERATIONS
 from udasa_eval.results.length_control import with_length_control
 from udasa_eval.results.summary import metrics_of, unscored_of
