@@ -48,6 +48,7 @@ from udasa_eval.results import (
     write_table,
 )
 from udasa_eval.running.checking import check_run
+from udasa_eval.running.endings import of_cut_answers, with_endings
 from udasa_eval.running.options import RunOptions, Stored
 from udasa_eval.running.planning import locate_reference, model_id, pin_all, plan_run, prepare
 
@@ -204,6 +205,7 @@ def _results(
         for record in stored.tasks
         if record.name in scored.scores
     ]
+    tasks = with_endings(tasks, generations)
     headlines = {record.name: record.headline for record in tasks}
     records = [pinned.record(frozenset(stored.leaked)) for pinned in judges.values()]
     leaks = [
@@ -228,7 +230,7 @@ def _results(
         training_data=stored.training_data,
         lm_eval_version=version("lm-eval"),
         versions={"python": platform.python_version(), **{n: version(n) for n in _VERSIONS}},
-        notes=(*stored.notes, *leaks, *scored.notes),
+        notes=(*stored.notes, *leaks, *of_cut_answers(tasks), *scored.notes),
     )
 
 
