@@ -1,6 +1,14 @@
 """The first pass: what the policy says, and whose answers it is compared with."""
 
-from udasa_eval.answers.backend import EngineLM, Weighed, Weights, device, free_memory, kl_precision
+from udasa_eval.answers.backend import (
+    EngineLM,
+    Weighed,
+    Weights,
+    choice_batch,
+    device,
+    free_memory,
+    kl_precision,
+)
 from udasa_eval.answers.baselines import Baseline, find_baseline
 from udasa_eval.answers.difficulties import find_difficulties
 from udasa_eval.answers.generations import (
@@ -22,6 +30,7 @@ __all__ = [
     "FirstPass",
     "Weighed",
     "Weights",
+    "choice_batch",
     "device",
     "find_baseline",
     "find_difficulties",

@@ -1,9 +1,9 @@
 """Our engines as a model of lm-eval.
 
 Text is drawn by the engines of ``udasa_data`` (transformers, vLLM, any OpenAI-compatible server).
-Log-likelihoods are those of lm-eval's own Hugging Face model with its own defaults (batch 1, the
-checkpoint's precision): only so are mc1 and mc2 equal to plain ``lm_eval`` to the last digit. One
-of the two is in memory at a time.
+Log-likelihoods are those of lm-eval's own Hugging Face model in the checkpoint's precision, as
+plain ``lm_eval`` gives them with ``--batch_size`` of :func:`choice_batch`. One of the two is in
+memory at a time.
 """
 
 from __future__ import annotations
@@ -70,6 +70,7 @@ class Weights:
                     pretrained=model.load_from,
                     device=device(),
                     dtype=precision,
+                    batch_size=choice_batch(),
                     **{"revision": "main", **model.weights_kwargs},
                 )
         except (OSError, ValueError, KeyError, UnpicklingError) as error:
@@ -257,6 +258,15 @@ def kl_precision() -> str:
     on a GPU the checkpoint's own is taken, since float32 of a 7B model would not fit most of them.
     """
     return "float32" if device() == "cpu" else "auto"
+
+
+def choice_batch() -> int:
+    """Return how many texts are weighed at a time: one on a CPU, where a batch gains little.
+
+    In bfloat16 a batch changes sums of log-probabilities by up to half a nat, so that with one at a
+    time every score is that of plain ``lm_eval`` to the last digit.
+    """
+    return 1 if device() == "cpu" else 16
 
 
 def device() -> str:
