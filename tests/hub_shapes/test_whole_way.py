@@ -16,7 +16,7 @@ from udasa_data.prompts import parse_source
 from udasa_data.schema import Axis
 from udasa_eval.answers import TURN_2
 from udasa_eval.judging import judge_set
-from udasa_eval.judging.judges import EMBEDDED, JudgeSet
+from udasa_eval.judging.judges import EMBEDDED, JudgeSet, named_sets
 from udasa_eval.tasks import plan_suite
 from udasa_eval.tasks.sources import datasets_known
 from udasa_recipes.staged import known_presets, read_recipe
@@ -57,8 +57,9 @@ def shipped_models():
     ids = {preset.policy.id for preset in presets.models.values()}
     for chosen in presets.scorers.values():
         ids |= {ref.id for ref in (chosen.nli, *chosen.value, chosen.sentiment)}
-    judges = judge_set("hub", "quick")
-    ids |= {j.id for role in JudgeSet.__struct_fields__ if (j := getattr(judges, role))}
+    for name in named_sets():
+        judges = judge_set(name, "quick")
+        ids |= {j.id for role in JudgeSet.__struct_fields__ if (j := getattr(judges, role))}
     ids |= {read_recipe(path).policy.id for path in known_presets().values()}
     return {name for name in ids if not name.startswith(("embedded:", EMBEDDED))}
 

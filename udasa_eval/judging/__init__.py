@@ -2,7 +2,7 @@
 
 from udasa_eval.judging.judgements import Duel, LoadedJudge
 from udasa_eval.judging.judges import JudgeSet, PinnedJudge, Role, judge_set, judges_of, pin
-from udasa_eval.judging.kinds import Judge, PromptedJudge, WrittenJudge
+from udasa_eval.judging.kinds import Judge, PromptedJudge, WrittenJudge, asked_of
 from udasa_eval.judging.loading import loaded
 from udasa_eval.judging.loads import TOKEN, load_of
 from udasa_eval.judging.needs import judge_needs
@@ -28,6 +28,7 @@ __all__ = [
     "Scored",
     "Tables",
     "WrittenJudge",
+    "asked_of",
     "estimate",
     "judge_needs",
     "judge_set",

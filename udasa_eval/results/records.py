@@ -111,6 +111,8 @@ class MetricRecord(Strict, frozen=True):
         direction: which way is better.
         kind: rate (0, ½, 1) or mean.
         headline: whether it stands for its task.
+        comparable_with: published numbers that it can be set beside, made by the benchmark's own
+            scorer; null: not comparable with published.
         per_document: False where it is no mean of what documents scored (length-controlled win
             rate); its rows of SCORES, if any, are each document's part in it.
     """
@@ -128,6 +130,7 @@ class MetricRecord(Strict, frozen=True):
     kind: Kind
     headline: bool = False
     per_document: bool = True
+    comparable_with: str | None = None
 
 
 class Unscored(Strict, frozen=True):

@@ -55,6 +55,8 @@ class TaskNotes(msgspec.Struct, frozen=True, kw_only=True):
         headline: its one headline metric.
         filter: of lm-eval's task, which finds the answer in what was said.
         packages: that the task's own scoring needs.
+        comparable_with: the published numbers that its headline can be set beside; None: with none.
+        own_judges: the set of judges that this needs; None: it needs none.
     """
 
     axis: Axis
@@ -65,6 +67,8 @@ class TaskNotes(msgspec.Struct, frozen=True, kw_only=True):
     headline: str
     filter: str = "none"
     packages: tuple[str, ...] = ()
+    comparable_with: str | None = None
+    own_judges: str | None = None
 
     @property
     def lacking(self) -> tuple[str, ...]:
