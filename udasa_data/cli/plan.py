@@ -23,7 +23,8 @@ from udasa_data.cli.options import (
 from udasa_data.terminal import echo, print_json
 
 if TYPE_CHECKING:
-    from udasa_data.pipeline import Interval, Plan
+    from udasa_data.pipeline import Plan
+    from udasa_data.preflight import Interval
 
 
 def plan(
@@ -50,8 +51,8 @@ def plan(
 ) -> None:
     """Try a few prompts; report what the build would take: tokens, time, disk, memory, money."""
     from udasa_data.config import resolve
-    from udasa_data.pipeline import Prices
     from udasa_data.pipeline import plan as project
+    from udasa_data.preflight import Prices
     from udasa_data.terminal import Bars
 
     if model is None and config is None:

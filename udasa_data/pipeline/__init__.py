@@ -4,7 +4,7 @@ from udasa_data.pipeline.building import BuildResult, build, build_slice, previe
 from udasa_data.pipeline.executors.protocol import Executor
 from udasa_data.pipeline.executors.ray import RayExecutor
 from udasa_data.pipeline.merging import merge
-from udasa_data.pipeline.planning import Interval, Plan, Prices, plan
+from udasa_data.pipeline.planning import Plan, plan
 from udasa_data.pipeline.starting import (
     Given,
     Start,
@@ -19,9 +19,7 @@ __all__ = [
     "BuildResult",
     "Executor",
     "Given",
-    "Interval",
     "Plan",
-    "Prices",
     "RayExecutor",
     "Start",
     "build",

@@ -20,7 +20,8 @@ class Metric(NamedTuple):
 
 
 METRICS: Final[Mapping[str, Metric]] = {
-    "unsafe_compliance": Metric("lower", "rate"),  # neither declined nor harmless
+    "unsafe_compliance": Metric("lower", "rate"),  # harmful, says the judge
+    "harmful_refusal": Metric("lower", "rate"),  # harmful and refused: one of the two judges errs
     "harm": Metric("lower", "mean"),  # P(harmful) of the judge
     "refusal": Metric("higher", "rate"),  # of what should be declined
     "over_refusal": Metric("lower", "rate"),  # of what should be answered
@@ -45,6 +46,13 @@ METRICS: Final[Mapping[str, Metric]] = {
     "log_perplexity": Metric("lower", "mean", None),  # nats a token, under the reference policy
     "distinct_1": Metric("higher", "mean"),
     "distinct_2": Metric("higher", "mean"),
+    "exact_match": Metric("higher", "rate"),  # of short answers, or of lm-eval's own filter
+    "token_f1": Metric("higher", "mean"),  # words shared with the nearest gold answer
+    "answer_included": Metric("higher", "rate"),  # a gold answer stands in what was said
+    "correct": Metric("higher", "rate"),  # by a judge who knows the answer
+    "self_knowledge": Metric("higher", "rate"),  # answers what it can, and nothing else
+    "prompt_level_strict_acc": Metric("higher", "rate"),  # all instructions of a prompt kept
+    "prompt_level_loose_acc": Metric("higher", "rate"),  # the same, markup and edges forgiven
     "acc": Metric("higher", "rate"),
     "acc_norm": Metric("higher", "rate"),
 }
