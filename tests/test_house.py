@@ -37,7 +37,7 @@ FLOORS = {
         {"answers"},
         {"judging"},
         {"running"},
-        {"leaderboard", "validation", "frontier"},
+        {"leaderboard", "validation", "frontier", "logs"},
         {"cli"},
     ],
 }

@@ -23,9 +23,15 @@ from udasa_eval.results.records import (
     Results,
     TaskRecord,
 )
-from udasa_eval.results.runs import Run, read_runs
+from udasa_eval.results.runs import Run, comparable, labels_of, read_runs
 from udasa_eval.results.summary import metrics_of, unscored_of
-from udasa_eval.results.verdicts import MetricComparison
+from udasa_eval.results.verdicts import (
+    MetricComparison,
+    Paired,
+    PromptDifference,
+    shortened,
+    verdicts,
+)
 
 __all__ = [
     "ADJUSTED",
@@ -43,19 +49,25 @@ __all__ = [
     "MetricComparison",
     "MetricRecord",
     "Origins",
+    "Paired",
     "Pinned",
+    "PromptDifference",
     "Results",
     "Run",
     "RunComparison",
     "TaskRecord",
+    "comparable",
     "compare_runs",
+    "labels_of",
     "metrics_of",
     "origins_of",
     "read_results",
     "read_runs",
     "read_tables",
+    "shortened",
     "task_of_shard",
     "unscored_of",
+    "verdicts",
     "with_length_control",
     "write_results",
     "write_table",

@@ -93,7 +93,7 @@ def _mean(name: str, task: str, axis: Axis, rows: pl.DataFrame, headline: str) -
     spread = metric.within is not None or stderr != 0.0  # a KL of 0 everywhere is no rate of 0
     if n and mean_of_scores and spread:
         low, high = mean_interval(values, within=metric.within)[1:3]
-    elif n > 1 and not mean_of_scores:
+    elif not mean_of_scores and stderr:
         low, high = logit_interval(float(scored.mean()), standard_error(scored))
     return MetricRecord(
         name=name,

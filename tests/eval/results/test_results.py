@@ -13,6 +13,7 @@ from udasa_eval.results.folder import (
     write_results,
     write_table,
 )
+from udasa_eval.results.length_control import CONTROLLED
 from udasa_eval.results.records import (
     SCHEMA_VERSION,
     Decoding,
@@ -23,6 +24,7 @@ from udasa_eval.results.records import (
     TaskRecord,
     Unscored,
 )
+from udasa_eval.results.summary import metrics_of
 
 
 def example():
@@ -108,3 +110,11 @@ def test_tables_are_checked_when_written_and_read(tmp_path):
     table.drop("why").write_parquet(tmp_path / "scores/t.parquet")
     with pytest.raises(UserError, match="not a table of scores"):
         read_tables(tmp_path, "scores")
+
+
+def test_a_controlled_rate_without_spread_has_no_interval():
+    """Each part is .4: the standard error is 0, and an interval without width says too much."""
+    rows = [("t", "helpfulness", f"p{n}", None, CONTROLLED, 0.4, None) for n in range(5)]
+    scores = pl.DataFrame(rows, schema=SCORES, orient="row")
+    (metric,) = metrics_of(scores, {"t": CONTROLLED})
+    assert (metric.value, metric.low, metric.high) == (pytest.approx(0.4), None, None)
