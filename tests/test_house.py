@@ -31,13 +31,13 @@ FLOORS = {
         {"cli"},
     ],
     "udasa_eval": [
-        {"stats", "tiny"},
+        {"stats", "tiny", "pages"},
         {"results"},
-        {"tasks"},
-        {"answers"},
+        {"tasks", "logs"},
+        {"answers", "samples"},
         {"judging"},
         {"running"},
-        {"leaderboard", "validation", "frontier", "logs"},
+        {"leaderboard", "validation", "frontier"},
         {"cli"},
     ],
 }

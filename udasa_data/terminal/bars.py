@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from rich.progress import (
     BarColumn,
@@ -20,8 +20,7 @@ from rich.progress import (
 
 from udasa_data.terminal.interruption import note_position
 from udasa_data.terminal.screen import Screen
-
-EVERY: Final = 30.0  # seconds
+from udasa_data.terminal.silence import EVERY
 
 
 class Bars:

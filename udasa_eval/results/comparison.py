@@ -77,6 +77,17 @@ def compare_runs(
     )
 
 
+def pair_of(a: Run, b: Run, task: str, metric: str) -> Paired:
+    """Return a metric that both runs have, paired by prompt; without the texts behind it.
+
+    Raises:
+        UserError: the rows behind it are missing.
+    """
+    record = a.metric(task, metric)
+    assert record is not None
+    return _pair(a, b, record, _Texts(a, b, 0))
+
+
 def _metrics(a: Run, b: Run) -> Iterator[MetricRecord]:
     """Yield the metrics of both runs, in the order of the first; headline metrics lead."""
     shared = [m for m in a.results.metrics if b.metric(m.task, m.name) is not None]

@@ -83,9 +83,16 @@ def settings_of(a: Run, b: Run) -> list[tuple[str, str | None, str | None]]:
         other = b.task(task.name)
         if other is not None:
             pairs += _task_fields(task, other)
-    judges = [{j.role: _short(j.fingerprint) for j in side.judges} for side in (left, right)]
+    judges = [{judge.role: judge for judge in side.judges} for side in (left, right)]
     for role in judges[0].keys() & judges[1].keys():
-        pairs.append((f"judge of {role}", judges[0][role], judges[1][role]))
+        of_a, of_b = (side[role] for side in judges)
+        where = f"judge of {role}"
+        if bool(of_a.asked) != bool(of_b.asked):
+            older = a.folder if of_b.asked else b.folder
+            where += (
+                f" (udasa-eval score {older} first: an earlier version did not record it whole)"
+            )
+        pairs.append((where, _short(of_a.fingerprint), _short(of_b.fingerprint)))
     pairs += asked_otherwise(left.judges, right.judges)
     return pairs
 

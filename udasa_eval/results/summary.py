@@ -10,8 +10,7 @@ import polars as pl
 
 from udasa_data.schema import Axis
 from udasa_eval.results.folder import null_unless_finite
-from udasa_eval.results.length_control import ADJUSTED, CONTROLLED
-from udasa_eval.results.metrics import LENGTHS, METRICS
+from udasa_eval.results.metrics import ADJUSTED, CONTROLLED, LENGTHS, METRICS
 from udasa_eval.results.records import MetricRecord, Unscored
 from udasa_eval.stats import logit_interval, mean_interval, standard_error
 

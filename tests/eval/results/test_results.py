@@ -2,6 +2,7 @@ import json
 
 import polars as pl
 import pytest
+from msgspec.structs import replace
 
 from udasa_data.errors import UserError
 from udasa_data.schema import Axis
@@ -13,7 +14,7 @@ from udasa_eval.results.folder import (
     write_results,
     write_table,
 )
-from udasa_eval.results.length_control import CONTROLLED
+from udasa_eval.results.metrics import ADJUSTED, CONTROLLED
 from udasa_eval.results.records import (
     SCHEMA_VERSION,
     Decoding,
@@ -89,7 +90,7 @@ def test_what_is_no_results_folder_is_reported_in_one_line(tmp_path):
         read_results(tmp_path)
     del value["sha256"]
     path.write_text(json.dumps(value | {"schema_version": 0}))
-    with pytest.raises(UserError, match="schema_version 0, this version reads 1"):
+    with pytest.raises(UserError, match="schema_version 0, this version reads 1 to 2"):
         read_results(tmp_path)
     path.write_text(json.dumps(value | {"suit": 1}))
     with pytest.raises(UserError, match="unknown key 'suit'"):
@@ -118,3 +119,29 @@ def test_a_controlled_rate_without_spread_has_no_interval():
     scores = pl.DataFrame(rows, schema=SCORES, orient="row")
     (metric,) = metrics_of(scores, {"t": CONTROLLED})
     assert (metric.value, metric.low, metric.high) == (pytest.approx(0.4), None, None)
+
+
+def write_schema_1(folder):
+    """As results were before length control was AlpacaEval's: our own estimator by that name."""
+    scores = pl.DataFrame(
+        [("t", "helpfulness", f"p{n}", None, CONTROLLED, n / 5, None) for n in range(5)],
+        schema=SCORES,
+        orient="row",
+    )
+    write_results(folder, replace(example(), metrics=tuple(metrics_of(scores, {"t": CONTROLLED}))))
+    path = folder / "results.json"
+    value = json.loads(path.read_text())
+    del value["sha256"]
+    value["tasks"][0]["headline"] = CONTROLLED
+    path.write_text(json.dumps(value | {"schema_version": 1}))
+
+
+def test_results_of_schema_1_are_read_by_their_new_names(tmp_path):
+    write_schema_1(tmp_path)
+    found = read_results(tmp_path)
+    assert found.schema_version == SCHEMA_VERSION
+    assert [metric.name for metric in found.metrics] == [ADJUSTED]
+    assert found.tasks[0].headline == ADJUSTED
+    # fitted with what alpaca_eval published: it is what its name says
+    (tmp_path / "difficulties.parquet").touch()
+    assert [metric.name for metric in read_results(tmp_path).metrics] == [CONTROLLED]
