@@ -13,7 +13,7 @@ from udasa_data.progress import Progress
 from udasa_data.scorers import Floats, TextPair
 from udasa_eval.judging import Duel, JudgeSet, LoadedJudge, PinnedJudge, loaded, pin
 from udasa_eval.stats import SHARE, mean_interval
-from udasa_eval.stats.ranking import auroc, clustered
+from udasa_eval.stats.ranking import clustered_auroc
 from udasa_eval.validation.outcome import Agreement
 from udasa_eval.validation.people import LabelSet, PairSet, label_sets, pair_sets
 
@@ -142,7 +142,7 @@ def _area(label_set: LabelSet, judge: str, score: Floats) -> Agreement:
     known = np.isfinite(score)
     _, prompts = np.unique([a.prompt for a in label_set.answers], return_inverse=True)
     score, label, prompts = score[known], label[known], prompts[known].astype(np.int64)
-    area = clustered(lambda rows: auroc(score[rows], label[rows]), prompts, seed=_SEED)
+    area = clustered_auroc(score, label, prompts, seed=_SEED)
     return Agreement(
         dataset=label_set.name,
         judge=judge,
