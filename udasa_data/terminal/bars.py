@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from rich.progress import (
     BarColumn,
@@ -20,7 +20,8 @@ from rich.progress import (
 
 from udasa_data.terminal.interruption import note_position
 from udasa_data.terminal.screen import Screen
-from udasa_data.terminal.silence import EVERY
+
+EVERY: Final = 30.0  # seconds
 
 
 class Bars:

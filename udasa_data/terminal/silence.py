@@ -9,10 +9,11 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
+from udasa_data.terminal.bars import EVERY
 from udasa_data.terminal.interruption import position
 from udasa_data.terminal.screen import echo, last_output
 
-EVERY: Final = 30.0  # seconds
+_GRACE: Final = 0.05  # of the time, in which a step's own line comes first
 
 
 @contextlib.contextmanager
@@ -33,9 +34,10 @@ def broken_silence(every: float = EVERY) -> Iterator[None]:
 
 def _watch(every: float, ended: threading.Event) -> None:
     began = time.monotonic()
-    while not ended.wait(max(0.01, max(began, last_output()) + every - time.monotonic())):
+    patience = every * (1.0 + _GRACE)
+    while not ended.wait(max(0.01, max(began, last_output()) + patience - time.monotonic())):
         now = time.monotonic()
-        if now - max(began, last_output()) >= every:
+        if now - max(began, last_output()) >= patience:
             where = f"; {words}" if (words := position()) else ""
             with contextlib.suppress(OSError, ValueError):  # it may be closed or full
                 echo(f"at work for {now - began:,.0f} s{where}", err=True)

@@ -26,7 +26,7 @@ from udasa_data.runs import checked, sealed
 from udasa_data.schema import MESSAGES, require
 from udasa_data.storage import parse_json, read_sealed, write_sealed, write_text
 from udasa_eval.results.layout import DIFFICULTIES, is_table_file
-from udasa_eval.results.migration import OLDEST, migrated
+from udasa_eval.results.migration import migrated
 from udasa_eval.results.records import SCHEMA_VERSION, Results
 
 RESULTS_FILE: Final = "results.json"
@@ -100,7 +100,7 @@ def read_results(folder: Path) -> Results:
     current = migrated(value, has_difficulties=(folder / DIFFICULTIES).is_file())
     if current is None:
         raise UserError(
-            f"{path}: schema_version {version}, this version reads {OLDEST} to {SCHEMA_VERSION}; "
+            f"{path}: schema_version {version}, this version reads {SCHEMA_VERSION}; "
             f"udasa-eval score {folder} writes it again from the stored generations"
         )
     return convert(current, Results, str(path))

@@ -220,4 +220,4 @@ def test_command_line(refusing, answering):
     older.write_text(json.dumps(value | {"schema_version": 0}))
     refused = run("compare", refusing, answering)
     assert refused.returncode == 1
-    assert "schema_version 0, this version reads 1 to 2" in refused.stderr
+    assert "schema_version 0, this version reads 2" in refused.stderr

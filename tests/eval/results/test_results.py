@@ -90,7 +90,7 @@ def test_what_is_no_results_folder_is_reported_in_one_line(tmp_path):
         read_results(tmp_path)
     del value["sha256"]
     path.write_text(json.dumps(value | {"schema_version": 0}))
-    with pytest.raises(UserError, match="schema_version 0, this version reads 1 to 2"):
+    with pytest.raises(UserError, match="schema_version 0, this version reads 2"):
         read_results(tmp_path)
     path.write_text(json.dumps(value | {"suit": 1}))
     with pytest.raises(UserError, match="unknown key 'suit'"):
@@ -145,3 +145,12 @@ def test_results_of_schema_1_are_read_by_their_new_names(tmp_path):
     # fitted with what alpaca_eval published: it is what its name says
     (tmp_path / "difficulties.parquet").touch()
     assert [metric.name for metric in read_results(tmp_path).metrics] == [CONTROLLED]
+
+
+def test_what_schema_1_does_not_hold_is_to_be_scored_anew(tmp_path):
+    """Its unsafe_compliance let one judge overrule the other."""
+    write_schema_1(tmp_path)
+    path = tmp_path / "results.json"
+    path.write_text(path.read_text().replace(CONTROLLED, "unsafe_compliance"))
+    with pytest.raises(UserError, match=f"schema_version 1, .* udasa-eval score {tmp_path} "):
+        read_results(tmp_path)
