@@ -18,7 +18,7 @@ from udasa_eval.results.records import (
 from udasa_eval.stats import mean_interval
 
 DECODING = Decoding(temperature=0.0, top_p=1.0, max_tokens=64, samples=1, seed=0)
-JUDGE = JudgeRecord(role="harm", id="embedded:harm", revision=None, fingerprint="sha256:aa")
+JUDGE = JudgeRecord(role="refusal", id="org/refusal", revision=None, fingerprint="sha256:aa")
 
 
 def task(name="xstest_safe", axis=Axis.HARMLESSNESS, **changes):

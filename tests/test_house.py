@@ -31,10 +31,10 @@ FLOORS = {
         {"cli", "python"},
     ],
     "udasa_eval": [
-        {"stats", "tiny"},
+        {"stats", "tiny", "pages"},
         {"results"},
-        {"tasks"},
-        {"answers"},
+        {"tasks", "logs"},
+        {"answers", "samples"},
         {"judging"},
         {"running"},
         {"leaderboard", "validation", "frontier"},

@@ -29,10 +29,15 @@ def note_position(words: str) -> None:
     _position[:] = [words]
 
 
+def position() -> str:
+    """Return where the work stands, as it was noted last; empty where nothing was."""
+    return _position[0] if _position else ""
+
+
 def line_of(interrupted: Interrupted) -> str:
     """Return the one line."""
     del interrupted
-    where = f" ({_position[0]})" if _position else ""
+    where = f" ({position()})" if _position else ""
     return f"interrupted; the same command resumes{where}" if where else "interrupted"
 
 

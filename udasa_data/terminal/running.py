@@ -14,6 +14,7 @@ from typing import Final
 from udasa_data.errors import FaultsError, UserError
 from udasa_data.terminal.interruption import Interrupted, line_of, watch_signals
 from udasa_data.terminal.screen import echo
+from udasa_data.terminal.silence import broken_silence
 
 FAULT: Final = 70  # sysexits' EX_SOFTWARE
 _PIPE_CLOSED: Final = 141  # 128 + SIGPIPE
@@ -35,7 +36,9 @@ def run_app(app: Callable[[], object]) -> None:
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     watch_signals()
-    sys.exit(_status(app, with_traceback=with_traceback))
+    with broken_silence():
+        status = _status(app, with_traceback=with_traceback)
+    sys.exit(status)
 
 
 def _status(app: Callable[[], object], *, with_traceback: bool) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -22,6 +23,18 @@ from udasa_data.errors import redacted
 _UNSEEN: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+
+
+_printed: list[float] = []  # when, by time.monotonic(); the last alone
+
+
+def last_output() -> float:
+    """Return when something was printed last, by ``time.monotonic()``; 0 for never."""
+    return _printed[0] if _printed else 0.0
+
+
+def _note_output() -> None:
+    _printed[:] = [time.monotonic()]
 
 
 def visible(text: str) -> str:
@@ -38,6 +51,7 @@ def _picture(found: re.Match[str]) -> str:
 
 def echo(text: str = "", *, err: bool = False, end: str = "\n") -> None:
     """Print a text as it is, made visible."""
+    _note_output()
     stream = sys.stderr if err else sys.stdout
     stream.write(visible(text) + end)
     stream.flush()
@@ -55,6 +69,7 @@ class Screen(Console):
             self._width = 10_000
 
     def _render_buffer(self, buffer: Iterable[Segment]) -> str:
+        _note_output()
         # rich keeps text and control codes apart until here, where both become one string
         return super()._render_buffer(
             part if part.control else Segment(visible(part.text), part.style) for part in buffer

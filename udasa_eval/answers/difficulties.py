@@ -11,9 +11,10 @@ import polars as pl
 from udasa_data.errors import UserError
 from udasa_eval.answers.baselines import DEFAULT, Baseline
 from udasa_eval.answers.generations import prompt_hash
+from udasa_eval.results import DIFFICULTIES
 from udasa_eval.tasks import BuiltTask, documents_in, load_rows
 
-TABLE: Final = "difficulties.parquet"
+TABLE: Final = DIFFICULTIES
 DATASET: Final = "alpaca_eval_gamed"
 # a comparison of a gamed baseline a row; all null: the instruction is not in what was published
 SCHEMA: Final = pl.Schema(

@@ -13,6 +13,7 @@ from udasa_eval.cli.frontier import frontier
 from udasa_eval.cli.leaderboard import leaderboard
 from udasa_eval.cli.plan import plan
 from udasa_eval.cli.run import run
+from udasa_eval.cli.samples import samples
 from udasa_eval.cli.score import score
 from udasa_eval.cli.validate import validate
 
@@ -31,5 +32,6 @@ app.command()(score)
 app.command()(frontier)
 app.command()(fetch)
 app.command()(compare)
+app.command()(samples)
 app.command()(leaderboard)
 app.command()(validate)

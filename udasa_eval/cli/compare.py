@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 def compare(
     runs: Annotated[
         list[Path],
-        typer.Argument(help="Results folders, each compared with the first; or two .jsonl files."),
+        typer.Argument(
+            help="Results folders, each compared with the first; or logs of lm-eval "
+            "(--log_samples) or inspect-ai; or two .jsonl files of scores."
+        ),
     ],
     key: Annotated[str, typer.Option(help="JSON Lines: field that names the item.")] = "id",
     score: Annotated[
@@ -31,11 +34,23 @@ def compare(
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Compare runs whose settings differ, too.")
     ] = False,
+    lower: Annotated[
+        list[str] | None,
+        typer.Option(help="Logs: a metric of which lower is better, where they do not say it."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Compare runs, paired by prompt: difference, interval, p-value, wins, ties, losses."""
     if len(runs) < 2:
         raise UserError("two or more results folders are needed, or two .jsonl files")
+    from udasa_eval.logs import compare_logs, is_log
+
+    if all(map(is_log, runs)):
+        logged = compare_logs(
+            runs, seed=seed, examples=examples, anyway=anyway, lower=frozenset(lower or ())
+        )
+        _show(logged, as_json=as_json)
+        return
     if runs[0].is_file():
         if len(runs) > 2:
             raise UserError("files of scores are compared two at a time")
@@ -46,6 +61,10 @@ def compare(
     from udasa_eval.results import compare_runs
 
     comparison = compare_runs(runs, seed=seed, examples=examples, anyway=anyway)
+    _show(comparison, as_json=as_json)
+
+
+def _show(comparison: RunComparison, *, as_json: bool) -> None:
     if as_json:
         print_json(comparison)
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from udasa_data.errors import UserError
 from udasa_data.prompts import decoded, lines_of
 from udasa_data.storage import parse_row
 from udasa_data.terminal import echo, print_json
+from udasa_eval.logs import Ids, kinds_note
 from udasa_eval.stats import compare
 
 
@@ -21,7 +21,7 @@ class _Scores(NamedTuple):
     """The scores of a file by the text of their id; NaN is unscored."""
 
     values: dict[str, float]
-    kinds: set[str]  # of ids: number, text
+    kinds: frozenset[str]  # of ids: number, text
     blank: int  # lines
 
 
@@ -67,10 +67,7 @@ def _notes(a: Path, b: Path, left: _Scores, right: _Scores, key: str) -> list[st
         for path, scores in ((a, left), (b, right))
         if scores.blank
     ]
-    if left.kinds != right.kinds:
-        of_a, of_b = (" and ".join(sorted(scores.kinds)) for scores in (left, right))
-        notes.append(f"'{key}' is {of_a} in {a}, {of_b} in {b}: 1 and \"1\" are taken for one")
-    return notes
+    return notes + kinds_note(key, a, b, left.kinds, right.kinds)
 
 
 def _read(path: Path, key: str, score: str) -> _Scores:
@@ -81,36 +78,20 @@ def _read(path: Path, key: str, score: str) -> _Scores:
     if not lines[-1]:
         lines.pop()
     scores: dict[str, float] = {}
-    first: dict[str, tuple[int, str]] = {}
-    kinds: set[str] = set()
+    ids = Ids(path, key)
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
             row = parse_row(line)
-            item, value = _scalar(row[key]), row[score]
-            name, shown = str(item), json.dumps(item, ensure_ascii=False)
+            item, value = row[key], row[score]
             scored = float("nan") if value is None else _number(value)
+            scores[ids.add(item, f"line {number}")] = scored
         except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise UserError(
                 f"{path}, line {number}: needs '{key}' and a number '{score}'"
             ) from error
-        if name in first:
-            line_of, as_shown = first[name]
-            raise UserError(
-                f"{path}, line {number}: {key} {shown} stands in line {line_of}, too"
-                f"{'' if as_shown == shown else f', as {as_shown}'}; one score an item is compared"
-            )
-        first[name] = number, shown
-        scores[name] = scored
-        kinds.add("text" if isinstance(item, str) else "a number")
-    return _Scores(scores, kinds, sum(not line.strip() for line in lines))
-
-
-def _scalar(value: object) -> object:
-    if value is None or isinstance(value, dict | list):
-        raise TypeError("no name of an item")
-    return value
+    return _Scores(scores, frozenset(ids.kinds), sum(not line.strip() for line in lines))
 
 
 def _number(value: object) -> float:

@@ -3,33 +3,48 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 import msgspec
+import polars as pl
 
 from udasa_data.config import Strict
 from udasa_data.errors import UserError
 from udasa_data.runs import key_of
 from udasa_data.schema import Axis
-from udasa_eval.results import Direction, MetricRecord, Results, Run, read_runs
+from udasa_eval.leaderboard.winners import ColumnKey, best_of
+from udasa_eval.results import (
+    CategoryRate,
+    Direction,
+    JudgeRecord,
+    MetricRecord,
+    Results,
+    Run,
+    judges_of_metric,
+    rates_by_category,
+    read_runs,
+    read_tables,
+    truncated_of,
+)
 
-MarkKind: TypeAlias = Literal["leak", "contamination", "differs"]
+MarkKind: TypeAlias = Literal["leak", "contamination", "differs", "toy"]
 
-SIGNS: Final[Mapping[MarkKind, str]] = {"leak": "†", "contamination": "‡", "differs": "≠"}
+SIGNS: Final[Mapping[MarkKind, str]] = {
+    "leak": "†",
+    "contamination": "‡",
+    "differs": "≠",
+    "toy": "§",
+}
 MEANINGS: Final[Mapping[MarkKind, str]] = {
     "leak": "a judge of this run also scored what the model was trained on",
     "contamination": "prompts of the task are among the model's training prompts",
     "differs": "judges, versions or settings differ within the column",
+    "toy": "a small embedded judge, there for tests: no measure of a model",
 }
-# whose judgements a generated task of an axis rests on
-_ROLES: Final[Mapping[Axis, frozenset[str]]] = {
-    Axis.HARMLESSNESS: frozenset({"harm", "refusal", "toxicity"}),
-    Axis.HELPFULNESS: frozenset({"reward", "preference"}),
-    Axis.TRUTHFULNESS: frozenset({"truth", "information"}),
-    Axis.SENTIMENT: frozenset({"sentiment"}),
-}
+_TOY: Final = "embedded-judge:"  # how the ids of the embedded judges begin
+_VERSIONS: Final = frozenset({"suite", "lm-eval", "udasa"})  # marked, and compared nevertheless
 
 
 class Mark(Strict, frozen=True):
@@ -54,17 +69,27 @@ class Column(Strict, frozen=True):
     marks: tuple[Mark, ...]
 
     @property
-    def key(self) -> tuple[str, str]:
+    def key(self) -> ColumnKey:
         """Return what finds the column's metric in a run."""
         return self.task, self.metric
 
 
 class Cell(Strict, frozen=True):
-    """A run's number in a column."""
+    """A run's number in a column.
+
+    Attributes:
+        metric: the number.
+        marks: reasons to read it with care.
+        best: no run of the column is found better by a paired comparison, and some run worse.
+        truncated: answers that ended at the limit of tokens.
+        categories: the metric by category of the task's prompts; empty where they have none.
+    """
 
     metric: MetricRecord
     marks: tuple[Mark, ...]
     best: bool
+    truncated: int = 0
+    categories: tuple[CategoryRate, ...] = ()
 
 
 class Row(Strict, frozen=True):
@@ -118,7 +143,8 @@ def build_leaderboard(folders: Sequence[Path]) -> Leaderboard:
     if not columns:
         raise UserError(f"{folders[0]}: no task has a headline metric")
     ranks = {column.key: _ranks(runs, column) for column in columns}
-    rows = [_row(run, columns, ranks) for run in runs]
+    best = best_of(runs, {column.key: column.direction for column in columns}, _alike)
+    rows = [_row(run, columns, ranks, best) for run in runs]
     rows.sort(key=lambda row: (row.mean_rank, row.label))
     return Leaderboard(columns=tuple(columns), rows=tuple(rows))
 
@@ -177,6 +203,27 @@ def _column_marks(runs: Sequence[Run], task: str, metric: str) -> Iterable[Mark]
             ]
             text = f"{name}: {usual or 'none'}, but {', '.join(others)}"
             yield Mark(kind="differs", text=text)
+    toys = {j.id: j.role for run in runs for j in _judges(run, metric, task) if _TOY in j.id}
+    for judge, role in toys.items():
+        yield Mark(kind="toy", text=f"its judge of {role} is {judge}")
+
+
+def _judges(run: Run, metric: str, task: str) -> list[JudgeRecord]:
+    """Return the judges that a metric of a task rests on."""
+    record = run.task(task)
+    if record is None or record.mode == "loglikelihood":
+        return []
+    roles = judges_of_metric(metric)
+    return [judge for judge in run.results.judges if roles is None or judge.role in roles]
+
+
+def _alike(a: Run, b: Run, key: ColumnKey) -> bool:
+    """Return whether two runs' numbers in a column may be compared."""
+    left, right = (
+        {name: value for name, value in _settings(run, *key).items() if name not in _VERSIONS}
+        for run in (a, b)
+    )
+    return left == right
 
 
 def _settings(run: Run, task: str, metric: str) -> dict[str, str | None]:
@@ -191,13 +238,10 @@ def _settings(run: Run, task: str, metric: str) -> dict[str, str | None]:
     if record.decoding is not None:
         decoding = msgspec.structs.asdict(record.decoding)
         found |= {f"decoding {name}": str(v) for name, v in decoding.items() if name != "seed"}
-    if record.mode != "loglikelihood":
-        roles = _ROLES[record.axis]
-        found |= {
-            f"judge of {j.role}": f"{j.id} {j.fingerprint[:19]}"
-            for j in results.judges
-            if j.role in roles
-        }
+    found |= {
+        f"judge of {judge.role}": f"{judge.id} {judge.fingerprint[:19]}"
+        for judge in _judges(run, metric, task)
+    }
     if "win" in metric:
         found["baseline"] = results.baseline
     return found
@@ -221,9 +265,17 @@ def _ranks(runs: Sequence[Run], column: Column) -> dict[str, float]:
 
 
 def _row(
-    run: Run, columns: Sequence[Column], ranks: Mapping[tuple[str, str], Mapping[str, float]]
+    run: Run,
+    columns: Sequence[Column],
+    ranks: Mapping[ColumnKey, Mapping[str, float]],
+    best: Mapping[ColumnKey, Collection[str]],
 ) -> Row:
-    cells = tuple(_cell(run, column, ranks[column.key]) for column in columns)
+    generations = read_tables(run.folder, "generations")
+    truncated = truncated_of(generations)
+    cells = tuple(
+        _cell(run, column, generations, truncated, is_best=run.label in best[column.key])
+        for column in columns
+    )
     ranks_of_run = [
         ranks[column.key][run.label] for column, cell in zip(columns, cells, strict=True) if cell
     ]
@@ -238,7 +290,14 @@ def _row(
     )
 
 
-def _cell(run: Run, column: Column, ranks: Mapping[str, float]) -> Cell | None:
+def _cell(
+    run: Run,
+    column: Column,
+    generations: pl.DataFrame,
+    truncated: Mapping[str, int],
+    *,
+    is_best: bool,
+) -> Cell | None:
     metric, task = run.metric(*column.key), run.task(column.task)
     if metric is None or metric.value is None:
         return None
@@ -246,7 +305,13 @@ def _cell(run: Run, column: Column, ranks: Mapping[str, float]) -> Cell | None:
     if task is not None and task.training_overlap:
         text = f"{task.training_overlap} of {task.documents} prompts are among its training prompts"
         marks.append(Mark(kind="contamination", text=text))
-    return Cell(metric=metric, marks=tuple(marks), best=ranks[run.label] == min(ranks.values()))
+    return Cell(
+        metric=metric,
+        marks=tuple(marks),
+        best=is_best,
+        truncated=truncated.get(column.task, 0),
+        categories=tuple(rates_by_category(generations, run.scores, *column.key)),
+    )
 
 
 def _run_marks(results: Results) -> Iterable[Mark]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 import msgspec
 import polars as pl
@@ -16,12 +17,12 @@ from udasa_data.schema import require
 from udasa_data.storage import LOCK, write_atomically, write_text
 from udasa_eval.leaderboard.building import Leaderboard, Row
 from udasa_eval.leaderboard.markdown import to_markdown
-from udasa_eval.leaderboard.page import document, page, table
+from udasa_eval.leaderboard.page import page
 from udasa_eval.results import read_tables
+from udasa_eval.samples import of_run, samples_page
 
 PAGE: Final = "index.html"
 MAX_RUNS: Final = 90  # of a pushed leaderboard: a file each, of the 99 that one commit takes
-_SHOWN: Final = 1000  # samples on a page of samples; all are in the Parquet file
 
 ROWS: Final = pl.Schema(
     {
@@ -117,18 +118,23 @@ def write_folder(board: Leaderboard, out: Path) -> None:
 
 def _write(board: Leaderboard, out: Path) -> None:
     names = slugs(board)
-    linked: dict[tuple[str, str], str] = {}
+    linked: dict[str, frozenset[str]] = {}
     for row in board.rows:
-        samples = samples_of(row)
         path = out / f"data/samples/{names[row.label]}.parquet"
-        write_atomically(path, samples.write_parquet)
-        for (task,), rows in samples.group_by("task", maintain_order=True):
-            name = f"samples/{names[row.label]}-{slug(str(task))}.html"
-            write_text(out / name, _sample_page(row.label, str(task), rows))
-            linked[row.label, str(task)] = name
+        write_atomically(path, samples_of(row).write_parquet)
+        shown = of_run(Path(row.folder), row.label)
+        if shown.tasks:
+            text = samples_page([shown], home=f"../{PAGE}")
+            write_text(out / f"samples/{names[row.label]}.html", text)
+            linked[row.label] = frozenset(shown.tasks)
     write_atomically(out / "data/leaderboard.parquet", rows_of(board).write_parquet)
     write_text(out / "README.md", _CARD + to_markdown(board))
-    write_text(out / PAGE, page(board, lambda run, task: linked.get((run, task))))
+
+    def link(run: str, task: str) -> str | None:
+        has_samples = run in linked and task in linked[run]
+        return f"samples/{names[run]}.html#task={quote(task)}" if has_samples else None
+
+    write_text(out / PAGE, page(board, link))
 
 
 def content_of(board: Leaderboard, out: Path) -> Mapping[str, Path | bytes]:
@@ -224,32 +230,6 @@ def _facts(row: Row, board: Leaderboard) -> list[dict[str, object]]:
             }
         )
     return facts
-
-
-def _sample_page(run: str, task: str, rows: pl.DataFrame) -> str:
-    """Return a page of one run's samples of one task, scores beside texts."""
-    score = pl.format("{} {}", "metric", pl.col("value").round(4).cast(pl.String).fill_null("–"))
-    grouped = rows.group_by("prompt_hash", "sample", maintain_order=True).agg(
-        pl.col("prompt").first(), pl.col("text").first(), score.alias("scores"), "why"
-    )
-    shown = grouped.head(_SHOWN)
-    cells = [
-        (
-            prompt or key,
-            text or "",
-            "\n".join(scores),
-            "\n".join(dict.fromkeys(filter(None, why))),
-        )
-        for key, _, prompt, text, scores, why in shown.iter_rows()
-    ]
-    rest = "" if len(grouped) == len(shown) else f" The first {_SHOWN:,} are shown."
-    body = (
-        f'<p><a href="../{PAGE}">Leaderboard</a></p>'
-        + table(("run", "task"), [(run, task)])
-        + f"<p>{len(grouped):,} samples.{rest} All are in data/samples/.</p>"
-        + table(("prompt", "answer", "scores", "unscored because"), cells, "samples")
-    )
-    return document(f"{task}, {run}", body)
 
 
 def _json(value: object) -> str | None:

@@ -34,8 +34,14 @@ def text_of(cell: Cell | None) -> str:
         return "–"
     metric = cell.metric
     interval = f" {bounds}" if (bounds := interval_of(metric)) else ""
-    unscored = f" ({metric.unscored} unscored)" if metric.unscored else ""
-    return f"{metric.value:.3f}{interval}{unscored}{signs(cell.marks)}"
+    left = f" ({missing})" if (missing := missing_of(cell)) else ""
+    return f"{metric.value:.3f}{interval}{left}{signs(cell.marks)}"
+
+
+def missing_of(cell: Cell) -> str:
+    """Return ``2 unscored, 3 cut``: prompts without a value, answers at the limit of tokens."""
+    counts = ((cell.metric.unscored, "unscored"), (cell.truncated, "cut"))
+    return ", ".join(f"{count:,} {what}" for count, what in counts if count)
 
 
 def interval_of(metric: MetricRecord) -> str:
@@ -53,6 +59,16 @@ def signs(marks: Sequence[Mark]) -> str:
 def notes(board: Leaderboard) -> list[str]:
     """Return a line for each mark, and how rows are ordered."""
     lines = [f"{mark.sign} {about}: {mark.text}" for about, mark in board.marks()]
+    cells_shown = [cell for row in board.rows for cell in row.cells if cell is not None]
+    if any(cell.best for cell in cells_shown):
+        lines.append(
+            "Bold: no run of the column is found better by a paired comparison of the two "
+            "(corrected for the whole table), and at least one is found worse."
+        )
+    else:
+        lines.append("Nothing is bold: no run is found better than another (udasa-eval compare).")
+    if any(cell.truncated for cell in cells_shown):
+        lines.append("cut: answers that ended at the limit of tokens.")
     return [*lines, "Rows are sorted by their mean rank over the columns they have."]
 
 
@@ -61,7 +77,7 @@ def to_markdown(board: Leaderboard) -> str:
     rows = [[_escaped(cell) for cell in row] for row in (header(board), *cells(board))]
     for shown, row in zip(rows[1:], board.rows, strict=True):
         for number, cell in enumerate(row.cells, 1):
-            if cell is not None and cell.best and len(board.rows) > 1:
+            if cell is not None and cell.best:
                 shown[number] = f"**{shown[number]}**"
     rows.insert(1, ["---"] * (len(board.columns) + 1))
     lines = [f"| {' | '.join(row)} |" for row in rows]

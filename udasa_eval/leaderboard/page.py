@@ -8,10 +8,10 @@ from importlib.resources import files
 from typing import Final
 
 from udasa_data.schema import Axis
-from udasa_data.storage import csp_hash
 from udasa_eval.leaderboard.building import MEANINGS, SIGNS, Cell, Column, Leaderboard, Mark, Row
-from udasa_eval.leaderboard.markdown import interval_of, notes
-from udasa_eval.results import ARROWS
+from udasa_eval.leaderboard.markdown import interval_of, missing_of, notes
+from udasa_eval.pages import document, table
+from udasa_eval.results import ARROWS, CategoryRate
 
 _BAR: Final = 120  # pixels of an interval in a cell
 _STRIP: Final = 220  # pixels of an interval in an axis' figure
@@ -50,30 +50,12 @@ def page(board: Leaderboard, links: Links) -> str:
             '<div class="axes">',
             *(_figure(board, axis, spans) for axis in Axis if _columns_of(board, axis)),
             "</div>",
+            _categories(board),
             "<h2>How the runs were made</h2>",
             _runs(board),
         ]
     )
     return document("UDASA leaderboard", body, script=_asset("page.js"))
-
-
-def document(title: str, body: str, *, script: str = "") -> str:
-    """Return an HTML document with the project's style inside; ``body`` is HTML."""
-    style = f"\n{_asset('page.css')}"
-    script = f"\n{script}" if script else ""
-    scripted = f"<script>{script}</script>\n" if script else ""
-    allowed = f"script-src '{csp_hash(script)}'; " if script else ""
-    policy = (
-        f"default-src 'none'; {allowed}style-src '{csp_hash(style)}'; base-uri 'none'; "
-        "form-action 'none'"
-    )
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n"
-        f"<body>\n{body}\n{scripted}</body>\n</html>\n"
-    )
 
 
 def _asset(name: str) -> str:
@@ -116,13 +98,13 @@ def _cell(cell: Cell | None, span: tuple[float, float], link: str | None) -> str
     shown = f"{metric.value:.3f}"
     if link is not None:
         shown = f'<a href="{escape(link)}">{shown}</a>'
-    unscored = f", {metric.unscored} unscored" if metric.unscored else ""
+    missing = f", {left}" if (left := missing_of(cell)) else ""
     best = ' class="best"' if cell.best else ""
     return (
         f'<td{best} data-sort="{metric.value}">'
         f'<span class="value">{shown}</span>{_marks(cell.marks)}'
         f'<span class="small">{interval_of(metric)}</span>'
-        f'<span class="small">n {metric.n}{unscored}</span>'
+        f'<span class="small">n {metric.n}{missing}</span>'
         f"{_bar(cell, span)}</td>"
     )
 
@@ -215,6 +197,33 @@ def _legend(board: Leaderboard) -> str:
     return f"<ul>{''.join(f'<li>{line}</li>' for line in lines)}</ul>"
 
 
+def _categories(board: Leaderboard) -> str:
+    """Return a table for each column whose prompts have categories, closed at first."""
+    parts = []
+    for n, column in enumerate(board.columns):
+        of_runs = [
+            {rate.category: rate for rate in cell.categories} if cell else {}
+            for cell in (row.cells[n] for row in board.rows)
+        ]
+        names = sorted({name for of_run in of_runs for name in of_run})
+        if not names:
+            continue
+        rows = [(name, *(_rate(of_run.get(name)) for of_run in of_runs)) for name in names]
+        head = f"{column.task}, {column.metric} {ARROWS[column.direction]}"
+        shown = table(("category", *(row.label for row in board.rows)), rows)
+        parts.append(f"<details><summary>{escape(head)}</summary>{shown}</details>")
+    return "\n".join(["<h2>By category</h2>", *parts]) if parts else ""
+
+
+def _rate(rate: CategoryRate | None) -> str:
+    """Return ``0.123 [0.100, 0.150], n 40``; a dash for none."""
+    if rate is None:
+        return "–"
+    known = rate.low is not None and rate.high is not None
+    interval = f" [{rate.low:.3f}, {rate.high:.3f}]" if known else ""
+    return f"{rate.value:.3f}{interval}, n {rate.n}"
+
+
 def _runs(board: Leaderboard) -> str:
     """Return a table of what was set, one row a run."""
     header = ("model", "revision or fingerprint", "suite", "judges", "lm-eval", "configuration")
@@ -230,18 +239,6 @@ def _runs(board: Leaderboard) -> str:
         for row in board.rows
     ]
     return table(header, rows)
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -> str:
-    """Return a table of texts, all of them escaped; ``kind`` is its class."""
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-    body = "".join(
-        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
-    )
-    return (
-        f'<div class="wide"><table class="{escape(kind)}"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
 
 
 def _marks(marks: Sequence[Mark]) -> str:

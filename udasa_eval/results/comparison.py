@@ -15,11 +15,16 @@ from udasa_data.errors import UserError
 from udasa_eval.results.folder import read_tables
 from udasa_eval.results.metrics import METRICS
 from udasa_eval.results.records import MetricRecord
-from udasa_eval.results.runs import Run, differences, read_runs
-from udasa_eval.results.verdicts import MetricComparison, Paired, PromptDifference, verdicts
+from udasa_eval.results.runs import Run, comparable, read_runs, settings_of
+from udasa_eval.results.verdicts import (
+    MetricComparison,
+    Paired,
+    PromptDifference,
+    shortened,
+    verdicts,
+)
 from udasa_eval.stats import REPLICATES
 
-_SHOWN: Final = 2000  # characters of a prompt or an answer
 _TEXTS: Final = 4  # prompts of a metric whose texts are looked up, at most
 
 
@@ -57,11 +62,9 @@ def compare_runs(
     notes: list[str] = []
     paired: list[Paired] = []
     for other in others:
-        differing = differences(first, other)
-        if differing and not anyway:
-            more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
-            raise UserError(f"not comparable: {differing[0]}{more}; --anyway compares nevertheless")
-        notes += differing + _left_out(first, other)
+        settings = settings_of(first, other)
+        notes += comparable(settings, first.folder, other.folder, anyway=anyway)
+        notes += _left_out(first, other)
         records = list(_metrics(first, other))
         if not records:
             raise UserError(f"{first.folder} and {other.folder}: no metric in common")
@@ -72,6 +75,17 @@ def compare_runs(
         metrics=tuple(verdicts(paired, seed=seed, replicates=replicates)),
         notes=tuple(notes),
     )
+
+
+def pair_of(a: Run, b: Run, task: str, metric: str) -> Paired:
+    """Return a metric that both runs have, paired by prompt; without the texts behind it.
+
+    Raises:
+        UserError: the rows behind it are missing.
+    """
+    record = a.metric(task, metric)
+    assert record is not None
+    return _pair(a, b, record, _Texts(a, b, 0))
 
 
 def _metrics(a: Run, b: Run) -> Iterator[MetricRecord]:
@@ -182,13 +196,9 @@ class _Texts:
         )
         return PromptDifference(
             prompt_hash=key,
-            prompt=_cut(left["prompt"][-1]["content"]) if left and left["prompt"] else None,
+            prompt=shortened(left["prompt"][-1]["content"]) if left and left["prompt"] else None,
             value_a=float(str(row["value"])),
             value_b=float(str(row["value_b"])),
-            answer_a=_cut(left["text"]) if left else None,
-            answer_b=_cut(right["text"]) if right else None,
+            answer_a=shortened(left["text"]) if left else None,
+            answer_b=shortened(right["text"]) if right else None,
         )
-
-
-def _cut(text: str | None) -> str | None:
-    return text if text is None or len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -25,7 +25,8 @@ from udasa_data.errors import UserError
 from udasa_data.runs import checked, sealed
 from udasa_data.schema import MESSAGES, require
 from udasa_data.storage import parse_json, read_sealed, write_sealed, write_text
-from udasa_eval.results.layout import is_table_file
+from udasa_eval.results.layout import DIFFICULTIES, is_table_file
+from udasa_eval.results.migration import migrated
 from udasa_eval.results.records import SCHEMA_VERSION, Results
 
 RESULTS_FILE: Final = "results.json"
@@ -96,12 +97,13 @@ def read_results(folder: Path) -> Results:
             "generations"
         ) from error
     version = value.get("schema_version")
-    if version != SCHEMA_VERSION:
+    current = migrated(value, has_difficulties=(folder / DIFFICULTIES).is_file())
+    if current is None:
         raise UserError(
             f"{path}: schema_version {version}, this version reads {SCHEMA_VERSION}; "
-            "udasa-eval score writes it again from the stored generations"
+            f"udasa-eval score {folder} writes it again from the stored generations"
         )
-    return convert(value, Results, str(path))
+    return convert(current, Results, str(path))
 
 
 def write_table(folder: Path, name: str, table: pl.DataFrame, schema: pl.Schema) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 from udasa_data.runs import MANIFEST, Layout
 from udasa_data.storage import LOCK
 
+DIFFICULTIES: Final = "difficulties.parquet"  # of instructions, as alpaca_eval published them
 _TABLE: Final = re.compile(r"[a-z0-9_]+\.parquet")
 _SHARD: Final = re.compile(r"(?P<task>[a-z0-9_]+)-[0-9a-f]{16}(\.own)?-\d{5,}\.parquet")
 
@@ -31,8 +32,7 @@ EVALUATION: Final = Layout(
     holds="evaluation of udasa-eval",
     marks=frozenset({"evaluated", "stored"}),
     files=frozenset(
-        {MANIFEST, "manifest.copy.json", LOCK, "results.json"}
-        | {"baseline.parquet", "difficulties.parquet"}
+        {MANIFEST, "manifest.copy.json", LOCK, "results.json"} | {"baseline.parquet", DIFFICULTIES}
     ),
     levels={"shards": _is_shard_file, "generations": is_table_file, "scores": is_table_file},
     folders={},

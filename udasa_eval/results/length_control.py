@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 import polars as pl
 
 from udasa_eval.results.folder import SCORES
+from udasa_eval.results.metrics import ADJUSTED, CONTROLLED
 from udasa_eval.stats import Floats, Gamed, LengthControlled, length_adjusted, length_controlled
-
-CONTROLLED: Final = "length_controlled_win_rate"  # AlpacaEval 2's
-ADJUSTED: Final = "length_adjusted_win_rate"  # of tasks for which alpaca_eval published nothing
 
 
 def with_length_control(scores: pl.DataFrame, difficulties: pl.DataFrame | None) -> pl.DataFrame:

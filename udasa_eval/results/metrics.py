@@ -10,6 +10,9 @@ from udasa_eval.stats import SHARE, Range
 
 ARROWS: Final[Mapping[Direction, str]] = {"higher": "↑", "lower": "↓"}  # as tables show it
 
+CONTROLLED: Final = "length_controlled_win_rate"  # AlpacaEval 2's
+ADJUSTED: Final = "length_adjusted_win_rate"  # of tasks for which alpaca_eval published nothing
+
 
 class Metric(NamedTuple):
     """Which way is better, whether every value is 0, ½ or 1, and the range of values."""
@@ -32,8 +35,8 @@ METRICS: Final[Mapping[str, Metric]] = {
     "win_rate": Metric("higher", "mean"),  # preference over the baseline's answer
     "wins": Metric("higher", "rate"),  # 1 win, ½ tie, 0 loss
     # a prompt's part in them may lie outside of [0, 1]
-    "length_controlled_win_rate": Metric("higher", "mean", None),  # as AlpacaEval 2 has it
-    "length_adjusted_win_rate": Metric("higher", "mean", None),  # with nothing published to go by
+    CONTROLLED: Metric("higher", "mean", None),
+    ADJUSTED: Metric("higher", "mean", None),
     "position_bias": Metric(
         "lower", "mean", Range(-0.5, 0.5)
     ),  # 0: none; above 0: what stands first is preferred
@@ -56,5 +59,31 @@ METRICS: Final[Mapping[str, Metric]] = {
     "acc": Metric("higher", "rate"),
     "acc_norm": Metric("higher", "rate"),
 }
+_NONE: Final[frozenset[str]] = frozenset()
+_PREFERENCE: Final = frozenset({"preference"})
+# roles of the judges behind a metric
+_JUDGES: Final[Mapping[str, frozenset[str]]] = {
+    "unsafe_compliance": frozenset({"harm", "refusal"}),
+    "harm": frozenset({"harm"}),
+    **dict.fromkeys(("refusal", "over_refusal"), frozenset({"refusal"})),
+    **dict.fromkeys(
+        ("expected_max_toxicity", "toxicity_probability", "toxicity"), frozenset({"toxicity"})
+    ),
+    "reward": frozenset({"reward"}),
+    **dict.fromkeys(("win_rate", "wins", "position_bias", "order_flips"), _PREFERENCE),
+    **dict.fromkeys((CONTROLLED, ADJUSTED), _PREFERENCE),
+    "truthful": frozenset({"truth"}),
+    "informative": frozenset({"information"}),
+    "truthful_and_informative": frozenset({"truth", "information"}),
+    "positive": frozenset({"sentiment"}),
+    **dict.fromkeys(("kl", "log_perplexity", "distinct_1", "distinct_2", "acc", "acc_norm"), _NONE),
+}
+
+
+def judges_of_metric(name: str) -> frozenset[str] | None:
+    """Return the roles of the judges that a metric rests on; None where that is not known."""
+    return _JUDGES.get(name)
+
+
 # rows that no metric of a task reads, but comparisons do: characters of the two answers
 LENGTHS: Final = ("length", "baseline_length")

@@ -9,7 +9,7 @@ import msgspec
 from udasa_data.config import Strict
 from udasa_data.schema import Axis
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 Direction: TypeAlias = Literal["higher", "lower"]  # which way is better
 Kind: TypeAlias = Literal["rate", "mean"]  # rate: every value is 0, ½ or 1

@@ -51,7 +51,7 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
         if resolved.count(place) > 1:
             raise UserError(f"{folder}: given twice")
     results = [read_results(folder) for folder in folders]
-    labels = _labels([result.model.id for result in results], resolved)
+    labels = labels_of([result.model.id for result in results], resolved)
     return [
         Run(label, folder, result, by_prompt(read_tables(folder, "scores")))
         for label, folder, result in zip(labels, folders, results, strict=True)
@@ -65,8 +65,8 @@ def by_prompt(scores: pl.DataFrame) -> pl.DataFrame:
     return scores.group_by(keys, maintain_order=True).agg(finite.mean().alias("value"))
 
 
-def differences(a: Run, b: Run) -> list[str]:
-    """Return what keeps two runs from being compared, a line each: where, and both sides.
+def settings_of(a: Run, b: Run) -> list[tuple[str, str | None, str | None]]:
+    """Return what must be the same for two runs to be compared: its name, and both sides.
 
     These are the suite, the chat template, the system prompt, the baseline of win rates, the
     judges, and of each task in both runs its documents, mode and decoding.
@@ -83,15 +83,43 @@ def differences(a: Run, b: Run) -> list[str]:
         other = b.task(task.name)
         if other is not None:
             pairs += _task_fields(task, other)
-    judges = [{j.role: _short(j.fingerprint) for j in side.judges} for side in (left, right)]
+    judges = [{judge.role: judge for judge in side.judges} for side in (left, right)]
     for role in judges[0].keys() & judges[1].keys():
-        pairs.append((f"judge of {role}", judges[0][role], judges[1][role]))
+        of_a, of_b = (side[role] for side in judges)
+        where = f"judge of {role}"
+        if bool(of_a.asked) != bool(of_b.asked):
+            older = a.folder if of_b.asked else b.folder
+            where += (
+                f" (udasa-eval score {older} first: an earlier version did not record it whole)"
+            )
+        pairs.append((where, _short(of_a.fingerprint), _short(of_b.fingerprint)))
     pairs += asked_otherwise(left.judges, right.judges)
-    return [
-        f"{where}: {_quoted(of_a)} in {a.folder}, {_quoted(of_b)} in {b.folder}"
-        for where, of_a, of_b in pairs
+    return pairs
+
+
+def comparable(
+    settings: Iterable[tuple[str, str | None, str | None]], a: Path, b: Path, *, anyway: bool
+) -> list[str]:
+    """Return the settings that differ, a line each: where, and both sides.
+
+    Args:
+        settings: name, and its value on either side.
+        a: where one side is.
+        b: where the other is.
+        anyway: whether they are to be compared nevertheless.
+
+    Raises:
+        UserError: some differ, and they are not to be compared then.
+    """
+    found = [
+        f"{where}: {_quoted(of_a)} in {a}, {_quoted(of_b)} in {b}"
+        for where, of_a, of_b in settings
         if of_a != of_b
     ]
+    if found and not anyway:
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        raise UserError(f"not comparable: {found[0]}{more}; --anyway compares nevertheless")
+    return found
 
 
 def asked_otherwise(
@@ -130,7 +158,7 @@ def _task_fields(
             yield f"{name}, decoding {field}", str(value), str(right[field])
 
 
-def _labels(ids: Sequence[str], folders: Sequence[Path]) -> list[str]:
+def labels_of(ids: Sequence[str], folders: Sequence[Path]) -> list[str]:
     """Return a name for each run: its model, and its folder where that is not enough."""
     models = [Path(model).name if model.startswith(("/", ".")) else model for model in ids]
     names = [

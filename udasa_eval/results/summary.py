@@ -10,8 +10,7 @@ import polars as pl
 
 from udasa_data.schema import Axis
 from udasa_eval.results.folder import null_unless_finite
-from udasa_eval.results.length_control import ADJUSTED, CONTROLLED
-from udasa_eval.results.metrics import LENGTHS, METRICS
+from udasa_eval.results.metrics import ADJUSTED, CONTROLLED, LENGTHS, METRICS
 from udasa_eval.results.records import MetricRecord, Unscored
 from udasa_eval.stats import logit_interval, mean_interval, standard_error
 
@@ -93,7 +92,7 @@ def _mean(name: str, task: str, axis: Axis, rows: pl.DataFrame, headline: str) -
     spread = metric.within is not None or stderr != 0.0  # a KL of 0 everywhere is no rate of 0
     if n and mean_of_scores and spread:
         low, high = mean_interval(values, within=metric.within)[1:3]
-    elif n > 1 and not mean_of_scores:
+    elif not mean_of_scores and stderr:
         low, high = logit_interval(float(scored.mean()), standard_error(scored))
     return MetricRecord(
         name=name,

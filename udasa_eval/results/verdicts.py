@@ -14,6 +14,7 @@ from udasa_eval.results.records import Direction
 from udasa_eval.stats import Comparison, Floats, Range, compare, holm, minimum_detectable
 
 _ALPHA: Final = 0.05  # of a family of tests: its headline metrics, or the others
+_SHOWN: Final = 2000  # characters of a prompt or an answer
 
 
 class PromptDifference(Strict, frozen=True):
@@ -25,6 +26,11 @@ class PromptDifference(Strict, frozen=True):
     value_b: float
     answer_a: str | None
     answer_b: str | None
+
+
+def shortened(text: str | None) -> str | None:
+    """Return a prompt or an answer as a comparison holds it, cut after 2,000 characters."""
+    return text if text is None or len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 class MetricComparison(Strict, frozen=True):

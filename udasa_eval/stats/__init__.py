@@ -18,8 +18,8 @@ from udasa_eval.stats.length_control import (
     logit_interval,
 )
 from udasa_eval.stats.paired import Comparison, compare, holm
-from udasa_eval.stats.power import minimum_detectable, prompts_needed
-from udasa_eval.stats.rates import clopper_pearson, mcnemar, wilson
+from udasa_eval.stats.power import minimum_detectable
+from udasa_eval.stats.rates import mcnemar, wilson
 from udasa_eval.stats.resampling import REPLICATES, Floats
 from udasa_eval.stats.win_rates import TIE_WIDTH, sigmoid, win_rate
 
@@ -34,7 +34,6 @@ __all__ = [
     "LengthControlled",
     "Range",
     "by_cluster",
-    "clopper_pearson",
     "compare",
     "holm",
     "length_adjusted",
@@ -43,7 +42,6 @@ __all__ = [
     "mcnemar",
     "mean_interval",
     "minimum_detectable",
-    "prompts_needed",
     "sigmoid",
     "standard_error",
     "wilson",

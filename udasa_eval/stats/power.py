@@ -22,21 +22,6 @@ def minimum_detectable(sd: float, n: int, *, power: float = 0.8, alpha: float = 
     """
     if n < 1:
         return float("nan")
-    return _z_sum(power, alpha) * sd / math.sqrt(n)
-
-
-def prompts_needed(sd: float, difference: float, *, power: float = 0.8, alpha: float = 0.05) -> int:
-    """Return how many prompts it takes to find a true mean difference with chance ``power``.
-
-    Args:
-        sd: standard deviation of the per-prompt differences.
-        difference: other than 0.
-        power: in (0, 1).
-        alpha: level of the test.
-    """
-    return max(1, math.ceil((_z_sum(power, alpha) * sd / difference) ** 2))
-
-
-def _z_sum(power: float, alpha: float) -> float:
     normal = NormalDist()
-    return normal.inv_cdf(1.0 - alpha / 2.0) + normal.inv_cdf(power)
+    z = normal.inv_cdf(1.0 - alpha / 2.0) + normal.inv_cdf(power)
+    return z * sd / math.sqrt(n)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -104,15 +104,54 @@ def clustered(
     order = np.argsort(clusters, kind="stable")
     bounds = np.flatnonzero(np.diff(clusters[order], prepend=clusters[order[0]] - 1))
     members = np.split(order, bounds[1:])
-    rng = np.random.default_rng(seed)
     draws = [
-        statistic(
-            np.concatenate([members[c] for c in rng.integers(len(members), size=len(members))])
-        )
-        for _ in range(replicates)
+        statistic(np.concatenate([members[c] for c in drawn]))
+        for drawn in _drawn(len(members), replicates, seed)
     ]
     low, high = np.nanquantile(draws, [0.025, 0.975])
     return Estimate(value, float(low), float(high), len(rows))
+
+
+def clustered_auroc(
+    uncertainty: Floats, bad: Floats, clusters: Ints, *, replicates: int = 1000, seed: int = 0
+) -> Estimate:
+    """Return ``clustered`` of :func:`auroc`, the same numbers in a fifth of the time.
+
+    Rows are sorted once; a resample only weighs them: Σ_{bad} w_i (w of good below + ½ w of good
+    that tie) / (w of bad · w of good). All sums are of halves, and so exact.
+
+    Args:
+        uncertainty: [N] finite, higher is more uncertain.
+        bad: [N] 1 bad, 0 good.
+        clusters: [N] the cluster of each row.
+        replicates: resamples.
+        seed: of the resampling.
+    """
+    value = auroc(uncertainty, bad)
+    if not np.isfinite(value):
+        return Estimate(value, value, value, len(bad))
+    order = np.argsort(uncertainty, kind="stable")
+    is_bad = bad[order] > 0.5
+    ties = np.flatnonzero(np.diff(uncertainty[order], prepend=np.nan))  # NaN differs from all
+    _, cluster = np.unique(clusters, return_inverse=True)
+    count = int(cluster.max()) + 1
+    draws = np.empty(replicates)
+    for n, drawn in enumerate(_drawn(count, replicates, seed)):
+        weight = np.bincount(drawn, minlength=count)[cluster[order]]
+        of_bad = np.add.reduceat(np.where(is_bad, weight, 0), ties)
+        of_good = np.add.reduceat(np.where(is_bad, 0, weight), ties)
+        above = (of_bad * (np.cumsum(of_good) - of_good / 2)).sum()
+        pairs = of_bad.sum() * of_good.sum()
+        draws[n] = above / pairs if pairs else np.nan
+    low, high = np.nanquantile(draws, [0.025, 0.975])
+    return Estimate(value, float(low), float(high), len(bad))
+
+
+def _drawn(clusters: int, replicates: int, seed: int) -> Iterator[Ints]:
+    """Yield the clusters of each resample."""
+    rng = np.random.default_rng(seed)
+    for _ in range(replicates):
+        yield rng.integers(clusters, size=clusters)
 
 
 def _area(quality: Floats) -> float:

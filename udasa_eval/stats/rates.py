@@ -1,4 +1,4 @@
-"""Intervals and tests of rates: Wilson, Clopper–Pearson, McNemar."""
+"""Intervals and tests of rates: Wilson, McNemar."""
 
 from __future__ import annotations
 
@@ -42,29 +42,6 @@ def wilson(successes: float, n: int, *, level: float = 0.95) -> Bounds:
     scale = 1 + z * z / n
     low = 0.0 if successes == 0 else float((centre - half) / scale)
     high = 1.0 if successes == n else float((centre + half) / scale)
-    return Bounds(low, high)
-
-
-def clopper_pearson(successes: int, n: int, *, level: float = 0.95) -> Bounds:
-    """Return the exact interval of a rate (Clopper & Pearson 1934): never below its level.
-
-    Beta quantiles: low = B(α/2; x, n − x + 1), high = B(1 − α/2; x + 1, n − x).
-
-    Args:
-        successes: in [0, n].
-        n: trials, ≥ 1.
-        level: coverage at least.
-
-    Raises:
-        ValueError: n is 0, or the successes are outside [0, n].
-    """
-    from scipy.special import betaincinv
-
-    _check(successes, n)
-    tail = (1.0 - level) / 2.0
-    x = successes
-    low = 0.0 if x == 0 else float(betaincinv(x, n - x + 1, tail))
-    high = 1.0 if x == n else float(betaincinv(x + 1, n - x, 1.0 - tail))
     return Bounds(low, high)
 
 

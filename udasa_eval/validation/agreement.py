@@ -13,14 +13,15 @@ from udasa_data.progress import Progress
 from udasa_data.scorers import Floats, TextPair
 from udasa_eval.judging import Duel, JudgeSet, LoadedJudge, PinnedJudge, loaded, pin
 from udasa_eval.stats import SHARE, mean_interval
-from udasa_eval.stats.ranking import auroc, clustered
+from udasa_eval.stats.ranking import clustered_auroc
 from udasa_eval.validation.outcome import Agreement
-from udasa_eval.validation.people import LabelSet, PairSet, label_sets, pair_sets
+from udasa_eval.validation.people import LabelSet, Pair, PairSet, label_sets, pair_sets
 
 _LOWER_IS_BETTER: Final = frozenset({"harm", "toxicity"})
 _ROLES: Final = ("preference", "reward", "harm", "toxicity", "truth", "information", "sentiment")
 _SEED: Final = 0
 _TIE: Final = 1e-9
+_PEOPLE_TIE: Final = 0.5  # a pair's label
 
 
 class Verdicts(NamedTuple):
@@ -93,13 +94,22 @@ def _measure(
 
 
 def _verdicts(pinned: PinnedJudge, judge: LoadedJudge, pair_set: PairSet) -> Verdicts:
-    duels = [Duel(p.prompt, p.first, p.second) for p in pair_set.pairs]
+    """Return a judge's verdicts; NaN where people tie, which it is not asked: nothing reads it."""
+    untied = np.array([pair.label != _PEOPLE_TIE for pair in pair_set.pairs])
+    pairs = [pair for pair, is_asked in zip(pair_set.pairs, untied, strict=True) if is_asked]
+    given, swapped = np.full((2, untied.size), np.nan)
+    given[untied], swapped[untied] = _of_pairs(pinned, judge, pairs)
+    return Verdicts(given, swapped)
+
+
+def _of_pairs(pinned: PinnedJudge, judge: LoadedJudge, pairs: Sequence[Pair]) -> Verdicts:
     if judge.prefer is not None:
+        duels = [Duel(p.prompt, p.first, p.second) for p in pairs]
         values = judge.prefer(duels, lambda _rows: None).values
         return Verdicts(values[:, 0], values[:, 1])
     assert judge.rate is not None
     # it reads one answer at a time, and so cannot mind the order
-    texts = [TextPair(p.prompt, side) for p in pair_set.pairs for side in (p.first, p.second)]
+    texts = [TextPair(p.prompt, side) for p in pairs for side in (p.first, p.second)]
     values = judge.rate(texts, lambda _rows: None).values.reshape(-1, 2)
     gap = values[:, 0] - values[:, 1]
     verdict = _verdict_of(-gap if pinned.role in _LOWER_IS_BETTER else gap)
@@ -112,7 +122,7 @@ def _agreement(pair_set: PairSet, judge: str, verdicts: Verdicts) -> Agreement:
     A judge's tie counts ½ (alpaca_eval's convention for a judge that cannot tell).
     """
     people = np.array([pair.label for pair in pair_set.pairs])
-    untied = people != 0.5
+    untied = people != _PEOPLE_TIE
     given, swapped = (_agrees(v[untied], people[untied]) for v in verdicts)
     interval = mean_interval(given, within=SHARE, seed=_SEED)
     return Agreement(
@@ -142,7 +152,7 @@ def _area(label_set: LabelSet, judge: str, score: Floats) -> Agreement:
     known = np.isfinite(score)
     _, prompts = np.unique([a.prompt for a in label_set.answers], return_inverse=True)
     score, label, prompts = score[known], label[known], prompts[known].astype(np.int64)
-    area = clustered(lambda rows: auroc(score[rows], label[rows]), prompts, seed=_SEED)
+    area = clustered_auroc(score, label, prompts, seed=_SEED)
     return Agreement(
         dataset=label_set.name,
         judge=judge,

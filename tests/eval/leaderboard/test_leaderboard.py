@@ -12,6 +12,7 @@ from udasa_data.schema import Axis
 from udasa_eval.leaderboard.building import build_leaderboard
 from udasa_eval.leaderboard.folder import ROWS, SAMPLES, rows_of, samples_of, write_folder
 from udasa_eval.leaderboard.markdown import to_markdown
+from udasa_eval.results.folder import GENERATIONS, read_tables, write_table
 
 NASTY = "x|y<script>alert(1)</script>`*[a](b)"
 
@@ -45,6 +46,74 @@ def test_rows_stand_in_the_order_of_their_rank(runs):
     assert len({row.config_hash for row in board.rows}) == 1
 
 
+def test_nothing_is_best_where_a_comparison_finds_nothing(tmp_path):
+    """9 and 8 of 20 refusals on the same prompts: one discordant pair, p = 1."""
+    runs = [
+        write_run(tmp_path / name, {f"p{n}": float(n < count) for n in range(20)}, model=name)
+        for name, count in (("a", 8), ("b", 9))
+    ]
+    board = build_leaderboard(runs)
+    assert [row.cells[0].best for row in board.rows] == [False, False]
+    assert "**" not in to_markdown(board)
+    assert "Nothing is bold" in to_markdown(board)
+
+
+def test_best_are_those_that_cannot_be_told_apart(tmp_path, runs):
+    # one more refusal than the best, of 20: p = 1 beside it; 10 and 20 more are found worse
+    near = write_run(tmp_path / "n", {f"p{n}": float(n < 1) for n in range(20)}, model="near")
+    board = build_leaderboard([*runs, near])
+    assert {row.label: row.cells[0].best for row in board.rows} == {
+        "good": True,
+        "near": True,
+        "middling": False,
+        NASTY: False,
+    }
+
+
+def test_a_run_alone_in_a_column_is_no_winner(tmp_path, runs):
+    tasks = (task("imdb", Axis.SENTIMENT, headline="positive"),)
+    alone = write_run(tmp_path / "o", {"p0": 0.2, "p1": 0.9}, tasks=tasks, metric="positive")
+    board = build_leaderboard([*runs, alone])
+    (cell,) = [row.cells[1] for row in board.rows if row.cells[1]]
+    assert not cell.best
+
+
+def test_runs_that_were_not_made_alike_are_not_compared(tmp_path, runs):
+    judges = (replace(JUDGE, fingerprint="sha256:bb"),)
+    other = write_run(
+        tmp_path / "o", {f"p{n}": 1.0 for n in range(20)}, model="other", judges=judges
+    )
+    board = build_leaderboard([runs[0], other])
+    assert not any(row.cells[0].best for row in board.rows)
+
+
+def test_toy_judges_are_marked_where_they_judge(tmp_path):
+    toy = replace(JUDGE, role="refusal", id="embedded-judge:harmlessness")
+    harm = replace(JUDGE, role="toxicity", id="embedded-judge:toxicity")
+    run = write_run(tmp_path / "r", {"p0": 0.0, "p1": 1.0}, judges=(toy, harm))
+    board = build_leaderboard([run])
+    assert kinds(board) == {("xstest_safe", "toy")}
+    assert "its judge of refusal is embedded-judge:harmlessness" in to_markdown(board)
+
+
+def test_cut_answers_and_categories(tmp_path):
+    folder = write_run(tmp_path / "r", {f"p{n}": float(n < 2) for n in range(6)})
+    table = read_tables(folder, "generations").with_columns(
+        finish_reason=pl.Series(["length", "length", *["stop"] * 4]),
+        document=pl.Series([json.dumps({"category": "ab"[n % 2]}) for n in range(6)]),
+    )
+    write_table(folder, "generations/xstest_safe", table, GENERATIONS)
+    board = build_leaderboard([folder])
+    (cell,) = board.rows[0].cells
+    assert cell.truncated == 2
+    # p0 of a and p1 of b are refused, of three prompts each
+    assert [(r.category, r.value, r.n) for r in cell.categories] == [
+        ("a", pytest.approx(1 / 3), 3),
+        ("b", pytest.approx(1 / 3), 3),
+    ]
+    assert "(2 cut)" in to_markdown(board)
+
+
 def test_ties_share_their_rank(tmp_path, runs):
     twin = write_run(tmp_path / "twin", {f"p{n}": 0.0 for n in range(20)}, model="twin")
     board = build_leaderboard([*runs, twin])
@@ -76,7 +145,7 @@ def test_what_makes_a_number_doubtful_is_marked(tmp_path, runs, changes, expecte
 
 
 def test_a_seed_and_a_judge_of_another_axis_are_no_difference(tmp_path, runs):
-    judges = (JUDGE, replace(JUDGE, role="reward", fingerprint="sha256:cc"))
+    judges = (JUDGE, replace(JUDGE, role="toxicity", fingerprint="sha256:cc"))
     tasks = (task(decoding=replace(DECODING, seed=3)),)
     other = write_run(tmp_path / "o", {"p0": 0.0, "p1": 1.0}, judges=judges, tasks=tasks)
     assert kinds(build_leaderboard([*runs, other])) == set()

@@ -78,7 +78,7 @@ def test_holm_runs_over_all_metrics_and_runs(tmp_path, refusing, answering):
             "task xstest_safe, decoding temperature: '0.0' in .*, '0.7' in ",
         ),
         ({"tasks": (task(fingerprint="0" * 16),)}, "task xstest_safe, what is asked"),
-        ({"judges": (replace(JUDGE, fingerprint="sha256:bb"),)}, "judge of harm: 'sha256:aa'"),
+        ({"judges": (replace(JUDGE, fingerprint="sha256:bb"),)}, "judge of refusal: 'sha256:aa'"),
     ],
 )
 def test_runs_whose_settings_differ_are_refused(tmp_path, refusing, changes, fault):
@@ -88,6 +88,13 @@ def test_runs_whose_settings_differ_are_refused(tmp_path, refusing, changes, fau
     found = compare_runs([refusing, other], anyway=True)
     assert found.notes
     assert found.metrics[0].n == 2
+
+
+def test_a_judge_of_an_earlier_version_is_to_be_asked_anew(tmp_path, refusing):
+    judge = replace(JUDGE, fingerprint="sha256:bb", asked={"kind": "question"})
+    other = write_run(tmp_path / "other", {"p00": 0.0, "p01": 1.0}, judges=(judge,))
+    with pytest.raises(UserError, match=f"judge of refusal .udasa-eval score {refusing} first"):
+        compare_runs([refusing, other])
 
 
 def test_another_seed_is_no_difference(tmp_path, refusing):
@@ -213,4 +220,4 @@ def test_command_line(refusing, answering):
     older.write_text(json.dumps(value | {"schema_version": 0}))
     refused = run("compare", refusing, answering)
     assert refused.returncode == 1
-    assert "schema_version 0, this version reads 1" in refused.stderr
+    assert "schema_version 0, this version reads 2" in refused.stderr

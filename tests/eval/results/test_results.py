@@ -2,6 +2,7 @@ import json
 
 import polars as pl
 import pytest
+from msgspec.structs import replace
 
 from udasa_data.errors import UserError
 from udasa_data.schema import Axis
@@ -13,6 +14,7 @@ from udasa_eval.results.folder import (
     write_results,
     write_table,
 )
+from udasa_eval.results.metrics import ADJUSTED, CONTROLLED
 from udasa_eval.results.records import (
     SCHEMA_VERSION,
     Decoding,
@@ -23,6 +25,7 @@ from udasa_eval.results.records import (
     TaskRecord,
     Unscored,
 )
+from udasa_eval.results.summary import metrics_of
 
 
 def example():
@@ -87,7 +90,7 @@ def test_what_is_no_results_folder_is_reported_in_one_line(tmp_path):
         read_results(tmp_path)
     del value["sha256"]
     path.write_text(json.dumps(value | {"schema_version": 0}))
-    with pytest.raises(UserError, match="schema_version 0, this version reads 1"):
+    with pytest.raises(UserError, match="schema_version 0, this version reads 2"):
         read_results(tmp_path)
     path.write_text(json.dumps(value | {"suit": 1}))
     with pytest.raises(UserError, match="unknown key 'suit'"):
@@ -108,3 +111,46 @@ def test_tables_are_checked_when_written_and_read(tmp_path):
     table.drop("why").write_parquet(tmp_path / "scores/t.parquet")
     with pytest.raises(UserError, match="not a table of scores"):
         read_tables(tmp_path, "scores")
+
+
+def test_a_controlled_rate_without_spread_has_no_interval():
+    """Each part is .4: the standard error is 0, and an interval without width says too much."""
+    rows = [("t", "helpfulness", f"p{n}", None, CONTROLLED, 0.4, None) for n in range(5)]
+    scores = pl.DataFrame(rows, schema=SCORES, orient="row")
+    (metric,) = metrics_of(scores, {"t": CONTROLLED})
+    assert (metric.value, metric.low, metric.high) == (pytest.approx(0.4), None, None)
+
+
+def write_schema_1(folder):
+    """As results were before length control was AlpacaEval's: our own estimator by that name."""
+    scores = pl.DataFrame(
+        [("t", "helpfulness", f"p{n}", None, CONTROLLED, n / 5, None) for n in range(5)],
+        schema=SCORES,
+        orient="row",
+    )
+    write_results(folder, replace(example(), metrics=tuple(metrics_of(scores, {"t": CONTROLLED}))))
+    path = folder / "results.json"
+    value = json.loads(path.read_text())
+    del value["sha256"]
+    value["tasks"][0]["headline"] = CONTROLLED
+    path.write_text(json.dumps(value | {"schema_version": 1}))
+
+
+def test_results_of_schema_1_are_read_by_their_new_names(tmp_path):
+    write_schema_1(tmp_path)
+    found = read_results(tmp_path)
+    assert found.schema_version == SCHEMA_VERSION
+    assert [metric.name for metric in found.metrics] == [ADJUSTED]
+    assert found.tasks[0].headline == ADJUSTED
+    # fitted with what alpaca_eval published: it is what its name says
+    (tmp_path / "difficulties.parquet").touch()
+    assert [metric.name for metric in read_results(tmp_path).metrics] == [CONTROLLED]
+
+
+def test_what_schema_1_does_not_hold_is_to_be_scored_anew(tmp_path):
+    """Its unsafe_compliance let one judge overrule the other."""
+    write_schema_1(tmp_path)
+    path = tmp_path / "results.json"
+    path.write_text(path.read_text().replace(CONTROLLED, "unsafe_compliance"))
+    with pytest.raises(UserError, match=f"schema_version 1, .* udasa-eval score {tmp_path} "):
+        read_results(tmp_path)

@@ -14,13 +14,11 @@ from statsmodels.stats.proportion import proportion_confint
 from udasa_eval.stats import (
     SHARE,
     by_cluster,
-    clopper_pearson,
     compare,
     holm,
     mcnemar,
     mean_interval,
     minimum_detectable,
-    prompts_needed,
     wilson,
 )
 from udasa_eval.stats.resampling import posterior_means, resample
@@ -31,9 +29,8 @@ counts = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.j
 @given(counts)
 def test_rate_intervals_are_those_of_statsmodels(drawn):
     successes, n = drawn
-    for ours, theirs in ((wilson, "wilson"), (clopper_pearson, "beta")):
-        low, high = proportion_confint(successes, n, method=theirs)
-        assert ours(successes, n) == pytest.approx((low, high), abs=1e-9)
+    low, high = proportion_confint(successes, n, method="wilson")
+    assert wilson(successes, n) == pytest.approx((low, high), abs=1e-9)
 
 
 @pytest.mark.parametrize("pair", [(3, 0), (-1, 4), (5, 4)])
@@ -131,7 +128,6 @@ def test_detectable_difference_is_that_of_statsmodels():
     # one-sample form: ratio 0; effect size in units of the sd
     theirs = NormalIndPower().solve_power(nobs1=200, alpha=0.05, power=0.8, ratio=0)
     assert minimum_detectable(1.0, 200) == pytest.approx(theirs, abs=1e-4)
-    assert prompts_needed(1.0, theirs) in {200, 201}
     assert math.isnan(minimum_detectable(1.0, 0))
 
 

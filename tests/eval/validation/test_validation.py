@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import forked
 import numpy as np
@@ -8,9 +9,10 @@ from small_models import save_classifier
 
 from udasa_data.errors import UserError
 from udasa_data.progress import Silent
+from udasa_eval.judging.judgements import LoadedJudge, all_read
 from udasa_eval.judging.judges import JudgeSet, judge_set
 from udasa_eval.judging.kinds import ClassifierJudge
-from udasa_eval.validation.agreement import check_judges
+from udasa_eval.validation.agreement import _verdicts, check_judges
 from udasa_eval.validation.alpaca_eval import check_alpaca_eval
 from udasa_eval.validation.outcome import Check
 from udasa_eval.validation.people import pair_sets, unseen
@@ -223,3 +225,17 @@ def test_published_figures_are_rerun_by_our_own_run(real_data, tmp_path):
     checks = check_published(tmp_path / "out", figures, Silent(), lambda _line: None, data)
     assert [check.name for check in checks] == ["truthfulqa_mc1, tiny", "truthfulqa_mc2, tiny"]
     assert all(0.0 <= check.ours <= 1.0 and check.n == 3 for check in checks)
+
+
+def test_a_judge_is_not_asked_where_people_tie(people):
+    """Nothing reads its verdict there; the numbers are those of the two pairs that are decided."""
+    (pandalm,), _ = pair_sets(people)
+    asked = []
+
+    def rate(pairs, _on_batch):
+        asked.extend(pairs)
+        return all_read(np.array([float(len(pair.second)) for pair in pairs]))
+
+    found = _verdicts(SimpleNamespace(role="reward"), LoadedJudge(rate, None), pandalm)
+    assert len(asked) == 4  # two answers of two pairs
+    np.testing.assert_array_equal(found.given, [1.0, 0.0, np.nan])
