@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import torch
 
 from udasa_data.errors import UserError
 
 from . import policies
 from .config import PREVIOUS, SFT, StageOptions, options_of
-from .guards import check_unseen
+from .guards import check_moves, check_unseen
 from .ledger import DatasetRecord, ReferenceRecord, StageRecord
 from .measures import load_model
 from .mixture import mix, render, stored
@@ -42,14 +43,19 @@ def begin(run: RunState, number: int) -> tuple[StageRecord, Stage]:
     )
     lora = run.recipe.lora
     continues = lora is not None and lora.adapter == "continue" and number > 1
-    where = run.policy_at(0 if continues else number - 1)
+    where = run.trained_at(0 if continues else number - 1)
     adapter = run.folder(number - 1) / "adapter" if continues else None
+    model = policies.load_to_train(where, run.dtype, adapter)
+    if lora is None and run.dtype == torch.bfloat16 and number == 1:
+        check_moves(
+            model, {at: options_of(run.recipe, at).learning_rate for at in run.recipe.order}
+        )
     stage = Stage(
         name=name,
         number=number,
         options=options,
         folder=run.folder(number),
-        model=policies.load_to_train(where, run.dtype, adapter),
+        model=model,
         reference=_reference(run, number, wanted, at_zero=at_zero),
         peft_config=policies.new_adapter(lora) if lora and not continues else None,
         rows=rows,
@@ -91,7 +97,7 @@ def _reference(run: RunState, number: int, wanted: str, *, at_zero: bool) -> Any
     if at_zero:
         if run.recipe.lora is not None or run.recipe.precompute:
             return None
-        return load_model(run.policy_at(number - 1), run.dtype, place=False)
+        return load_model(run.trained_at(number - 1), run.dtype, place=False)
     if wanted == SFT:
         return load_model(run.policy_at(0), run.dtype, place=False)
     return policies.load_reference(wanted, run.dtype)

@@ -114,7 +114,9 @@ class Recipe(Strict, frozen=True):
     stages: dict[str, dict[str, object]] = msgspec.field(default_factory=dict)
     optimizer: Literal["reset", "carry"] = "reset"
     lora: Lora | None = None
-    weights: Literal["auto", "float32", "bfloat16"] = "auto"
+    weights: Literal["auto", "float32", "bfloat16"] = "auto"  # in training
+    # of the policy that is saved, measured and pushed; auto: the type of the base's weights
+    served: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     device_batch: Count = 4  # pairs one device reads at a time
     gradient_checkpointing: bool = False
     precompute: bool = True  # reference log-probabilities once, before training

@@ -113,6 +113,7 @@ def card(record: Record, name: str) -> str:
         base=_at(base.id, base.revision),
         data=_at(data["repo"], data["revision"]),
         stages="\n".join(_stage_line(stage) for stage in record.stages),
+        served=record.served,
         table="\n".join(f"| {' | '.join(line)} |" for line in lines),
         notes="".join(f"Note: {note}\n\n" for note in record.notes),
     )

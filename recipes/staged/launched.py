@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 import torch
 
 from udasa_data.errors import UserError
 
 from .config import Recipe
+
+_PATIENCE: Final = timedelta(hours=12)
 
 
 def by_deepspeed() -> bool:
@@ -31,7 +34,8 @@ def processes(optimizer: str = "reset") -> Any:
     """
     from accelerate import PartialState
 
-    state = PartialState(cpu=not torch.cuda.is_available())
+    # the others wait while one measures
+    state = PartialState(cpu=not torch.cuda.is_available(), timeout=_PATIENCE)
     if not by_deepspeed():
         return state
     if optimizer == "carry":
@@ -46,6 +50,13 @@ def processes(optimizer: str = "reset") -> Any:
             "as --launch zero3 does"
         )
     return state
+
+
+def from_main(value: Any) -> Any:
+    """Return the main process's value in every process."""
+    from accelerate.utils import broadcast_object_list
+
+    return broadcast_object_list([value])[0]
 
 
 def mixed_precision() -> str:

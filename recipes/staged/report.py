@@ -12,19 +12,21 @@ def matrix_rows(record: Record) -> tuple[list[str], list[list[str]]]:
     """Return header and rows: one row a policy, one column a stage's held-out pairs.
 
     A cell is the reward margin against SFT and the accuracy; the SFT policy's own margin is 0 by
-    definition, and it has no accuracy.
+    definition, and it has no accuracy. The last column is how much of what was learnt the saved
+    weights keep.
     """
     start = record.start
     assert start is not None
     names = list(start.cells)
     header = ["policy after", *(f"{name} (n={start.cells[name].n})" for name in names)]
-    header += ["KL", "length", "distinct", "self-similar"]
-    rows = [["SFT", *("0 / –" for _ in names), *_fresh(start)]]
+    header += ["KL", "length", "distinct", "self-similar", "kept"]
+    rows = [["SFT", *("0 / –" for _ in names), *_fresh(start), "–"]]
     for stage in record.stages:
         if stage.measures is not None:
             cells = [stage.measures.cells[name] for name in names]
             figures = [f"{cell.margin:+.3f} / {cell.accuracy:.2f}" for cell in cells]
-            rows.append([f"{stage.number} {stage.name}", *figures, *_fresh(stage.measures)])
+            kept = "–" if stage.measures.kept is None else f"{stage.measures.kept:.2f}"
+            rows.append([f"{stage.number} {stage.name}", *figures, *_fresh(stage.measures), kept])
     return header, rows
 
 
@@ -56,5 +58,6 @@ def matrix(record: Record) -> str:
     header, rows = matrix_rows(record)
     return (
         f"{aligned(header, rows)}\n"
-        "each cell: reward margin against SFT / accuracy, on that stage's held-out pairs"
+        "each cell: reward margin against SFT / accuracy, on that stage's held-out pairs; kept: of "
+        "the trained change of log-probabilities, how much is in the saved weights"
     )

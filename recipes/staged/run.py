@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,15 +15,17 @@ from udasa_data.errors import UserError
 from udasa_data.terminal import echo, note_position
 
 from . import policies, references
-from .after import Measured, Pair, measure, why_to_abort
+from .after import Measured, Sft, Subject, measure, why_to_abort
 from .beginning import begin
 from .callbacks import last_checkpoint
 from .carried import CarryMoments, save_moments
-from .config import options_of
+from .config import Recipe, options_of
 from .final import finish, is_finished
 from .folders import OPTIMIZER, remove_checkpoints
+from .kept import warning
+from .launched import from_main
 from .ledger import Record, ReferenceRecord, StageRecord
-from .measures import load_model
+from .measures import load_model, release
 from .policies import hashes_of, is_whole
 from .stage import Stage
 from .state import RunState
@@ -33,6 +36,10 @@ START: Final = "start"
 
 class StagedRun(RunState):
     """A run of the stages of a recipe; see :class:`RunState` for what it is made from."""
+
+    def __init__(self, recipe: Recipe, place: str, out: Path, cache: Path | None = None) -> None:
+        super().__init__(recipe, place, out, cache)
+        self.sft = Sft(self.prepared)
 
     def train_and_save(self) -> Record:
         """Train every stage, then put the final policy into the run's folder; again: do nothing.
@@ -79,8 +86,10 @@ class StagedRun(RunState):
 
     def _open(self) -> Record:
         known = self.ledger.record
-        sha256 = known.policy.weights_sha256 if known else references.weights_sha256(self._load(0))
-        record = self.ledger.open(self.prepared.record(sha256), write=self.state.is_main_process)
+        sha256 = known.policy.weights_sha256 if known else self._sft_sha256()
+        begun = self.prepared.record(sha256)
+        begun.served = str(self.served).removeprefix("torch.")
+        record = self.ledger.open(begun, write=self.state.is_main_process)
         for note in record.notes:
             self._say(f"note: {note}")
         if record.start is None:
@@ -97,8 +106,8 @@ class StagedRun(RunState):
         if self.state.is_main_process:
             self.ledger.save()
 
-    def _load(self, number: int) -> Any:
-        return load_model(self.policy_at(number), self.dtype)
+    def _sft_sha256(self) -> str:
+        return references.weights_sha256(load_model(self.policy_at(0), self.dtype, place=False))
 
     # -- one stage -------------------------------------------------------------------------
 
@@ -106,14 +115,13 @@ class StagedRun(RunState):
         started = time.monotonic()
         note_position(f"stage {self.recipe.order[number - 1]}")
         entry, stage = begin(self, number)
+        stage_name = stage.name
         trainer = make_trainer(stage, self.recipe, self.prepared.tokenizer, self._note_first)
         entry = self._check_reference(entry, trainer, stage)
         self.ledger.put(entry, write=self.state.is_main_process)
         self._fit(stage, trainer)
         entry = self.ledger.stage(number) or entry
-        continued = self.recipe.lora is not None and self.recipe.lora.adapter == "continue"
-        base = self.policy_at(0 if continued else number - 1)
-        adapter = policies.save(trainer, stage.folder, base, self.recipe)
+        saved = policies.save(trainer, self.target(number))
         steps, planned = trainer.state.global_step, trainer.state.max_steps
         trainer.accelerator.free_memory()
         del trainer, stage
@@ -125,11 +133,14 @@ class StagedRun(RunState):
             stopped_early=steps < planned,
             seconds=entry.seconds + time.monotonic() - started,
             policy_sha256=measured.sha256,
-            adapter_sha256=adapter,
+            master_sha256=saved.master_sha256,
+            adapter_sha256=saved.adapter_sha256,
             files=hashes_of(self.folder(number)),
             measures=measured.measures,
         )
         self.ledger.put(done, write=self.state.is_main_process)
+        if line := warning(measured.measures.kept, stage_name):
+            self._say(f"warning: {line}")
 
     def _check_reference(self, entry: StageRecord, trainer: Any, stage: Stage) -> StageRecord:
         """Compare the trainer's reference with the configured one, or an earlier start's."""
@@ -172,13 +183,27 @@ class StagedRun(RunState):
 
     # -- after a stage ---------------------------------------------------------------------
 
+    def _subject(self, number: int) -> Subject:
+        """Return the policy after a stage as it is measured; 0 is the SFT policy."""
+        place = self.policy_at(number)
+
+        def load(dtype: torch.dtype) -> Callable[[], Any]:
+            return partial(load_model, place, dtype, place=False)
+
+        target = self.target(number) if number else None
+        trained = target and policies.loads_trained(target)
+        return Subject(place, load(self.dtype), load(torch.float32), trained)
+
     def _measure(self, number: int, beta: float) -> Measured:
-        """Measure the policy after a stage; 0 is the SFT policy, against itself."""
-        place, policy = self.policy_at(number), self._load(number)
-        sft = self._load(0) if number else policy
-        label = f"{number}-{self.recipe.order[number - 1] if number else START}"
-        folder = self.out / "measures" if self.state.is_main_process else None
-        return measure(self.prepared, Pair(place, policy, sft), beta, folder, label)
+        """Measure the policy after a stage, in the first process; 0 is the SFT policy."""
+        found = None
+        if self.state.is_main_process:
+            label = f"{number}-{self.recipe.order[number - 1] if number else START}"
+            first = self._subject(0)
+            subject = self._subject(number) if number else first
+            found = measure((self.sft, first), subject, beta, self.out / "measures", label)
+        measured: Measured = from_main(found)
+        return measured
 
     def _abort_if_asked(self, number: int) -> None:
         """Stop when the policy has gone too far or has too little left to say.
@@ -198,10 +223,3 @@ class StagedRun(RunState):
             f"aborted after stage '{done.name}': {why}; its policy is in "
             f"{self.folder(number) / 'policy'}, everything measured in {self.ledger.path}"
         )
-
-
-def release() -> None:
-    """Give back the memory of a trainer that is gone."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
