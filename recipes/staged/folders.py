@@ -18,6 +18,8 @@ from udasa_data.storage import LOCK, claim, parse_json, plain_file, remove_left_
 
 LEDGER: Final = "stages.json"
 OPTIMIZER: Final = "optimizer.safetensors"
+CURVES: Final = "training.parquet"
+PICTURE: Final = "training.png"
 TUNING: Final = "tuning.json"
 PROMPTS: Final = "training_prompts.parquet"
 CHECKPOINTS: Final = "checkpoints"
@@ -93,7 +95,7 @@ def _never(_name: str) -> bool:
 STAGED: Final = Layout(
     holds="staged run of udasa-train",
     marks=frozenset(),
-    files=frozenset({LOCK, LEDGER, PROMPTS, "README.md"}),
+    files=frozenset({LOCK, LEDGER, PROMPTS, CURVES, PICTURE, "README.md"}),
     levels={"measures": is_measure_file, "stages": _never},
     folders={},
 )

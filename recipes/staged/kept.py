@@ -60,11 +60,11 @@ def logps_of(load: Callable[[], Any], rows: Sequence[Row], pad: int) -> Floats |
     return found
 
 
-def warning(kept: float | None, where: str) -> str | None:
+def warning(kept: float | None) -> str | None:
     """Return a line that says that the served weights lost what was learnt; None: they did not."""
     if kept is None or not kept < LEAST_KEPT:
         return None
     return (
-        f"{where}: the saved weights keep {kept:.2f} of the change of log-probabilities that was "
+        f"the saved weights keep {kept:.2f} of the change of log-probabilities that was "
         "trained; save more bits (served: float32), or train longer or at a higher learning rate"
     )

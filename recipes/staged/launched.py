@@ -23,6 +23,11 @@ def by_deepspeed() -> bool:
     return bool(PartialState().distributed_type == DistributedType.DEEPSPEED)
 
 
+def by_fsdp() -> bool:
+    """Return whether the run was launched with FSDP."""
+    return os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
+
+
 def processes(optimizer: str = "reset") -> Any:
     """Return accelerate's state of this process.
 
@@ -65,8 +70,10 @@ def mixed_precision() -> str:
 
 
 def rounding() -> str:
-    """Return what arithmetic is done in on this machine, beside the type of the weights."""
-    return "cuda bf16" if torch.cuda.is_available() else f"cpu {mixed_precision()}"
+    """Return what arithmetic is done in here: on what, launched how, beside the weights' type."""
+    how = "cuda bf16" if torch.cuda.is_available() else f"cpu {mixed_precision()}"
+    launch = "deepspeed" if by_deepspeed() else "fsdp, float32 outputs" if by_fsdp() else "whole"
+    return f"{how} {launch}"
 
 
 def compute_dtype(recipe: Recipe) -> torch.dtype:
@@ -80,6 +87,11 @@ def compute_dtype(recipe: Recipe) -> torch.dtype:
         found: torch.dtype = getattr(torch, recipe.weights)
         return found
     return torch.bfloat16 if recipe.lora and torch.cuda.is_available() else torch.float32
+
+
+def floor_of(recipe: Recipe, mixed: str) -> float:
+    """Return up to which root mean square, in nats, a first step's answers are not looked at."""
+    return 1e-3 if tolerance(recipe, mixed) <= 1e-3 else 2e-2
 
 
 def tolerance(recipe: Recipe, mixed: str) -> float:

@@ -31,6 +31,8 @@ class Cell(msgspec.Struct, frozen=True):
             stages compare.
         accuracy: share of pairs with a margin above 0; at 0 exactly, half.
         chosen, rejected: mean log-probability of the answers, nats.
+        margin_within: 95% interval of the margin, over pairs; None of fewer than two.
+        accuracy_within: the same of the accuracy (Wilson's).
     """
 
     n: int
@@ -38,6 +40,8 @@ class Cell(msgspec.Struct, frozen=True):
     accuracy: float
     chosen: float
     rejected: float
+    margin_within: tuple[float, float] | None = None
+    accuracy_within: tuple[float, float] | None = None
 
 
 class Fresh(msgspec.Struct, frozen=True):
@@ -198,4 +202,11 @@ def cell(policy: Floats, sft: Floats, beta: float) -> Cell:
     margin = beta * (ratio[:, 0] - ratio[:, 1])
     right = np.where(margin == 0, 0.5, margin > 0)
     chosen, rejected = policy.mean(axis=0)
-    return Cell(len(policy), *map(float, (margin.mean(), right.mean(), chosen, rejected)))
+    means = map(float, (margin.mean(), right.mean(), chosen, rejected))
+    if len(policy) < 2:
+        return Cell(len(policy), *means)
+    from udasa_eval.stats import mean_interval, wilson
+
+    spread = mean_interval(margin)
+    share = wilson(float(right.sum()), len(right))
+    return Cell(len(policy), *means, (spread.low, spread.high), (share.low, share.high))

@@ -6,14 +6,17 @@ or, where the served weights have fewer bits, the float32 ``master``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import torch
 
 from udasa_data.config import ModelRef
+from udasa_data.errors import UserError, nearest
 from udasa_data.storage import Located, locate, made_in, remove_made, replace_folder, spot_sha256
 
 from .config import Lora
@@ -33,11 +36,38 @@ def is_policy_file(path: str) -> bool:
     return "/" not in path and Path(path).suffix in POLICY_SUFFIXES
 
 
+def quantized(lora: Lora | None) -> dict[str, Any]:
+    """Return how weights below an adapter are loaded in 4 bits; {} where they are not.
+
+    Raises:
+        UserError: there is no GPU, or no bitsandbytes.
+    """
+    if lora is None or lora.quantize == "none":
+        return {}
+    if not torch.cuda.is_available():
+        raise UserError("lora.quantize: needs a GPU, and none is visible here")
+    if find_spec("bitsandbytes") is None:
+        raise UserError("lora.quantize: bitsandbytes is not installed; pip install bitsandbytes")
+    from transformers import BitsAndBytesConfig
+
+    return {
+        "quantization_config": BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=torch.bfloat16,
+        )
+    }
+
+
 def load_to_train(
-    where: tuple[str, dict[str, Any]], dtype: torch.dtype, adapter: Path | None
+    where: tuple[str, dict[str, Any]],
+    dtype: torch.dtype,
+    adapter: Path | None,
+    lora: Lora | None = None,
 ) -> Any:
     """Load a policy for the trainer, which places it; with an adapter on it where there is one."""
-    model = load_model(where, dtype, place=False)
+    model = load_model(where, dtype, place=False, **quantized(lora))
     if adapter is not None:
         from peft import PeftModel
 
@@ -51,6 +81,32 @@ def load_reference(name: str, dtype: torch.dtype) -> Any:
     return load_model((located.load_from, located.weights_kwargs), dtype, place=False)
 
 
+def check_targets(model: Any, lora: Lora) -> None:
+    """Stop where an adapter would be put on nothing, or on a head that TRL's loss goes around.
+
+    Raises:
+        UserError: names the target, and those that there are.
+    """
+    if lora.targets == "all-linear":
+        return
+    linear = [name for name, part in model.named_modules() if isinstance(part, torch.nn.Linear)]
+    if isinstance(lora.targets, str):
+        found = {lora.targets: [name for name in linear if re.fullmatch(lora.targets, name)]}
+    else:
+        found = {
+            target: [name for name in linear if f".{name}".endswith(f".{target}")]
+            for target in lora.targets
+        }
+    kinds = sorted({name.rpartition(".")[2] for name in linear} - {"lm_head"})
+    for target, names in found.items():
+        if not names:
+            raise UserError(
+                f"lora.targets: '{target}' is no linear layer of this model{nearest(target, kinds)}"
+            )
+        if any(name.endswith("lm_head") for name in names):
+            raise UserError("lora.targets: lm_head cannot carry an adapter, TRL's loss ignores it")
+
+
 def new_adapter(lora: Lora) -> Any:
     """Return the configuration of a new adapter."""
     from peft import LoraConfig
@@ -59,7 +115,6 @@ def new_adapter(lora: Lora) -> Any:
     return LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
         target_modules=targets,
         task_type="CAUSAL_LM",
     )

@@ -20,13 +20,15 @@ from .beginning import begin
 from .callbacks import last_checkpoint
 from .carried import CarryMoments, save_moments
 from .config import Recipe, options_of
+from .curves import add_steps, steps_of
 from .final import finish, is_finished
 from .folders import OPTIMIZER, remove_checkpoints
 from .kept import warning
-from .launched import from_main
+from .launched import by_deepspeed, by_fsdp, from_main
 from .ledger import Record, ReferenceRecord, StageRecord
 from .measures import load_model, release
 from .policies import hashes_of, is_whole
+from .report import falling, many_epochs
 from .stage import Stage
 from .state import RunState
 from .trainer import make_trainer, one_line_for_memory
@@ -113,16 +115,26 @@ class StagedRun(RunState):
 
     def _stage(self, number: int) -> None:
         started = time.monotonic()
+        record = self.ledger.record
+        assert record is not None
         note_position(f"stage {self.recipe.order[number - 1]}")
         entry, stage = begin(self, number)
         stage_name = stage.name
+        parted = by_deepspeed() or by_fsdp()  # then no process holds the weights for long
+        whole = references.before_sharding(stage) if parted else None
         trainer = make_trainer(stage, self.recipe, self.prepared.tokenizer, self._note_first)
-        entry = self._check_reference(entry, trainer, stage)
+        entry = self._check_reference(entry, trainer, whole)
         self.ledger.put(entry, write=self.state.is_main_process)
+        planned, batch = trainer.args.max_steps, stage.options.batch
+        if line := many_epochs(stage_name, planned, batch, entry.trained_rows):
+            self._warn(line)
         self._fit(stage, trainer)
         entry = self.ledger.stage(number) or entry
         saved = policies.save(trainer, self.target(number))
         steps, planned = trainer.state.global_step, trainer.state.max_steps
+        if self.state.is_main_process:
+            history = trainer.state.log_history
+            add_steps(self.out, steps_of(history, stage_name, stage.options.beta))
         trainer.accelerator.free_memory()
         del trainer, stage
         release()
@@ -139,18 +151,27 @@ class StagedRun(RunState):
             measures=measured.measures,
         )
         self.ledger.put(done, write=self.state.is_main_process)
-        if line := warning(measured.measures.kept, stage_name):
+        before = self.ledger.stage(number - 1)
+        earlier = before.measures if before else record.start
+        lines = falling(earlier, measured.measures) if earlier else []
+        kept = warning(measured.measures.kept)
+        for line in [*lines, *([kept] if kept else [])]:
+            self._warn(f"after {stage_name}: {line}")
+
+    def _warn(self, line: str) -> None:
+        """Print a line once, and keep it with the run."""
+        assert self.ledger.record is not None
+        if line not in self.ledger.record.notes:
+            self.ledger.record.notes.append(line)
+            self._save()
             self._say(f"warning: {line}")
 
-    def _check_reference(self, entry: StageRecord, trainer: Any, stage: Stage) -> StageRecord:
-        """Compare the trainer's reference with the configured one, or an earlier start's."""
-        if references.is_sharded(trainer):
-            self._say(
-                f"{stage.name}: weights are sharded: the first step alone checks the reference"
-            )
-            in_use = entry.reference.sha256
-        else:
-            in_use = references.reference_in_use(trainer)
+    def _check_reference(self, entry: StageRecord, trainer: Any, whole: str | None) -> StageRecord:
+        """Compare the trainer's reference with the configured one, or an earlier start's.
+
+        ``whole`` is its hash from before it was sharded, where it is.
+        """
+        in_use = whole or references.reference_in_use(trainer)
         recorded = self.ledger.stage(entry.number)
         expected = entry.reference.sha256 or (recorded.reference.sha256 if recorded else in_use)
         references.check_reference(expected, in_use, entry.reference.wanted)
@@ -162,9 +183,10 @@ class StagedRun(RunState):
         )
 
     def _note_first(self, seen: dict[str, float]) -> None:
-        """Record the first step of the stage that is being trained."""
+        """Record figures of the first step of the stage that is being trained."""
         assert self.ledger.record is not None
-        entry = msgspec.structs.replace(self.ledger.record.stages[-1], first_step=seen)
+        entry = self.ledger.record.stages[-1]
+        entry = msgspec.structs.replace(entry, first_step={**entry.first_step, **seen})
         self.ledger.put(entry, write=self.state.is_main_process)
 
     def _fit(self, stage: Stage, trainer: Any) -> None:

@@ -104,7 +104,7 @@ def _finish(tuning: Tuning, base: Located, saved: Saved, tokenizer: Any, rows: l
     record = {"config": msgspec.to_builtins(tuning), "steps": steps, "kept": kept}
     record |= {"served": str(served).removeprefix("torch.")}
     write_text(out / TUNING, json.dumps(record, indent=2) + "\n")
-    if line := warning(kept, str(out)):
+    if line := warning(kept):
         echo(f"warning: {line}")
 
 

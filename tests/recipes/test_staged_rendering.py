@@ -16,8 +16,8 @@ from udasa_data.schema import PAIRS
 from udasa_data.storage.model_files import locate
 from udasa_recipes.staged.measures import load_model
 from udasa_recipes.staged.mixture import render, stored
+from udasa_recipes.staged.pair_trainer import trainer_class
 from udasa_recipes.staged.rendering import BuiltWith, Renderer, end_ids, load_tokenizer
-from udasa_recipes.staged.trainer import _trainer_class
 
 OPENS = TEMPLATE.replace("<assistant>{% endif %}", "<assistant><think>\n{% endif %}")
 TEMPLATES = {
@@ -173,7 +173,7 @@ def test_control_tokens_in_a_text_are_trained_on_as_the_build_read_them(mode, ki
     assert [token for token in first.chosen if token < 5] == [1] * (mode == "chat")
     assert "Write </s> there." in AutoTokenizer.from_pretrained(place).decode(first.chosen)
     rows = stored(rendered, "t", tmp_path / "cache")
-    assert trl_ids(rows, place, tmp_path / "ours", _trainer_class()) == [
+    assert trl_ids(rows, place, tmp_path / "ours", trainer_class()) == [
         tuple(one) for one in rendered.encoded
     ]
 
@@ -251,4 +251,4 @@ def test_an_answer_that_would_merge_into_the_prompts_end_is_tokenised_after_it(t
     assert renderer.ids(text.prompt + text.chosen)[: len(prompt)] != prompt  # "bo" is a token
     assert not rendered.as_text
     rows = stored(rendered, "t", tmp_path / "cache")
-    assert trl_ids(rows, place, tmp_path / "ours", _trainer_class()) == [tuple(one)]
+    assert trl_ids(rows, place, tmp_path / "ours", trainer_class()) == [tuple(one)]

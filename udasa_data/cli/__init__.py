@@ -12,6 +12,7 @@ import typer
 from udasa_data.cli.build import build
 from udasa_data.cli.check import check
 from udasa_data.cli.diff import diff
+from udasa_data.cli.export import export
 from udasa_data.cli.merge import merge
 from udasa_data.cli.plan import plan
 from udasa_data.cli.push import push
@@ -52,3 +53,4 @@ def show(
 
 for command in (check, build, plan, score, models, show, report, diff, merge, push, verify):
     app.command()(command)
+app.command()(export)
