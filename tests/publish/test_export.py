@@ -2,17 +2,22 @@
 
 import json
 
+import polars as pl
 import pytest
 import yaml
+from small_dataset import pair
 from typer.testing import CliRunner
 
 from udasa_data.cli import app
 from udasa_data.errors import UserError
-from udasa_data.publish.export import export
+from udasa_data.publish import export_pairs
+from udasa_data.publish.dataset import Tables, write_dataset
 from udasa_data.runs import open_finished
+from udasa_data.schema import PAIRS, Stage
 from udasa_recipes.staged.data import load_split, open_source
 from udasa_recipes.staged.derived import anchored
 
+FIGURES = [name for name, dtype in PAIRS.items() if dtype == pl.Float64]
 ROLES = {"human": "user", "gpt": "assistant", "system": "system"}
 
 
@@ -53,13 +58,30 @@ def from_kto(folder):
             yield good["prompt_id"], good["prompt"], good["completion"], bad["completion"]
 
 
+@pytest.fixture(scope="module")
+def chats(run, tmp_path_factory):
+    """A dataset of chats, eight a stage, and a text to be continued in each."""
+    folder = tmp_path_factory.mktemp("chats") / "dataset"
+    folder.mkdir()
+    rows = [
+        pair(stage.value, k, mode="completion" if k == 8 else "chat") | {"run": 0}
+        for stage in Stage
+        for k in range(9)
+    ]
+    table = pl.DataFrame(rows, schema=PAIRS, orient="row")
+    table = table.with_columns(pl.col(name).fill_null(0.5) for name in FIGURES)
+    whole = open_finished(str(run.out))
+    write_dataset(folder, Tables(table, whole.answers, whole.dropped), whole.manifest)
+    return folder
+
+
 READERS = {"axolotl": from_axolotl, "llamafactory": from_llamafactory, "kto": from_kto}
 
 
 @pytest.mark.parametrize("form", READERS)
-def test_the_pairs_come_back(run, tmp_path, form):
-    finished = open_finished(str(run.out))
-    done = export(finished, form, tmp_path / form)
+def test_the_pairs_come_back(chats, tmp_path, form):
+    finished = open_finished(str(chats))
+    done = export_pairs(finished, form, tmp_path / form)
     chats = [row for row in finished.pairs.iter_rows(named=True) if row["mode"] == "chat"]
     assert chats
     assert done.continued == len(finished.pairs) - len(chats)
@@ -68,15 +90,15 @@ def test_the_pairs_come_back(run, tmp_path, form):
     assert found == wanted
 
 
-def test_the_surest_come_first(run, tmp_path):
-    export(open_finished(str(run.out)), "axolotl", tmp_path / "a")
+def test_the_surest_come_first(chats, tmp_path):
+    export_pairs(open_finished(str(chats)), "axolotl", tmp_path / "a")
     names = ["conservative", "moderate", "exploratory"]
     stages = [names.index(row["stage"]) for row in lines(tmp_path / "a/train.jsonl")]
     assert stages == sorted(stages)
 
 
-def test_the_command(run, tmp_path):
-    words = ["export", str(run.out), "--format", "kto", "--out", str(tmp_path / "k")]
+def test_the_command(chats, tmp_path):
+    words = ["export", str(chats), "--format", "kto", "--out", str(tmp_path / "k")]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
     assert "train.jsonl" in done.output

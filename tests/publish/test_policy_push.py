@@ -102,7 +102,7 @@ def trained(tmp_path):
     config = LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM")
     model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config)
     model.save_pretrained(out / "stages/1-moderate/adapter")
-    (out / "README.md").write_text("# Policy\n")
+    (out / "README.md").write_text("---\nlicense: apache-2.0\n---\n# Policy\n")
     stage = StageRecord(
         "moderate", 1, "", ReferenceRecord("previous", ""), DatasetRecord("data", None, ""), None,
         {}, Tokenised(1), 0, 1,

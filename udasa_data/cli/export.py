@@ -27,7 +27,7 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Write a dataset's chat pairs as axolotl, LLaMA-Factory or KTO training reads them."""
-    from udasa_data.publish.export import export as export_pairs
+    from udasa_data.publish import export_pairs
     from udasa_data.runs import open_finished
 
     done = export_pairs(open_finished(source), form, out, stage)

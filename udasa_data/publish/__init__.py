@@ -1,14 +1,17 @@
 """Publishing: the Hub-shaped dataset folder and its card."""
 
 from udasa_data.publish.dataset import Tables, write_dataset
+from udasa_data.publish.exporting import Exported, export_pairs
 from udasa_data.publish.pushing import Target
 from udasa_data.publish.releasing import prepare, release
 from udasa_data.publish.verification import Verified, verify
 
 __all__ = [
+    "Exported",
     "Tables",
     "Target",
     "Verified",
+    "export_pairs",
     "prepare",
     "release",
     "verify",

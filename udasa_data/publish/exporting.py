@@ -39,7 +39,7 @@ class Exported(NamedTuple):
     thoughtful: int
 
 
-def export(finished: Finished, form: Form, out: Path, stage: str | None = None) -> Exported:
+def export_pairs(finished: Finished, form: Form, out: Path, stage: str | None = None) -> Exported:
     """Write a dataset's pairs for another program, the surest stage first.
 
     Args:
@@ -61,9 +61,8 @@ def export(finished: Finished, form: Form, out: Path, stage: str | None = None) 
     if chats.is_empty():
         where = f"{finished.place}, {stage}" if stage else finished.place
         raise UserError(f"{where}: holds no pairs of chats to export")
-    thoughts = [
-        pl.col(f"reasoning_{side}").fill_null("").str.strip_chars() != "" for side in _SIDES
-    ]
+    thoughts = [pl.col(f"reasoning_{side}").fill_null("") for side in _SIDES]
+    thought = pl.any_horizontal(text.str.strip_chars() != "" for text in thoughts)
     system = finished.manifest.config.system_prompt
     splits = with_split(chats, splits_of(chats["prompt_id"], finished.manifest.held_out))
     files = {}
