@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-import msgspec
 import numpy as np
 import polars as pl
 
 from udasa_data import build, resolve
 from udasa_data.errors import UserError
-from udasa_data.prompts import Split
-from udasa_data.runs import MANIFEST, FileRecord, key_of, read_manifest, to_json
+from udasa_data.runs import key_of
 from udasa_data.schema import Stage
-from udasa_data.storage import file_sha256, read_parquet, replace_folder
+from udasa_data.storage import read_parquet, replace_folder
 
-from ..staged.data import load_split, open_source
+from ..staged.data import SAID, load_split, open_source
+from ..staged.derived import Parts, is_new, write_derived
 
 STAGES: Final = tuple(stage.value for stage in Stage)
 
@@ -72,7 +70,9 @@ class Controls:
         for row in self.train.iter_rows(named=True):
             drawn = rng.permutation(texts[row["prompt_id"]])[:2].tolist()
             answers = [[{"role": "assistant", "content": text}] for text in drawn]
-            rows.append(row | {"chosen": answers[0], "rejected": answers[1]})
+            # what was said before and after those of the row is not theirs
+            unknown = dict.fromkeys(SAID)
+            rows.append(row | unknown | {"chosen": answers[0], "rejected": answers[1]})
         return pl.DataFrame(rows, schema=self.train.schema)
 
     @cached_property
@@ -86,37 +86,19 @@ class Controls:
         copy = self.folder / f"build-without-{dimension}"
         if not copy.is_dir():
             kept = ("manifest.json", "config.yaml", "prompts.parquet", "samples", "scores")
-            replace_folder(copy, lambda path: _copy(self.run, path, kept), _is_new)
+            replace_folder(copy, lambda path: _copy(self.run, path, kept), is_new)
         place = open_source(str(build(config, copy).folder))
         return pl.concat([load_split(place, name).train for name in STAGES])
 
     def _write(self, target: Path, train: pl.DataFrame) -> None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        replace_folder(target, lambda folder: self._fill(folder, train), _is_new)
-
-    def _fill(self, folder: Path, train: pl.DataFrame) -> None:
-        lines, files = ["---", "configs:"], {}
-        for name in STAGES:
-            lines += [f"- config_name: {name}", "  data_files:"]
-            own = train.filter(pl.col("stage") == name)
-            parts: tuple[tuple[Split, pl.DataFrame], ...]
-            parts = (("train", own), ("test", self.splits[name].test))
-            for split, rows in parts:
-                if rows.is_empty():
-                    continue
-                path = folder / f"{name}-{split}-{key_of(rows.rows())[:12]}.parquet"
-                rows.write_parquet(path)
-                files[path.name] = FileRecord(file_sha256(path), len(rows), name, split)
-                lines += [f"  - split: {split}", f"    path: {json.dumps(path.name)}"]
-        (folder / "README.md").write_text("\n".join([*lines, "---", ""]), encoding="utf-8")
-        manifest = read_manifest(self.run / "dataset")
-        own_files = msgspec.structs.replace(manifest, files=files, figures={})
-        (folder / MANIFEST).write_text(to_json(own_files), encoding="utf-8")
-
-
-def _is_new(_: str) -> bool:
-    """Return True: these folders are made where none was, so that all in them is ours."""
-    return True
+        stages: dict[str, Parts] = {
+            name: {
+                "train": train.filter(pl.col("stage") == name),
+                "test": self.splits[name].test,
+            }
+            for name in STAGES
+        }
+        write_derived(target, stages, self.run / "dataset")
 
 
 def _copy(source: Path, target: Path, names: tuple[str, ...]) -> None:

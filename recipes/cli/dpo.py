@@ -42,6 +42,12 @@ def dpo(
     push: Annotated[
         str | None, typer.Option(metavar="ORG/NAME", help="Upload the final policy there.")
     ] = None,
+    push_adapter: Annotated[
+        bool, typer.Option("--push-adapter", help="Of --push: the adapter alone.")
+    ] = False,
+    push_stages: Annotated[
+        bool, typer.Option("--push-stages", help="Of --push: each stage too, as a branch.")
+    ] = False,
     launch: LaunchOption = None,
     processes: ProcessesOption = None,
     dry_run: DryRunOption = False,
@@ -60,10 +66,19 @@ def dpo(
     check_packages()
     from ..staged.preflight import require_recipe
 
+    if (push_adapter or push_stages) and push is None:
+        raise UserError("--push-adapter and --push-stages are of --push ORG/NAME")
+    if push_adapter and recipe.lora is None:
+        raise UserError("--push-adapter: the recipe trains all weights (no lora)")
     check = partial(require_recipe, recipe, recipe.dataset, folder)
     given = {"config": path, "data": data, "out": folder, "set": settings, "push": push}
+    given |= {"push_adapter": push_adapter or None, "push_stages": push_stages or None}
     if not launched(Launch(launch, processes), "staged_dpo.py", given, check):
-        _train(recipe, recipe.dataset, folder, push)
+        is_first = _train(recipe, recipe.dataset, folder)
+        if push and is_first:
+            from ..staged.pushing import push as upload
+
+            echo(f"pushed: {upload(folder, push, adapter=push_adapter, stages=push_stages)}")
 
 
 def _recipe(path: Path, settings: list[str], data: str | None) -> Recipe:
@@ -75,9 +90,8 @@ def _recipe(path: Path, settings: list[str], data: str | None) -> Recipe:
     return recipe if data is None else replace(recipe, dataset=data)
 
 
-def _train(recipe: Recipe, dataset: str, out: Path, push_to: str | None) -> None:
-    """Train what is not trained yet, print the matrix, push where asked."""
-    from ..staged.final import push
+def _train(recipe: Recipe, dataset: str, out: Path) -> bool:
+    """Train what is not trained yet, print the matrix; return whether this process is the first."""
     from ..staged.report import matrix
     from ..staged.run import StagedRun
 
@@ -85,8 +99,7 @@ def _train(recipe: Recipe, dataset: str, out: Path, push_to: str | None) -> None
     run = StagedRun(recipe, dataset, out)
     record = run.train_and_save()
     if not run.state.is_main_process:
-        return
+        return False
     echo(matrix(record))
     echo(f"policy: {out} ({time.monotonic() - started:.0f} s)")
-    if push_to:
-        echo(f"pushed: {push(out, push_to)}")
+    return True

@@ -69,12 +69,13 @@ def launched(
 
 
 def command_line(options: Mapping[str, object]) -> list[str]:
-    """Return options as they are written in a shell."""
+    """Return options as they are written in a shell; True is a flag that stands alone."""
     words: list[str] = []
     for name, value in options.items():
         for given in value if isinstance(value, list) else [value]:
             if given is not None:
-                words += [f"--{name.replace('_', '-')}", str(given)]
+                flag = f"--{name.replace('_', '-')}"
+                words += [flag] if given is True else [flag, str(given)]
     return words
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -22,6 +22,8 @@ class Rounds(Strict, frozen=True):
     recipe: str  # of staged DPO, beside this file or from the working directory
     rounds: Annotated[int, Meta(ge=1)] = 2
     max_homogeneous: Unit = 0.5  # share of prompts whose answers all mean the same
+    # whose answers are rejected after the first round: the policy's that answers, or the first's
+    rejected: Literal["own", "first"] = "own"
     build: dict[str, object] = msgspec.field(default_factory=dict)  # over the preset
 
 

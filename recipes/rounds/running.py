@@ -20,6 +20,7 @@ from udasa_data.storage import plain_file, write_text
 from udasa_data.terminal import echo
 
 from ..staged import Recipe, find_recipe, read_recipe
+from ..staged.derived import anchored
 from ..staged.folders import ROUNDS, claim_staged
 from ..staged.preflight import recipe_needs, training_items
 from ..staged.run import StagedRun
@@ -120,7 +121,10 @@ def _round(number: int, policy: ModelRef, config: Rounds, recipe: Recipe, out: P
         why = f"{share:.0%} of the prompts are homogeneous, above {config.max_homogeneous:.0%}"
         return msgspec.structs.replace(result, stopped=why)
     own = msgspec.structs.replace(recipe, policy=policy)
-    record = StagedRun(own, str(built.folder), folder / "policy").train_and_save()
+    dataset = built.folder
+    if config.rejected == "first" and number > 1:
+        dataset = anchored(dataset, out / "round-1/build/dataset", folder / "anchored")
+    record = StagedRun(own, str(dataset), folder / "policy").train_and_save()
     start = record.start.fresh if record.start else None
     last = record.stages[-1].measures
     return msgspec.structs.replace(

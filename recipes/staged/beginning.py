@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import torch
 
 from udasa_data.errors import UserError
 
 from . import policies
 from .config import PREVIOUS, SFT, StageOptions, options_of
-from .guards import check_unseen
+from .guards import check_moves, check_unseen
+from .launched import by_fsdp
 from .ledger import DatasetRecord, ReferenceRecord, StageRecord
 from .measures import load_model
 from .mixture import mix, render, stored
@@ -42,14 +44,21 @@ def begin(run: RunState, number: int) -> tuple[StageRecord, Stage]:
     )
     lora = run.recipe.lora
     continues = lora is not None and lora.adapter == "continue" and number > 1
-    where = run.policy_at(0 if continues else number - 1)
+    where = run.trained_at(0 if continues else number - 1)
     adapter = run.folder(number - 1) / "adapter" if continues else None
+    model = policies.load_to_train(where, run.dtype, adapter, lora)
+    if lora is not None and not continues:
+        policies.check_targets(model, lora)
+    if lora is None and run.dtype == torch.bfloat16 and number == 1:
+        check_moves(
+            model, {at: options_of(run.recipe, at).learning_rate for at in run.recipe.order}
+        )
     stage = Stage(
         name=name,
         number=number,
         options=options,
         folder=run.folder(number),
-        model=policies.load_to_train(where, run.dtype, adapter),
+        model=model,
         reference=_reference(run, number, wanted, at_zero=at_zero),
         peft_config=policies.new_adapter(lora) if lora and not continues else None,
         rows=rows,
@@ -68,9 +77,12 @@ def _rows(run: RunState, number: int, name: str, options: StageOptions) -> tuple
     replayed = len(table) - len(own.rows)
     if replayed:
         own = render(table, run.prepared.renderer, options.max_length, completion=True)
+    p = own.rows["p_chosen_better"] if options.needs_p else None
+    if p is not None and p.fill_nan(None).null_count() == len(p):
+        raise UserError(f"{name}: no pair has a p_chosen_better, which the stage's options need")
     with run.state.main_process_first():
-        key = run.prepared.rows_key(options.max_length)
-        return stored(own, key, run.cache), replayed
+        key = run.prepared.rows_key(options)
+        return stored(own, key, run.cache, p), replayed
 
 
 def _watched(run: RunState, name: str) -> Any | None:
@@ -79,7 +91,7 @@ def _watched(run: RunState, name: str) -> Any | None:
     if name not in run.prepared.tests:
         raise UserError(f"stop.patience: stage '{name}' has no held-out pairs to watch")
     with run.state.main_process_first():
-        key = run.prepared.rows_key(options_of(run.recipe, name).max_length)
+        key = run.prepared.rows_key(options_of(run.recipe, name))
         return stored(run.prepared.tests[name], key, run.cache)
 
 
@@ -89,16 +101,22 @@ def _reference(run: RunState, number: int, wanted: str, *, at_zero: bool) -> Any
     With adapters, TRL keeps that one as the weights below them; precomputed, not at all.
     """
     if at_zero:
-        if run.recipe.lora is not None or run.recipe.precompute:
+        # under FSDP TRL would load one by itself: given here, its hash is known
+        if run.recipe.lora is not None or (run.recipe.precompute and not by_fsdp()):
             return None
-        return load_model(run.policy_at(number - 1), run.dtype, place=False)
+        return load_model(run.trained_at(number - 1), run.dtype, place=False)
     if wanted == SFT:
         return load_model(run.policy_at(0), run.dtype, place=False)
     return policies.load_reference(wanted, run.dtype)
 
 
 def _expected(run: RunState, number: int, wanted: str, *, at_zero: bool) -> str:
-    """Return the hash that the reference in use must have; "" for a folder of the user's."""
+    """Return the hash that the reference in use must have; "" for a folder of the user's.
+
+    Quantized weights, too, are known by the first start of the stage alone.
+    """
+    if run.recipe.lora is not None and run.recipe.lora.quantize != "none":
+        return ""
     before = run.ledger.stage(number - 1)
     lora = run.recipe.lora
     if at_zero and lora and lora.adapter == "continue" and before and before.adapter_sha256:

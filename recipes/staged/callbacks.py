@@ -38,7 +38,7 @@ class FirstStep(TrainerCallback):  # type: ignore[misc]
         self.note = note  # at once: a run that is killed later must not lose it
 
     def on_log(self, args: Any, state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
-        """Check the first step; print every one that is logged."""
+        """Check the first step; print some of them."""
         if not logs or "loss" not in logs:
             return
         if state.global_step == 1:
@@ -50,7 +50,9 @@ class FirstStep(TrainerCallback):  # type: ignore[misc]
                 allowed = tolerance(self.recipe, args.mixed_precision)
                 check_first_step(options.loss, weights, options.beta, seen, allowed)
             self.note(seen)
-        if state.is_world_process_zero:
+        often = min(10, max(1, state.max_steps // 4))  # a short stage is seen, too
+        shown = state.global_step in {1, state.max_steps} or state.global_step % often == 0
+        if state.is_world_process_zero and shown:
             position = f"{self.stage.name}: step {state.global_step}/{state.max_steps}"
             note_position(position)
             margin = logs["rewards/margins"]

@@ -31,9 +31,32 @@ Loss: TypeAlias = Literal[
     "sigmoid", "sigmoid_norm", "hinge", "ipo", "robust", "nca_pair", "bco_pair", "sppo_hard",
     "aot", "aot_unpaired", "apo_zero", "apo_down", "exo_pair", "discopop", "sft",
 ]  # fmt: skip
+PACING: Final = 0.5
+_SMOOTHED: Final = frozenset({"robust", "exo_pair", "aot", "aot_unpaired"})
+_SORTS: Final = frozenset({"aot", "aot_unpaired"})
+# those whose f-divergence is defined (TRL 1.16, DPOTrainer)
+_DIVERGING: Final = frozenset(
+    {"sigmoid", "sigmoid_norm", "hinge", "ipo", "exo_pair", "robust", "discopop", "sft"}
+)
 PREVIOUS: Final = "previous"
 SFT: Final = "sft"
 CONFIGS: Final = (*(stage.value for stage in Stage), "all")
+
+
+class TrlOptions(Strict, frozen=True):
+    """Further options of TRL's ``DPOConfig``, by its names (TRL 1.16)."""
+
+    f_divergence_type: Literal[
+        "reverse_kl", "forward_kl", "js_divergence", "alpha_divergence"
+    ] = "reverse_kl"  # fmt: skip
+    f_alpha_divergence_coef: Positive = 0.5
+    ld_alpha: Unit | None = None  # weight of the longer answer's tail (LD-DPO)
+    use_weighting: bool = False  # WPO: pairs weighted by how likely the policy would say them
+    discopop_tau: Positive = 0.05
+    optim: str = "adamw_torch_fused"
+    adam_beta1: Annotated[float, Meta(gt=0, lt=1)] = 0.9
+    adam_beta2: Annotated[float, Meta(gt=0, lt=1)] = 0.999
+    adam_epsilon: Positive = 1e-8
 
 
 class StageOptions(Strict, frozen=True):
@@ -48,7 +71,13 @@ class StageOptions(Strict, frozen=True):
     batch: Count = 32  # pairs an optimizer step takes, over all devices
     loss: Annotated[tuple[Loss, ...], Meta(min_length=1)] = ("sigmoid",)
     loss_weights: tuple[float, ...] | None = None
-    label_smoothing: Unit = 0.0  # of the losses robust and exo_pair
+    # ε, the share of pairs taken to be the wrong way round, of the losses robust, exo_pair, aot
+    # and aot_unpaired; by_p: of a pair 1 − P(chosen better), of the loss sigmoid
+    label_smoothing: Annotated[float, Meta(ge=0, lt=0.5)] | Literal["by_p"] = 0.0
+    # P(chosen better) within a stage: the surest pairs first, or each weighted by 2P − 1
+    curriculum: Literal["none", "order", "weight"] = "none"
+    pacing: Unit = PACING  # of curriculum: order; share of the pairs that an epoch begins with
+    trl: TrlOptions = TrlOptions()
     # what the policy is held to: where the stage began, where the run began, or a folder / Hub id
     reference: Annotated[str, Meta(min_length=1)] = PREVIOUS
     replay: NonNegative = 0.0  # rows of earlier stages added, as a share of the stage's own
@@ -61,6 +90,46 @@ class StageOptions(Strict, frozen=True):
             raise ValueError(
                 f"loss_weights has {len(self.loss_weights)} numbers for {len(self.loss)} losses"
             )
+        why = why_refused(self)
+        if why is not None:
+            raise ValueError(why)
+
+    @property
+    def needs_p(self) -> bool:
+        """Whether P(chosen better) of each pair is read."""
+        return self.curriculum != "none" or self.label_smoothing == "by_p"
+
+
+def why_refused(options: StageOptions) -> str | None:
+    """Return why options cannot go together, or would do nothing; None where they can."""
+    losses, trl = set(options.loss), options.trl
+    smoothing = options.label_smoothing
+    by_p = smoothing == "by_p" or options.curriculum == "weight"
+    diverges = trl.f_divergence_type != "reverse_kl"
+    own = diverges or trl.ld_alpha is not None or trl.use_weighting
+    refused = {
+        "label_smoothing: by_p and curriculum: weight are of loss: [sigmoid] alone, without f-"
+        "divergence, ld_alpha and use_weighting": by_p and (losses != {"sigmoid"} or own),
+        f"label_smoothing does nothing with the losses {', '.join(options.loss)}; it is of "
+        f"{', '.join(sorted(_SMOOTHED))}, or by_p": not by_p
+        and bool(smoothing)
+        and not losses & _SMOOTHED,
+        "the loss exo_pair needs a label_smoothing above 0 (its paper: 1e-3)": "exo_pair" in losses
+        and not smoothing,
+        "pacing is of curriculum: order": options.pacing != PACING
+        and options.curriculum != "order",
+        f"trl.f_divergence_type is of the losses {', '.join(sorted(_DIVERGING))}": diverges
+        and not losses <= _DIVERGING,
+        "trl.f_alpha_divergence_coef is of f_divergence_type: alpha_divergence": (
+            trl.f_alpha_divergence_coef != TrlOptions().f_alpha_divergence_coef
+            and trl.f_divergence_type != "alpha_divergence"
+        ),
+        "trl.discopop_tau is of the loss discopop": trl.discopop_tau != TrlOptions().discopop_tau
+        and "discopop" not in losses,
+        "trl.use_weighting cannot weigh pairs of the losses aot, which sort them": trl.use_weighting
+        and bool(losses & _SORTS),
+    }
+    return next((why for why, applies in refused.items() if applies), None)
 
 
 class Lora(Strict, frozen=True):
@@ -73,8 +142,9 @@ class Lora(Strict, frozen=True):
     adapter: Literal["continue", "merge_new"] = "continue"
     rank: Count = 16
     alpha: Positive = 32.0
-    dropout: Unit = 0.0
     targets: str | tuple[str, ...] = "all-linear"
+    # QLoRA (Dettmers et al. 2023, arXiv 2305.14314): the frozen weights in 4-bit NF4, on a GPU
+    quantize: Literal["none", "nf4"] = "none"
 
 
 class Thresholds(Strict, frozen=True):
@@ -114,7 +184,9 @@ class Recipe(Strict, frozen=True):
     stages: dict[str, dict[str, object]] = msgspec.field(default_factory=dict)
     optimizer: Literal["reset", "carry"] = "reset"
     lora: Lora | None = None
-    weights: Literal["auto", "float32", "bfloat16"] = "auto"
+    weights: Literal["auto", "float32", "bfloat16"] = "auto"  # in training
+    # of the policy that is saved, measured and pushed; auto: the type of the base's weights
+    served: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     device_batch: Count = 4  # pairs one device reads at a time
     gradient_checkpointing: bool = False
     precompute: bool = True  # reference log-probabilities once, before training
@@ -123,6 +195,8 @@ class Recipe(Strict, frozen=True):
     chat_template_kwargs: dict[str, Any] | None = None  # none: those of the build
     completion_rows: Literal["train", "drop"] = "train"  # texts to be continued: no chat template
     save_every: Count = 100  # steps between checkpoints
+    # where each step's figures are sent as well, by packages that must be installed
+    report_to: tuple[Literal["trackio", "wandb", "tensorboard"], ...] = ()
     keep_stages: bool = True  # each stage's policy, not the last alone
     thresholds: Thresholds = Thresholds()
     measures: Measures = Measures()
@@ -134,6 +208,10 @@ class Recipe(Strict, frozen=True):
             raise ValueError("key 'order': a stage is named twice")
         if self.optimizer == "carry" and self.lora and self.lora.adapter == "merge_new":
             raise ValueError("optimizer: carry has nothing to carry to a new adapter (merge_new)")
+        if not self.precompute and any(_reads_p(self, name) for name in self.order):
+            raise ValueError("label_smoothing: by_p and curriculum: weight need precompute: true")
+        if not self.measures.prompts and (self.stop.max_kl or self.stop.min_distinct):
+            raise ValueError("stop: max_kl and min_distinct need fresh samples (measures.prompts)")
         check_template_options(self.chat_template_kwargs or {}, "chat_template_kwargs")
 
 
@@ -163,6 +241,12 @@ def parse_recipe(plain: Mapping[str, object], where: str) -> Recipe:
     for name in recipe.stages:
         options_of(recipe, name, where=where)
     return recipe
+
+
+def _reads_p(recipe: Recipe, stage: str) -> bool:
+    """Return whether the loss of a stage reads P(chosen better); unknown keys are told later."""
+    told = {**msgspec.to_builtins(recipe.training), **recipe.stages.get(stage, {})}
+    return told["label_smoothing"] == "by_p" or told["curriculum"] == "weight"
 
 
 def options_of(recipe: Recipe, stage: str, where: str = "recipe") -> StageOptions:

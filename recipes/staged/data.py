@@ -30,7 +30,12 @@ COLUMNS: Final = {
     "stage": pl.String(),
 }
 # of datasets of a policy that was asked; null in others
-THOUGHTS: Final = {"reasoning_chosen": pl.String(), "reasoning_rejected": pl.String()}
+SAID: Final = {
+    f"{what}_{side}": pl.String()
+    for what in ("reasoning", "finish_reason")
+    for side in ("chosen", "rejected")
+}
+OPTIONAL: Final = {**SAID, "p_chosen_better": pl.Float64()}
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -162,7 +167,7 @@ def load_split(source: Source, name: str) -> Split:
         )
     where = f"{source.place}, {name}"
     tables = {split: _checked(table.to_polars(), where) for split, table in loaded.items()}
-    train = tables.get("train", pl.DataFrame(schema={**COLUMNS, **THOUGHTS}))
+    train = tables.get("train", pl.DataFrame(schema={**COLUMNS, **OPTIONAL}))
     if train.is_empty():
         raise _no_pairs(where)
     test = tables.get("test", train.clear())
@@ -191,8 +196,8 @@ def _checked(table: pl.DataFrame, where: str) -> pl.DataFrame:
             )
         if dtype == MESSAGES and (empty := int((table[column].list.len().fill_null(0) == 0).sum())):
             raise UserError(f"{where}: column '{column}' is empty in {empty:,} rows")
-    unknown = [pl.lit(None).alias(name) for name in THOUGHTS if name not in table.columns]
-    columns = {**COLUMNS, **THOUGHTS}
+    unknown = [pl.lit(None).alias(name) for name in OPTIONAL if name not in table.columns]
+    columns = {**COLUMNS, **OPTIONAL}
     return table.with_columns(unknown).select(
         pl.col(name).cast(dtype) for name, dtype in columns.items()
     )

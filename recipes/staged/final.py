@@ -1,4 +1,4 @@
-"""The final policy: its files at the top of the run, clean, with a card; on the Hub if asked."""
+"""The final policy: its files at the top of the run, clean, with a card."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .config import Recipe
 from .folders import PROMPTS, is_stage_file
 from .ledger import Ledger, Record, StageRecord
 from .mixture import prompts_table
-from .policies import POLICY_SUFFIXES, is_policy_file
+from .policies import is_policy_file
 from .report import matrix_rows
 
 # what makes a folder a model, written last: until it is there, no loader takes the folder for one
@@ -113,6 +113,7 @@ def card(record: Record, name: str) -> str:
         base=_at(base.id, base.revision),
         data=_at(data["repo"], data["revision"]),
         stages="\n".join(_stage_line(stage) for stage in record.stages),
+        served=record.served,
         table="\n".join(f"| {' | '.join(line)} |" for line in lines),
         notes="".join(f"Note: {note}\n\n" for note in record.notes),
     )
@@ -132,37 +133,3 @@ def _stage_line(stage: StageRecord) -> str:
         f"reference {stage.reference.wanted}, "
         f"loss of the first step {stage.first_step['loss']:.4f}"
     )
-
-
-def push(out: Path, repo_id: str) -> str:
-    """Upload the finished policy in one commit; return the commit's address.
-
-    Raises:
-        UserError: no access, or no network.
-    """
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-
-    api = HfApi()
-    try:
-        api.create_repo(repo_id, exist_ok=True)
-        made = api.upload_folder(
-            repo_id=repo_id,
-            folder_path=str(out),
-            allow_patterns=[*(f"*{suffix}" for suffix in POLICY_SUFFIXES), "README.md", PROMPTS],
-            ignore_patterns=["stages/*", "measures/*"],
-            commit_message="Staged DPO policy, its record and its card",
-        )
-    except HFValidationError as error:
-        raise UserError(f"--push '{repo_id}': a repository reads ORG/NAME") from error
-    except HfHubHTTPError as error:
-        raise UserError(
-            f"--push {repo_id}: the Hub refused ({error.response.status_code}); sign in with a "
-            f"token that may write there: hf auth login. The policy is in {out}"
-        ) from error
-    except Exception as error:  # its HTTP library changes between releases
-        raise UserError(
-            f"--push {repo_id}: the Hub cannot be reached ({type(error).__name__}); the policy is "
-            f"in {out}; the same command pushes again"
-        ) from error
-    return str(made.commit_url)

@@ -18,6 +18,9 @@ from udasa_data.storage import LOCK, claim, parse_json, plain_file, remove_left_
 
 LEDGER: Final = "stages.json"
 OPTIMIZER: Final = "optimizer.safetensors"
+CURVES: Final = "training.parquet"
+PICTURE: Final = "training.png"
+TUNING: Final = "tuning.json"
 PROMPTS: Final = "training_prompts.parquet"
 CHECKPOINTS: Final = "checkpoints"
 COMPLETE: Final = "complete"  # a file that a checkpoint has once it is whole
@@ -38,7 +41,8 @@ _STATE: Final = re.compile(
 _CHECKPOINT: Final = re.compile(r"checkpoint-\d+")
 _STAGE: Final = re.compile(r"\d+-[A-Za-z0-9_]+")
 _MEASURE: Final = re.compile(r"\d+-[A-Za-z0-9_]+-(pairs|samples)\.parquet")
-_POLICY: Final = re.compile(r"(\.tmp-[0-9a-f]{12}-)?(policy|adapter)(\.unfinished)?")
+KINDS: Final = ("policy", "adapter", "master")  # folders of a stage that hold weights
+_POLICY: Final = re.compile(r"(\.tmp-[0-9a-f]{12}-)?(policy|adapter|master)(\.unfinished)?")
 _CELL: Final = re.compile(r"[a-z_]+-\d+-[0-9a-f]{12}-[0-9a-f]{12}\.json")
 
 
@@ -91,15 +95,15 @@ def _never(_name: str) -> bool:
 STAGED: Final = Layout(
     holds="staged run of udasa-train",
     marks=frozenset(),
-    files=frozenset({LOCK, LEDGER, PROMPTS, "README.md"}),
+    files=frozenset({LOCK, LEDGER, PROMPTS, CURVES, PICTURE, "README.md"}),
     levels={"measures": is_measure_file, "stages": _never},
     folders={},
 )
 TUNED: Final = Layout(
     holds="policy of udasa-train sft",
     marks=frozenset(),
-    files=frozenset({LOCK}),
-    levels={CHECKPOINTS: _never},
+    files=frozenset({LOCK, TUNING}),
+    levels={CHECKPOINTS: _never, "master": is_model_file},
     folders={},
 )
 ROUNDS: Final = Layout(
@@ -131,9 +135,9 @@ def claim_staged(out: Path, order: Sequence[str]) -> None:
     claim(out, _is_staged, STAGED.holds)
     plain_file(out, "measures")
     for number, name in enumerate(order, start=1):
-        for part in ("policy", "adapter", CHECKPOINTS):
+        for part in (*KINDS, CHECKPOINTS):
             plain_file(out, f"stages/{number}-{name}/{part}")
-        for kind in ("policy", "adapter"):
+        for kind in KINDS:
             plain_file(out, f"stages/{number}-{name}/{kind}.unfinished")
         _refuse_links(out / f"stages/{number}-{name}/{CHECKPOINTS}")
 
@@ -162,7 +166,7 @@ def tidy_staged(out: Path, order: Sequence[str]) -> None:
     STAGED.tidy(out)
     remove_left_over(out, is_model_file, {})
     for number, name in enumerate(order, start=1):
-        folders = {"policy": is_model_file, "adapter": is_model_file}
+        folders = dict.fromkeys(KINDS, is_model_file)
         remove_left_over(out / f"stages/{number}-{name}", OPTIMIZER.__eq__, folders)
 
 

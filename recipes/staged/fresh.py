@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -22,8 +22,10 @@ from udasa_data.storage import Located, locate
 from udasa_data.uncertainty import meaning, semantic
 
 from .config import Measures
-from .measures import Floats, Fresh, batches, padded
+from .measures import Floats, Fresh, batches, on_gpu, padded, release
 from .rendering import Renderer
+
+_AT_ONCE: Final = 2  # batches whose logits wait on the GPU while the models change places
 
 
 class Sample(NamedTuple):
@@ -49,8 +51,7 @@ class Sampled(NamedTuple):
 
 def sample_fresh(
     where: tuple[str, dict[str, Any]],
-    policy: Any,
-    sft: Any,
+    load: tuple[Callable[[], Any], Callable[[], Any]],
     prompts: pl.DataFrame,
     renderer: Renderer,
     options: Measures,
@@ -60,8 +61,7 @@ def sample_fresh(
 
     Args:
         where: the policy's folder or Hub id, and its revision.
-        policy: the same, loaded.
-        sft: the SFT policy, loaded.
+        load: loads the same, and the SFT policy, into the host's memory.
         prompts: held-out rows of the dataset, one a prompt.
         renderer: of the policy, with the build's system prompt.
         options: how many, how long.
@@ -79,7 +79,8 @@ def sample_fresh(
         samples=options.samples, max_tokens=options.max_tokens, reasoning=built_with.thoughts.option
     )
     answers = dict(engine.sample(asked, params, lambda _: None))
-    del engine
+    engine.close()
+    release()
     samples = []
     for place, row in enumerate(rows):
         drawn = answers[place]
@@ -87,7 +88,8 @@ def sample_fresh(
             samples += [_sample(row, n, answer, renderer) for n, answer in enumerate(drawn)]
     if not samples:
         return None
-    divergences = _divergences(policy, sft, samples, renderer)
+    divergences = _divergences(*(loads() for loads in load), samples, renderer)
+    release()
     table = pl.DataFrame(samples, orient="row").drop("context", "said")
     table = table.with_columns(pl.Series("kl", divergences))
     distinct = _distinct(samples, options)
@@ -122,21 +124,38 @@ def _divergences(policy: Any, sft: Any, samples: Sequence[Sample], renderer: Ren
     rows = []
     for sample in samples:
         prompt = renderer.ids(sample.context)
-        end = renderer.tokenizer.eos_token if sample.ended else ""
+        end = renderer.end_token(sample.mode) if sample.ended else ""
         after = renderer.after(sample.context, sample.said + end)
         rows.append((prompt, after.ids if after else renderer.ids(sample.said + end)))
     total = np.zeros(len(rows))
-    for batch in batches(rows):
-        ids, mask, of_answer = padded(
-            [rows[n] for n in batch], renderer.tokenizer.pad_token_id, policy.device
-        )
-        logp, sft_logp = (
-            torch.log_softmax(model(input_ids=ids, attention_mask=mask).logits[:, :-1].float(), -1)
-            for model in (policy, sft)
-        )
-        by_token = (logp.exp() * (logp - sft_logp)).sum(-1)
-        total[batch] = (by_token * of_answer[:, 1:]).sum(1).double().cpu().numpy()
+    pad = renderer.tokenizer.pad_token_id
+    of_all = list(batches(rows))
+    for several in (of_all[n : n + _AT_ONCE] for n in range(0, len(of_all), _AT_ONCE)):
+        chosen = [[rows[n] for n in batch] for batch in several]
+        with on_gpu(policy):
+            logits = [_logits(policy, of_batch, pad) for of_batch in chosen]
+        with on_gpu(sft):
+            for batch, of_batch, ours in zip(several, chosen, logits, strict=True):
+                total[batch] = _summed_kl(ours, _logits(sft, of_batch, pad), of_batch, pad)
     return total
+
+
+def _logits(model: Any, rows: Sequence[tuple[list[int], list[int]]], pad: int) -> torch.Tensor:
+    """Return the logits of each next token, [N, T − 1, V]."""
+    ids, mask, _ = padded(rows, pad, model.device)
+    logits: torch.Tensor = model(input_ids=ids, attention_mask=mask).logits[:, :-1]
+    return logits
+
+
+def _summed_kl(
+    ours: torch.Tensor, theirs: torch.Tensor, rows: Sequence[tuple[list[int], list[int]]], pad: int
+) -> Floats:
+    """Return Σ_t KL(ours ‖ theirs) over the answers' tokens, [N], nats."""
+    _, _, of_answer = padded(rows, pad, ours.device)
+    logp, other = (torch.log_softmax(logits.float(), -1) for logits in (ours, theirs))
+    by_token = (logp.exp() * (logp - other)).sum(-1)
+    found: Floats = (by_token * of_answer[:, 1:]).sum(1).double().cpu().numpy()
+    return found
 
 
 def _distinct(samples: Sequence[Sample], options: Measures) -> dict[str, float]:

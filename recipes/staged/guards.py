@@ -121,6 +121,35 @@ def keys(row: Mapping[str, Any]) -> tuple[str, str]:
     return f"id:{row['prompt_id']}", f"question:{question}"
 
 
+def check_moves(model: Any, rates: Mapping[str, float]) -> None:
+    """Stop where most weights are too coarse to be moved by a step.
+
+    Adam moves a weight by about the learning rate; where that is less than half the distance to
+    the next number of its type, the weight stays where it is, step after step.
+
+    Args:
+        model: whose own weights are trained, in the type that they are trained in.
+        rates: stage → its learning rate.
+
+    Raises:
+        UserError: less than half of the weights can move, in some stage.
+    """
+    import torch
+
+    for name, rate in rates.items():
+        moved = total = 0
+        with torch.no_grad():
+            for weight in model.parameters():
+                moved += int(((weight + rate) != weight).sum())
+                total += weight.numel()
+        if moved < total / 2:
+            raise UserError(
+                f"weights: bfloat16 with all weights: at {name}'s learning_rate ({rate:g}) "
+                f"{1 - moved / total:.0%} of the weights cannot move, each step is rounded away; "
+                "leave weights at float32, or train adapters (lora: {})"
+            )
+
+
 def off_policy(built_with: str, policy: str) -> str | None:
     """Return a warning when the dataset's answers are another model's; None when they are not."""
     if not built_with or built_with == policy:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 import torch
 
 from udasa_data.errors import UserError
 
 from .config import Recipe
+
+_PATIENCE: Final = timedelta(hours=12)
 
 
 def by_deepspeed() -> bool:
@@ -18,6 +21,11 @@ def by_deepspeed() -> bool:
     from accelerate.utils import DistributedType
 
     return bool(PartialState().distributed_type == DistributedType.DEEPSPEED)
+
+
+def by_fsdp() -> bool:
+    """Return whether the run was launched with FSDP."""
+    return os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
 
 
 def processes(optimizer: str = "reset") -> Any:
@@ -31,7 +39,8 @@ def processes(optimizer: str = "reset") -> Any:
     """
     from accelerate import PartialState
 
-    state = PartialState(cpu=not torch.cuda.is_available())
+    # the others wait while one measures
+    state = PartialState(cpu=not torch.cuda.is_available(), timeout=_PATIENCE)
     if not by_deepspeed():
         return state
     if optimizer == "carry":
@@ -48,14 +57,23 @@ def processes(optimizer: str = "reset") -> Any:
     return state
 
 
+def from_main(value: Any) -> Any:
+    """Return the main process's value in every process."""
+    from accelerate.utils import broadcast_object_list
+
+    return broadcast_object_list([value])[0]
+
+
 def mixed_precision() -> str:
     """Return the mixed precision of the launch: no, bf16 or fp16."""
     return os.environ.get("ACCELERATE_MIXED_PRECISION", "no").lower()
 
 
 def rounding() -> str:
-    """Return what arithmetic is done in on this machine, beside the type of the weights."""
-    return "cuda bf16" if torch.cuda.is_available() else f"cpu {mixed_precision()}"
+    """Return what arithmetic is done in here: on what, launched how, beside the weights' type."""
+    how = "cuda bf16" if torch.cuda.is_available() else f"cpu {mixed_precision()}"
+    launch = "deepspeed" if by_deepspeed() else "fsdp, float32 outputs" if by_fsdp() else "whole"
+    return f"{how} {launch}"
 
 
 def compute_dtype(recipe: Recipe) -> torch.dtype:
@@ -69,6 +87,11 @@ def compute_dtype(recipe: Recipe) -> torch.dtype:
         found: torch.dtype = getattr(torch, recipe.weights)
         return found
     return torch.bfloat16 if recipe.lora and torch.cuda.is_available() else torch.float32
+
+
+def floor_of(recipe: Recipe, mixed: str) -> float:
+    """Return up to which root mean square, in nats, a first step's answers are not looked at."""
+    return 1e-3 if tolerance(recipe, mixed) <= 1e-3 else 2e-2
 
 
 def tolerance(recipe: Recipe, mixed: str) -> float:

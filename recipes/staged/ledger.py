@@ -17,7 +17,7 @@ from .folders import LEDGER
 from .guards import Tokenised
 from .measures import StageMeasures
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 
 class PolicyRecord(msgspec.Struct, frozen=True):
@@ -61,7 +61,8 @@ class StageRecord(msgspec.Struct, frozen=True):
     steps: int = 0
     seconds: float = 0.0
     stopped_early: bool = False
-    policy_sha256: str | None = None
+    policy_sha256: str | None = None  # of the weights as they are served
+    master_sha256: str | None = None  # as they were trained, where those have more bits
     adapter_sha256: str | None = None
     files: dict[str, str] = {}  # of its policy: path in the stage's folder → hash
     measures: StageMeasures | None = None
@@ -86,6 +87,7 @@ class Record(msgspec.Struct):
     stages: list[StageRecord] = []
     aborted: str | None = None
     finished: bool = False
+    served: str = "float32"  # type of the saved weights
     files: dict[str, str] = {}  # of the final policy: name → sha256
     schema_version: int = SCHEMA_VERSION
 

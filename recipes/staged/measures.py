@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pickle import UnpicklingError
 from typing import Any, Final, TypeAlias
 
@@ -29,6 +31,8 @@ class Cell(msgspec.Struct, frozen=True):
             stages compare.
         accuracy: share of pairs with a margin above 0; at 0 exactly, half.
         chosen, rejected: mean log-probability of the answers, nats.
+        margin_within: 95% interval of the margin, over pairs; None of fewer than two.
+        accuracy_within: the same of the accuracy (Wilson's).
     """
 
     n: int
@@ -36,6 +40,8 @@ class Cell(msgspec.Struct, frozen=True):
     accuracy: float
     chosen: float
     rejected: float
+    margin_within: tuple[float, float] | None = None
+    accuracy_within: tuple[float, float] | None = None
 
 
 class Fresh(msgspec.Struct, frozen=True):
@@ -66,17 +72,28 @@ class Fresh(msgspec.Struct, frozen=True):
 
 
 class StageMeasures(msgspec.Struct, frozen=True):
-    """A row of the stage × stage matrix, and the fresh samples."""
+    """A row of the stage × stage matrix, and the fresh samples: of the weights that are served.
+
+    Attributes:
+        beta: of the margins.
+        cells: by stage.
+        fresh: None where nothing was sampled.
+        kept: how much of what was learnt the served weights keep (``serving.kept_share``), over all
+            held-out pairs; 1 where they are the trained ones; None: of the SFT policy, or no pairs.
+    """
 
     beta: float
     cells: dict[str, Cell]
     fresh: Fresh | None
+    kept: float | None = None
 
 
 def load_model(
-    where: tuple[str, Mapping[str, Any]], dtype: torch.dtype, *, place: bool = True
+    where: tuple[str, Mapping[str, Any]], dtype: torch.dtype, *, place: bool = True, **how: Any
 ) -> Any:
     """Load a policy, onto this process's device unless ``place`` is off (the trainer does that).
+
+    ``how`` is passed to ``from_pretrained``.
 
     Each process loads it whole: once DeepSpeed's ZeRO-3 is set up, transformers would give each a
     part of every model, which only DeepSpeed's own trainer can run.
@@ -90,7 +107,7 @@ def load_model(
     unset_hf_deepspeed_config()  # the next trainer's arguments set it again
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
-            where[0], dtype=dtype, **{"use_safetensors": True, **where[1]}
+            where[0], dtype=dtype, **{"use_safetensors": True, **where[1], **how}
         )
     except (OSError, ValueError, KeyError, UnpicklingError) as error:
         revision, allow_bin = where[1].get("revision"), "weights_only" in where[1]
@@ -100,7 +117,26 @@ def load_model(
     return loaded.to("cuda") if place and torch.cuda.is_available() else loaded
 
 
-@torch.inference_mode()
+def release() -> None:
+    """Give back the memory of a model that is gone."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+@contextmanager
+def on_gpu(model: Any) -> Iterator[Any]:
+    """Have a model on the GPU for a while, where there is one: two need not fit there at once."""
+    if not torch.cuda.is_available():
+        yield model
+        return
+    try:
+        yield model.to("cuda")
+    finally:
+        model.to("cpu")
+        torch.cuda.empty_cache()
+
+
 def pair_logps(model: Any, encoded: Sequence[Encoded], pad: int) -> Floats:
     """Return Σ_t log π(y_t | x, y_<t) of both sides of each pair, [N, 2], nats.
 
@@ -109,14 +145,24 @@ def pair_logps(model: Any, encoded: Sequence[Encoded], pad: int) -> Floats:
         encoded: N pairs of token ids.
         pad: a token id; where it stands, nothing is read.
     """
-    rows = [(pair.prompt, side) for pair in encoded for side in (pair.chosen, pair.rejected)]
+    return answer_logps(model, sides_of(encoded), pad).reshape(-1, 2)
+
+
+def sides_of(encoded: Sequence[Encoded]) -> list[tuple[list[int], list[int]]]:
+    """Return (prompt, answer) of both sides of each pair, chosen first."""
+    return [(pair.prompt, side) for pair in encoded for side in (pair.chosen, pair.rejected)]
+
+
+@torch.inference_mode()
+def answer_logps(model: Any, rows: Sequence[tuple[list[int], list[int]]], pad: int) -> Floats:
+    """Return Σ_t log π(y_t | x, y_<t) of (prompt, answer) token ids, [N], nats."""
     total = np.zeros(len(rows))
     for batch in batches(rows):
         ids, mask, answer = padded([rows[n] for n in batch], pad, model.device)
         logits = model(input_ids=ids, attention_mask=mask).logits[:, :-1].float()
         logp = torch.log_softmax(logits, -1).gather(2, ids[:, 1:, None])[..., 0]
         total[batch] = (logp * answer[:, 1:]).sum(1).double().cpu().numpy()
-    return total.reshape(-1, 2)
+    return total
 
 
 def batches(rows: Sequence[tuple[list[int], list[int]]]) -> Iterator[list[int]]:
@@ -156,4 +202,11 @@ def cell(policy: Floats, sft: Floats, beta: float) -> Cell:
     margin = beta * (ratio[:, 0] - ratio[:, 1])
     right = np.where(margin == 0, 0.5, margin > 0)
     chosen, rejected = policy.mean(axis=0)
-    return Cell(len(policy), *map(float, (margin.mean(), right.mean(), chosen, rejected)))
+    means = map(float, (margin.mean(), right.mean(), chosen, rejected))
+    if len(policy) < 2:
+        return Cell(len(policy), *means)
+    from udasa_eval.stats import mean_interval, wilson
+
+    spread = mean_interval(margin)
+    share = wilson(float(right.sum()), len(right))
+    return Cell(len(policy), *means, (spread.low, spread.high), (share.low, share.high))

@@ -1,6 +1,6 @@
-"""An adapter merged into the weights below it, of which bfloat16 keeps what was learnt on average.
+"""What was learnt, put into 16-bit weights that keep it on average: adapters, and whole weights.
 
-The weights below lie on bfloat16's grid. What an adapter adds is mostly less than half a step of
+The weights begin on bfloat16's grid. What training adds to one is mostly less than half a step of
 that grid, and rounding to the nearest would take all of it back, weight by weight: of a policy that
 was trained at a learning rate of 5e-6 a twentieth of the change is left (benchmarks/merging.py).
 Rounded up or down at random, as likely as the value is near, each weight is right on average
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import torch
 
-_CUT: Final = 16  # bits of float32's 32 that bfloat16 has not
+_SIGN: Final = -0x8000  # of a 16-bit integer: the sign's bit alone, which is -0.0
 
 
 def merge(model: Any, adapter: str, seed: int) -> Any:
@@ -23,7 +23,7 @@ def merge(model: Any, adapter: str, seed: int) -> Any:
     Args:
         model: a ``PeftModel``.
         adapter: its name.
-        seed: of the rounding; float32 weights are not rounded.
+        seed: of the rounding; float32 weights below are not rounded.
     """
     from peft.tuners.lora import LoraLayer
 
@@ -37,24 +37,51 @@ def merge(model: Any, adapter: str, seed: int) -> Any:
     return model.unload()
 
 
+def round_weights(model: Any, dtype: torch.dtype, seed: int) -> Any:
+    """Return a model with its float32 weights rounded stochastically, in place.
+
+    Args:
+        model: on the CPU; weights of another type than float32 stay as they are.
+        dtype: bfloat16 or float16; float32 changes nothing.
+        seed: of the rounding.
+    """
+    if dtype == torch.float32:
+        return model
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for weight in model.parameters():  # tied ones once
+            if weight.dtype == torch.float32:
+                weight.copy_(round_stochastically(weight.detach(), dtype, generator))
+    return model.to(dtype)  # exact: each value is on the grid
+
+
 def round_stochastically(
     values: torch.Tensor, dtype: torch.dtype, generator: torch.Generator
 ) -> torch.Tensor:
-    """Round float32 to bfloat16 so that the mean over draws is the value; finite values alone.
+    """Round float32 to 16 bits so that the mean over draws is the value; finite values alone.
 
     Args:
         values: float32, on the CPU.
-        dtype: bfloat16, or float32, which is returned as it is.
+        dtype: bfloat16, float16, or float32, which is returned as it is.
         generator: of the draws, on the CPU.
 
     Returns:
-        one of the two neighbours of each value; a value on the grid is its own.
+        one of the two neighbours of each value; a value on the grid is its own. Beyond the largest
+        number of ``dtype`` there is one neighbour: that number.
     """
     if dtype == torch.float32:
         return values
-    assert dtype == torch.bfloat16
-    draws = torch.randint(
-        0, 1 << _CUT, values.shape, generator=generator, dtype=torch.int32, device="cpu"
+    largest = torch.finfo(dtype).max
+    near = values.clamp(-largest, largest).to(dtype)
+    error = values - near.float()
+    # the neighbour on the value's side: of 16-bit floats, read as integers, the next in size
+    bits = near.view(torch.int16)
+    outwards = torch.where((error > 0) == (near.float() >= 0), 1, -1).to(torch.int16)
+    next_bits = torch.where(
+        near == 0, torch.where(error > 0, 1, _SIGN + 1).to(torch.int16), bits + outwards
     )
-    bits = values.contiguous().view(torch.int32) + draws  # carries into the kept bits, or does not
-    return (bits >> _CUT << _CUT).view(torch.float32).to(dtype)
+    other = next_bits.view(dtype)
+    gap = other.float() - near.float()
+    share = torch.where(torch.isfinite(gap) & (error != 0), error / gap, 0.0)
+    draws = torch.rand(values.shape, generator=generator)
+    return torch.where(draws < share, other, near)

@@ -138,19 +138,21 @@ def _fault(
     return "collapsed" if ids.chosen[:room] == ids.rejected[:room] else None
 
 
-def stored(rendered: Rendered, rows_key: str, cache: Path) -> Any:
+def stored(rendered: Rendered, rows_key: str, cache: Path, p: pl.Series | None = None) -> Any:
     """Return rows as a ``datasets.Dataset`` that lies in the cache, written there if it does not.
 
     Args:
         rendered: the rows.
         rows_key: all else that decides them: tokenizer, maximal length, rounding.
         cache: folder.
+        p: P(chosen better) of each row, where the stage reads it.
     """
     from datasets import Dataset, load_from_disk
 
     # what TRL would read as something else: its rows are then our tokens
     tokens = not rendered.as_text
-    key = key_of(rendered.pairs, rows_key, *([rendered.encoded] if tokens else []))
+    known = [] if p is None else p.cast(pl.Float64).fill_null(float("nan")).to_list()
+    key = key_of(rendered.pairs, rows_key, *([rendered.encoded] if tokens else []), *known)
     folder = cache / "rows" / key[:24]
     if not (folder / "state.json").is_file():
         made = Dataset.from_dict(
@@ -160,6 +162,7 @@ def stored(rendered: Rendered, rows_key: str, cache: Path) -> Any:
                 "rejected": [[_turn("assistant", pair.rejected)] for pair in rendered.pairs],
                 "chat_template_kwargs": [{"chat_template": JOIN}] * len(rendered.pairs),
                 **(_columns(rendered.encoded) if tokens else {}),
+                **({} if p is None else {"p_chosen_better": known}),
             }
         )
         folder.parent.mkdir(parents=True, exist_ok=True)

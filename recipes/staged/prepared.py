@@ -17,7 +17,7 @@ from udasa_data.schema import Stage
 from udasa_data.storage import Located, locate
 
 from . import guards
-from .config import Recipe, options_of
+from .config import Recipe, StageOptions, options_of
 from .data import Source, Split, load_split, open_source
 from .launched import rounding
 from .ledger import Ledger, PolicyRecord, Record
@@ -26,7 +26,11 @@ from .rendering import BuiltWith, Renderer, end_ids, load_tokenizer, template_sh
 
 _VERSIONS: Final = ("udasa", "torch", "transformers", "trl", "peft", "accelerate", "datasets")
 # how a run is carried out, not what comes of it: may change between two starts
-_OPERATIONAL: Final = ("device_batch", "gradient_checkpointing", "save_every", "keep_stages")
+_OPERATIONAL: Final = (
+    *("device_batch", "gradient_checkpointing", "save_every", "keep_stages", "report_to"),
+)
+# losses of what one device reads at a time, not of each pair: sorted there, or a mean over tokens
+_OF_A_BATCH: Final = frozenset({"aot", "aot_unpaired", "sft"})
 _STAGES: Final = tuple(stage.value for stage in Stage)
 
 
@@ -154,21 +158,24 @@ class Prepared:
         rows = pl.concat([test.rows for test in self.tests.values()])
         return rows.unique("prompt_id").sort("prompt_id").head(self.recipe.measures.prompts)
 
-    def rows_key(self, max_length: int) -> str:
+    def rows_key(self, options: StageOptions) -> str:
         """Return what decides cached rows beside texts and weights: tokens, and how is rounded.
 
         The reference's log-probabilities lie with the rows. Rounded otherwise than the policy's,
         they would move the first step's loss away from ln 2.
         """
         tokenizer = self.tokenizer
-        tokens = (tokenizer.backend_tokenizer.to_str(), tokenizer.pad_token, max_length)
-        return key_of(*tokens, rounding())
+        tokens = (tokenizer.backend_tokenizer.to_str(), tokenizer.pad_token, options.max_length)
+        return key_of(*tokens, rounding(), options.trl.ld_alpha)
 
     def inputs(self) -> dict[str, Any]:
         """Return all that decides the run, flat, by the name a user knows it by."""
         plain: dict[str, Any] = msgspec.to_builtins(self.recipe)
         for name in ("dataset", "revision", "policy", *_OPERATIONAL):
             plain.pop(name)
+        losses = {loss for name in self.recipe.order for loss in options_of(self.recipe, name).loss}
+        if losses & _OF_A_BATCH:
+            plain["device_batch"] = self.recipe.device_batch
         prints = {name: split.fingerprint for name, split in self.splits.items()}
         return {
             "policy": self.recipe.policy.id,

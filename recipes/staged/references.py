@@ -14,6 +14,9 @@ from udasa_data.errors import UserError
 from udasa_data.runs import key_of
 
 from .config import Loss
+from .stage import Stage
+
+_NOISES: Final = 4.0  # times what rounding makes
 
 # A loss at a margin of 0, where it does not depend on the policy: β is the first argument.
 _AT_ZERO: Final[Mapping[str, Any]] = {
@@ -69,6 +72,40 @@ def check_first_step(
         )
 
 
+def check_first_pairs(rms: float, noise: float, floor: float) -> None:
+    """Stop when the pairs of the first step are not where the reference is.
+
+    Means can hide it: a policy that is off by as much upwards as downwards has a mean of 0.
+
+    Args:
+        rms: root mean square over answers of log π/π_ref before the first update, nats.
+        noise: the same of two computations of one policy, in batches and alone.
+        floor: what is let pass in any case.
+
+    Raises:
+        UserError: it is more than arithmetic explains.
+    """
+    if rms > max(floor, _NOISES * noise):
+        raise UserError(
+            f"before the first step the answers' log-probabilities differ from the reference's by "
+            f"{rms:.3g} nats (root mean square), and rounding makes {noise:.2g}: the reference is "
+            "not the policy that this stage began with; delete the stage's folder and the "
+            "reference cache, and start again"
+        )
+
+
+def before_sharding(stage: Stage) -> str:
+    """Return the hash of a stage's reference while this process still holds its weights whole.
+
+    That is the reference that the trainer is given; else the policy as the stage begins.
+    """
+    if stage.reference is not None:
+        return weights_sha256(stage.reference)
+    base = weights_sha256(stage.model)
+    continues = hasattr(stage.model, "peft_config")
+    return stacked_sha256(base, weights_sha256(stage.model, "default")) if continues else base
+
+
 def check_reference(expected: str, in_use: str, wanted: str) -> None:
     """Stop when the trainer's reference is not the configured one.
 
@@ -97,12 +134,6 @@ def reference_in_use(trainer: Any) -> str:
     if "ref" not in model.peft_config:
         return base
     return stacked_sha256(base, weights_sha256(model, "ref"))
-
-
-def is_sharded(trainer: Any) -> bool:
-    """Return whether no single process holds the reference's weights whole."""
-    fsdp = bool(trainer.is_fsdp_enabled) and trainer.ref_model is not None
-    return bool(trainer.is_deepspeed_enabled) or fsdp
 
 
 def stacked_sha256(base: str, adapter: str) -> str:

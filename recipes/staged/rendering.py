@@ -1,10 +1,10 @@
 """A pair as the policy reads it: the very tokens that the build sampled from, then what it said.
 
 The chat template renders the prompt, once. After it stands what the policy said, its thoughts with
-it, and the token that ends an answer: never what the template makes of an assistant's turn, which
-may add to it, cut or trim it. The text reaches TRL as messages under a template that only joins
-them. So training and build cannot differ by a BOS or a template, a text to be continued gets no
-template at all, and nothing is appended to an answer that the build cut.
+it, and, where it ended by itself, the token that ends an answer: never what the template makes of
+an assistant's turn, which may add to it, cut or trim it. The text reaches TRL as messages under a
+template that only joins them. So training and build cannot differ by a BOS or a template, a text to
+be continued gets no template at all, and no end token follows an answer that the build cut.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from udasa_data.storage import Located
 
 # joins texts that are rendered already; passed to TRL row by row (column chat_template_kwargs)
 JOIN: Final = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
+_WHOLE: Final = "stop"  # finish reasons
+_CUT: Final = "length"
 _NO_SPACE_BEFORE: Final = tuple(".,;:!?)]}'’”…%")
 
 
@@ -170,7 +172,20 @@ class Renderer:
         if (thought or "").strip() and not self._built_with.keeps_reasoning:
             thought = self._built_with.thoughts.closing(prompt)
         said = self.said(row["mode"], prompt, thought, answer)
-        return said if row["mode"] == Mode.COMPLETION else said + self._end
+        return said + self._end_of(row["mode"], row.get(f"finish_reason_{side}"))
+
+    def _end_of(self, mode: str, finish: str | None) -> str:
+        """Return what ends an answer: nothing where the build cut it, which would teach to stop.
+
+        Of answers of unknown end, those of chats are whole, and texts to be continued are cut.
+        """
+        if (finish or (_CUT if mode == Mode.COMPLETION else _WHOLE)) != _WHOLE:
+            return ""
+        return self.end_token(mode)
+
+    def end_token(self, mode: str) -> str:
+        """Return the token by which the policy ends what it says."""
+        return str(self.tokenizer.eos_token) if mode == Mode.COMPLETION else self._end
 
     def _with_bos(self, text: str) -> str:
         """Return the text with the BOS that the tokenizer would add, never a second one."""

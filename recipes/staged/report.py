@@ -3,29 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from .ledger import Record
-from .measures import StageMeasures
+from .measures import Cell, StageMeasures
+
+_EPOCHS: Final = 5.0
 
 
 def matrix_rows(record: Record) -> tuple[list[str], list[list[str]]]:
     """Return header and rows: one row a policy, one column a stage's held-out pairs.
 
     A cell is the reward margin against SFT and the accuracy; the SFT policy's own margin is 0 by
-    definition, and it has no accuracy.
+    definition, and it has no accuracy. The last column is how much of what was learnt the saved
+    weights keep.
     """
     start = record.start
     assert start is not None
     names = list(start.cells)
     header = ["policy after", *(f"{name} (n={start.cells[name].n})" for name in names)]
-    header += ["KL", "length", "distinct", "self-similar"]
-    rows = [["SFT", *("0 / –" for _ in names), *_fresh(start)]]
+    header += ["KL", "length", "distinct", "self-similar", "kept"]
+    rows = [["SFT", *("0 / –" for _ in names), *_fresh(start), "–"]]
     for stage in record.stages:
         if stage.measures is not None:
             cells = [stage.measures.cells[name] for name in names]
-            figures = [f"{cell.margin:+.3f} / {cell.accuracy:.2f}" for cell in cells]
-            rows.append([f"{stage.number} {stage.name}", *figures, *_fresh(stage.measures)])
+            figures = [_cell(cell) for cell in cells]
+            kept = "–" if stage.measures.kept is None else f"{stage.measures.kept:.2f}"
+            rows.append([f"{stage.number} {stage.name}", *figures, *_fresh(stage.measures), kept])
     return header, rows
+
+
+def _cell(cell: Cell) -> str:
+    if cell.margin_within is None or cell.accuracy_within is None:
+        return f"{cell.margin:+.3f} / {cell.accuracy:.2f}"
+    margin = "[{:+.3f}, {:+.3f}]".format(*cell.margin_within)
+    accuracy = "[{:.2f}, {:.2f}]".format(*cell.accuracy_within)
+    return f"{cell.margin:+.3f} {margin} / {cell.accuracy:.2f} {accuracy}"
+
+
+def many_epochs(name: str, steps: int, batch: int, rows: int) -> str | None:
+    """Return a line where a stage goes through its pairs more often than teaches; else None."""
+    epochs = steps * batch / rows
+    if epochs <= _EPOCHS:
+        return None
+    return (
+        f"{name}: {steps:,} steps of {batch:,} are {epochs:.0f} epochs of {rows:,} pairs: they "
+        "will be learnt by heart; build from more prompts, or take fewer steps"
+    )
+
+
+def falling(before: StageMeasures, after: StageMeasures) -> list[str]:
+    """Return a line for each held-out margin that is surely lower than before the stage."""
+    lines = []
+    for name, cell in after.cells.items():
+        earlier, within = before.cells[name].margin, cell.margin_within
+        if within is not None and within[1] < earlier:
+            lines.append(
+                f"the margin on {name}'s held-out pairs fell from {earlier:+.3f} to "
+                f"{cell.margin:+.3f} [{within[0]:+.3f}, {within[1]:+.3f}]"
+            )
+    return lines
 
 
 def _fresh(measures: StageMeasures) -> list[str]:
@@ -56,5 +93,7 @@ def matrix(record: Record) -> str:
     header, rows = matrix_rows(record)
     return (
         f"{aligned(header, rows)}\n"
-        "each cell: reward margin against SFT / accuracy, on that stage's held-out pairs"
+        "each cell: reward margin against SFT / accuracy, on that stage's held-out pairs, with 95% "
+        "intervals over pairs; kept: of "
+        "the trained change of log-probabilities, how much is in the saved weights"
     )

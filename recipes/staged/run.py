@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,16 +15,20 @@ from udasa_data.errors import UserError
 from udasa_data.terminal import echo, note_position
 
 from . import policies, references
-from .after import Measured, Pair, measure, why_to_abort
+from .after import Measured, Sft, Subject, measure, why_to_abort
 from .beginning import begin
 from .callbacks import last_checkpoint
 from .carried import CarryMoments, save_moments
-from .config import options_of
+from .config import Recipe, options_of
+from .curves import add_steps, steps_of
 from .final import finish, is_finished
 from .folders import OPTIMIZER, remove_checkpoints
+from .kept import warning
+from .launched import by_deepspeed, by_fsdp, from_main
 from .ledger import Record, ReferenceRecord, StageRecord
-from .measures import load_model
+from .measures import load_model, release
 from .policies import hashes_of, is_whole
+from .report import falling, many_epochs
 from .stage import Stage
 from .state import RunState
 from .trainer import make_trainer, one_line_for_memory
@@ -33,6 +38,10 @@ START: Final = "start"
 
 class StagedRun(RunState):
     """A run of the stages of a recipe; see :class:`RunState` for what it is made from."""
+
+    def __init__(self, recipe: Recipe, place: str, out: Path, cache: Path | None = None) -> None:
+        super().__init__(recipe, place, out, cache)
+        self.sft = Sft(self.prepared)
 
     def train_and_save(self) -> Record:
         """Train every stage, then put the final policy into the run's folder; again: do nothing.
@@ -79,8 +88,10 @@ class StagedRun(RunState):
 
     def _open(self) -> Record:
         known = self.ledger.record
-        sha256 = known.policy.weights_sha256 if known else references.weights_sha256(self._load(0))
-        record = self.ledger.open(self.prepared.record(sha256), write=self.state.is_main_process)
+        sha256 = known.policy.weights_sha256 if known else self._sft_sha256()
+        begun = self.prepared.record(sha256)
+        begun.served = str(self.served).removeprefix("torch.")
+        record = self.ledger.open(begun, write=self.state.is_main_process)
         for note in record.notes:
             self._say(f"note: {note}")
         if record.start is None:
@@ -97,24 +108,33 @@ class StagedRun(RunState):
         if self.state.is_main_process:
             self.ledger.save()
 
-    def _load(self, number: int) -> Any:
-        return load_model(self.policy_at(number), self.dtype)
+    def _sft_sha256(self) -> str:
+        return references.weights_sha256(load_model(self.policy_at(0), self.dtype, place=False))
 
     # -- one stage -------------------------------------------------------------------------
 
     def _stage(self, number: int) -> None:
         started = time.monotonic()
+        record = self.ledger.record
+        assert record is not None
         note_position(f"stage {self.recipe.order[number - 1]}")
         entry, stage = begin(self, number)
+        stage_name = stage.name
+        parted = by_deepspeed() or by_fsdp()  # then no process holds the weights for long
+        whole = references.before_sharding(stage) if parted else None
         trainer = make_trainer(stage, self.recipe, self.prepared.tokenizer, self._note_first)
-        entry = self._check_reference(entry, trainer, stage)
+        entry = self._check_reference(entry, trainer, whole)
         self.ledger.put(entry, write=self.state.is_main_process)
+        planned, batch = trainer.args.max_steps, stage.options.batch
+        if line := many_epochs(stage_name, planned, batch, entry.trained_rows):
+            self._warn(line)
         self._fit(stage, trainer)
         entry = self.ledger.stage(number) or entry
-        continued = self.recipe.lora is not None and self.recipe.lora.adapter == "continue"
-        base = self.policy_at(0 if continued else number - 1)
-        adapter = policies.save(trainer, stage.folder, base, self.recipe)
+        saved = policies.save(trainer, self.target(number))
         steps, planned = trainer.state.global_step, trainer.state.max_steps
+        if self.state.is_main_process:
+            history = trainer.state.log_history
+            add_steps(self.out, steps_of(history, stage_name, stage.options.beta))
         trainer.accelerator.free_memory()
         del trainer, stage
         release()
@@ -125,21 +145,33 @@ class StagedRun(RunState):
             stopped_early=steps < planned,
             seconds=entry.seconds + time.monotonic() - started,
             policy_sha256=measured.sha256,
-            adapter_sha256=adapter,
+            master_sha256=saved.master_sha256,
+            adapter_sha256=saved.adapter_sha256,
             files=hashes_of(self.folder(number)),
             measures=measured.measures,
         )
         self.ledger.put(done, write=self.state.is_main_process)
+        before = self.ledger.stage(number - 1)
+        earlier = before.measures if before else record.start
+        lines = falling(earlier, measured.measures) if earlier else []
+        kept = warning(measured.measures.kept)
+        for line in [*lines, *([kept] if kept else [])]:
+            self._warn(f"after {stage_name}: {line}")
 
-    def _check_reference(self, entry: StageRecord, trainer: Any, stage: Stage) -> StageRecord:
-        """Compare the trainer's reference with the configured one, or an earlier start's."""
-        if references.is_sharded(trainer):
-            self._say(
-                f"{stage.name}: weights are sharded: the first step alone checks the reference"
-            )
-            in_use = entry.reference.sha256
-        else:
-            in_use = references.reference_in_use(trainer)
+    def _warn(self, line: str) -> None:
+        """Print a line once, and keep it with the run."""
+        assert self.ledger.record is not None
+        if line not in self.ledger.record.notes:
+            self.ledger.record.notes.append(line)
+            self._save()
+            self._say(f"warning: {line}")
+
+    def _check_reference(self, entry: StageRecord, trainer: Any, whole: str | None) -> StageRecord:
+        """Compare the trainer's reference with the configured one, or an earlier start's.
+
+        ``whole`` is its hash from before it was sharded, where it is.
+        """
+        in_use = whole or references.reference_in_use(trainer)
         recorded = self.ledger.stage(entry.number)
         expected = entry.reference.sha256 or (recorded.reference.sha256 if recorded else in_use)
         references.check_reference(expected, in_use, entry.reference.wanted)
@@ -151,9 +183,10 @@ class StagedRun(RunState):
         )
 
     def _note_first(self, seen: dict[str, float]) -> None:
-        """Record the first step of the stage that is being trained."""
+        """Record figures of the first step of the stage that is being trained."""
         assert self.ledger.record is not None
-        entry = msgspec.structs.replace(self.ledger.record.stages[-1], first_step=seen)
+        entry = self.ledger.record.stages[-1]
+        entry = msgspec.structs.replace(entry, first_step={**entry.first_step, **seen})
         self.ledger.put(entry, write=self.state.is_main_process)
 
     def _fit(self, stage: Stage, trainer: Any) -> None:
@@ -172,13 +205,27 @@ class StagedRun(RunState):
 
     # -- after a stage ---------------------------------------------------------------------
 
+    def _subject(self, number: int) -> Subject:
+        """Return the policy after a stage as it is measured; 0 is the SFT policy."""
+        place = self.policy_at(number)
+
+        def load(dtype: torch.dtype) -> Callable[[], Any]:
+            return partial(load_model, place, dtype, place=False)
+
+        target = self.target(number) if number else None
+        trained = target and policies.loads_trained(target)
+        return Subject(place, load(self.dtype), load(torch.float32), trained)
+
     def _measure(self, number: int, beta: float) -> Measured:
-        """Measure the policy after a stage; 0 is the SFT policy, against itself."""
-        place, policy = self.policy_at(number), self._load(number)
-        sft = self._load(0) if number else policy
-        label = f"{number}-{self.recipe.order[number - 1] if number else START}"
-        folder = self.out / "measures" if self.state.is_main_process else None
-        return measure(self.prepared, Pair(place, policy, sft), beta, folder, label)
+        """Measure the policy after a stage, in the first process; 0 is the SFT policy."""
+        found = None
+        if self.state.is_main_process:
+            label = f"{number}-{self.recipe.order[number - 1] if number else START}"
+            first = self._subject(0)
+            subject = self._subject(number) if number else first
+            found = measure((self.sft, first), subject, beta, self.out / "measures", label)
+        measured: Measured = from_main(found)
+        return measured
 
     def _abort_if_asked(self, number: int) -> None:
         """Stop when the policy has gone too far or has too little left to say.
@@ -198,10 +245,3 @@ class StagedRun(RunState):
             f"aborted after stage '{done.name}': {why}; its policy is in "
             f"{self.folder(number) / 'policy'}, everything measured in {self.ledger.path}"
         )
-
-
-def release() -> None:
-    """Give back the memory of a trainer that is gone."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

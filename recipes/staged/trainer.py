@@ -7,14 +7,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+import msgspec
 import torch
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 
-from udasa_data.errors import UserError
+from udasa_data.errors import UserError, first_line
 
 from .callbacks import FirstStep, MarkComplete
 from .config import Recipe, StageOptions
-from .launched import by_deepspeed
+from .curves import Speed
+from .launched import by_deepspeed, floor_of
+from .pair_trainer import FirstPairs, collator_of, trainer_class
 from .stage import Stage
 
 
@@ -29,16 +32,15 @@ def make_trainer(
         tokenizer: of the policy.
         note: called with the loss and rewards of the first step.
     """
-    from trl.trainer.dpo_trainer import DataCollatorForPreference
-
     # the collator cuts; with a max_length of its own TRL would first filter rows by a function
     # whose hash takes in the output folder, and find no cached log-probabilities of another run
-    collator = DataCollatorForPreference(tokenizer.pad_token_id, stage.options.max_length)
-    callbacks: list[TrainerCallback] = [MarkComplete(), FirstStep(stage, recipe, note)]
+    collator = collator_of(tokenizer.pad_token_id, stage.options.max_length)
+    first = FirstStep(stage, recipe, note)
+    callbacks: list[TrainerCallback] = [Speed(), MarkComplete(), first]
     if recipe.stop.patience:
         callbacks.append(EarlyStoppingCallback(recipe.stop.patience))
-    with one_line_for_memory(recipe, stage.options):
-        trainer = _trainer_class()(
+    with one_line_for_memory(recipe, stage.options), one_line_for_trl(stage.name):
+        trainer = trainer_class()(
             model=stage.model,
             ref_model=stage.reference,
             args=arguments(stage, recipe),
@@ -50,20 +52,11 @@ def make_trainer(
             callbacks=callbacks,
         )
     trainer.remove_callback(PrinterCallback)  # FirstStep prints
+    trainer.options = stage.options
+    tailed = stage.options.trl.ld_alpha is not None  # its reference counts tails otherwise
+    floor = floor_of(recipe, trainer.args.mixed_precision)
+    trainer.first = FirstPairs(stage.at_zero and not tailed, floor, note)
     return trainer
-
-
-def _trainer_class() -> Any:
-    """Return TRL's trainer; rows that come as tokens stay so (``mixture.stored``)."""
-    from trl import DPOTrainer
-
-    class Trainer(DPOTrainer):  # type: ignore[misc]
-        def _prepare_dataset(self, dataset: Any, *how: Any) -> Any:
-            if "prompt_ids" in dataset.column_names:
-                return dataset
-            return super()._prepare_dataset(dataset, *how)
-
-    return Trainer
 
 
 def arguments(stage: Stage, recipe: Recipe) -> Any:
@@ -74,15 +67,18 @@ def arguments(stage: Stage, recipe: Recipe) -> Any:
     options, gpu = stage.options, torch.cuda.is_available()
     shares = share_batch(stage, recipe, PartialState().num_processes)
     steps = planned_steps(options, len(stage.rows), shares.batch)
+    smoothing = 0.0 if options.label_smoothing == "by_p" else options.label_smoothing
+    # transformers' constant schedule knows no warm-up
+    warms = options.schedule == "constant" and options.warmup
     return DPOConfig(
         output_dir=str(stage.folder / "checkpoints"),
         beta=options.beta,
         loss_type=list(options.loss),
         loss_weights=list(options.loss_weights) if options.loss_weights else None,
-        label_smoothing=options.label_smoothing,
+        label_smoothing=smoothing,
         max_length=None,
         learning_rate=options.learning_rate,
-        lr_scheduler_type=options.schedule,
+        lr_scheduler_type="constant_with_warmup" if warms else options.schedule,
         warmup_steps=math.ceil(options.warmup * steps),
         max_steps=steps,
         per_device_train_batch_size=shares.micro,
@@ -98,10 +94,12 @@ def arguments(stage: Stage, recipe: Recipe) -> Any:
         seed=recipe.seed + stage.number,
         data_seed=recipe.seed + stage.number,
         logging_first_step=True,
-        logging_steps=min(10, max(1, steps // 4)),  # a short stage is seen, too
+        logging_steps=1,
         disable_tqdm=True,
-        report_to="none",
+        report_to=list(recipe.report_to) or "none",
+        run_name=f"{stage.folder.parents[1].name} {stage.name}",
         dataloader_pin_memory=gpu,
+        **msgspec.structs.asdict(options.trl),
         **_saving(recipe),
     )
 
@@ -153,6 +151,19 @@ def planned_steps(options: StageOptions, rows: int, batch: int) -> int:
     if options.steps is not None:
         return options.steps
     return max(1, math.ceil(options.epochs * rows / batch))
+
+
+@contextmanager
+def one_line_for_trl(stage: str) -> Iterator[None]:
+    """Turn what TRL or peft refuses into one line.
+
+    Raises:
+        UserError: in place of their ValueError or NotImplementedError.
+    """
+    try:
+        yield
+    except (ValueError, NotImplementedError) as error:
+        raise UserError(f"{stage}: cannot be trained so: {first_line(error)}") from error
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 
@@ -26,6 +26,8 @@ class Tuning(Strict, frozen=True):
     accumulate: Count = 8  # forwards an optimizer step
     max_length: Annotated[int, Meta(ge=16)] = 1024  # tokens of a conversation
     save_every: Count = 100  # steps between checkpoints
+    # of the policy that is saved; auto: the type of the base's weights
+    served: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     seed: Annotated[int, Meta(ge=0)] = 0
 
 

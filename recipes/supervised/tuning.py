@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import json
+import math
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
+import msgspec
 import torch
 
 from udasa_data.config import ModelRef
 from udasa_data.runs import Run
-from udasa_data.storage import locate
+from udasa_data.storage import Located, locate, write_text
+from udasa_data.terminal import echo
 
 from ..staged.callbacks import MarkComplete, last_checkpoint
-from ..staged.folders import TUNED, mark, remove_checkpoints
+from ..staged.folders import TUNED, TUNING, mark, remove_checkpoints
+from ..staged.kept import Row, kept_share, logps_of, spread, warning
 from ..staged.launched import by_deepspeed, processes
-from ..staged.measures import load_model
+from ..staged.measures import load_model, release
+from ..staged.merging import round_weights
 from ..staged.rendering import load_tokenizer
+from ..staged.serving import served_dtype
 from .chats import TEMPLATE, read_chats
 from .config import Tuning
+
+_IGNORED: Final = -100  # by the loss
+MASTER: Final = "master"  # the float32 weights, beside those that are served
 
 
 def fine_tune(tuning: Tuning, out: Path) -> None:
     """Fine-tune a model on conversations; resumes from its last checkpoint.
+
+    What is saved has the type of the base's weights, rounded stochastically; the float32 weights
+    are beside it, in ``master``.
 
     Args:
         tuning: the configuration.
@@ -48,11 +62,64 @@ def fine_tune(tuning: Tuning, out: Path) -> None:
     )
     main = bool(trainer.accelerator.is_main_process)
     trainer.train(resume_from_checkpoint=last_checkpoint(out, main=main))
-    trainer.save_model(str(out))
+    served = served_dtype(tuning.served, located)
+    trained = out if served == torch.float32 else out / MASTER
+    trainer.save_model(str(trained))
     trainer.accelerator.wait_for_everyone()
     if main:
-        (out / "training_args.bin").unlink(missing_ok=True)
+        (trained / "training_args.bin").unlink(missing_ok=True)
+        rows = _answers(trainer.train_dataset)
+        trainer.accelerator.free_memory()
+        steps = trainer.state.global_step
+        del trainer
+        release()
+        _finish(tuning, located, Saved(out, served, steps), tokenizer, rows)
         remove_checkpoints(out)
+
+
+class Saved(NamedTuple):
+    """What was trained: its folder, the type it is served in, the steps it took."""
+
+    out: Path
+    served: torch.dtype
+    steps: int
+
+
+def _finish(tuning: Tuning, base: Located, saved: Saved, tokenizer: Any, rows: list[Row]) -> None:
+    """Save the weights that are served, and the record: how much of what was learnt they keep."""
+    out, served, steps = saved
+    master, kept = (str(out / MASTER), {}), 1.0 if served == torch.float32 else None
+    if served != torch.float32:
+        rounded = round_weights(load_model(master, torch.float32, place=False), served, tuning.seed)
+        rounded.save_pretrained(out)
+        tokenizer.save_pretrained(out)
+        del rounded
+        places = ((base.load_from, base.weights_kwargs), master, (str(out), {}))
+        pad = tokenizer.eos_token_id
+        found = [logps_of(partial(load_model, at, torch.float32), rows, pad) for at in places]
+        before, trained, left = found
+        if before is not None and trained is not None and left is not None:
+            share = kept_share(before, trained, left)
+            kept = share if math.isfinite(share) else None
+    record = {"config": msgspec.to_builtins(tuning), "steps": steps, "kept": kept}
+    record |= {"served": str(served).removeprefix("torch.")}
+    write_text(out / TUNING, json.dumps(record, indent=2) + "\n")
+    if line := warning(kept):
+        echo(f"warning: {line}")
+
+
+def _answers(dataset: Any) -> list[Row]:
+    """Return (prompt, answer) token ids of some rows: of what was trained on, nothing is held out.
+
+    TRL's labels are the answer's tokens, and -100 before it.
+    """
+    places = spread(range(len(dataset)))
+    rows = []
+    for row in (dataset[place] for place in places):
+        ids = row["input_ids"]
+        start = next(place for place, label in enumerate(row["labels"]) if label != _IGNORED)
+        rows.append((ids[:start], ids[start:]))
+    return rows
 
 
 def _arguments(tuning: Tuning, out: Path) -> Any:

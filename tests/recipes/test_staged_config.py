@@ -6,6 +6,8 @@ import pytest
 
 from udasa_data.errors import UserError
 from udasa_recipes.staged.config import options_of, read_recipe
+from udasa_recipes.staged.stage import Stage
+from udasa_recipes.staged.trainer import arguments
 
 ROOT = Path(__file__).parents[2] / "recipes"
 RECIPES = sorted(ROOT.glob("*/staged_dpo.yaml"))
@@ -44,6 +46,23 @@ def test_presets_are_read(path):
         ("training: {loss: [sigmod]}", "training.loss"),
         ("optimizer: carry\nlora: {adapter: merge_new}", "nothing to carry"),
         ("lora: {adapter: both}", "lora.adapter"),
+        ("lora: {dropout: 0.1}", "unknown key 'lora.dropout'"),
+        (
+            "training: {label_smoothing: 0.1}",
+            "label_smoothing does nothing with the losses sigmoid",
+        ),
+        ("training: {loss: [robust], label_smoothing: 0.5}", "training.label_smoothing"),
+        ("training: {loss: [exo_pair]}", "exo_pair needs a label_smoothing above 0"),
+        ("training: {pacing: 0.1}", "pacing is of curriculum: order"),
+        ("training: {loss: [ipo], label_smoothing: by_p}", "by_p and curriculum: weight are of"),
+        ("training: {curriculum: weight, trl: {ld_alpha: 0.5}}", "without f-divergence, ld_alpha"),
+        ("precompute: false\ntraining: {curriculum: weight}", "need precompute: true"),
+        ("training: {loss: [aot], trl: {use_weighting: true}}", "cannot weigh pairs"),
+        ("training: {loss: [hinge, apo_zero], trl: {f_divergence_type: js_divergence}}", "is of"),
+        ("training: {trl: {discopop_tau: 0.1}}", "trl.discopop_tau is of the loss discopop"),
+        ("training: {trl: {f_alpha_divergence_coef: 0.1}}", "f_alpha_divergence_coef is of"),
+        ("training: {trl: {max_step: 1}}", "unknown key 'training.trl.max_step'"),
+        ("measures: {prompts: 0}\nstop: {max_kl: 1}", "need fresh samples (measures.prompts)"),
     ],
 )
 def test_a_fault_is_one_line(tmp_path, text, said):
@@ -59,3 +78,18 @@ def test_a_stage_overrides_what_training_says(tmp_path):
     assert options_of(recipe, "moderate").beta == 0.2
     options = options_of(recipe, "exploratory")
     assert (options.beta, options.replay, options.steps) == (0.4, 0.1, 3)
+
+
+def test_options_of_trl_reach_it(tmp_path):
+    text = (
+        "training: {loss: [robust], label_smoothing: 0.2, schedule: constant, steps: 10,\n"
+        "  trl: {f_divergence_type: js_divergence, ld_alpha: 0.5, adam_beta2: 0.95}}\n"
+    )
+    recipe = read_recipe(written(tmp_path, text))
+    options = options_of(recipe, "moderate")
+    stage = Stage("moderate", 1, options, tmp_path, None, None, None, [1] * 32, None, at_zero=True)
+    told = arguments(stage, recipe)
+    assert (told.label_smoothing, told.ld_alpha, told.adam_beta2) == (0.2, 0.5, 0.95)
+    assert told.f_divergence_type == "js_divergence"
+    # transformers' constant schedule would leave the warm-up out
+    assert (told.lr_scheduler_type, told.warmup_steps) == ("constant_with_warmup", 1)

@@ -1,6 +1,7 @@
 """Each guard, tripped by what it guards against."""
 
 import math
+import re
 
 import polars as pl
 import pytest
@@ -13,15 +14,16 @@ from trl import DPOConfig, DPOTrainer
 from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
 from udasa_data.storage.model_files import locate
-from udasa_recipes.staged import guards, references
+from udasa_recipes.staged import guards, policies, references
 from udasa_recipes.staged.callbacks import FirstStep
-from udasa_recipes.staged.config import Recipe, StageOptions, Thresholds
+from udasa_recipes.staged.config import Lora, Recipe, StageOptions, Thresholds
 from udasa_recipes.staged.data import load_split, open_source
 from udasa_recipes.staged.guards import Tokenised, check_tokenised
 from udasa_recipes.staged.measures import load_model
+from udasa_recipes.staged.pair_trainer import check_dtype
 from udasa_recipes.staged.rendering import load_tokenizer
 from udasa_recipes.staged.stage import Stage
-from udasa_recipes.staged.trainer import one_line_for_memory
+from udasa_recipes.staged.trainer import one_line_for_memory, one_line_for_trl
 
 NOT_TRAINED = {"rewards/chosen": 0.0, "rewards/rejected": 0.0, "rewards/margins": 0.0}
 
@@ -193,3 +195,51 @@ def test_a_policy_without_weights(tmp_path):
     with pytest.raises(UserError, match="cannot be loaded") as caught:
         load_model((str(folder), {}), torch.float32)
     assert "\n" not in str(caught.value)
+
+
+def test_pairs_that_differ_both_ways_are_seen():
+    """Means are 0 where half of the pairs are above their reference, and half below."""
+    references.check_first_pairs(0.01, 0.003, 1e-3)  # below four times the noise
+    references.check_first_pairs(5e-4, 0.0, 1e-3)
+    with pytest.raises(UserError, match=r"by 0\.04 nats .*rounding makes 0\.003"):
+        references.check_first_pairs(0.04, 0.003, 1e-3)
+    with pytest.raises(UserError, match="is not the policy that this stage began with"):
+        references.check_first_pairs(2e-3, 0.0, 1e-3)
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        (["q_prj"], "'q_prj' is no linear layer of this model (did you mean 'q_proj'?)"),
+        ([".*nothing"], "is no linear layer"),
+        (["lm_head"], "lm_head cannot carry an adapter"),
+    ],
+)
+def test_targets_that_carry_no_adapter(small, targets, message):
+    model = load_model((str(small["policy"]), {}), torch.float32)
+    with pytest.raises(UserError, match=re.escape(message)):
+        policies.check_targets(model, Lora(targets=tuple(targets)))
+    policies.check_targets(model, Lora(targets=("q_proj", "up_proj")))
+    policies.check_targets(model, Lora(targets=r".*\.(q|k)_proj"))
+    policies.check_targets(model, Lora())
+
+
+def test_log_probabilities_of_fewer_bits_are_refused():
+    check_dtype(torch.zeros(2))
+    with pytest.raises(UserError, match=r"come as torch\.bfloat16"):
+        check_dtype(torch.zeros(2, dtype=torch.bfloat16))
+
+
+def test_what_trl_refuses_is_one_line():
+    with (
+        pytest.raises(UserError, match="moderate: cannot be trained so: too bad"),
+        one_line_for_trl("moderate"),
+    ):
+        raise ValueError("too bad\nand more")
+
+
+def test_four_bits_need_a_gpu(monkeypatch):
+    assert policies.quantized(None) == policies.quantized(Lora()) == {}
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(UserError, match="needs a GPU"):
+        policies.quantized(Lora(quantize="nf4"))

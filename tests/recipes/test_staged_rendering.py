@@ -16,8 +16,20 @@ from udasa_data.schema import PAIRS
 from udasa_data.storage.model_files import locate
 from udasa_recipes.staged.measures import load_model
 from udasa_recipes.staged.mixture import render, stored
+from udasa_recipes.staged.pair_trainer import trainer_class
 from udasa_recipes.staged.rendering import BuiltWith, Renderer, end_ids, load_tokenizer
-from udasa_recipes.staged.trainer import _trainer_class
+
+OPENS = TEMPLATE.replace("<assistant>{% endif %}", "<assistant><think>\n{% endif %}")
+TEMPLATES = {
+    "adds": TEMPLATE.replace(
+        "{{ m['content'] }}",
+        "{% if m['role'] == 'assistant' %}<think>\n\n</think>\n\n{% endif %}{{ m['content'] }}",
+    ),
+    "cuts": OPENS.replace("{{ m['content'] }}", "{{ m['content'].split('</think>')[-1] }}"),
+    "trims": TEMPLATE.replace("{{ m['content'] }}", "{{ m['content'] | trim }}"),
+    "dates": "<system>Today is a day.</s>" + TEMPLATE,
+    "leaves": TEMPLATE,
+}
 
 
 def table(rows):
@@ -96,6 +108,19 @@ def test_a_cut_review_gets_no_end(tmp_path):
     assert tokenizer.decode(review.chosen).startswith(" The")  # the space the build strips
 
 
+@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize("mode", ["chat", "completion"])
+def test_the_end_is_trained_where_the_policy_said_it_and_nowhere_else(mode, template, tmp_path):
+    place = save_policy(tmp_path / "policy", template=TEMPLATES[template])
+    row = pair("moderate", 0, mode=mode) | {"reasoning_chosen": "", "reasoning_rejected": " \n"}
+    row |= {"finish_reason_chosen": "stop", "finish_reason_rejected": "length"}
+    renderer = renderer_of(place)
+    one = render(table([row]), renderer, 400, completion=True).encoded[0]
+    chosen, rejected = (row[side][0]["content"] for side in ("chosen", "rejected"))
+    said = [renderer.tokenizer.decode(side) for side in (one.chosen, one.rejected)]
+    assert said == [f"{chosen}</s>", f" \n{rejected}"]
+
+
 def test_a_template_without_an_end_gets_one(tmp_path):
     place = save_policy(tmp_path / "policy", template=None)  # the build's plain template
     one = render(table([pair("moderate", 0)]), renderer_of(place), 200, completion=True).encoded[0]
@@ -148,7 +173,7 @@ def test_control_tokens_in_a_text_are_trained_on_as_the_build_read_them(mode, ki
     assert [token for token in first.chosen if token < 5] == [1] * (mode == "chat")
     assert "Write </s> there." in AutoTokenizer.from_pretrained(place).decode(first.chosen)
     rows = stored(rendered, "t", tmp_path / "cache")
-    assert trl_ids(rows, place, tmp_path / "ours", _trainer_class()) == [
+    assert trl_ids(rows, place, tmp_path / "ours", trainer_class()) == [
         tuple(one) for one in rendered.encoded
     ]
 
@@ -165,17 +190,6 @@ def test_a_row_whose_control_tokens_cannot_be_read_as_text_is_counted(tmp_path):
     assert (counts.control_tokens, counts.set_aside) == (1, 1)
 
 
-OPENS = TEMPLATE.replace("<assistant>{% endif %}", "<assistant><think>\n{% endif %}")
-TEMPLATES = {
-    "adds": TEMPLATE.replace(
-        "{{ m['content'] }}",
-        "{% if m['role'] == 'assistant' %}<think>\n\n</think>\n\n{% endif %}{{ m['content'] }}",
-    ),
-    "cuts": OPENS.replace("{{ m['content'] }}", "{{ m['content'].split('</think>')[-1] }}"),
-    "trims": TEMPLATE.replace("{{ m['content'] }}", "{{ m['content'] | trim }}"),
-    "dates": "<system>Today is a day.</s>" + TEMPLATE,
-    "leaves": TEMPLATE,
-}
 THOUGHT = "Hm, a cat.\n</think>\n\n"
 
 
@@ -237,4 +251,4 @@ def test_an_answer_that_would_merge_into_the_prompts_end_is_tokenised_after_it(t
     assert renderer.ids(text.prompt + text.chosen)[: len(prompt)] != prompt  # "bo" is a token
     assert not rendered.as_text
     rows = stored(rendered, "t", tmp_path / "cache")
-    assert trl_ids(rows, place, tmp_path / "ours", _trainer_class()) == [tuple(one)]
+    assert trl_ids(rows, place, tmp_path / "ours", trainer_class()) == [tuple(one)]

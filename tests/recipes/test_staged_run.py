@@ -202,6 +202,26 @@ def test_sft_as_reference_replay_and_losses(tmp_path, policy, place):
     assert abs(second.first_step["rewards/margins"]) > 1e-4  # it begins away from SFT
 
 
+@pytest.mark.parametrize(
+    "options", ["{curriculum: order, pacing: 0.2}", "{curriculum: weight, label_smoothing: by_p}"]
+)
+def test_pairs_go_by_how_sure_they_are(tmp_path, policy, place, options):
+    more = f"order: [moderate]\nstages: {{moderate: {options}}}\n"
+    plain, _ = trained(tmp_path, policy, place, "order: [moderate]\n", name="plain")
+    record, _ = trained(tmp_path, policy, place, more)
+    first = record.stages[0].first_step
+    assert first["loss"] == pytest.approx(0.6931, abs=1e-3)  # ln 2, whatever ε and the weights
+    assert first["rms"] <= 1e-3
+    assert record.stages[0].policy_sha256 != plain.stages[0].policy_sha256
+
+
+def test_p_is_needed_where_it_is_read(tmp_path, policy):
+    without = save_dataset(tmp_path / "d", change=lambda table, *_: table.drop("p_chosen_better"))
+    more = "order: [moderate]\nstages: {moderate: {curriculum: order}}\n"
+    with pytest.raises(UserError, match="moderate: no pair has a p_chosen_better"):
+        trained(tmp_path, policy, without, more)
+
+
 @pytest.mark.parametrize("precompute", ["true", "false"])
 def test_a_folder_as_reference(tmp_path, policy, place, precompute):
     other = save_policy(tmp_path / "other", seed=5)

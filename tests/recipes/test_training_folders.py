@@ -4,6 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 from folder_contents import everything, put_foreign
 from small_models import save_policy
 
@@ -151,7 +152,9 @@ def test_a_policy_is_saved_over_ours_and_beside_what_others_put_there(tmp_path):
     trainer = SimpleNamespace(save_model=save_model, accelerator=accelerator)
     put_foreign(tmp_path / "stage/policy", "model.safetensors")
     put_foreign(tmp_path / "stage/policy", "notes.txt", "sub/config.json")
-    policies.save(trainer, tmp_path / "stage", ("nowhere", {}), RECIPE)
+    types = [torch.float32] * 3
+    target = policies.Target(tmp_path / "stage", ("nowhere", {}), *types, has_adapter=False)
+    policies.save(trainer, target)
     left = {"config.json", "notes.txt", "sub/config.json"}
     assert everything(tmp_path / "stage") == {f"policy/{name}": b"mine" for name in left}
 

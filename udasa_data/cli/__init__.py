@@ -12,6 +12,7 @@ import typer
 from udasa_data.cli.build import build
 from udasa_data.cli.check import check
 from udasa_data.cli.diff import diff
+from udasa_data.cli.export import export
 from udasa_data.cli.init import init
 from udasa_data.cli.merge import merge
 from udasa_data.cli.plan import plan
@@ -56,6 +57,6 @@ def show(
 # in the order of the way
 for command in (
     *(init, models, check, plan, build, score),
-    *(show, report, diff, merge, push, verify),
+    *(show, report, diff, merge, push, verify, export),
 ):
     app.command()(command)

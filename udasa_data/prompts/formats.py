@@ -73,7 +73,7 @@ def unpacked(place: object, content: bytes) -> bytes:
 
 
 def _zstandard(content: bytes) -> bytes:
-    import pyarrow as pa  # type: ignore[import-untyped]  # of datasets; Python has it from 3.14 on
+    import pyarrow as pa  # of datasets; Python has it from 3.14 on
 
     with pa.input_stream(io.BytesIO(content), compression="zstd") as stream:
         return bytes(stream.read())

@@ -1,15 +1,18 @@
 """Publishing: the Hub-shaped dataset folder and its card."""
 
 from udasa_data.publish.dataset import Tables, write_dataset
+from udasa_data.publish.exporting import Exported, export_pairs
 from udasa_data.publish.pushing import Target
 from udasa_data.publish.releasing import Released, prepare, release
 from udasa_data.publish.verification import Verified, verify
 
 __all__ = [
+    "Exported",
     "Released",
     "Tables",
     "Target",
     "Verified",
+    "export_pairs",
     "prepare",
     "release",
     "verify",

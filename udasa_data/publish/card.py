@@ -35,7 +35,7 @@ from udasa_data.publish.suites import Contamination
 from udasa_data.runs import Loadable, Manifest, answers_were_given, loadable
 from udasa_data.schema import Stage
 
-_PLAIN_TRL: Final = "TRL's `DPOTrainer` takes a stage as it is."
+_PLAIN_TRL: Final = "TRL's `DPOTrainer` takes a stage as it is, texts to be continued with it."
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,10 @@ def _trained(manifest: Manifest, pairs: pl.DataFrame) -> str:
             "TRL's `DPOTrainer` would train on other text than was said, as the notes tell: "
             "`udasa-train` does not."
         )
-    return " ".join([*lines, *([] if len(lines) > bool(asked) else [_PLAIN_TRL])])
+    plain = [] if len(lines) > bool(asked) else [_PLAIN_TRL]
+    if manifest.config.system_prompt:
+        plain = ["The build's system prompt is not in the rows: `udasa-train` puts it there."]
+    return " ".join([*lines, *plain])
 
 
 def _reviewed(manifest: Manifest) -> str:

@@ -16,6 +16,7 @@ from yaml import YAMLError
 from udasa_data.errors import UserError
 from udasa_data.progress import Progress, Silent
 from udasa_data.publish.front_matter import PARTS
+from udasa_data.publish.plain_trl import COLUMN, kwargs_type
 from udasa_data.publish.repository import explained
 from udasa_data.publish.split_check import split_faults
 from udasa_data.publish.tokenisation import MAX_ROWS, load_tokenizer, tokenise
@@ -25,6 +26,11 @@ from udasa_data.storage import file_sha256, parquet_schema, read_parquet, scan_p
 
 _LOST: Final = 0.01  # share of the rows that may be lost to the length
 _SAMPLE: Final = ["run", "prompt_id", "sample_id"]
+_TRL_READS: Final = (
+    *("prompt", "chosen", "rejected", "mode", COLUMN),
+    *("reasoning_chosen", "reasoning_rejected"),
+    *("finish_reason_chosen", "finish_reason_rejected"),
+)
 _STAGES: Final = tuple(str(stage) for stage in Stage)
 
 
@@ -119,7 +125,10 @@ def _schema(copy: DatasetCopy) -> Check:
         except pl.exceptions.PolarsError:
             wrong.append(f"{path} is no Parquet file")
             continue
-        expected = wanted[copy.manifest.files[path].config]
+        config = copy.manifest.files[path].config
+        expected = wanted[config]
+        if config in _STAGES and COLUMN in found:  # earlier datasets are without
+            expected = {**expected, COLUMN: kwargs_type(copy.manifest)}
         known = {c: dtype for c, dtype in expected.items() if c in found or c not in LATER}
         odd = [c for c in {**known, **found} if found.get(c) != known.get(c)]
         wrong += [f"{path}: column '{odd[0]}' is not as in the schema"] if odd else []
@@ -287,7 +296,7 @@ def _trl(copy: DatasetCopy, pairs: pl.DataFrame, max_length: int) -> list[Check]
         tokenizer = load_tokenizer(copy.manifest.policy)
         if tokenizer.chat_template is None:
             return [Check("TRL", None, "not checked: the policy has no chat template of its own")]
-        sides = _rows(rows, ("prompt", "chosen", "rejected", "mode"))
+        sides = _rows(rows, tuple(name for name in _TRL_READS if name in rows.columns))
         options = copy.manifest.config.sampling.chat_template_kwargs
         found = tokenise(sides, tokenizer, max_length, options)
     except UserError as error:

@@ -17,6 +17,7 @@ from udasa_data.prompts import SPLITS, Split, splits_of, with_split
 from udasa_data.publish.card import CardFacts, card
 from udasa_data.publish.figures import draw
 from udasa_data.publish.licence import Licences, licences_of
+from udasa_data.publish.plain_trl import with_kwargs
 from udasa_data.publish.suites import NOTHING_CHECKED, Contamination
 from udasa_data.runs import MANIFEST, FileRecord, Manifest, read_manifest, to_json
 from udasa_data.schema import DROPPED, PAIRS, Stage, empty, require
@@ -59,7 +60,8 @@ def write_dataset(
             the larger.
     """
     pairs = require(tables.pairs, PAIRS, "pairs")
-    of_config = {str(s): pairs.filter(pl.col("stage") == s.value) for s in Stage}
+    published = with_kwargs(pairs, manifest)
+    of_config = {str(s): published.filter(pl.col("stage") == s.value) for s in Stage}
     of_config["samples"] = tables.samples
     of_config["dropped"] = require(tables.dropped, DROPPED, "dropped")
     ids = pl.concat([table["prompt_id"].drop_nulls().unique() for table in of_config.values()])

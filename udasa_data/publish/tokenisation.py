@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from udasa_data.engines import rewritten, special_tokens
 from udasa_data.errors import UserError, install_line
+from udasa_data.publish.plain_trl import COLUMN, before
 from udasa_data.runs import PolicyRecord
 from udasa_data.schema import Mode
 from udasa_data.storage import folder_of
@@ -72,10 +73,11 @@ def tokenise(
     """Tokenise pairs as ``trl.DPOTrainer`` does (1.16, ``_prepare_dataset`` and its collator).
 
     Args:
-        pairs: ``prompt``, ``chosen``, ``rejected`` as message lists, with ``mode`` where known.
+        pairs: ``prompt``, ``chosen``, ``rejected`` as message lists, with ``mode`` and the
+            keywords of their template where known.
         tokenizer: of the policy, with a chat template.
         max_length: in tokens, prompt and answer together, cut at the end.
-        options: of the chat template.
+        options: of the chat template, for pairs without their own.
 
     Raises:
         UserError: TRL is not installed.
@@ -93,16 +95,20 @@ def tokenise(
     )
     longest = 0
     for pair in pairs:
-        prompt = _tokenize(tokenizer, pair["prompt"], add_generation_prompt=True, **options)[
+        asked = pair.get(COLUMN) or options
+        prompt = _tokenize(tokenizer, pair["prompt"], add_generation_prompt=True, **asked)[
             "input_ids"
         ]
         chosen, rejected = (
-            _tokenize(tokenizer, [*pair["prompt"], *pair[side]], **options)["input_ids"]
+            _tokenize(tokenizer, [*pair["prompt"], *pair[side]], **asked)["input_ids"]
             for side in ("chosen", "rejected")
         )
         shared = min(common_prefix_length(prompt, side) for side in (chosen, rejected))
         cut = [side[:max_length] for side in (chosen, rejected)]
-        made = _made_of(pair, tokenizer, ends, options)
+        if pair.get("mode") == Mode.COMPLETION:
+            made = _continued_as(pair, tokenizer, prompt, (chosen, rejected))
+        else:
+            made = _made_of(pair, tokenizer, ends, options)
         example = example or made or ""
         found = {
             "rewritten": made is not None,
@@ -121,8 +127,24 @@ def _made_of(
     pair: Mapping[str, Any], tokenizer: Any, ends: Sequence[str], options: Mapping[str, Any]
 ) -> str | None:
     """Return what the chat template makes of either answer; None: both are as they were said."""
-    if pair.get("mode") == Mode.COMPLETION:
-        return None
     said = [pair[side][-1]["content"] for side in ("chosen", "rejected")]
     made = (rewritten(tokenizer, pair["prompt"], answer, ends, options) for answer in said)
     return next(filter(None, made), None)
+
+
+def _continued_as(
+    pair: Mapping[str, Any], tokenizer: Any, prompt: list[int], sides: tuple[list[int], list[int]]
+) -> str | None:
+    """Return what TRL makes of a text to be continued, where that is not what was read and said."""
+    text = pair["prompt"][-1]["content"].rstrip()
+    read = tokenizer(text)["input_ids"]
+    if read[-1:] == [tokenizer.eos_token_id]:
+        read = read[:-1]
+    if prompt != read:
+        return f"reads a text to be continued as {tokenizer.decode(prompt)[:60]!r}"
+    for side, ids in zip(("chosen", "rejected"), sides, strict=True):
+        made = tokenizer.decode(ids[len(prompt) :])
+        end = tokenizer.eos_token if pair.get(f"finish_reason_{side}") == "stop" else ""
+        if made != before(pair, side) + pair[side][-1]["content"] + end:
+            return f"makes {made[:60]!r} of a text's continuation"
+    return None

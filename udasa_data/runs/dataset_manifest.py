@@ -17,7 +17,7 @@ from udasa_data.prompts import Split
 from udasa_data.runs.sealing import checked, sealed
 from udasa_data.runs.summary import Counts
 from udasa_data.schema import Axis
-from udasa_data.storage import Located, chat_template_sha256, parse_json
+from udasa_data.storage import Located, beginning_of, chat_template_sha256, parse_json
 
 MANIFEST: Final = "manifest.json"
 GIVEN: Final = "given"  # the engine of a build from the answers of a file
@@ -34,12 +34,14 @@ class PolicyRecord(msgspec.Struct, frozen=True):
     """The model that answered. ``revision`` is a Hub commit; None for a folder's model.
 
     ``chat_template_sha256`` is of the template's text; None where there is none to be read.
+    ``begins_with`` is the control token that its tokenizer puts before every text; "" for none.
     """
 
     id: str
     revision: str | None
     fingerprint: str
     chat_template_sha256: str | None
+    begins_with: str = ""
 
 
 class ScorerRecord(msgspec.Struct, frozen=True):
@@ -168,7 +170,9 @@ def provenance(
         scorers.append(_scorer("judge", config.policy, models))
     if answered is None:
         template = chat_template_sha256(policy)
-        answered = PolicyRecord(config.policy.id, policy.commit, policy.fingerprint, template)
+        answered = PolicyRecord(
+            config.policy.id, policy.commit, policy.fingerprint, template, beginning_of(policy)
+        )
     return Provenance(answered, tuple(scorers))
 
 

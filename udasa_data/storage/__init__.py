@@ -20,6 +20,7 @@ from udasa_data.storage.locking import LOCK, locked
 from udasa_data.storage.model_files import (
     SERVED,
     Located,
+    beginning_of,
     chat_template_of,
     chat_template_sha256,
     folder_of,
@@ -71,6 +72,7 @@ __all__ = [
     "Remote",
     "RepoType",
     "UnreachableError",
+    "beginning_of",
     "cache_folder",
     "cached_files",
     "cached_folder",

@@ -180,6 +180,19 @@ def chat_template_sha256(model: Located) -> str | None:
     return None if text is None else hashlib.sha256(text.encode()).hexdigest()
 
 
+def beginning_of(model: Located) -> str:
+    """Return the control token that a model's tokenizer puts before every text; "" for none.
+
+    Read from ``tokenizer.json``: a template post-processor begins with it.
+    """
+    found = json.loads(text_of(model, "tokenizer.json") or "{}").get("post_processor") or {}
+    for processor in found.get("processors", [found]):
+        for piece in (processor.get("single") or [])[:1]:
+            if isinstance(piece, dict) and "SpecialToken" in piece:
+                return str(piece["SpecialToken"]["id"])
+    return ""
+
+
 def text_of(model: Located, name: str) -> str | None:
     """Return the text of one file of a model, from its folder, the cache or the Hub; None without.
 

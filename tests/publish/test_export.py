@@ -1,0 +1,118 @@
+"""Pairs for other programs: what is written reads back to the very pairs."""
+
+import json
+
+import polars as pl
+import pytest
+import yaml
+from small_dataset import pair
+from typer.testing import CliRunner
+
+from udasa_data.cli import app
+from udasa_data.errors import UserError
+from udasa_data.publish import export_pairs
+from udasa_data.publish.dataset import Tables, write_dataset
+from udasa_data.runs import open_finished
+from udasa_data.schema import PAIRS, Stage
+from udasa_recipes.staged.data import load_split, open_source
+from udasa_recipes.staged.derived import anchored
+
+FIGURES = [name for name, dtype in PAIRS.items() if dtype == pl.Float64]
+ROLES = {"human": "user", "gpt": "assistant", "system": "system"}
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def turn(told):
+    return {"role": ROLES[told["from"]], "content": told["value"]}
+
+
+def from_axolotl(folder):
+    told = yaml.safe_load((folder / "axolotl.yaml").read_text())
+    assert told["rl"] == "dpo"
+    for entry in [*told.get("datasets", []), *told.get("test_datasets", [])]:
+        assert entry["type"] == "chat_template.default"
+        for row in lines(folder / entry["path"]):
+            sides = [[row[entry[f"field_{side}"]]] for side in ("chosen", "rejected")]
+            yield row["prompt_id"], row[entry["field_messages"]], *sides
+
+
+def from_llamafactory(folder):
+    for entry in json.loads((folder / "dataset_info.json").read_text()).values():
+        assert (entry["formatting"], entry["ranking"]) == ("sharegpt", True)
+        columns = entry["columns"]
+        for row in lines(folder / entry["file_name"]):
+            prompt = [turn(told) for told in row[columns["messages"]]]
+            sides = [[turn(row[columns[side]])] for side in ("chosen", "rejected")]
+            yield row["prompt_id"], prompt, *sides
+
+
+def from_kto(folder):
+    for path in sorted(folder.glob("*.jsonl")):
+        rows = lines(path)
+        for good, bad in zip(rows[::2], rows[1::2], strict=True):
+            assert (good["label"], bad["label"]) == (True, False)
+            assert good["prompt"] == bad["prompt"]
+            yield good["prompt_id"], good["prompt"], good["completion"], bad["completion"]
+
+
+@pytest.fixture(scope="module")
+def chats(run, tmp_path_factory):
+    """A dataset of chats, eight a stage, and a text to be continued in each."""
+    folder = tmp_path_factory.mktemp("chats") / "dataset"
+    folder.mkdir()
+    rows = [
+        pair(stage.value, k, mode="completion" if k == 8 else "chat") | {"run": 0}
+        for stage in Stage
+        for k in range(9)
+    ]
+    table = pl.DataFrame(rows, schema=PAIRS, orient="row")
+    table = table.with_columns(pl.col(name).fill_null(0.5) for name in FIGURES)
+    whole = open_finished(str(run.out))
+    write_dataset(folder, Tables(table, whole.answers, whole.dropped), whole.manifest)
+    return folder
+
+
+READERS = {"axolotl": from_axolotl, "llamafactory": from_llamafactory, "kto": from_kto}
+
+
+@pytest.mark.parametrize("form", READERS)
+def test_the_pairs_come_back(chats, tmp_path, form):
+    finished = open_finished(str(chats))
+    done = export_pairs(finished, form, tmp_path / form)
+    chats = [row for row in finished.pairs.iter_rows(named=True) if row["mode"] == "chat"]
+    assert chats
+    assert done.continued == len(finished.pairs) - len(chats)
+    wanted = {row["prompt_id"]: (row["prompt"], row["chosen"], row["rejected"]) for row in chats}
+    found = {key: tuple(rest) for key, *rest in READERS[form](tmp_path / form)}
+    assert found == wanted
+
+
+def test_the_surest_come_first(chats, tmp_path):
+    export_pairs(open_finished(str(chats)), "axolotl", tmp_path / "a")
+    names = ["conservative", "moderate", "exploratory"]
+    stages = [names.index(row["stage"]) for row in lines(tmp_path / "a/train.jsonl")]
+    assert stages == sorted(stages)
+
+
+def test_the_command(chats, tmp_path):
+    words = ["export", str(chats), "--format", "kto", "--out", str(tmp_path / "k")]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert "train.jsonl" in done.output
+    assert "pairs that continue a text are left out" in done.output
+    again = CliRunner().invoke(app, words)
+    assert isinstance(again.exception, UserError)
+    assert "is not empty" in str(again.exception)
+
+
+def test_the_dataset_is_read_as_any_other(run, tmp_path):
+    folder = anchored(run.dataset, run.dataset, tmp_path / "anchored")
+    source = open_source(str(folder))
+    for stage in ("conservative", "moderate", "exploratory"):
+        mine, theirs = (
+            load_split(place, stage).train for place in (source, open_source(str(run.dataset)))
+        )
+        assert mine.sort("prompt_id").equals(theirs.sort("prompt_id"))
