@@ -5,9 +5,7 @@ from udasa_eval.tasks.building import (
     Scoring,
     TaskNotes,
     TaskPlan,
-    answer_metrics,
     build_task,
-    cut,
     decoding_of,
     notes_of,
     plan_suite,
@@ -22,6 +20,7 @@ from udasa_eval.tasks.documents import (
     read_documents,
 )
 from udasa_eval.tasks.fetching import Fetched, fetch
+from udasa_eval.tasks.lm_eval_scores import answer_metrics, cut
 from udasa_eval.tasks.previews import DatasetFound, look_at_dataset
 from udasa_eval.tasks.rows import Document
 

@@ -4,7 +4,8 @@ import pytest
 
 from udasa_data.errors import UserError
 from udasa_data.schema import Axis
-from udasa_eval.tasks.building import TaskPlan, answer_metrics, build_task, notes_of, plan_suite
+from udasa_eval.tasks.building import TaskPlan, build_task, notes_of, plan_suite
+from udasa_eval.tasks.lm_eval_scores import answer_metrics
 from udasa_eval.tasks.readers import READERS
 
 
