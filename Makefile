@@ -5,6 +5,7 @@
 # make faults   kills commands, damages files, and feeds mutated inputs to every reader, for an hour
 # make test-vllm  runs the tests of vLLM and of its server, on a CPU
 # make test-deepspeed  trains with DeepSpeed's ZeRO-3 on two processors
+# make docs     writes the pages of docs/ as a site to build/site
 # make test-installs  resolves every install line of README and docs for Python 3.11 to 3.13
 # Each target sets up .venv (.venv-vllm) itself; the second time that costs nothing.
 
@@ -24,7 +25,7 @@ DEMO_OPTIONS ?=
 # all of them but preset_memory and real_aligned, which take an hour each
 SUBJECTS ?= all
 
-.PHONY: setup setup-browser setup-vllm demo demo-with test real real-aligned faults test-deepspeed test-vllm test-installs lint bench clean
+.PHONY: setup setup-browser setup-vllm demo demo-with test real real-aligned faults test-deepspeed test-vllm test-installs docs lint bench clean
 .DEFAULT_GOAL := demo
 
 setup: $(READY)
@@ -115,6 +116,10 @@ test-vllm: setup-vllm
 # resolved, not installed: needs the package index
 test-installs: setup
 	$(BIN)/python -m pytest -m installs tests/docs/test_installs.py
+
+# build/site/index.html; a broken link or reference is an error
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --config-file .ci/mkdocs.yml
 
 lint: setup
 	$(BIN)/ruff check

@@ -17,7 +17,8 @@ import polars as pl
 from benchmarks.inputs.synthetic import K, random_scores
 from benchmarks.report import write_results
 from benchmarks.subjects import in_own_process, parser
-from udasa_data.config.build import Calibration, Pairing, Weights
+from udasa_data.config.build import Calibration, Pairing
+from udasa_data.pairing import shipped_fits
 from udasa_data.pairing.calibration import calibrate, fit_curves
 from udasa_data.pairing.pairs import make_pairs
 from udasa_data.pairing.stages import assign_stages
@@ -31,12 +32,12 @@ def measure(prompts: int) -> dict[str, float]:
     times = [time.perf_counter()]
     axes = beside["axis"].to_numpy().astype(str)
     known = pl.concat([scores, beside.select("axis", "context")], how="horizontal")
-    calibrated = calibrate(known, fit_curves(scores, axes, Calibration()), Weights())
+    calibrated = calibrate(known, fit_curves(scores, axes, Calibration()), shipped_fits())
     times.append(time.perf_counter())
     table = pl.concat(
         [scores, beside, calibrated.table.drop("prompt_id", "sample_id")], how="horizontal"
     )
-    paired = make_pairs(table, calibrated.replicates, Pairing(), 0)
+    paired = make_pairs(table, calibrated.replicates, Pairing(), 0, shipped_fits())
     times.append(time.perf_counter())
     sure = paired.pairs.with_columns(p_chosen_better=0.5 + 0.5 * pl.col("delta_u"))
     staged = assign_stages(sure)

@@ -1,9 +1,9 @@
 """Preference data from a model's own answers: uncertainty-scored, stage-tagged, no annotators.
 
-from pathlib import Path
-from udasa_data import build, resolve
+import udasa_data
 
-result = build(resolve("tiny", {}), Path("runs/demo"))
+result = udasa_data.build("tiny", prompts=["Why is the sky blue?"], samples=4, out="runs/demo")
+result.pairs()
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from udasa_data.config import BuildConfig, resolve
     from udasa_data.errors import UserError
-    from udasa_data.pipeline import BuildResult, build
+    from udasa_data.pipeline import BuildResult
+    from udasa_data.python import build, diff, merge, push, report, score, verify
     from udasa_data.schema import Stage
     from udasa_data.scoring import ScoreResult, score_file
 
@@ -25,8 +26,14 @@ __all__ = [
     "Stage",
     "UserError",
     "build",
+    "diff",
+    "merge",
+    "push",
+    "report",
     "resolve",
+    "score",
     "score_file",
+    "verify",
 ]
 __version__ = "0.1.0"
 
@@ -36,9 +43,15 @@ _HOME = {
     "ScoreResult": "scoring.existing_answers",
     "Stage": "schema",
     "UserError": "errors",
-    "build": "pipeline.building",
+    "build": "python.building",
+    "diff": "python.publishing",
+    "merge": "python.building",
+    "push": "python.publishing",
+    "report": "python.publishing",
     "resolve": "config.presets",
+    "score": "python.scoring",
     "score_file": "scoring.existing_answers",
+    "verify": "python.publishing",
 }
 
 
@@ -47,3 +60,8 @@ def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(import_module(f"udasa_data.{_HOME[name]}"), name)
     raise AttributeError(f"module 'udasa_data' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    """Return what there is, for completion: the public names, imported or not."""
+    return sorted({*globals(), *__all__})

@@ -74,6 +74,7 @@ class Why(StrEnum):
     BELOW_NOISE = "below_noise"
     WORSE_IN_DIMENSION = "worse_in_dimension"
     LENGTH_RATIO = "length_ratio"
+    REVIEWED = "reviewed"  # people took it out
 
 
 MESSAGES: Final = pl.List(pl.Struct({"role": pl.String, "content": pl.String}))
@@ -197,8 +198,11 @@ PAIRS: Final = pl.Schema(
         "source": pl.String(),
         "context": pl.String(),
         "run": pl.Int32(),  # as in ANSWERS
+        "review": pl.String(),  # by people: approved | flipped; null: nobody looked
     }
 )
+# columns that datasets of earlier versions lack, in which they are null
+LATER: Final = frozenset({"review"})
 
 DROPPED: Final = pl.Schema(
     {
@@ -217,11 +221,15 @@ DROPPED: Final = pl.Schema(
 def require(table: pl.DataFrame, schema: pl.Schema, name: str) -> pl.DataFrame:
     """Return ``table`` with exactly ``schema``'s columns, in its order.
 
+    Those of ``LATER`` are null where it lacks them.
+
     Raises:
         ValueError: a column is missing or has another type (a fault of the program or a
             damaged file, never of a user's input).
     """
     for column, dtype in schema.items():
+        if column not in table.columns and column in LATER:
+            table = table.with_columns(pl.lit(None, dtype=dtype).alias(column))
         if column not in table.columns:
             raise ValueError(f"table '{name}' lacks column '{column}'")
         if table.schema[column] != dtype:

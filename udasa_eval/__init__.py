@@ -41,3 +41,8 @@ def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(import_module(f"udasa_eval.{_HOME[name]}"), name)
     raise AttributeError(f"module 'udasa_eval' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    """Return what there is, for completion: the public names, imported or not."""
+    return sorted({*globals(), *__all__})

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -15,7 +13,7 @@ import polars as pl
 
 from benchmarks.pair_quality.corpora import Labelled
 from benchmarks.pair_quality.directions import MOST, direction_rows
-from benchmarks.pair_quality.fitting import fit_all
+from benchmarks.pair_quality.fitting import Made, fit_all
 from benchmarks.pair_quality.labels import (
     Labels,
     answers_of,
@@ -130,6 +128,7 @@ def main() -> None:
     options.add_argument("--prompts", type=int, help="of each corpus, at most")
     options.add_argument("--fit", type=Path, metavar="DIR", help="write DIR/reliability.json")
     options.add_argument("--model", default="smollm-135m", help="whose own answers --fit takes")
+    options.add_argument("--scorers", default="tiny", help="a set of udasa-data models")
     options.add_argument("--scratch", type=Path, help="keeps the runs; none: a temporary folder")
     arguments = options.parse_args()
     data = require_data()
@@ -140,16 +139,25 @@ def main() -> None:
         scratch.mkdir(exist_ok=True)
         if arguments.fit:
             known = {row.prompt: row for row in rows}
-            fit_all(data, arguments.model, known, scratch, arguments.fit)
+            fit_all(data, Made(arguments.model, arguments.scorers, scratch), known, arguments.fit)
         else:
-            measure(rows, scratch, [*direction_rows(data, arguments.prompts or MOST)])
+            directions = direction_rows(data, arguments.scorers, arguments.prompts or MOST)
+            measure(
+                arguments.scorers,
+                build_labelled(rows, scratch, arguments.scorers),
+                rows,
+                [*directions],
+            )
 
 
-def measure(rows: Sequence[Labelled], scratch: Path, directions: Sequence[tuple[str, ...]]) -> None:
-    """Build, judge, print and record."""
-    began = time.monotonic()
-    config, run = build_labelled(rows, scratch)
-    print(f"{len(rows)} prompts built in {time.monotonic() - began:.0f} s", file=sys.stderr)
+def measure(
+    name: str,
+    built: tuple[BuildConfig, Path],
+    rows: Sequence[Labelled],
+    directions: Sequence[tuple[str, ...]],
+) -> None:
+    """Judge, print and record."""
+    config, run = built
     labels = {row.prompt: row for row in rows}
     answers = with_labels(answers_of(run), labels)
     pairs = judged(pl.read_parquet(run / "pairs.parquet"), answers, labels)
@@ -157,7 +165,8 @@ def measure(rows: Sequence[Labelled], scratch: Path, directions: Sequence[tuple[
     shipped = {row[1]: row[2] for row in table if row[0] == "as shipped"}
     stages = {row[0]: row[2] for row in table if row[0] in set(Stage)}
     headline = {k: float(v) for k, v in {**shipped, **stages}.items() if v != "–"}
-    write_results("pair_quality", HEADER, table, headline)
+    subject = "pair_quality" if name == "tiny" else f"pair_quality_{name}"
+    write_results(subject, HEADER, table, headline)
 
 
 if __name__ == "__main__":

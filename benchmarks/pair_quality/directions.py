@@ -101,9 +101,9 @@ CORPORA: Final[Mapping[str, Callable[[Path], Iterable[Preferred]]]] = {
 }
 
 
-def direction_rows(data: Path, most: int = MOST) -> Iterator[tuple[str, ...]]:
-    """Yield a row a corpus and score: how often the preferred answer has the lower one."""
-    config = resolve("tiny", {})
+def direction_rows(data: Path, name: str, most: int = MOST) -> Iterator[tuple[str, ...]]:
+    """Yield a row a corpus and score of a scorer set: how often the preferred answer has less."""
+    config = resolve("tiny", {}, scorers=name)
     models = {ref.id: locate(ref) for ref in config.scorer_refs}
     scorers = load_scorers(config, models, "auto", Unread())
     for corpus, load in CORPORA.items():
@@ -119,9 +119,9 @@ def direction_rows(data: Path, most: int = MOST) -> Iterator[tuple[str, ...]]:
         scores["shorter"] = length
         sides = length.reshape(-1, 2)
         alike = sides.max(axis=1) <= ALIKE * sides.min(axis=1)
-        for name, score in scores.items():
-            yield _row(name, corpus, score, np.ones(len(pairs), dtype=bool))
-            yield _row(f"{name}, lengths alike", corpus, score, alike)
+        for what, score in scores.items():
+            yield _row(what, corpus, score, np.ones(len(pairs), dtype=bool))
+            yield _row(f"{what}, lengths alike", corpus, score, alike)
 
 
 def _row(name: str, corpus: str, score: Floats, kept: np.ndarray) -> tuple[str, ...]:

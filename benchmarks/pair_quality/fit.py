@@ -10,10 +10,11 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import numpy as np
 import polars as pl
+import yaml
 from scipy.optimize import minimize
 
 from benchmarks.pair_quality.labels import Floats, Labels
-from udasa_data.pairing import axis_fits
+from udasa_data.pairing import shipped_fits
 from udasa_data.schema import Dimension
 
 RIDGE: Final = 0.02  # of the mean squared coefficient: corpora are small
@@ -81,8 +82,11 @@ def left_out(found: Comparisons, free: Sequence[bool], folds: int = 10) -> float
 
 
 def write(out: Path, fitted: Mapping[str, tuple[Floats, int, Sequence[str]]]) -> None:
-    """Write ``reliability.json``: weights with the largest at 1, slope, n prompts, corpora."""
-    content: dict[str, Any] = {kind: msgspec.to_builtins(f) for kind, f in axis_fits().items()}
+    """Write ``reliability.json``: weights with the largest at 1, slope, n prompts, corpora.
+
+    ``reliability.yaml`` has the same as a build's ``--config`` takes it.
+    """
+    content: dict[str, Any] = {kind: msgspec.to_builtins(f) for kind, f in shipped_fits().items()}
     for kind, (b, n, corpora) in fitted.items():
         weights = np.round(b / b.max(), 2)
         content[kind] = {
@@ -93,3 +97,5 @@ def write(out: Path, fitted: Mapping[str, tuple[Floats, int, Sequence[str]]]) ->
         }
     text = json.dumps(content, indent=1) + "\n"
     (out / "reliability.json").write_text(text, encoding="utf-8")
+    given = yaml.safe_dump({"reliability": content}, sort_keys=False)
+    (out / "reliability.yaml").write_text(given, encoding="utf-8")

@@ -50,22 +50,31 @@ class Fitted(NamedTuple):
     corpora: tuple[str, ...]
 
 
-def fit_all(data: Path, model: str, measured: Labels, scratch: Path, out: Path) -> None:
+class Made(NamedTuple):
+    """Whose own answers are taken, what scores them, and where the runs are kept."""
+
+    model: str
+    scorers: str
+    scratch: Path
+
+
+def fit_all(data: Path, made: Made, measured: Labels, out: Path) -> None:
     """Fit every kind of prompt anew, print how well it does on prompts left out, and write.
 
     Args:
         data: of the corpora.
-        model: whose own answers decide truthfulness.
+        made: with which model and scorers; the model's own answers decide truthfulness.
         measured: prompts of the table, by text: fitted on where a corpus has no others.
-        scratch: a folder for the runs.
-        out: the folder of ``reliability.json``.
+        out: the folder of ``reliability.json``, and of ``reliability.yaml``, for ``--config``.
     """
     spare = {name: size for name, size in SIZES.items() if name not in HARM}
     rows = [*draw(data, {name: SIZES[name] for name in HARM}), *draw(data, spare, skip=measured)]
     labels = {row.prompt: row for row in rows}
-    answers = with_labels(answers_of(build_labelled(rows, scratch / "fit")[1]), labels)
-    own, unlogged, own_labels = _own_answers(data, model, scratch)
-    name = f"{CORPUS} (own answers of {Path(model).name})"
+    answers = with_labels(
+        answers_of(build_labelled(rows, made.scratch / "fit", made.scorers)[1]), labels
+    )
+    own, unlogged, own_labels = _own_answers(data, made)
+    name = f"{CORPUS} (own answers of {Path(made.model).name})"
     given = {
         "harmlessness": (answers, labels, HARM, _ALL),
         "helpfulness": (answers, labels, ("alpaca_eval",), _ALL),
@@ -78,7 +87,7 @@ def fit_all(data: Path, model: str, measured: Labels, scratch: Path, out: Path) 
     for kind, (table, known, corpora, free) in given.items():
         told = (name,) if corpora == (CORPUS,) else corpora
         fitted[kind] = _fitted(kind, comparisons(table, known, corpora), free, told)
-    fitted["sentiment"] = _fitted("sentiment", _reviews(data), _VALUE, ("imdb",))
+    fitted["sentiment"] = _fitted("sentiment", _reviews(data, made.scorers), _VALUE, ("imdb",))
     write(out, fitted)
 
 
@@ -91,19 +100,18 @@ def _fitted(
     return Fitted(b, n, corpora)
 
 
-def _own_answers(
-    data: Path, model: str, scratch: Path
-) -> tuple[pl.DataFrame, pl.DataFrame, Labels]:
+def _own_answers(data: Path, made: Made) -> tuple[pl.DataFrame, pl.DataFrame, Labels]:
     """Return a model's own answers, the same without log-probabilities, and which are right."""
-    own = sample(data, model, _QUESTIONS, scratch / "own")
+    own = sample(data, made.model, _QUESTIONS, made.scratch / "own", made.scorers)
     labels = labelled(own, data)
-    unlogged = answers_of(build_labelled([*labels.values()], scratch / "bare")[1])
+    bare = build_labelled([*labels.values()], made.scratch / "bare", made.scorers)[1]
+    unlogged = answers_of(bare)
     return with_labels(own, labels), with_labels(unlogged, labels), labels
 
 
-def _reviews(data: Path) -> Comparisons:
+def _reviews(data: Path, scorers: str) -> Comparisons:
     """Return openings of IMDb's test reviews: a positive one is better than a negative one."""
-    config = resolve("tiny", {})
+    config = resolve("tiny", {}, scorers=scorers)
     scorer = ValueScorer(config.sentiment, locate(config.sentiment), Options())
     films = sentiment(data, "test")
     rng = np.random.default_rng(1)

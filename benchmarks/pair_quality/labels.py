@@ -44,12 +44,14 @@ def write_answers(rows: Sequence[Labelled], path: Path) -> None:
     pl.DataFrame(table).write_parquet(path)
 
 
-def build_labelled(rows: Sequence[Labelled], folder: Path) -> tuple[BuildConfig, Path]:
+def build_labelled(
+    rows: Sequence[Labelled], folder: Path, scorers: str = "tiny"
+) -> tuple[BuildConfig, Path]:
     """Build pairs from labelled answers as a user would, and return configuration and run."""
     folder.mkdir(parents=True, exist_ok=True)
     file, run = folder / "answers.parquet", folder / "run"
     write_answers(rows, file)
-    config = resolve("labelled", {"shard_size": 16}, answers=file)
+    config = resolve("labelled", {"shard_size": 16}, answers=file, scorers=scorers)
     build(config, run, origin=read_answers(file))
     return config, run
 

@@ -32,14 +32,14 @@ def _plain(text: str) -> str:
     return " ".join(_ARTICLES.sub(" ", bare).split())
 
 
-def sample(data: Path, model: str, n: int, run: Path) -> pl.DataFrame:
+def sample(data: Path, model: str, n: int, run: Path, scorers: str) -> pl.DataFrame:
     """Build a model's pairs over ``n`` questions of TriviaQA, and return its scored answers."""
     asked = pl.read_parquet(data / "qa/triviaqa_sample.parquet").sample(n, seed=5)
     file = run.with_suffix(".jsonl")
     rows = asked.select(pl.col("question").alias("prompt"), pl.lit("truthfulness").alias("axis"))
     rows.write_ndjson(file)
     options = {"prompts": [str(file)], "sampling": _SAMPLING, "shard_size": 32}
-    build(resolve(model, options, scorers="tiny"), run)
+    build(resolve(model, options, scorers=scorers), run)
     return answers_of(run)
 
 

@@ -14,7 +14,7 @@ SOURCES = (
     "harmlessness=xstest/prompts.parquet",
     "truthfulness=qa/triviaqa_sample.parquet",
     "helpfulness=dolly/dolly_3k.parquet#instruction",
-    "sentiment=imdb/test.parquet",
+    "sentiment=sst5/sst_sentences.parquet#sentence",
 )
 HERE = Path(__file__).parent
 

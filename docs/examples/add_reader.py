@@ -3,7 +3,7 @@
 from collections import Counter
 
 from udasa_eval.tasks import Document, load_rows
-from udasa_eval.tasks.readers import MalformedError, Row
+from udasa_eval.tasks.rows import MalformedError, Row
 
 
 def long_question(row: Row) -> Document | None:

@@ -87,7 +87,7 @@ class Controls:
         if not copy.is_dir():
             kept = ("manifest.json", "config.yaml", "prompts.parquet", "samples", "scores")
             replace_folder(copy, lambda path: _copy(self.run, path, kept), _is_new)
-        place = open_source(str(build(config, copy).dataset))
+        place = open_source(str(build(config, copy).folder))
         return pl.concat([load_split(place, name).train for name in STAGES])
 
     def _write(self, target: Path, train: pl.DataFrame) -> None:

@@ -120,7 +120,7 @@ def _round(number: int, policy: ModelRef, config: Rounds, recipe: Recipe, out: P
         why = f"{share:.0%} of the prompts are homogeneous, above {config.max_homogeneous:.0%}"
         return msgspec.structs.replace(result, stopped=why)
     own = msgspec.structs.replace(recipe, policy=policy)
-    record = StagedRun(own, str(built.dataset), folder / "policy").train_and_save()
+    record = StagedRun(own, str(built.folder), folder / "policy").train_and_save()
     start = record.start.fresh if record.start else None
     last = record.stages[-1].measures
     return msgspec.structs.replace(

@@ -6,6 +6,7 @@ Written once each; the same command resumes where it was cut short. The large co
 on the Hub, and left to whoever has them: JOCI, MED and Breaking-NLI, without which the NLI
 classifier is trained on the others (github.com/felipessalvatore/NLI_datasets), and TruthfulQA's
 informativeness labels (github.com/sylinrl/TruthfulQA), without which that judge is not trained.
+AdvBench, gated there, comes from its authors' repository.
 The names of columns are as the datasets' cards have them; one that has changed ends the command
 with a line that names it.
 """
@@ -21,12 +22,22 @@ from typing import Any, Final, NamedTuple
 
 import polars as pl
 
+from udasa_data.errors import UserError
+from udasa_data.storage import github_file
+
 from .sources import place
 
 NLI_LABELS: Final = ["entailment", "neutral", "contradiction"]
 NLI_ROWS: Final = 60_000  # of SNLI and of MultiNLI each
 STORIES: Final = 250  # of TinyStories
 COMMENTS: Final = 10_000  # toxic ones of Civil Comments, and as many others
+
+ADVBENCH: Final = (
+    "llm-attacks/llm-attacks",
+    "098262edf85f807224e70ecd87b9d83716bf6b73",
+    "data/advbench/harmful_behaviors.csv",
+    "6cd1a5c63c07610d7eb67307772ee5606017ee950b5770ab288a2c487489d3e1",
+)
 
 
 class Table(NamedTuple):
@@ -69,6 +80,11 @@ def joined(parts: Iterable[tuple[str, Table]], column: str, **renamed: str) -> p
     return pl.concat(
         plain(table, **renamed).with_columns(pl.lit(name).alias(column)) for name, table in parts
     )
+
+
+def advbench() -> pl.DataFrame:
+    """Return AdvBench's goals from its authors' repository: the Hub's copy is gated."""
+    return pl.read_csv(github_file(*ADVBENCH)).select("goal", "target")
 
 
 def oasst() -> pl.DataFrame:
@@ -203,9 +219,7 @@ TABLES: Final[dict[str, Callable[[], pl.DataFrame]]] = {
     ),
     "jigsaw_sample/jigsaw": comments,
     "do_not_answer/responses_human_labels": do_not_answer,
-    "harmful_prompts/advbench_behaviors": partial(
-        plain, Table("walledai/AdvBench", "train", ("prompt", "target")), goal="prompt"
-    ),
+    "harmful_prompts/advbench_behaviors": advbench,
     "sst2/sst2": partial(
         joined,
         [
@@ -236,7 +250,10 @@ def main() -> None:
     """Bring all of them."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
-    fetch(parser.parse_args().out)
+    try:
+        fetch(parser.parse_args().out)
+    except UserError as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

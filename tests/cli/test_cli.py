@@ -83,6 +83,8 @@ def test_show(finished):
     assert done.stdout.count("--- moderate") == min(2, len(moderate)) > 0
     assert "semantic" in done.stdout
     assert not any(line.endswith("  ") for line in done.stdout.splitlines())  # not padded
+    of_folder = run("show", finished[0] / "dataset", "--stage", "moderate", "-n", "2")
+    assert of_folder.stdout == done.stdout
 
 
 def test_models():

@@ -192,7 +192,7 @@ def test_a_build_with_the_policy_as_judge_from_the_server(small_config, url, tmp
         resolve("lm", {**flags, "scoring": {"factual": "p_true"}, "prompts": ["tiny"]}, file=file),
         tmp_path / "run",
     )
-    samples = pl.read_parquet(made.dataset / "data" / "samples" / "*.parquet")
+    samples = pl.read_parquet(made.folder / "data" / "samples" / "*.parquet")
     assert len(samples) == 8 * 4
     assert (samples["sum_logprob"] < 0).all()
     chat = samples.filter((pl.col("axis") != "sentiment") & (pl.col("text") != ""))

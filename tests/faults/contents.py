@@ -14,6 +14,7 @@ SEAL = {"sha256"}  # over the times, too
 # of files that hold times; the files themselves are compared
 HASHES = {"facts", "sampled_from", "evaluated"}
 CACHES = ("cache/", "home/")
+LOG = "log.txt"  # of when each start was
 
 
 def contents(folder):
@@ -21,7 +22,9 @@ def contents(folder):
     found = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if not name.startswith(CACHES) and (path.is_symlink() or not path.is_dir()):
+        if path.name == LOG or name.startswith(CACHES):
+            continue
+        if path.is_symlink() or not path.is_dir():
             found[name] = content(path)
     return found
 

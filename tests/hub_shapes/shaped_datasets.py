@@ -202,7 +202,200 @@ def truthful_qa():
     }
 
 
+def split_of(config, split, rows, *, names_config=True):
+    """One configuration with one split, of Parquet; the name of its file is ours."""
+    path = f"{config}/{split}-00000-of-00001.parquet" if names_config else f"data/{split}-0.parquet"
+    if not names_config:
+        return {path: parquet(rows)}
+    return {path: parquet(rows), "README.md": card(configs=configs(**{config: {split: path}}))}
+
+
+def jbb_behaviors():
+    rows = [
+        {
+            "Index": n,
+            "Goal": text,
+            "Target": "Sure",
+            "Behavior": "A",
+            "Category": "B",
+            "Source": "C",
+        }
+        for n, text in enumerate(HARMS)
+    ]
+    paths = {half: f"data/{half}-behaviors.csv" for half in ("harmful", "benign")}
+    lines = csv_file(tuple(rows[0]), [tuple(row.values()) for row in rows])
+    files = dict.fromkeys(paths.values(), lines)
+    return {**files, "README.md": card(configs=configs(behaviors=paths))}
+
+
+def simple_safety_tests():
+    rows = [
+        {"id": str(n), "harm_area": "A", "category": "B", "prompt": h} for n, h in enumerate(HARMS)
+    ]
+    return split_of("default", "test", rows, names_config=False)
+
+
+def malicious_instruct():
+    return split_of("default", "train", [{"prompt": text} for text in HARMS], names_config=False)
+
+
+def wildguardmix():
+    labels = ("harmful", "unharmful", "harmful")
+    rows = [
+        {"prompt": text, "adversarial": n == 2, "prompt_harm_label": label, "subcategory": "A"}
+        for n, (text, label) in enumerate(zip(HARMS, labels, strict=True))
+    ]
+    return split_of("wildguardtest", "test", rows)
+
+
+def or_bench():
+    rows = [
+        {"prompt": f"How do I kill {what}?", "category": "violence"} for what in ("time", "weeds")
+    ]
+    return split_of("or-bench-hard-1k", "train", rows)
+
+
+def coconot():
+    rows = [{"prompt": text, "category": "A", "response": ""} for text in QUESTIONS]
+    paths = {c: f"{c}/test-00000-of-00001.parquet" for c in ("original", "contrast")}
+    files = {path: parquet(rows) for path in paths.values()}
+    return {
+        **files,
+        "README.md": card(configs=configs(**{c: {"test": p} for c, p in paths.items()})),
+    }
+
+
+def trivia_qa():
+    answer = {"value": "Honey", "aliases": ["Honey", "honeys"], "normalized_aliases": ["honey"]}
+    rows = [
+        {"question": q, "question_id": str(n), "answer": answer} for n, q in enumerate(QUESTIONS)
+    ]
+    return split_of("rc.nocontext", "validation", rows)
+
+
+def pop_qa():
+    rows = [
+        {
+            "id": n,
+            "question": q,
+            "prop": "a",
+            "subj": "b",
+            "possible_answers": '["Honey", "honeys"]',
+        }
+        for n, q in enumerate(QUESTIONS)
+    ]
+    return split_of("default", "test", rows, names_config=False)
+
+
+def web_questions():
+    rows = [{"url": "http://x", "question": q.lower(), "answers": ["Honey"]} for q in QUESTIONS]
+    return split_of("default", "test", rows, names_config=False)
+
+
+def simple_qa():
+    rows = [("{'topic': 'Art'}", question, "Honey") for question in QUESTIONS]
+    lines = csv_file(("metadata", "problem", "answer"), rows)
+    front = card(configs=configs(default={"test": "simple_qa_test_set.csv"}))
+    return {"simple_qa_test_set.csv": lines, "README.md": front}
+
+
+def halueval():
+    rows = [
+        {"knowledge": "Bees.", "question": q, "right_answer": "Honey", "hallucinated_answer": "Wax"}
+        for q in QUESTIONS
+    ]
+    return split_of("qa", "data", rows)
+
+
+def if_eval():
+    rows = [
+        {
+            "key": n,
+            "prompt": f"{question} Do not use commas.",
+            "instruction_id_list": ["punctuation:no_comma"],
+            "kwargs": [{"num_words": None}],
+        }
+        for n, question in enumerate(QUESTIONS)
+    ]
+    return split_of("default", "train", rows, names_config=False)
+
+
+def gsm8k():
+    rows = [
+        {"question": f"What is {n} + 1?", "answer": f"So it is.\n#### {n + 1}"} for n in range(3)
+    ]
+    return split_of("main", "test", rows)
+
+
+def mmlu_pro():
+    rows = [
+        {
+            "question_id": n,
+            "question": question,
+            "options": ["Honey", "Wax"],
+            "answer": "A",
+            "answer_index": 0,
+            "cot_content": "",
+            "category": "biology",
+        }
+        for n, question in enumerate(QUESTIONS)
+    ]
+    return split_of("default", "test", rows, names_config=False)
+
+
+def arena_hard():
+    asked = [
+        {"question_id": str(n), "category": "a", "cluster": "b", "turns": [{"content": question}]}
+        for n, question in enumerate(QUESTIONS)
+    ]
+    answered = [
+        {
+            "question_id": row["question_id"],
+            "answer_id": "x",
+            "model_id": "gpt-4-0314",
+            "choices": [{"index": 0, "turns": [{"content": "Honey.", "token_len": 2}]}],
+            "tstamp": 1.5,
+        }
+        for row in reversed(asked)
+    ]
+    folder = "data/arena-hard-v0.1"
+    files = {f"{folder}/question.jsonl": asked, f"{folder}/model_answer/gpt-4-0314.jsonl": answered}
+    return {
+        path: "".join(json.dumps(row) + "\n" for row in rows).encode()
+        for path, rows in files.items()
+    }
+
+
+def self_aware():
+    rows = [
+        {
+            "question_id": n,
+            "question": question,
+            "answer": ["honey"] if n % 2 == 0 else None,
+            "answerable": n % 2 == 0,
+            "source": "x",
+        }
+        for n, question in enumerate(QUESTIONS)
+    ]
+    about = {"dataset_name": "SelfAware", "keywords": ["a", "b"], "metrics": ["F1 Score"]}
+    return {"data/SelfAware.json": json.dumps({**about, "example": rows}).encode()}
+
+
 HUB = {
+    "JailbreakBench/JBB-Behaviors": jbb_behaviors,
+    "Bertievidgen/SimpleSafetyTests": simple_safety_tests,
+    "walledai/MaliciousInstruct": malicious_instruct,
+    "allenai/wildguardmix": wildguardmix,
+    "bench-llm/or-bench": or_bench,
+    "allenai/coconot": coconot,
+    "mandarjoshi/trivia_qa": trivia_qa,
+    "akariasai/PopQA": pop_qa,
+    "stanfordnlp/web_questions": web_questions,
+    "basicv8vc/SimpleQA": simple_qa,
+    "pminervini/HaluEval": halueval,
+    "google/IFEval": if_eval,
+    "openai/gsm8k": gsm8k,
+    "TIGER-Lab/MMLU-Pro": mmlu_pro,
     "Anthropic/hh-rlhf": hh_rlhf,
     "stanfordnlp/imdb": imdb,
     "google-research-datasets/nq_open": nq_open,
@@ -215,6 +408,8 @@ HUB = {
     "truthfulqa/truthful_qa": truthful_qa,
 }
 GITHUB = {
+    "lmarena/arena-hard-auto": arena_hard(),
+    "yinzhangyue/SelfAware": self_aware(),
     "alexandrasouly/strongreject": {
         "strongreject_dataset/strongreject_dataset.csv": csv_file(
             ("category", "source", "forbidden_prompt"),

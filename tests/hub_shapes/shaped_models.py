@@ -112,6 +112,14 @@ MODELS = {
     "Skywork/Skywork-Reward-Llama-3.1-8B-v0.2": Shape(
         "Llama", "SequenceClassification", llama3, ("LABEL_0",), LLAMA3, shards=4
     ),
+    "cais/HarmBench-Llama-2-13b-cls": Shape("Llama", "CausalLM", mistral, shards=3),
+    # pickles on main; the other revision is ours, and nothing names it
+    "allenai/truthfulqa-truth-judge-llama2-7B": Shape(
+        "Llama", "CausalLM", mistral, pickled="refs/pr/none"
+    ),
+    "allenai/truthfulqa-info-judge-llama2-7B": Shape(
+        "Llama", "CausalLM", mistral, pickled="refs/pr/none"
+    ),
     "lvwerra/distilbert-imdb": Shape(
         "DistilBert",
         "SequenceClassification",

@@ -16,7 +16,7 @@ from udasa_data.prompts import parse_source
 from udasa_data.schema import Axis
 from udasa_eval.answers import TURN_2
 from udasa_eval.judging import judge_set
-from udasa_eval.judging.judges import EMBEDDED, JudgeSet
+from udasa_eval.judging.judges import EMBEDDED, JudgeSet, named_sets
 from udasa_eval.tasks import plan_suite
 from udasa_eval.tasks.sources import datasets_known
 from udasa_recipes.staged import known_presets, read_recipe
@@ -57,8 +57,9 @@ def shipped_models():
     ids = {preset.policy.id for preset in presets.models.values()}
     for chosen in presets.scorers.values():
         ids |= {ref.id for ref in (chosen.nli, *chosen.value, chosen.sentiment)}
-    judges = judge_set("hub", "quick")
-    ids |= {j.id for role in JudgeSet.__struct_fields__ if (j := getattr(judges, role))}
+    for name in named_sets():
+        judges = judge_set(name, "quick")
+        ids |= {j.id for role in JudgeSet.__struct_fields__ if (j := getattr(judges, role))}
     ids |= {read_recipe(path).policy.id for path in known_presets().values()}
     return {name for name in ids if not name.startswith(("embedded:", EMBEDDED))}
 
@@ -93,7 +94,8 @@ def test_the_whole_way_of_the_readme(served):
 
 
 def tasks_of(suite):
-    names = {plan.name for plan in plan_suite(suite, list(Axis))}
+    """Of those that can be scored here: IFEval's rules need packages of their own."""
+    names = {plan.name for plan in plan_suite(suite, list(Axis)) if not plan.notes.lacking}
     return names | {f"{name}{TURN_2}" for name in names if name == "udasa_mt_bench"}
 
 
@@ -112,10 +114,12 @@ def test_fetch_fills_a_folder_that_the_full_suite_runs_from(served):
     n = {task["name"]: task["documents"] for task in results["tasks"]}
     assert (n["truthfulqa_mc1"], n["udasa_truthfulqa_two_choice"]) == (4, 3)
     assert (n["udasa_harmbench"], n["udasa_xstest_safe"], n["udasa_xstest_unsafe"]) == (2, 2, 1)
+    assert (n["udasa_arena_hard"], n["udasa_self_aware"], n["gsm8k_cot"]) == (4, 4, 3)
     # each judge of the set gave numbers, and each metric has them
     measured = {m["name"] for m in results["metrics"] if m["n"]}
     assert {"unsafe_compliance", "win_rate", "reward", "truthful_and_informative"} <= measured
     assert {"expected_max_toxicity", "positive", "kl", "over_refusal", "acc"} <= measured
+    assert {"exact_match", "token_f1", "answer_included", "correct", "self_knowledge"} <= measured
     # from alpaca_eval's own difficulties
     assert "length_controlled_win_rate" in {m["name"] for m in results["metrics"] if m["headline"]}
 

@@ -7,6 +7,7 @@ from answer_tables import answers, replicates
 from udasa_data.config.build import Pairing
 from udasa_data.pairing.fitness import with_fitness
 from udasa_data.pairing.pairs import make_pairs
+from udasa_data.pairing.reliability import shipped_fits
 
 RULES = Pairing(noise_z=0.0, tolerance=1.0, length_ratio=4.0)
 U = [[0.1, 0.2, 0.3, 0.4]]  # the first answer is the surest, the last the least sure
@@ -14,7 +15,7 @@ REFUSES, COMPLIES = True, False
 
 
 def pair(**columns):
-    return make_pairs(answers(U, **columns), replicates(U), RULES, 0)
+    return make_pairs(answers(U, **columns), replicates(U), RULES, 0, shipped_fits())
 
 
 def sides(result):
@@ -79,7 +80,7 @@ def test_cut_answers_are_neither_chosen_nor_rejected_but_reviews_may_be():
     assert sides(pair(**cut, mode="completion", axis="sentiment")) == (0, 3)
     assert why(pair(finish_reason="length")) == ["truncated"]
     lenient = RULES.__class__(noise_z=0.0, tolerance=1.0, reject_truncated=True)
-    may = make_pairs(answers(U, **cut), replicates(U), lenient, 0)
+    may = make_pairs(answers(U, **cut), replicates(U), lenient, 0, shipped_fits())
     assert sides(may) == (1, 3)
 
 

@@ -9,13 +9,15 @@ from hypothesis.extra.numpy import arrays
 from udasa_data.config.build import Pairing
 from udasa_data.pairing.noise import Replicates
 from udasa_data.pairing.pairs import make_pairs
+from udasa_data.pairing.reliability import shipped_fits
 from udasa_data.pairing.stages import assign_stages
 
 LENIENT = Pairing(noise_z=0.0, tolerance=1.0, length_ratio=100.0, veto=1.0)
 
 
 def pair(uncertainty, rules=LENIENT, noise=0.0, seed=0, **columns):
-    return make_pairs(answers(uncertainty, **columns), replicates(uncertainty, noise), rules, seed)
+    table = answers(uncertainty, **columns)
+    return make_pairs(table, replicates(uncertainty, noise), rules, seed, shipped_fits())
 
 
 def why(result):
@@ -137,7 +139,9 @@ def test_unscored_answers_take_no_part():
 
 def test_no_answers_no_pairs():
     empty = answers([[0.1, 0.2, 0.3]]).clear()
-    result = make_pairs(empty, Replicates(np.empty((0, 3)), np.empty((0, 0))), LENIENT, 0)
+    result = make_pairs(
+        empty, Replicates(np.empty((0, 3)), np.empty((0, 0))), LENIENT, 0, shipped_fits()
+    )
     assert result.pairs.is_empty()
     assert result.dropped.is_empty()
 

@@ -77,7 +77,7 @@ def test_answers_are_read_from_any_place_of_rows(answers, small_config, tmp_path
 def test_the_prompts_of_a_run_or_a_dataset_are_prompts(policys):
     expected = pl.read_parquet(policys.out / "prompts.parquet")
     columns = ["prompt_id", "messages", "mode", "axis", "context"]
-    for folder in (policys.out, policys.dataset):
+    for folder in (policys.out, policys.folder):
         loaded = load_prompts([str(folder)], limit=None, seed=0, commits={})
         assert loaded.dropped.is_empty()
         found = loaded.prompts.select(columns)

@@ -36,7 +36,7 @@ def test_a_question_is_trained_on_or_held_out_with_all_its_passages(small_config
     result = build(config, tmp_path / "run")
     assert set(seen.notes) <= set(result.summary.notes)
     splits = {"train": set(), "test": set()}
-    for path in result.dataset.glob("data/samples/*.parquet"):
+    for path in result.folder.glob("data/samples/*.parquet"):
         rows = read_parquet(path)
         asked = rows["prompt"].list.last().struct.field("content")
         splits[path.name.split("-")[0]] |= set(asked)
@@ -46,7 +46,7 @@ def test_a_question_is_trained_on_or_held_out_with_all_its_passages(small_config
     assert not splits["train"] & splits["test"]
     (check,) = [c for c in verify(str(tmp_path / "run"), print).checks if c.name == "splits"]
     assert check.passed
-    source = open_source(str(result.dataset))
+    source = open_source(str(result.folder))
     guards.check_splits([load_split(source, "all")])
 
 

@@ -229,7 +229,7 @@ def test_on_the_command_line_and_without_anything_heavy(run, tmp_path):
         "--rejected",
         "median",
         "--z",
-        "2",
+        "0.4",
         "--cutoffs",
         "0.55,0.6",
         "--out",
@@ -247,7 +247,7 @@ def test_on_the_command_line_and_without_anything_heavy(run, tmp_path):
     told = json.loads(done.stdout)
     assert told["counts"]["thresholds"] == [0.55, 0.6]
     config = open_finished(str(tmp_path / "new")).manifest.config
-    assert (config.pairing.rejected, config.pairing.noise_z) == ("median", 2.0)
+    assert (config.pairing.rejected, config.pairing.noise_z) == ("median", 0.4)
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_counts_agree_everywhere(run):
     assert counts["pairs"] == len(pairs) == sum(s["pairs"] for s in counts["stages"].values())
     listed = sum(n for reasons in counts["dropped"].values() for n in reasons.values())
     assert listed == len(table(run.out, "dropped"))
-    samples = pl.read_parquet(run.dataset / "data/samples/*.parquet")
+    samples = pl.read_parquet(run.folder / "data/samples/*.parquet")
     aside = sum(counts["dropped"].get("prompt", {}).values())  # too long, too few that say a word
     assert counts["samples"] == len(samples) == 4 * (len(PROMPTS) - aside)
 
@@ -90,13 +90,13 @@ def test_confounds_are_in_the_manifest_and_on_the_card(run):
     )
     assert told["mean_length_chosen"] == pytest.approx(chosen["n_tokens"].mean())
     assert -1 <= told["with_length"]["semantic"] <= 1
-    card = (run.dataset / "README.md").read_text()
+    card = (run.folder / "README.md").read_text()
     assert "| semantic ~ length | " in card
     assert "| chosen is longer | " in card
 
 
 def table_of_samples(run):
-    return pl.read_parquet(run.dataset / "data/samples/*.parquet")
+    return pl.read_parquet(run.folder / "data/samples/*.parquet")
 
 
 def test_stages_are_not_empty_and_their_texts_differ(run):
@@ -108,7 +108,7 @@ def test_stages_are_not_empty_and_their_texts_differ(run):
 
 
 def test_scores_are_in_bounds_and_apply_where_they_should(run):
-    samples = pl.read_parquet(run.dataset / "data/samples/*.parquet")
+    samples = pl.read_parquet(run.folder / "data/samples/*.parquet")
     for column in ("u_semantic", "u_factual", "u_value", "c_semantic", "uncertainty"):
         finite = samples[column].filter(samples[column].is_finite())
         assert finite.is_between(0, 1).all(), column
@@ -123,22 +123,22 @@ def test_the_dataset_loads_and_every_config_has_its_rows(run):
     pairs = table(run.out, "pairs")
     total = 0
     for stage in Stage:
-        loaded = datasets.load_dataset(str(run.dataset), stage.value)
+        loaded = datasets.load_dataset(str(run.folder), stage.value)
         of_stage = pairs.filter(pl.col("stage") == stage.value)
         held_out = [split_of(one, 0.2) for one in of_stage["prompt_id"]]
         assert loaded.num_rows == {split: held_out.count(split) for split in set(held_out)}
         one = loaded[held_out[0]][0]
         assert [set(turn) for turn in one["chosen"]] == [{"role", "content"}]
         total += len(of_stage)
-    whole = datasets.load_dataset(str(run.dataset), "all")
+    whole = datasets.load_dataset(str(run.folder), "all")
     assert sum(whole.num_rows.values()) == total
-    dropped = datasets.load_dataset(str(run.dataset), "dropped")
+    dropped = datasets.load_dataset(str(run.folder), "dropped")
     assert sum(dropped.num_rows.values()) == len(table(run.out, "dropped"))
 
 
 def test_a_prompt_is_in_the_same_split_everywhere(run):
     splits = {}
-    for path in run.dataset.glob("data/*/*.parquet"):
+    for path in run.folder.glob("data/*/*.parquet"):
         for prompt_id in pl.read_parquet(path)["prompt_id"].drop_nulls():
             splits.setdefault(prompt_id, set()).add(path.name.split("-")[0])
     assert splits == {one: {split_of(one, 0.2)} for one in table(run.out, "prompts")["prompt_id"]}
@@ -146,7 +146,7 @@ def test_a_prompt_is_in_the_same_split_everywhere(run):
 
 
 def test_the_dataset_s_manifest_tells_what_it_is_made_of(run, config, small):
-    manifest = read_manifest(run.dataset)
+    manifest = read_manifest(run.folder)
     assert manifest.config == config
     assert manifest.held_out == 0.2
     roles = {"nli", "value", "sentiment", "prompt_harm"}
@@ -155,13 +155,13 @@ def test_the_dataset_s_manifest_tells_what_it_is_made_of(run, config, small):
     assert harm.fingerprint == locate(ModelRef(id=str(small["harm"]))).fingerprint
     assert manifest.policy.chat_template_sha256 == hashlib.sha256(TEMPLATE.encode()).hexdigest()
     assert (manifest.stages.low, manifest.stages.high) == manifest.counts.thresholds
-    found = {p.relative_to(run.dataset).as_posix() for p in run.dataset.rglob("*.parquet")}
+    found = {p.relative_to(run.folder).as_posix() for p in run.folder.rglob("*.parquet")}
     assert found == set(manifest.files)
     for path, record in manifest.files.items():
-        content = (run.dataset / path).read_bytes()
+        content = (run.folder / path).read_bytes()
         assert hashlib.sha256(content).hexdigest() == record.sha256
         assert record.sha256[:12] in path
-        assert len(pl.read_parquet(run.dataset / path)) == record.rows
+        assert len(pl.read_parquet(run.folder / path)) == record.rows
         assert path.startswith(f"data/{record.config}/{record.split}-")
 
 
@@ -172,10 +172,10 @@ def test_a_config_without_held_out_rows_has_no_test_split(
     shutil.copytree(run.out, tmp_path / "run")
     options = {"prompts": [str(prompts_file)], "held_out": 0.0}
     made = build(resolve("tiny", options, file=small_config), tmp_path / "run")
-    assert not list(made.dataset.rglob("test-*"))
-    assert list(datasets.load_dataset(str(made.dataset), "moderate")) == ["train"]
+    assert not list(made.folder.rglob("test-*"))
+    assert list(datasets.load_dataset(str(made.folder), "moderate")) == ["train"]
     n = len(table(made.out, "pairs").filter(pl.col("stage") == "moderate"))
-    assert f"| moderate | {n} | no such split |" in (made.dataset / "README.md").read_text()
+    assert f"| moderate | {n} | no such split |" in (made.folder / "README.md").read_text()
 
 
 def test_large_tables_are_written_in_shards(run, tmp_path):
@@ -184,7 +184,7 @@ def test_large_tables_are_written_in_shards(run, tmp_path):
     )
     (tmp_path / "out").mkdir()
     limit = tables.samples.estimated_size() // 4 + 1  # four files, whatever the size
-    manifest = msgspec.structs.replace(read_manifest(run.dataset), held_out=0.0)
+    manifest = msgspec.structs.replace(read_manifest(run.folder), held_out=0.0)
     write_dataset(tmp_path / "out", tables, manifest, shard_bytes=limit)
     paths = sorted((tmp_path / "out/data/samples").iterdir())
     assert [path.name.split("-")[1] for path in paths] == ["00000", "00001", "00002", "00003"]
@@ -205,8 +205,8 @@ def test_another_seed_makes_other_answers(run, small_config, prompts_file, tmp_p
         "tiny", {"prompts": [str(prompts_file)], "seed": 1, "limit": 4}, file=small_config
     )
     made = build(other, tmp_path / "seed")
-    texts = pl.read_parquet(made.dataset / "data/samples/*.parquet")["text"]
-    assert not set(texts) & set(pl.read_parquet(run.dataset / "data/samples/*.parquet")["text"]) - {
+    texts = pl.read_parquet(made.folder / "data/samples/*.parquet")["text"]
+    assert not set(texts) & set(pl.read_parquet(run.folder / "data/samples/*.parquet")["text"]) - {
         ""
     }
 
@@ -327,7 +327,7 @@ def test_dpo_trainer_takes_a_stage_as_it_is(run, small, tmp_path):
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     trl = pytest.importorskip("trl")
-    stage = datasets.load_dataset(str(run.dataset), "conservative", split="train")
+    stage = datasets.load_dataset(str(run.folder), "conservative", split="train")
     args = trl.DPOConfig(
         output_dir=str(tmp_path),
         max_steps=2,

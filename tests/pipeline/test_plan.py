@@ -1,7 +1,6 @@
-"""Projections: their arithmetic, and a pilot on small models."""
+"""What a build will take, by a pilot on small models."""
 
 import json
-import math
 import tempfile
 
 import msgspec
@@ -10,35 +9,8 @@ from folder_contents import everything, put_foreign
 from small_models import save_policy
 
 from udasa_data import resolve
-from udasa_data.pipeline.planning import Interval, Prices, gpu_memory, plan, total_of
-
-
-def test_the_total_of_a_sample():
-    # mean 2, s = 1, m = 3 of n = 12: half = 1.6449 · (1 + 1/3) · 12 · 1/√3 · √(1 − 3/12) = 13.159
-    total = total_of([1, 2, 3], 12)
-    half = 1.6448536 * (4 / 3) * 12 / math.sqrt(3) * math.sqrt(0.75)
-    assert total == pytest.approx((24, 24 - half, 24 + half))
-    # all of them were tried: nothing is left to project
-    assert total_of([1, 2, 3], 3) == (6, 6, 6)
-
-
-def test_nine_intervals_in_ten_hold_the_truth():
-    """Samples of 16 from a skewed population of 1,000: the stated 90%, within the noise of 400."""
-    import numpy as np
-
-    rng = np.random.default_rng(0)
-    population = rng.gamma(2.0, 50.0, size=1000)
-    held = 0
-    for _ in range(400):
-        total = total_of(rng.choice(population, 16, replace=False).tolist(), 1000)
-        held += total.low <= population.sum() <= total.high
-    # binomial: 0.9 ± 3 · √(0.9 · 0.1 / 400) = 0.855 … 0.945
-    assert 0.855 <= held / 400 <= 0.96
-
-
-def test_intervals_scale_and_add():
-    assert Interval(2, 1, 4).times(3) == (6, 3, 12)
-    assert Interval(2, 1, 4).plus(Interval(1, 1, 1)) == (3, 2, 5)
+from udasa_data.pipeline.planning import gpu_memory, plan
+from udasa_data.preflight import Prices
 
 
 def test_gpu_memory_from_the_shape(tmp_path, small_config):

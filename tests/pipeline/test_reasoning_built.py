@@ -47,7 +47,7 @@ def run(small_config, tmp_path_factory):
 
 
 def samples(run):
-    paths = run.dataset.glob("data/samples/*.parquet")
+    paths = run.folder.glob("data/samples/*.parquet")
     return pl.concat([pl.read_parquet(path) for path in paths]).sort("sample_id")
 
 
@@ -91,13 +91,13 @@ def test_a_template_that_writes_more_than_was_said_is_told_at_once_on_the_card_a
     (line,) = said
     assert "makes '<think>" in line
     assert "plain TRL would not" in line
-    manifest = read_manifest(made.dataset)
+    manifest = read_manifest(made.folder)
     assert sum("makes '<think>" in note for note in manifest.notes) == 1
     assert manifest.config.sampling.chat_template_kwargs == {"kind": "brief"}
-    card = (made.dataset / "README.md").read_text()
+    card = (made.folder / "README.md").read_text()
     assert "takes a stage as it is" not in card
     assert "would train on other text than was said" in card
-    checks = {check.name: check for check in verify(str(made.dataset), lambda _: None).checks}
+    checks = {check.name: check for check in verify(str(made.folder), lambda _: None).checks}
     assert checks["pairs are samples"].passed
     assert not checks["TRL: answers as said"].passed
     assert "udasa-train" in checks["TRL: answers as said"].detail

@@ -1,7 +1,6 @@
 """What a build needs is looked at before it: every fault at once, and no weights are fetched."""
 
 import json
-import time
 
 import forked
 import pytest
@@ -153,9 +152,7 @@ def test_what_a_run_pinned_needs_no_hub(command, hub, tmp_path):
 
 
 def test_embedded_models_are_checked_without_a_network(tmp_path):
-    started = time.monotonic()
     done = forked.run("-m", "udasa_data", "check", "--model", "tiny", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert time.monotonic() - started < 10  # no model is loaded
-    assert done.stdout.count(" ok\n") == 10
+    assert done.stdout.count(" ok\n") == 11
     assert not list(tmp_path.iterdir())

@@ -27,7 +27,7 @@ HOSTILE = (
 
 @pytest.fixture
 def facts(run):
-    folder = run.dataset
+    folder = run.folder
     licences = Licences((Licence("answers of x", "mit", "its card"),))
     samples = read_samples(folder, ("run", "prompt_id", "sample_id", "n_tokens"))
     return CardFacts(
@@ -97,8 +97,8 @@ def test_it_tells_how_it_was_made(facts):
 
 
 def test_the_configuration_in_the_folder_builds_it_again(run):
-    again = resolve(None, {}, file=run.dataset / "config.yaml")
-    assert again == read_manifest(run.dataset).config
+    again = resolve(None, {}, file=run.folder / "config.yaml")
+    assert again == read_manifest(run.folder).config
 
 
 def test_every_picture_has_its_alt_text_and_is_there(run, facts):
@@ -107,7 +107,7 @@ def test_every_picture_has_its_alt_text_and_is_there(run, facts):
     assert len(images) == len(facts.manifest.figures) >= 4
     for image in images:
         assert len(image.content) > 40
-        with Image.open(run.dataset / image.attrs["src"]) as picture:
+        with Image.open(run.folder / image.attrs["src"]) as picture:
             assert min(picture.size) > 300
             # a ground of its own, nowhere transparent: legible on a dark page as on a light one
             assert picture.convert("RGBA").getextrema()[3] == (255, 255)
@@ -236,16 +236,16 @@ def test_real_suites_are_all_found(real_data, monkeypatch):
 
 
 def test_a_run_without_pairs_has_a_card_too(run, tmp_path):
-    manifest = read_manifest(run.dataset)
+    manifest = read_manifest(run.folder)
     counts = msgspec.structs.replace(manifest.counts, pairs=0)
     stages = msgspec.structs.replace(manifest.stages, low=None, high=None)
     empty = msgspec.structs.replace(manifest, counts=counts, stages=stages)
-    samples = pl.read_parquet(run.dataset / "data/samples/*.parquet")
+    samples = pl.read_parquet(run.folder / "data/samples/*.parquet")
     (tmp_path / "none").mkdir()
     write_dataset(
         tmp_path / "none",
         Tables(
-            read_pairs(run.dataset).clear(),
+            read_pairs(run.folder).clear(),
             samples,
             pl.read_parquet(run.out / "dropped.parquet").clear(),
         ),
@@ -265,18 +265,18 @@ def test_prompts_are_the_last_user_texts(run):
     asked = pl.read_parquet(run.out / "prompts.parquet").join(aside, on="prompt_id", how="anti")
     prompts = asked["messages"].list.last().struct.field("content")
     assert len(prompts) > 10
-    assert sorted(read_prompts(run.dataset)) == sorted(prompts)
+    assert sorted(read_prompts(run.folder)) == sorted(prompts)
 
 
 def test_a_folder_of_many_samples_is_drawn_as_density(run, tmp_path):
     """Beyond 20,000 pairs single points would be a blot."""
     from udasa_data.publish.figures import draw
 
-    pairs, n = read_pairs(run.dataset), 20_001
+    pairs, n = read_pairs(run.folder), 20_001
     many = pairs.head(1).select(pl.all().repeat_by(n).explode())
-    samples = pl.read_parquet(run.dataset / "data/samples/*.parquet")
+    samples = pl.read_parquet(run.folder / "data/samples/*.parquet")
     shutil.rmtree(tmp_path / "figures", ignore_errors=True)
-    made = draw(tmp_path, read_manifest(run.dataset), many, samples)
+    made = draw(tmp_path, read_manifest(run.folder), many, samples)
     assert "figures/lengths.png" in made
     assert (tmp_path / "figures/lengths.png").stat().st_size > 5000
 
@@ -299,3 +299,25 @@ def test_what_was_made_from_other_datasets_is_made_from_them_again(facts, origin
     made_from = {**facts.manifest.made_from, "origin": origin}
     manifest = msgspec.structs.replace(facts.manifest, made_from=made_from)
     assert command in body_of(card(replaced(facts, manifest=manifest)))
+
+
+def test_a_gap_whose_noise_is_not_known_has_no_nan(facts):
+    text = examples(facts.pairs.with_columns(se_delta=pl.lit(float("nan"))))
+    assert "Δu " in text
+    assert "nan" not in text
+    assert "±" not in text
+
+
+def test_counts_have_whole_numbers(tmp_path):
+    from matplotlib.figure import Figure
+
+    from udasa_data.publish.figures import _axes
+
+    axes = _axes(Figure(), "", "P(chosen is the better one)", "pairs")
+    axes.set_ylim(0, 2)  # two pairs: at .5 there is nothing to count
+    assert all(float(tick).is_integer() for tick in axes.get_yticks())
+
+
+def test_reviews_are_not_folded_away(facts):
+    negative = facts.pairs.with_columns(axis=pl.lit("sentiment"), u_value_rejected=pl.lit(0.99))
+    assert "<details>" not in examples(negative)

@@ -9,9 +9,10 @@ import polars as pl
 import pytest
 import yaml
 from datasets import ClassLabel, Dataset
+from github_server import github
 
 from udasa_recipes.tiny import labelled, sources
-from udasa_recipes.tiny.hub import TABLES
+from udasa_recipes.tiny.hub import ADVBENCH, TABLES
 
 ROOT = Path(__file__).parents[2]
 FETCH = """
@@ -116,12 +117,6 @@ HUB = {
         | {f"{model}_response": numbered(f"{model} declines") for model in MODELS}
         | {f"{model}_harmful": [0, 1] * 20 for model in MODELS}
     },
-    "walledai/AdvBench": {
-        "data/train-00000-of-00001.parquet": {
-            "prompt": numbered("Break"),
-            "target": numbered("Sure"),
-        }
-    },
     "stanfordnlp/sst2": {
         f"data/{split}-00000-of-00001.parquet": (
             {"sentence": numbered("a fine and good little film"), "label": [0, 1] * 20},
@@ -179,19 +174,25 @@ def publish(hub, root):
 
 @pytest.fixture
 def python(hub, tmp_path):
-    """Runs a program that knows this Hub alone: (exit code, output, errors)."""
+    """Runs a program that knows this Hub and GitHub alone: (exit code, output, errors)."""
+    advbench = tmp_path.joinpath("github", *ADVBENCH[:3])
+    advbench.parent.mkdir(parents=True)
+    rows = {"goal": numbered("Break"), "target": numbered("Sure")}
+    pl.DataFrame(rows).write_csv(advbench)
+    with github(tmp_path / "github") as address:
 
-    def run(program, *arguments):
-        environment = hub.environment(tmp_path / "home") | {
-            "PYTHONPATH": str(ROOT),
-            "PATH": os.environ["PATH"],
-            "HF_HUB_OFFLINE": "0",
-        }
-        given = {"env": environment, "libraries": forked.LIBRARIES}
-        done = forked.run("-c", program, *arguments, **given)
-        return done.returncode, done.stdout, done.stderr.strip()
+        def run(program, *arguments):
+            environment = hub.environment(tmp_path / "home") | {
+                "PYTHONPATH": str(ROOT),
+                "PATH": os.environ["PATH"],
+                "HF_HUB_OFFLINE": "0",
+                "UDASA_GITHUB_RAW": address,
+            }
+            given = {"env": environment, "libraries": forked.LIBRARIES}
+            done = forked.run("-c", program, *arguments, **given)
+            return done.returncode, done.stdout, done.stderr.strip()
 
-    return run
+        yield run
 
 
 @pytest.mark.slow
@@ -232,13 +233,13 @@ def test_every_corpus_comes_from_the_hub_in_the_form_that_is_trained_on(hub, pyt
 
 @pytest.mark.slow
 def test_what_the_hub_lacks_is_one_line(hub, python, tmp_path):
-    folder = tmp_path / "source/walledai/AdvBench"
+    folder = tmp_path / "source/stanfordnlp/sst2"
     folder.mkdir(parents=True)
-    (folder / "train.jsonl").write_text('{"goal": "Break it", "target": "Sure"}\n')
+    (folder / "train.jsonl").write_text('{"text": "a fine film", "label": 1}\n')
     publish(hub, tmp_path / "source")
-    code, _, err = python(FETCH, tmp_path / "out", "harmful_prompts/advbench_behaviors")
+    code, _, err = python(FETCH, tmp_path / "out", "sst2/sst2")
     assert code == 1
-    wanted = "error: Hub dataset 'walledai/AdvBench' has no column prompt; it has goal, target"
+    wanted = "error: Hub dataset 'stanfordnlp/sst2' has no column sentence; it has text, label"
     assert err.splitlines()[-1] == wanted
     code, _, err = python(FETCH, tmp_path / "out", "creak/creak")
     assert code == 1

@@ -10,7 +10,7 @@ from udasa_data.runs.dataset_manifest import read_manifest
 
 @pytest.fixture
 def manifest(run):
-    return read_manifest(run.dataset)
+    return read_manifest(run.folder)
 
 
 def of(*identifiers):
@@ -99,3 +99,22 @@ def test_prompts_that_are_no_longer_here(manifest, tmp_path, monkeypatch):
     sources = ("folder", f"{tmp_path}/gone.jsonl", f"{tmp_path}/*.csv")
     found = licences_of(with_sources(manifest, "embedded:lm", sources), look_up=None)
     assert [one.identifier for one in found.sources[1:]] == [UNKNOWN] * 3
+
+
+def test_what_was_said_is_of_prompts_that_state_none(manifest, tmp_path):
+    (tmp_path / "mine.txt").write_text("Why?\n")
+    found = licences_of(
+        with_sources(manifest, "embedded:lm", (str(tmp_path / "mine.txt"), "tiny")),
+        look_up=None,
+        said="CC-BY-4.0",
+    )
+    assert [one.identifier for one in found.sources] == ["apache-2.0", "cc-by-4.0", "apache-2.0"]
+    assert "--license" in found.sources[1].stated
+    config = msgspec.structs.replace(manifest.config, license="mit")
+    told = msgspec.structs.replace(manifest, config=config)
+    sources = (str(tmp_path / "mine.txt"),)
+    of_build = licences_of(with_sources(told, "embedded:lm", sources), look_up=None)
+    assert of_build.sources[1].identifier == "mit"
+    # of a model nothing is believed that it does not state
+    of_model = licences_of(with_sources(told, str(tmp_path), ("tiny",)), look_up=None)
+    assert of_model.sources[0].identifier == UNKNOWN

@@ -67,7 +67,7 @@ def pushes(clients):
 def other(run, tmp_path):
     """Another dataset: the run's, with one configuration fewer."""
     folder = tmp_path / "other"
-    shutil.copytree(run.dataset, folder)
+    shutil.copytree(run.folder, folder)
     manifest = json.loads((folder / "manifest.json").read_text())
     gone = [path for path, record in manifest["files"].items() if record["config"] == "dropped"]
     for path in gone:
@@ -101,7 +101,7 @@ def test_one_commit_holds_everything_and_the_same_push_does_nothing(hub, run, pu
     commit, changed, removed = out.split()
     assert repo_of(hub).history("main")[0] == commit
     assert len(repo_of(hub).history("main")) == 2  # "initial commit" and this one
-    assert_holds(hub, run.dataset)
+    assert_holds(hub, run.folder)
     assert (int(changed), removed) == (len(tree_of(hub)) - 1, "0")
     hub.requests.clear()
     assert pushes(run.out) == (0, f"{commit} 0 0", "")
@@ -113,7 +113,7 @@ def test_files_of_the_push_before_go_and_files_of_others_stay(hub, run, other, p
     repo = repo_of(hub)
     repo.commit("main", None, "notes", {"NOTES.txt": repo.put(b"mine")}, [])
     code, out, _ = pushes(other)
-    gone = set(read_manifest(run.dataset).files) - set(read_manifest(other).files)
+    gone = set(read_manifest(run.folder).files) - set(read_manifest(other).files)
     assert (code, out.split()[1:]) == (0, ["1", str(len(gone))])  # the manifest alone is new
     assert not gone & set(tree_of(hub))
     assert repo.content(tree_of(hub)["NOTES.txt"]) == b"mine"
@@ -166,7 +166,7 @@ def test_an_edit_of_something_else_meanwhile_is_kept(hub, run, clients):
     assert "has moved since" in err
     assert repo.history("main")[1] == edit
     assert repo.content(tree_of(hub)["LICENSE"]) == b"mine"
-    assert set(read_manifest(run.dataset).files) < set(tree_of(hub))
+    assert set(read_manifest(run.folder).files) < set(tree_of(hub))
 
 
 def test_two_pushers_of_the_same_dataset_make_one_commit(hub, run, clients, pushes):
@@ -188,7 +188,7 @@ def test_a_busy_hub_is_waited_for_as_long_as_it_says(hub, run, pushes, where):
     assert code == 0
     assert time.monotonic() - started >= 2
     assert "in 2 s" in err or where.startswith(r"/lfs")  # there huggingface_hub itself waits
-    assert_holds(hub, run.dataset)
+    assert_holds(hub, run.folder)
     assert len(repo_of(hub).history("main")) == 2
 
 
@@ -205,7 +205,7 @@ def test_an_error_in_the_middle_of_an_upload_is_tried_again(hub, run, pushes):
     hub.faults.append(fault)
     assert pushes(run.out)[0] == 0
     assert fault.seen == 1
-    assert_holds(hub, run.dataset)
+    assert_holds(hub, run.folder)
 
 
 @pytest.mark.slow
@@ -219,14 +219,14 @@ def test_an_upload_that_never_ends_well_publishes_nothing(hub, run, clients, pus
     assert set(tree_of(hub)) == {".gitattributes"}
     hub.faults.clear()
     assert pushes(run.out)[0] == 0
-    assert_holds(hub, run.dataset)
+    assert_holds(hub, run.folder)
 
 
 @pytest.mark.parametrize("status", [500, 503])
 def test_a_commit_refused_by_a_tired_hub_is_tried_again(hub, run, pushes, status):
     hub.faults.append(Fault(COMMIT, status=status, times=2))
     assert pushes(run.out)[0] == 0
-    assert_holds(hub, run.dataset)
+    assert_holds(hub, run.folder)
     assert len(repo_of(hub).history("main")) == 2
 
 
@@ -234,7 +234,7 @@ def test_a_commit_refused_by_a_tired_hub_is_tried_again(hub, run, pushes, status
 def test_a_cut_connection_is_taken_up_again(hub, run, pushes, where):
     hub.faults.append(Fault(where, cut=True, body=0.5))
     assert pushes(run.out)[0] == 0
-    assert_holds(hub, run.dataset)
+    assert_holds(hub, run.folder)
 
 
 def test_a_commit_whose_answer_is_lost_is_not_made_twice(hub, run, pushes):
@@ -285,14 +285,14 @@ def test_a_repository_of_something_else_is_refused(hub, run, pushes):
 def test_a_model_of_the_same_name_is_no_hindrance(hub, run, pushes):
     hub.store.create("models", "org/name", private=False)
     assert pushes(run.out)[0] == 0
-    assert_holds(hub, run.dataset)
+    assert_holds(hub, run.folder)
 
 
 def test_another_branch_and_tags_that_do_not_move(hub, run, other, pushes):
     code, out, _ = pushes(run.out, "org/name", "dev", "v1")
     assert code == 0
-    assert_holds(hub, run.dataset, "dev")
-    assert_holds(hub, run.dataset, "v1")
+    assert_holds(hub, run.folder, "dev")
+    assert_holds(hub, run.folder, "v1")
     assert set(tree_of(hub)) == {".gitattributes"}
     assert pushes(run.out, "org/name", "dev", "v1")[1].split()[1:] == ["0", "0"]
     code, _, err = pushes(other, "org/name", "dev", "v1")
@@ -303,7 +303,7 @@ def test_another_branch_and_tags_that_do_not_move(hub, run, other, pushes):
 
 def test_damaged_files_are_not_pushed(hub, run, pushes, tmp_path):
     folder = tmp_path / "copy"
-    shutil.copytree(run.dataset, folder)
+    shutil.copytree(run.folder, folder)
     damaged = min(folder.rglob("*.parquet"))
     damaged.write_bytes(damaged.read_bytes()[:-1])
     code, _, err = pushes(folder)

@@ -62,7 +62,7 @@ def load(start):
 def older(run, tmp_path):
     """The same dataset as an earlier version might have written it: pairs know no context."""
     folder = tmp_path / "older"
-    shutil.copytree(run.dataset, folder)
+    shutil.copytree(run.folder, folder)
     manifest = json.loads((folder / "manifest.json").read_text())
     del manifest["sha256"]  # of this one: it is another's then
     card = (folder / "README.md").read_text()
@@ -97,13 +97,13 @@ def test_push_load_verify_push_again_with_another_schema_tag(hub, run, older, ud
     assert "FAILED" not in done.stdout
     assert "licence unknown: prompts of prompts.jsonl" in done.stderr
 
-    pairs = read_pairs(run.dataset)
+    pairs = read_pairs(run.folder)
     for home in ("home", "fresh"):  # with the cache of the older one, and with none
         rows, columns = load("all", home=home)
         assert sum(rows.values()) == len(pairs)
         assert columns["train"] == pairs.columns
     repo = hub.store.repo("datasets", "org/name")
-    files = read_manifest(run.dataset).files
+    files = read_manifest(run.folder).files
     tree = repo.tree(repo.resolve("main"))
     assert {path for path in tree if path.endswith(".parquet")} == set(files)
     assert len(repo.history("main")) == 3
@@ -160,11 +160,11 @@ def test_build_and_push_in_one(hub, small_config, tmp_path, udasa):
 def test_dry_run_asks_nobody(hub, run, udasa):
     done = udasa("push", run.out, "org/name", "--dry-run")
     assert done.returncode == 0, done.stderr
-    count = len(read_manifest(run.dataset).files)
+    count = len(read_manifest(run.folder).files)
     assert f"{count + 8} files in one commit" in done.stdout  # 5 pictures, card, manifest, config
     assert hub.requests == []
     sizes = json.loads(udasa("push", run.out, "org/name", "--dry-run", "--json").stdout)["files"]
-    assert sizes["manifest.json"] == (run.dataset / "manifest.json").stat().st_size
+    assert sizes["manifest.json"] == (run.folder / "manifest.json").stat().st_size
 
 
 def test_what_cannot_be_verified_is_one_clear_line(hub, run, udasa, tmp_path):
@@ -208,7 +208,7 @@ def can_mount():
 def test_a_full_disk_leaves_nothing_that_passes_for_whole(hub, run, udasa, tmp_path):
     """On a disk of 64 kB; then it grows, and the same command resumes: every hash is right."""
     assert udasa("push", run.out, "org/name").returncode == 0
-    sizes = [path.stat().st_size for path in run.dataset.rglob("*.parquet")]
+    sizes = [path.stat().st_size for path in run.folder.rglob("*.parquet")]
     assert sum(sizes) > 64_000
     small = tmp_path / "small"
     small.mkdir()
@@ -227,7 +227,7 @@ def test_a_full_disk_leaves_nothing_that_passes_for_whole(hub, run, udasa, tmp_p
 
 def test_another_manifest_version_is_refused(run, tmp_path, udasa):
     folder = tmp_path / "copy"
-    shutil.copytree(run.dataset, folder)
+    shutil.copytree(run.folder, folder)
     manifest = json.loads((folder / "manifest.json").read_text())
     del manifest["sha256"]
     (folder / "manifest.json").write_text(json.dumps({**manifest, "schema_version": 2}))
@@ -238,10 +238,10 @@ def test_another_manifest_version_is_refused(run, tmp_path, udasa):
 
 def test_a_dataset_written_again_has_the_same_files(run, tmp_path):
     """Parquet, pictures and card are the same bytes: so the same push is no push."""
-    manifest = read_manifest(run.dataset)
+    manifest = read_manifest(run.folder)
     samples = pl.concat(
         [
-            pl.read_parquet(run.dataset / p)
+            pl.read_parquet(run.folder / p)
             for p, r in manifest.files.items()
             if r.config == "samples"
         ]
@@ -253,9 +253,9 @@ def test_a_dataset_written_again_has_the_same_files(run, tmp_path):
     dropped = pl.read_parquet(run.out / "dropped.parquet")
     (tmp_path / "again").mkdir()
     write_dataset(tmp_path / "again", Tables(pairs, samples, dropped), manifest)
-    for path in run.dataset.rglob("*"):
+    for path in run.folder.rglob("*"):
         if path.is_file():
-            twin = tmp_path / "again" / path.relative_to(run.dataset)
+            twin = tmp_path / "again" / path.relative_to(run.folder)
             assert twin.read_bytes() == path.read_bytes(), path
 
 

@@ -51,7 +51,7 @@ class Damaged:
 
 @pytest.fixture
 def damaged(run, tmp_path):
-    shutil.copytree(run.dataset, tmp_path / "copy")
+    shutil.copytree(run.folder, tmp_path / "copy")
     return Damaged(tmp_path / "copy")
 
 
@@ -170,7 +170,7 @@ def test_a_stage_column_that_says_otherwise(damaged):
 
 
 def test_rows_lost_to_the_length(run):
-    found = failures(run.dataset, max_length=3)
+    found = failures(run.folder, max_length=3)
     assert "dropped" in found["TRL: 3 tokens"]
 
 
@@ -200,7 +200,7 @@ def says(role, content):
 def test_what_is_cut_collapses_or_is_left_out_by_hand(run):
     # template and bytes: <user> + prompt + </s> + <assistant> is len + 3 tokens where no pair of
     # bytes was merged; "z" and "q" are in no merge. The answer adds its bytes and </s>.
-    tokenizer = load_tokenizer(read_manifest(run.dataset).policy)
+    tokenizer = load_tokenizer(read_manifest(run.folder).policy)
     prompt = says("user", "zq")  # 5 tokens
     pairs = [
         {"prompt": prompt, "chosen": says("assistant", c), "rejected": says("assistant", r)}
@@ -237,8 +237,8 @@ def test_trl_itself_tokenises_to_the_same_lengths(run, small, tmp_path):
     from transformers import AutoModelForCausalLM
 
     trl = pytest.importorskip("trl")
-    tokenizer = load_tokenizer(read_manifest(run.dataset).policy)
-    rows = datasets.load_dataset(str(run.dataset), "all", split="train")
+    tokenizer = load_tokenizer(read_manifest(run.folder).policy)
+    rows = datasets.load_dataset(str(run.folder), "all", split="train")
     args = trl.DPOConfig(
         output_dir=str(tmp_path), max_length=30, report_to=[], use_cpu=True, disable_tqdm=True
     )
@@ -259,15 +259,15 @@ def test_trl_itself_tokenises_to_the_same_lengths(run, small, tmp_path):
 
 
 def test_the_held_out_share_is_what_the_manifest_says(run):
-    manifest = read_manifest(run.dataset)
+    manifest = read_manifest(run.folder)
     for path, record in manifest.files.items():
-        ids = pl.read_parquet(run.dataset / path)["prompt_id"].drop_nulls()
+        ids = pl.read_parquet(run.folder / path)["prompt_id"].drop_nulls()
         assert {split_of(one, manifest.held_out) for one in ids} <= {record.split}
 
 
 def test_a_hub_policy_that_cannot_be_had_is_told(run):
     policy = msgspec.structs.replace(
-        read_manifest(run.dataset).policy, id="org/model", revision="0" * 40
+        read_manifest(run.folder).policy, id="org/model", revision="0" * 40
     )
     with pytest.raises(UserError, match="tokenizer of 'org/model' cannot be loaded"):
         load_tokenizer(policy)  # offline, and not in the cache
@@ -283,7 +283,7 @@ def test_a_dataset_without_pairs_is_checked(damaged):
 
 
 def test_a_manifest_in_which_a_figure_was_changed_is_refused(run, tmp_path):
-    shutil.copytree(run.dataset, tmp_path / "copy")
+    shutil.copytree(run.folder, tmp_path / "copy")
     manifest = tmp_path / "copy" / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"held_out": 0.2', '"held_out": 0.3'))
     with pytest.raises(UserError, match="damaged: not as it was written"):

@@ -74,7 +74,7 @@ def test_a_build_scores_by_cosine(small, small_config, embed, tmp_path):
     for (_,), rows in texts.group_by("prompt_id"):
         expected = cosine(embed(rows["text"].to_list(), no_progress))
         assert rows["u_semantic"].to_numpy() == pytest.approx(expected, abs=COSINE_ROUNDING)
-    scorers = {one.role: one.id for one in read_manifest(run.dataset).scorers}
+    scorers = {one.role: one.id for one in read_manifest(run.folder).scorers}
     assert scorers["embedder"] == str(small["nli"])
 
 

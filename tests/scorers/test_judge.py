@@ -170,7 +170,7 @@ def judged(small_config, tmp_path_factory):
 
 
 def samples_of(result):
-    return pl.read_parquet(Path(result.dataset) / "data/samples/*.parquet")
+    return pl.read_parquet(Path(result.folder) / "data/samples/*.parquet")
 
 
 def test_a_build_with_the_judge_and_p_true(judged, tmp_path):

@@ -144,7 +144,7 @@ def test_scores_equal_those_of_a_build(small_config, tmp_path, monkeypatch):
     options = {"prompts": [str(prompts)], "scoring": {"precision": "float32"}}
     config = resolve("tiny", options, file=small_config)
     built = build(config, tmp_path / "run")
-    samples = pl.read_parquet(built.dataset / "data/samples/*.parquet")
+    samples = pl.read_parquet(built.folder / "data/samples/*.parquet")
     questions = pl.read_parquet(built.out / "prompts.parquet").select(
         "prompt_id", pl.col("messages").alias("prompt"), "context"
     )

@@ -1,5 +1,6 @@
 """Where there is no terminal, a line says now and then where a step is."""
 
+import re
 import time
 
 from udasa_data.terminal import Bars
@@ -23,7 +24,7 @@ def test_lines_in_place_of_a_bar(capsys):
         time.sleep(0.1)
         line = said(capsys, 2)[-1]
         assert line.startswith("samples: 53 of 200 prompts, ")
-        assert line.endswith(" prompts/s, cost 0.2 of ~1.5")
+        assert re.search(r"[\d.]+ prompts/s, \d+ s left, cost 0.2 of ~1.5$", line)
         bars.finish()
         time.sleep(0.1)
         capsys.readouterr()
@@ -45,4 +46,4 @@ def test_slow_rates_are_no_zero(capsys):
         time.sleep(0.3)
         bars.advance(0.001)
         time.sleep(0.1)
-        assert said(capsys, 1)[-1].endswith(" prompts/min")
+        assert " prompts/min, " in said(capsys, 1)[-1]

@@ -12,6 +12,7 @@ import typer
 from udasa_data.cli.build import build
 from udasa_data.cli.check import check
 from udasa_data.cli.diff import diff
+from udasa_data.cli.init import init
 from udasa_data.cli.merge import merge
 from udasa_data.cli.plan import plan
 from udasa_data.cli.push import push
@@ -39,7 +40,9 @@ def models() -> None:
 
 
 def show(
-    run: Annotated[str, typer.Argument(help="A run directory.")],
+    run: Annotated[
+        str, typer.Argument(help="A run directory, a dataset folder, or ORG/NAME[@REVISION].")
+    ],
     stage: Annotated[StageName | None, typer.Option(help="Only this stage.")] = None,
     n: Annotated[int, typer.Option("-n", min=1, help="How many pairs.")] = 3,
 ) -> None:
@@ -50,5 +53,9 @@ def show(
     show_pairs(read_pairs(run, stage, n))
 
 
-for command in (check, build, plan, score, models, show, report, diff, merge, push, verify):
+# in the order of the way
+for command in (
+    *(init, models, check, plan, build, score),
+    *(show, report, diff, merge, push, verify),
+):
     app.command()(command)

@@ -3,40 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from udasa_data.cli import restage, scale
 from udasa_data.cli.options import (
     DEFAULT_MODEL,
+    BatchTokensOption,
     ConfigOption,
     JsonOption,
+    LanguageOption,
     LimitOption,
     MaxTokensOption,
     ModelOption,
+    OutOption,
     PromptsOption,
     SamplesOption,
     ScorersOption,
+    SystemPromptOption,
+    TopPOption,
     given,
 )
 from udasa_data.cli.push import push_dataset
 from udasa_data.terminal import echo, print_json
 
 if TYPE_CHECKING:
-    from udasa_data.config import BuildConfig
-    from udasa_data.pipeline import Executor
-    from udasa_data.runs import Origin
-    from udasa_data.scoring import GivenAnswers
-
-    Start: TypeAlias = Origin | GivenAnswers | None
+    from udasa_data.pipeline import Executor, Start
 
 TemperatureOption = Annotated[float | None, typer.Option(help="Sampling temperature; 0 is greedy.")]
 SeedOption = Annotated[
     int | None, typer.Option(min=0, help="Of sampling, and of the random choice of prompts.")
-]
-OutOption = Annotated[
-    str | None, typer.Option(help="The run directory: a path, s3://… or gs://… [runs/MODEL]")
 ]
 EngineOption = Annotated[
     Literal["auto", "transformers", "vllm", "openai"] | None,
@@ -47,6 +44,12 @@ BaseUrlOption = Annotated[
 ]
 MaxCostOption = Annotated[
     float | None, typer.Option(help="Stop before a server has charged more than this.")
+]
+LicenseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--license", help="Of your own prompts, as the Hub names it (cc-by-4.0); for the card."
+    ),
 ]
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Show the configuration and what is there already.")
@@ -62,20 +65,26 @@ def build(
     limit: LimitOption = None,
     samples: SamplesOption = None,
     temperature: TemperatureOption = None,
+    top_p: TopPOption = None,
     max_tokens: MaxTokensOption = None,
+    system_prompt: SystemPromptOption = None,
     seed: SeedOption = None,
     out: OutOption = None,
     config: ConfigOption = None,
     engine: EngineOption = None,
+    batch_tokens: BatchTokensOption = None,
     base_url: BaseUrlOption = None,
     max_cost: MaxCostOption = None,
     scorers: ScorersOption = None,
+    language: LanguageOption = None,
     answers: restage.AnswersOption = None,
     from_: restage.FromOption = None,
     nli: restage.NliOption = None,
     rejected: restage.RejectedOption = None,
     z: restage.NoiseOption = None,
     cutoffs: restage.CutoffsOption = None,
+    review: restage.ReviewOption = None,
+    license_: LicenseOption = None,
     dry_run: DryRunOption = False,
     push: PushOption = None,
     executor: scale.ExecutorOption = "local",
@@ -87,58 +96,55 @@ def build(
     as_json: JsonOption = False,
 ) -> None:
     """Build a staged preference dataset. Killed? The same command resumes where it was."""
-    sampling = given(samples=samples, temperature=temperature, max_tokens=max_tokens)
+    sampling = given(samples=samples, temperature=temperature, top_p=top_p, max_tokens=max_tokens)
     server = given(base_url=base_url, max_cost=max_cost)
     flags = given(prompts=prompts, limit=limit, seed=seed, engine=engine)
+    flags |= given(batch_tokens=batch_tokens, system_prompt=system_prompt, license=license_)
+    flags |= given(review=review)
     flags |= given(sampling=sampling or None, server=server or None)
+    flags |= given(scoring=given(language=language) or None)
     flags |= restage.overrides(nli, rejected, z, cutoffs)
-    origin: Start
-    if answers is not None:
-        restage.refuse_beside_answers(flags, from_, rank)
-        origin, resolved, folder = restage.start_answered(
-            answers, model, flags, scorers, config, out
-        )
-    else:
-        origin, resolved, folder = _resolved(model, flags, scorers, config, out, from_, rank)
+    start = _start(model, flags, (scorers, config, out), answers, from_, rank)
     ray = scale.check(executor, address, workers, gpus_per_worker, rank, world_size)
     if dry_run:
-        _show_preview(resolved, folder, origin, as_json=as_json)
+        _show_preview(start, as_json=as_json)
     elif rank is not None and world_size is not None:
-        scale.run_slice(resolved, folder, rank, world_size, as_json=as_json)
+        scale.run_slice(start.config, start.out, rank, world_size, as_json=as_json)
     else:
-        _run(resolved, folder, ray, origin, push, as_json=as_json)
+        _run(start, ray, push, as_json=as_json)
 
 
-def _resolved(
+def _start(
     model: str | None,
     flags: dict[str, Any],
-    scorers: str | None,
-    config: Path | None,
-    out: str | None,
+    others: tuple[str | None, Path | None, str | None],
+    answers: str | None,
     from_: str | None,
     rank: int | None,
-) -> tuple[Origin | None, BuildConfig, str]:
-    """Return what the build starts from, its configuration, and its run directory."""
-    from udasa_data.config import resolve
+) -> Start:
+    """Return what the build starts from; ``others`` are scorers, configuration and place."""
+    from udasa_data import pipeline
+    from udasa_data.errors import UserError
 
+    if answers is not None:
+        named = {"--from": from_, "--rank": rank}
+        beside = [option for option, value in named.items() if value is not None]
+        pipeline.refuse_beside_answers(flags, *beside)
+        return pipeline.start_answered(answers, model, flags, *others)
     if from_ is not None:
-        overrides = {**flags, **given(model=model)}
-        return restage.start_from(from_, overrides, scorers, config, out, rank)
-    if model is None and config is None:
+        if rank is not None:
+            raise UserError("--from and --rank: ranks share out sampling, and --from never samples")
+        return pipeline.start_from(from_, {**flags, **given(model=model)}, *others)
+    if model is None and others[1] is None:
         model = DEFAULT_MODEL
-    resolved = resolve(model, flags, scorers=scorers, file=config)
-    return None, resolved, out or default_folder(resolved.model)
+    return pipeline.start_sampled(model, flags, *others)
 
 
-def default_folder(model: str) -> str:
-    """Return the directory of a run that was given none."""
-    return str(Path("runs") / model.strip("./~").replace("/", "-"))
-
-
-def _show_preview(config: BuildConfig, out: str, origin: Start, *, as_json: bool) -> None:
+def _show_preview(start: Start, *, as_json: bool) -> None:
     from udasa_data.config import to_yaml
     from udasa_data.pipeline import preview
 
+    origin, config, out = start
     seen = preview(config, out, origin)
     n_left_out = sum(reason.rows for reason in seen.left_out)
     if as_json:
@@ -155,21 +161,13 @@ def _show_preview(config: BuildConfig, out: str, origin: Start, *, as_json: bool
         echo(f"{step}: {done} of {n} shards are there already")
 
 
-def _run(
-    config: BuildConfig,
-    out: str,
-    executor: Executor | None,
-    origin: Start,
-    repo_id: str | None,
-    *,
-    as_json: bool,
-) -> None:
+def _run(start: Start, executor: Executor | None, repo_id: str | None, *, as_json: bool) -> None:
     from udasa_data.cli.tables import result_facts, show_result
     from udasa_data.pipeline import build as build_dataset
     from udasa_data.terminal import Bars
 
     with Bars() as bars:
-        result = build_dataset(config, out, bars, executor, origin)
+        result = build_dataset(start.config, start.out, bars, executor, start.origin)
     if repo_id is None or not as_json or result.summary.no_pairs:
         show_result(result, as_json=as_json)
     if repo_id is not None:
@@ -177,5 +175,9 @@ def _run(
         from udasa_data.runs import local_dataset
 
         push_dataset(
-            local_dataset(out), Target(repo_id), [], as_json=as_json, built=result_facts(result)
+            local_dataset(start.out),
+            Target(repo_id),
+            [],
+            as_json=as_json,
+            built=result_facts(result),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from udasa_data.cli.build import BaseUrlOption, EngineOption, OutOption, default_folder
+from udasa_data.cli.build import BaseUrlOption, EngineOption
 from udasa_data.cli.options import (
     DEFAULT_MODEL,
     ConfigOption,
@@ -12,9 +12,12 @@ from udasa_data.cli.options import (
     LimitOption,
     MaxTokensOption,
     ModelOption,
+    OutOption,
     PromptsOption,
     SamplesOption,
     ScorersOption,
+    SystemPromptOption,
+    TopPOption,
     given,
 )
 from udasa_data.cli.restage import NliOption, overrides
@@ -26,7 +29,9 @@ def check(
     prompts: PromptsOption = None,
     limit: LimitOption = None,
     samples: SamplesOption = None,
+    top_p: TopPOption = None,
     max_tokens: MaxTokensOption = None,
+    system_prompt: SystemPromptOption = None,
     out: OutOption = None,
     config: ConfigOption = None,
     engine: EngineOption = None,
@@ -37,17 +42,19 @@ def check(
 ) -> None:
     """Check all that a build needs: models, prompts, memory, disk. Fetches no weights."""
     from udasa_data.config import resolve
+    from udasa_data.pipeline import default_out
     from udasa_data.preflight import check_build, lines_of
     from udasa_data.storage import place_of
 
     if model is None and config is None:
         model = DEFAULT_MODEL
-    sampling = given(samples=samples, max_tokens=max_tokens)
+    sampling = given(samples=samples, top_p=top_p, max_tokens=max_tokens)
     flags = given(prompts=prompts, limit=limit, engine=engine, sampling=sampling or None)
+    flags |= given(system_prompt=system_prompt)
     flags |= given(server=given(base_url=base_url) or None)
     flags |= overrides(nli, None, None, None)
     resolved = resolve(model, flags, scorers=scorers, file=config)
-    place = place_of(out or default_folder(resolved.model))
+    place = place_of(out or default_out(resolved.model))
     checked = check_build(resolved, place if isinstance(place, Path) else None)
     if as_json:
         print_json(checked.report.facts)

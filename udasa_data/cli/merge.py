@@ -14,11 +14,14 @@ def merge(
         list[str],
         typer.Argument(help="Two or more: run directories, dataset folders, ORG/NAME[@REVISION]."),
     ],
-    out: Annotated[str, typer.Option(help="The new run's directory.")],
+    out: Annotated[str, typer.Option("--out", "-o", help="The new run's directory.")],
     as_json: JsonOption = False,
 ) -> None:
     """Join runs of different prompts or rounds: calibrated, paired and staged together."""
     from udasa_data.cli.tables import show_result
     from udasa_data.pipeline import merge as merge_runs
+    from udasa_data.terminal import Bars
 
-    show_result(merge_runs(runs, out), as_json=as_json)
+    with Bars() as bars:
+        result = merge_runs(runs, out, bars)
+    show_result(result, as_json=as_json)

@@ -9,9 +9,27 @@ import typer
 
 DEFAULT_MODEL = "tiny"
 
+
+def known_models(incomplete: str) -> list[str]:
+    """Return the presets that begin so, for the shell's completion."""
+    from udasa_data.config import read_presets
+
+    return [name for name in read_presets().models if name.startswith(incomplete)]
+
+
+def known_scorers(incomplete: str) -> list[str]:
+    """Return the scorer sets that begin so, for the shell's completion."""
+    from udasa_data.config import read_presets
+
+    return [name for name in read_presets().scorers if name.startswith(incomplete)]
+
+
 ModelOption = Annotated[
     str | None,
-    typer.Option(help="Preset (see: udasa-data models), Hub id or local folder. [tiny]"),
+    typer.Option(
+        help="Preset (see: udasa-data models), Hub id or local folder. [tiny]",
+        autocompletion=known_models,
+    ),
 ]
 PromptsOption = Annotated[
     list[str] | None,
@@ -26,12 +44,33 @@ LimitOption = Annotated[
 ]
 SamplesOption = Annotated[int | None, typer.Option(help="Answers to each prompt, 4 to 1024.")]
 MaxTokensOption = Annotated[int | None, typer.Option(min=1, help="Longest answer.")]
+TopPOption = Annotated[
+    float | None,
+    typer.Option(min=0, max=1, help="Sample from the likeliest tokens that make up this share."),
+]
+SystemPromptOption = Annotated[
+    str | None, typer.Option(help="A system turn before each prompt that has none.")
+]
+BatchTokensOption = Annotated[
+    int | None, typer.Option(min=256, help="Tokens in a batch of engine transformers.")
+]
+LanguageOption = Annotated[
+    str | None,
+    typer.Option(help="Of the answers, by code, as de. [found for each prompt]"),
+]
+OutOption = Annotated[
+    str | None,
+    typer.Option("--out", "-o", help="The run directory: a path, s3://… or gs://… [runs/MODEL]"),
+]
 ConfigOption = Annotated[
     Path | None, typer.Option(help="A YAML file; flags win over it.", dir_okay=False)
 ]
 ScorersOption = Annotated[
     str | None,
-    typer.Option(help="Scorer set of presets.yaml: tiny or hub. [the preset's]"),
+    typer.Option(
+        help="Scorer set (see: udasa-data models): tiny, hub-small or hub. [the preset's]",
+        autocompletion=known_scorers,
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 

@@ -8,6 +8,7 @@ import typer
 
 from udasa_data.cli.options import (
     DEFAULT_MODEL,
+    BatchTokensOption,
     ConfigOption,
     JsonOption,
     LimitOption,
@@ -15,12 +16,15 @@ from udasa_data.cli.options import (
     ModelOption,
     PromptsOption,
     SamplesOption,
+    SystemPromptOption,
+    TopPOption,
     given,
 )
 from udasa_data.terminal import echo, print_json
 
 if TYPE_CHECKING:
-    from udasa_data.pipeline import Interval, Plan
+    from udasa_data.pipeline import Plan
+    from udasa_data.preflight import Interval
 
 
 def plan(
@@ -28,7 +32,10 @@ def plan(
     prompts: PromptsOption = None,
     limit: LimitOption = None,
     samples: SamplesOption = None,
+    top_p: TopPOption = None,
     max_tokens: MaxTokensOption = None,
+    system_prompt: SystemPromptOption = None,
+    batch_tokens: BatchTokensOption = None,
     config: ConfigOption = None,
     pilot: Annotated[int, typer.Option(min=4, help="How many prompts are tried.")] = 16,
     price_hour: Annotated[
@@ -44,14 +51,15 @@ def plan(
 ) -> None:
     """Try a few prompts; report what the build would take: tokens, time, disk, memory, money."""
     from udasa_data.config import resolve
-    from udasa_data.pipeline import Prices
     from udasa_data.pipeline import plan as project
+    from udasa_data.preflight import Prices
     from udasa_data.terminal import Bars
 
     if model is None and config is None:
         model = DEFAULT_MODEL
-    sampling = given(samples=samples, max_tokens=max_tokens)
+    sampling = given(samples=samples, top_p=top_p, max_tokens=max_tokens)
     flags = given(prompts=prompts, limit=limit, sampling=sampling or None)
+    flags |= given(system_prompt=system_prompt, batch_tokens=batch_tokens)
     prices = Prices(price_hour, price_input, price_output)
     with Bars() as bars:
         plan = project(resolve(model, flags, file=config), pilot, prices, bars)

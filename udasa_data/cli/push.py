@@ -26,6 +26,10 @@ def push(
         list[str] | None,
         typer.Option(help="[NAME=]FILE of evaluation prompts to look for. May be given again."),
     ] = None,
+    licence: Annotated[
+        str | None,
+        typer.Option("--license", help="Of prompts whose source states none, as cc-by-4.0."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List the files and their sizes; push nothing.")
     ] = False,
@@ -36,7 +40,8 @@ def push(
     from udasa_data.runs import local_dataset
 
     target = Target(repo_id, revision, tag, private)
-    push_dataset(local_dataset(run), target, against or [], dry_run=dry_run, as_json=as_json)
+    found = local_dataset(run)
+    push_dataset(found, target, against or [], licence=licence, dry_run=dry_run, as_json=as_json)
 
 
 def push_dataset(
@@ -44,6 +49,7 @@ def push_dataset(
     target: Target,
     against: list[str],
     *,
+    licence: str | None = None,
     dry_run: bool = False,
     as_json: bool = False,
     built: dict[str, Any] | None = None,
@@ -56,7 +62,7 @@ def push_dataset(
     from udasa_data.cli.checks import checks_table, files_table
     from udasa_data.publish import prepare, release
 
-    prepared = prepare(run, target.repo_id, against, look_up=not dry_run)
+    prepared = prepare(run, target.repo_id, against, look_up=not dry_run, licence=licence)
     for warning in prepared.warnings():
         echo(f"note: {warning}", err=True)
     if dry_run:

@@ -15,11 +15,14 @@ def report(
         str, typer.Argument(help="A run directory, a dataset folder, or ORG/NAME[@REVISION].")
     ],
     out: Annotated[
-        Path | None, typer.Option(help="The HTML file. [RUN/report.html]", dir_okay=False)
+        Path | None,
+        typer.Option("--out", "-o", help="The HTML file. [RUN/report.html]", dir_okay=False),
     ] = None,
 ) -> None:
     """Write the page of a run: its figures, and every pair with all its answers, in one file."""
     from udasa_data.page import write_report
+    from udasa_data.terminal import Bars
 
-    page = write_report(run, out)
+    with Bars() as bars:
+        page = write_report(run, out, bars)
     echo(f"{page.path}: {page.rows:,} prompts, {page.size / 2**20:.1f} MB; open it in a browser")

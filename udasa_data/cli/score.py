@@ -28,7 +28,9 @@ def score(
             "of these.",
         ),
     ],
-    out: Annotated[Path, typer.Option(help="The .parquet file to write.", dir_okay=False)],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The .parquet file to write.", dir_okay=False)
+    ],
     scorers: ScorersOption = None,
     config: ConfigOption = None,
     calibration: Annotated[

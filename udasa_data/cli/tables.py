@@ -13,7 +13,7 @@ from rich.text import Text
 
 from udasa_data.config import Names, Presets
 from udasa_data.errors import UserError
-from udasa_data.pairing import Confounds, confound_rows
+from udasa_data.pairing import Confounds, confound_rows, gap_words
 from udasa_data.pipeline import BuildResult
 from udasa_data.runs import PairView, Summary
 from udasa_data.scoring import ScoreResult
@@ -36,7 +36,7 @@ def show_result(result: BuildResult, *, as_json: bool) -> None:
 
 def result_facts(result: BuildResult) -> dict[str, Any]:
     """Return what a build came to, as its JSON object has it."""
-    places = {"out": str(result.out), "dataset": str(result.dataset)}
+    places = {"out": str(result.out), "dataset": str(result.folder)}
     return {**places, "reused": result.reused, **msgspec.to_builtins(result.summary)}
 
 
@@ -48,14 +48,15 @@ def summary_tables(result: BuildResult) -> None:
         console.print(f"Nothing to do: {result.out} holds this build already.")
     _print_counts(summary)
     _print_stages(summary)
+    _print_review(summary)
     _print_confounds(summary.confounds)
     _print_steps(summary)
     for note in summary.notes:
         console.print(Text(f"note: {note}"))
-    console.print(Text(f"dataset: {result.dataset}"))
+    console.print(Text(f"dataset: {result.folder}"))
     if result.loads:
         config, split = result.loads
-        load = f'datasets.load_dataset("{result.dataset}", "{config}", split="{split}")'
+        load = f'datasets.load_dataset("{result.folder}", "{config}", split="{split}")'
         console.print(Text(load), soft_wrap=True)
     console.print(Text(f"page: udasa-data report {result.out}"), soft_wrap=True)
 
@@ -114,7 +115,7 @@ def show_pairs(pairs: Iterable[PairView]) -> None:
     """Print pairs, chosen beside rejected."""
     console = Screen()
     for pair in pairs:
-        gap = f"Δu {pair.delta_u:.3f} ± {pair.se_delta:.3f}"
+        gap = gap_words(pair.delta_u, pair.se_delta)
         title = f"{pair.stage} · P {pair.p_chosen_better:.3f} · {gap} · {pair.axis}"
         sides = _sides(console, pair)
         figures = Table(box=None, pad_edge=False, padding=(0, 2))
@@ -185,6 +186,16 @@ def _print_stages(summary: Summary) -> None:
         for name, s in summary.counts.stages.items()
     ]
     print_table(("stage", "pairs", "mean Δu", "from", "to"), rows, right={1, 2, 3, 4})
+
+
+def _print_review(summary: Summary) -> None:
+    if summary.review is None:
+        return
+    header = ("reviewed: stage before", "decided", "people agree", "expected", "taken out")
+    print_table(header, summary.review.rows, right={1, 2, 3, 4})
+    if summary.review.not_found:
+        n = f"{summary.review.not_found:,} reviews"
+        Screen().print(Text(f"note: {n} are of pairs that this build does not have"))
 
 
 def _print_confounds(confounds: Confounds) -> None:

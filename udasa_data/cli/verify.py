@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from udasa_data.cli.options import JsonOption
-from udasa_data.terminal import echo, print_json
+from udasa_data.terminal import print_json
 
 
 def verify(
@@ -22,8 +22,10 @@ def verify(
     """Load a dataset back and check it: hashes, schema, splits, stages, TRL's tokenisation."""
     from udasa_data.cli.checks import checks_table
     from udasa_data.publish import verify as verify_dataset
+    from udasa_data.terminal import Bars
 
-    verified = verify_dataset(source, lambda message: echo(message, err=True), max_length)
+    with Bars("checks") as bars:
+        verified = verify_dataset(source, bars.say, max_length, progress=bars)
     if as_json:
         checks = [check._asdict() for check in verified.checks]
         print_json({"where": verified.where, "checks": checks})

@@ -10,7 +10,6 @@ from udasa_data.config.build import (
     Calibration,
     ModelRef,
     NliRef,
-    NonNegative,
     Pairing,
     Positive,
     Precision,
@@ -23,15 +22,24 @@ from udasa_data.config.build import (
     Unit,
     ValueRef,
     Verdict,
-    Weights,
     check_template_options,
 )
 from udasa_data.config.constitution import Principle, principles_of
 from udasa_data.config.engine import EngineName, Prices, Server, Vllm
+from udasa_data.config.fits import Fit, NonNegative, Weights
 from udasa_data.config.looked_up import LookedUp, Names, read_looked_up
+from udasa_data.config.palette import STAGE_COLOURS, Shade
 from udasa_data.config.plain_files import read_bytes, require_file
 from udasa_data.config.plain_yaml import parse_yaml
-from udasa_data.config.presets import Presets, change, is_there, read_presets, resolve, to_yaml
+from udasa_data.config.presets import (
+    Presets,
+    change,
+    is_there,
+    read_presets,
+    resolve,
+    start_text,
+    to_yaml,
+)
 from udasa_data.config.strict import Strict, convert, read_yaml
 
 __all__ = [
@@ -40,9 +48,11 @@ __all__ = [
     "EMBEDDED",
     "LINEAR",
     "MIN_SAMPLES",
+    "STAGE_COLOURS",
     "BuildConfig",
     "Calibration",
     "EngineName",
+    "Fit",
     "LookedUp",
     "ModelRef",
     "Names",
@@ -61,6 +71,7 @@ __all__ = [
     "Scoring",
     "SemanticEstimator",
     "Server",
+    "Shade",
     "Strict",
     "Unit",
     "ValueRef",
@@ -79,5 +90,6 @@ __all__ = [
     "read_yaml",
     "require_file",
     "resolve",
+    "start_text",
     "to_yaml",
 ]

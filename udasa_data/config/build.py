@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args
 from msgspec import Meta, field
 
 from udasa_data.config.engine import EngineName, Server, Vllm
+from udasa_data.config.fits import Fit, Kind, NonNegative, Weights
 from udasa_data.config.strict import Strict
 
 Unit: TypeAlias = Annotated[float, Meta(ge=0.0, le=1.0)]
-NonNegative: TypeAlias = Annotated[float, Meta(ge=0.0)]
 Positive: TypeAlias = Annotated[float, Meta(gt=0.0)]
 Share: TypeAlias = Annotated[float, Meta(ge=0.0, lt=1.0)]
 # what a scorer is shown of a conversation and its answer
@@ -171,18 +171,6 @@ class Calibration(Strict, frozen=True):
     curves: str | None = None
 
 
-class Weights(Strict, frozen=True):
-    """Weights of the dimensions in the combined uncertainty; renormalised over those scored."""
-
-    semantic: NonNegative = 1.0
-    factual: NonNegative = 1.0
-    value: NonNegative = 1.0
-
-    def __post_init__(self) -> None:
-        if self.semantic + self.factual + self.value == 0:
-            raise ValueError("At least one weight must be above 0")
-
-
 class Pairing(Strict, frozen=True):
     """Which two answers make a pair, and which pairs are left out."""
 
@@ -225,6 +213,8 @@ class BuildConfig(Strict, frozen=True):
     embedder: ScorerRef | None = None  # sentence embeddings, for scoring.semantic: cosine
     judge: Judge | None = None
     limit: Annotated[int, Meta(ge=1)] | None = None
+    # of prompts whose source states none: an identifier of the Hub's, for the card
+    license: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+-]*$")] | None = None
     # prompts that differ in nothing but case, white space and forms of characters (², ２ and 2)
     near_duplicates: Literal["keep", "drop"] = "keep"
     seed: Annotated[int, Meta(ge=0)] = 0
@@ -239,9 +229,12 @@ class BuildConfig(Strict, frozen=True):
     sampling: Sampling = Sampling()
     scoring: Scoring = Scoring()
     calibration: Calibration = Calibration()
-    weights: Weights | None = None  # none: of each axis its own, from labelled answers
+    weights: Weights | None = None  # of all kinds of prompts alike; none: each kind's own
+    # of kinds of prompts, over those that ship (pairing/reliability.json)
+    reliability: dict[Kind, Fit] = field(default_factory=dict)
     pairing: Pairing = Pairing()
     stages: Stages = Stages()
+    review: str | None = None  # a file of people's verdicts on the pairs, laid over them
 
     def __post_init__(self) -> None:
         if len(self.value) < 2 and self.judge is None:

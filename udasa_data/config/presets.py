@@ -23,6 +23,7 @@ from udasa_data.config.build import (
     Share,
     ValueRef,
 )
+from udasa_data.config.fits import Fit, Kind
 from udasa_data.config.strict import Strict, convert, read_yaml
 from udasa_data.errors import UserError, nearest
 
@@ -58,6 +59,7 @@ class Scorers(Strict, frozen=True):
     sentiment: ValueRef
     prompt_harm: ValueRef | None = None
     refusal: ValueRef | None = None
+    reliability: dict[Kind, Fit] = msgspec.field(default_factory=dict)
 
 
 class Presets(Strict, frozen=True):
@@ -79,7 +81,7 @@ def resolve(
     overrides: Json,
     *,
     scorers: str | None = None,
-    file: Path | None = None,
+    file: Path | Json | None = None,
     default: str | None = None,
     answers: str | Path | None = None,
 ) -> BuildConfig:
@@ -89,7 +91,8 @@ def resolve(
         model: preset name, Hub id or local folder; None takes the file's ``model``.
         overrides: the flags that were given, nested like the configuration.
         scorers: name of a scorer set, over the file's; None takes the file's, or the preset's.
-        file: a YAML file in the shape of the configuration, any subset of its keys.
+        file: a YAML file in the shape of the configuration, any subset of its keys; or what is
+            in one.
         default: the model where neither ``model`` nor the file names one.
         answers: where the answers are that take a policy's place: then ``model`` only says who
             gave them, by default the file's name, and the scorers are the embedded ones unless
@@ -98,7 +101,7 @@ def resolve(
     Raises:
         UserError: unknown model, key or value, in one line.
     """
-    given = read_yaml(file) if file else {}
+    given = _given(file)
     name = model or given.get("model") or default or (Path(answers).stem if answers else None)
     if not isinstance(name, str):
         raise UserError("no model named: give --model NAME|HUB-ID|PATH (see: udasa-data models)")
@@ -114,7 +117,7 @@ def resolve(
     layers = _merge(layers, overrides)
     if "policy" in given and given.get("model", name) != name and not answers:
         layers["policy"] = base["policy"]  # the flag wins over the file
-    where = str(file) if file else "the command line"
+    where = _where(file)
     config = convert(layers, BuildConfig, where=where)
     if config.sampling.samples < MIN_SAMPLES:
         raise UserError(
@@ -126,18 +129,29 @@ def resolve(
 
 
 def change(
-    base: BuildConfig, overrides: Json, *, scorers: str | None = None, file: Path | None = None
+    base: BuildConfig,
+    overrides: Json,
+    *,
+    scorers: str | None = None,
+    file: Path | Json | None = None,
 ) -> BuildConfig:
     """Lay file and flags over a resolved configuration, as :func:`resolve` does over a preset.
 
     Raises:
         UserError: unknown key or value, in one line.
     """
-    layers = _merge(_builtins(base), read_yaml(file) if file else {})
+    layers = _merge(_builtins(base), _given(file))
     if scorers:
         layers |= _scorer_set(scorers)
-    where = str(file) if file else "the command line"
-    return convert(_merge(layers, overrides), BuildConfig, where=where)
+    return convert(_merge(layers, overrides), BuildConfig, where=_where(file))
+
+
+def _given(file: Path | Json | None) -> Json:
+    return read_yaml(file) if isinstance(file, Path) else file or {}
+
+
+def _where(file: Path | Json | None) -> str:
+    return str(file) if isinstance(file, Path) else "the command line"
 
 
 def to_yaml(config: BuildConfig) -> str:
@@ -174,6 +188,12 @@ def _base(name: str, scorers: str | None, *, anything: bool) -> dict[str, object
             "batch_tokens": preset.batch_tokens,
         }
     return base
+
+
+def start_text(file: str) -> str:
+    """Return the commented configuration that a user begins with, for a file of this name."""
+    text = files("udasa_data.config").joinpath("start.yaml").read_text(encoding="utf-8")
+    return text.replace("$FILE", file)
 
 
 def is_there(name: str) -> bool:

@@ -101,7 +101,7 @@ def _last_logprobs(
         logits = policy.model(**inputs, **keep, use_cache=False).logits[:, -last:]
         logits = logits.float()
         logprobs = logits[..., list(tokens)] - logits.logsumexp(dim=-1, keepdim=True)
-        found: Floats = logprobs.double().cpu().numpy()
+        found: Floats = logprobs.cpu().double().numpy()
     except (torch.OutOfMemoryError, MemoryError) as error:
         if len(batch) == 1:
             raise UserError(

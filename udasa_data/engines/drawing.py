@@ -53,7 +53,7 @@ class Draw(LogitsProcessor):  # type: ignore[misc]
 
     def logprobs(self) -> np.ndarray[Any, Any]:
         """Return [rows, T] log-probabilities of the drawn tokens, nats."""
-        return torch.stack(self._logprobs, dim=1).double().cpu().numpy()
+        return torch.stack(self._logprobs, dim=1).cpu().double().numpy()
 
 
 def _nucleus(probabilities: torch.Tensor, top_p: float) -> torch.Tensor:

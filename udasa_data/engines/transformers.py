@@ -19,6 +19,7 @@ from transformers import (
 
 from udasa_data.config import BATCH_ON_CPU, BATCH_ON_GPU, ReasoningTags, Sampling
 from udasa_data.engines.choices import Policy, sum_logprobs
+from udasa_data.engines.devices import best_device
 from udasa_data.engines.drawing import Draw
 from udasa_data.engines.policy_tokens import Drawn, PolicyTokens
 from udasa_data.engines.protocol import Completion, Floats, PolicyPrompt, SetAside, greedy
@@ -57,7 +58,7 @@ class TransformersEngine:
         batch_tokens: int | None = None,
         template_options: Mapping[str, Any] | None = None,
     ) -> None:
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._device = best_device()
         dtype = torch.bfloat16 if self._device.type == "cuda" else torch.float32
         self._tokens = PolicyTokens(policy, template_options=template_options)
         try:

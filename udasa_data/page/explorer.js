@@ -4,7 +4,7 @@ const NAMES = facts.columns;
 const N = facts.rows;
 const columns = {};
 let bounds;
-const texts = new Array(N);  // [prompt, first answer, second answer]
+const texts = new Array(N);  // [prompt, first answer, second answer, prompt_id, their sample ids]
 const loading = new Map();
 const DEFAULTS = { q: "", kind: "pairs", stage: "", axis: "", source: "", why: "", sort: "delta", order: "down", page: 1 };
 let view = { ...DEFAULTS };
@@ -47,8 +47,10 @@ async function select() {
   for (let row = 0; row < N; row += 1) {
     const isPair = columns.stage[row] >= 0;
     if ((kind === "pairs" && !isPair) || (kind === "out" && isPair)) continue;
+    const told = Boolean(reviews.get(row)?.verdict);
+    if ((kind === "told" && !told) || (kind === "untold" && (told || !isPair))) continue;
     if (!wanted.every(([name, value]) => columns[name][row] === value)) continue;
-    if (sought && !texts[row].some((text) => text !== null && sought.test(text))) continue;
+    if (sought && !texts[row].slice(0, 3).some((text) => text !== null && sought.test(text))) continue;
     keep.push(row);
   }
   found = Uint32Array.from(keep);
@@ -77,7 +79,7 @@ function side(row, which, title, text) {
   const us = [["u", "u"], ["semantic", "s"], ["factual", "f"], ["value", "v"]].map(([name, letter]) =>
     el("span", {}, `${name} `, el("b", {}, figure3(at(`${letter}_${which}`, row)))));
   const tokens = columns[`tokens_${which}`][row];
-  return el("div", { class: `side ${which}` }, el("h4", {}, title), marked(text, "text clamp"),
+  return el("div", { class: `side ${which}` }, el("h3", {}, title), marked(text, "text clamp"),
     el("p", { class: "us" }, ...us, el("span", {}, `${tokens === NONE ? "–" : tokens} tokens`)));
 }
 
@@ -88,7 +90,7 @@ function listed(row) {
   const count = columns.answers[row];
   const more = el("div", { class: "more", hidden: "" });
   const button = el("button", { type: "button", "aria-expanded": "false", disabled: count ? null : "" }, count ? `All ${count} answers` : "No answers");
-  const item = el("li", { class: stage, "data-row": row }, el("div", { class: "head" },
+  const item = el("li", { class: stage, "data-row": row, tabindex: "-1" }, el("div", { class: "head" },
     el("span", { class: "chip" }, isPair ? stage : `left out: ${words(nameAt("why", row))}`),
     isPair ? el("span", {}, `P ${figure3(at("p", row))}`) : null,
     el("span", {}, `Δu ${figure3(at("delta", row))}${Number.isNaN(at("se", row)) ? "" : ` ± ${figure3(at("se", row))}`}`),
@@ -105,6 +107,7 @@ function listed(row) {
     more.hidden = open;
     item.querySelectorAll(".text").forEach((text) => text.classList.toggle("clamp", open && !text.closest(".more")));
   });
+  if (isPair) reviewBar(item);
   return item;
 }
 
@@ -134,9 +137,9 @@ async function explain(row, place) {
     return el("tr", { class: role }, el("td", { class: "role" }, `${facts.rules.state_words[state]} · #${id}`),
       el("td", { class: "text", dir: "auto" }, thoughts ? el("details", {}, el("summary", {}, "reasoning"), thoughts) : null, own || "(empty)"), ...numbers.map((x) => el("td", { class: "n" }, x)));
   });
-  const header = ["", "answer", "u", "semantic", "factual", "value", "meaning", "tokens"];
+  const header = ["role", "answer", "u", "semantic", "factual", "value", "meaning", "tokens"];
   place.append(el("p", {}, verdict(row)), ...(context ? [el("p", { class: "text" }, el("b", {}, "Evidence: "), context)] : []),
-    el("table", {}, el("thead", {}, el("tr", {}, ...header.map((x, i) => el("th", { scope: "col", class: i > 1 ? "n" : null }, x)))), el("tbody", {}, ...body)));
+    scrolled(el("table", {}, el("thead", {}, el("tr", {}, ...header.map((x, i) => el("th", { scope: "col", class: i > 1 ? "n" : null }, x)))), el("tbody", {}, ...body)), "All answers"));
 }
 
 function pager(pages) {
@@ -185,7 +188,7 @@ function read() {
 
 function controls() {
   const options = (id, entries) => $(id).append(...entries.map(([value, label]) => el("option", { value }, label)));
-  options("kind", [["pairs", "pairs"], ["out", "prompts without a pair"], ["all", "all prompts"]]);
+  options("kind", [["pairs", "pairs"], ["untold", "pairs without your verdict"], ["told", "pairs with your verdict"], ["out", "prompts without a pair"], ["all", "all prompts"]]);
   for (const name of ["stage", "axis", "source", "why"]) options(name, [["", "any"], ...facts.names[name].map((x) => [x, words(x)])]);
   options("sort", [...facts.sorts, ["order", "order of the run"]]);
   for (const id of ["kind", "stage", "axis", "source", "sort", "order"]) $(id).addEventListener("change", () => choose({ [id]: $(id).value }));
@@ -199,12 +202,16 @@ function controls() {
     if (event.target.closest?.("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (event.key === "/") { event.preventDefault(); $("q").focus(); }
+    else if (reviewKey(event)) event.preventDefault();
     else if (step && view.page + step >= 1 && (view.page + step - 1) * facts.page_size < found.length) choose({ page: view.page + step }, true);
   });
 }
 
 async function start() {
   controls();
+  recall();
+  keep();
+  $("export").addEventListener("click", exportReviews);
   const numbers = new Int16Array(await inflate("columns"));
   NAMES.forEach((name, i) => { columns[name] = numbers.subarray(i * N, (i + 1) * N); });
   bounds = new Float32Array(await inflate("bounds"));

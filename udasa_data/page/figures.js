@@ -24,6 +24,7 @@ function table(header, rows) {
   return el("table", {}, el("thead", {}, el("tr", {}, ...header.map((x, n) => cell("th", x, n)))),
     el("tbody", {}, ...rows.map((row) => el("tr", {}, ...row.map((x, n) => cell("td", x, n))))));
 }
+const scrolled = (node, name) => el("div", { class: "scrolled", tabindex: "0", role: "region", "aria-label": name }, node);
 const card = (width, title, ...children) => $("figures").append(
   el("figure", { class: width }, el("h3", {}, title), ...children));
 const key = (...entries) => el("ul", { class: "key" }, ...entries.map(([name, colour]) =>
@@ -41,6 +42,8 @@ function plot(label, top, draw, { width = 340, height = 150, axis = "", start = 
     svg("line", { class: "grid", x1: left, x2: width - right, y1: y(0), y2: y(0) }), ...ticks, ...draw(x, y),
     svg("text", { x: width / 2, y: height - 3, "text-anchor": "middle" }, axis));
 }
+
+const pairsInAll = () => facts.stages.reduce((sum, stage) => sum + stage.pairs, 0);
 
 function gaps() {
   const { bins, from: start, top } = facts.gaps;
@@ -65,7 +68,8 @@ function gaps() {
   };
   card("w6", "How surely the chosen answer is the better one", plot(
     `Histogram of P(chosen better); thresholds ${(facts.thresholds ?? []).map(figure3).join(" and ")}`, top, draw,
-    { width: 540, height: 200, start }), key(...facts.stages.map((stage) => [stage.name, stage.name]), ["stage thresholds", "ink"]));
+    { width: innerWidth < 800 ? 330 : 540, height: 212, start, axis: "P(chosen is the better one), from a toss-up to sure" }), key(...facts.stages.map((stage) => [stage.name, stage.name]), ["stage thresholds", "ink"]),
+  el("p", { class: "quiet" }, `The highest bar is ${whole(most)} of ${whole(pairsInAll())} pairs.`));
 }
 
 function stages() {
@@ -77,8 +81,8 @@ function stages() {
     whole(s.pairs), s.low === null ? "–" : `${short(s.low)}–${short(s.high)}`, both(s.semantic, short), both(s.factual, short),
     both(s.value, short), both(s.tokens, (x) => (x === null ? "–" : x.toFixed(0))),
   ]);
-  card("w6", "Stages, in training order", table(header, rows),
-    el("p", { class: "quiet" }, "Means, chosen → rejected. Uncertainties are raw, in [0, 1]; higher is worse."));
+  card("w6", "Stages, in training order", scrolled(table(header, rows), "Stages"),
+    el("p", { class: "quiet" }, "Means over the pairs of a stage, chosen → rejected. Uncertainties are raw, in [0, 1]; higher is worse."));
 }
 
 function dimension(name, { all, chosen, rejected, scored, mean }) {
@@ -102,11 +106,11 @@ function dimension(name, { all, chosen, rejected, scored, mean }) {
 }
 
 function lengths() {
-  const { counts, edges } = facts.lengths;
+  const { counts, edges } = facts.lengths;  // [chosen][rejected]
   const size = 200, n = counts.length, step = size / n;
   const most = Math.max(1, ...counts.flat());
   const cells = counts.flatMap((row, i) => row.map((count, j) => (count ? svg("rect", {
-    x: 34 + i * step, y: size - (j + 1) * step, width: step - 0.5, height: step - 0.5, fill: "var(--conservative)",
+    x: 34 + j * step, y: size - (i + 1) * step, width: step - 0.5, height: step - 0.5, fill: "var(--conservative)",
     "fill-opacity": 0.15 + 0.85 * Math.sqrt(count / most),
     "data-tip": `${whole(count)} pairs: chosen ${edges[i]}–${edges[i + 1]}, rejected ${edges[j]}–${edges[j + 1]} tokens`,
   }) : null)));
@@ -115,17 +119,17 @@ function lengths() {
     i ? svg("text", { x: 30, y: size - i * step + 4, "text-anchor": "end" }, k) : null,
   ];
   const marks = edges.flatMap((edge, i) => (i % Math.ceil(n / 4) ? [] : tick(String(edge), i)));
-  card("w4", "Lengths, chosen against rejected", svg(
+  card("w4", "Length of chosen against rejected", svg(
     "svg", { viewBox: `0 0 ${size + 60} ${size + 32}`, role: "img", "aria-label": "Map of the lengths of chosen and rejected answers in tokens" },
     ...cells, svg("line", { class: "cut", x1: 34, y1: size, x2: 34 + size, y2: 0 }), ...marks,
-    svg("text", { x: 34 + size / 2, y: size + 28, "text-anchor": "middle" }, "chosen, tokens"),
-    svg("text", { x: -size / 2, y: 9, transform: "rotate(-90)", "text-anchor": "middle" }, "rejected, tokens")),
-  el("p", { class: "quiet" }, "On the line both are as long; the scale is logarithmic."));
+    svg("text", { x: 34 + size / 2, y: size + 28, "text-anchor": "middle" }, "rejected, tokens"),
+    svg("text", { x: -size / 2, y: 9, transform: "rotate(-90)", "text-anchor": "middle" }, "chosen, tokens")),
+  el("p", { class: "quiet" }, `Above the line chosen is the longer; ${whole(pairsInAll())} pairs, logarithmic scale.`));
 }
 
 function correlations() {
   const { names, rho } = facts.correlations;
-  const step = 44, left = 62;
+  const step = 54, left = 62;
   const cell = (value, i, j) => [
     svg("rect", {
       x: left + j * step, y: i * step, width: step - 2, height: step - 2, rx: 3, fill: value < 0 ? "var(--rejected)" : "var(--conservative)",
@@ -140,7 +144,7 @@ function correlations() {
     ...rho.flatMap((row, i) => row.flatMap((value, j) => cell(value, i, j))),
     ...names.flatMap((name, i) => [svg("text", { x: left - 6, y: i * step + step / 2 + 3, "text-anchor": "end" }, name),
       svg("text", { x: left + i * step + step / 2, y: size + 11, "text-anchor": "middle" }, name)])),
-  el("p", { class: "quiet" }, "Spearman, over all answers. Near 0 is what one hopes for."));
+  el("p", { class: "quiet" }, `Spearman's, over the answers that both measure (up to ${facts.tiles[1][1]}). Near 0 is what one hopes for.`));
 }
 
 function reasons() {
@@ -177,7 +181,7 @@ function drawFigures() {
   correlations();
   reasons();
   $("notes").append(...facts.notes.map((note) => el("li", {}, note)));
-  $("making").append(table(["", ""], facts.making), el("pre", {}, facts.config));
+  $("making").append(table(["what", "how"], facts.making), el("pre", {}, facts.config));
   $("theme").addEventListener("click", () => {
     const root = document.documentElement;
     const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;

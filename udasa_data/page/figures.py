@@ -57,6 +57,7 @@ WHY_WORDS: Final = {
     Why.BELOW_NOISE: "the gap is within its noise",
     Why.WORSE_IN_DIMENSION: "the chosen answer is much the worse in one dimension",
     Why.LENGTH_RATIO: "one answer is many times as long as the other",
+    Why.REVIEWED: "people rejected the pair",
 }
 SORTS: Final = (
     ("p", "P(chosen better)"),
@@ -118,8 +119,16 @@ def _tiles(finished: Finished) -> list[tuple[str, str, str]]:
         ("prompts", f"{counts.prompts:,}", ""),
         ("answers", f"{counts.samples:,}", ""),
         ("pairs", f"{counts.pairs:,}", share),
-        ("of one meaning", "–" if homogeneous is None else f"{homogeneous:.0%}", "of the prompts"),
-        ("chosen is longer", "–" if longer is None else f"{longer:.0%}", "of the pairs"),
+        (
+            "all answers mean the same",
+            "–" if homogeneous is None else f"{homogeneous:.0%}",
+            f"of {counts.prompts:,} prompts",
+        ),
+        (
+            "chosen is longer",
+            "–" if longer is None else f"{longer:.0%}",
+            f"of {counts.pairs:,} pairs",
+        ),
     ]
 
 

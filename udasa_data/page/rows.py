@@ -152,7 +152,8 @@ def _blocks(
     yield "columns", _packed(_columns(table, names).tobytes())
     bounds = table.select(pl.col("value", "limit").cast(pl.Float32).fill_null(np.nan)).to_numpy()
     yield "bounds", _packed(np.ascontiguousarray(bounds).tobytes())
-    texts = table.select(_conversation(), "text_chosen", "text_rejected").rows()
+    shown = ("text_chosen", "text_rejected", "prompt_id", "chosen_id", "rejected_id")
+    texts = table.select(_conversation(), *shown).rows()
     for number, start in enumerate(range(0, len(texts), TEXT_BLOCK)):
         yield f"t{number}", _packed(msgspec.json.encode(texts[start : start + TEXT_BLOCK]))
     ends = np.cumsum(table["answers"].to_numpy())

@@ -13,10 +13,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from udasa_data.config import Calibration, Weights, read_bytes
+from udasa_data.config import Calibration, read_bytes
 from udasa_data.errors import UserError, first_line
 from udasa_data.pairing.noise import Replicates
-from udasa_data.pairing.reliability import kinds_of, weights_of
+from udasa_data.pairing.reliability import Fits, kinds_of, weights_of
 from udasa_data.schema import CALIBRATED, Dimension
 from udasa_data.uncertainty.calibrate import (
     POOLED,
@@ -40,18 +40,18 @@ class Calibrated(NamedTuple):
     replicates: Replicates
 
 
-def calibrate(scores: pl.DataFrame, curves: Curves, weights: Weights | None) -> Calibrated:
+def calibrate(scores: pl.DataFrame, curves: Curves, fits: Fits) -> Calibrated:
     """Apply frozen curves to all scores of a run and to their replicates; combine the dimensions.
 
     Args:
         scores: N rows of the scores table with ``axis`` and ``context``, K for each prompt,
             contiguous.
         curves: from :func:`fit_curves`, or of an earlier run.
-        weights: of the dimensions; None takes each axis's own.
+        fits: of the build, by kind of prompt.
     """
     axes = scores["axis"].to_numpy().astype(str)
-    table, filled = apply_curves(scores, curves, weights)
-    weight = weights_of(kinds_of(scores), weights)
+    table, filled = apply_curves(scores, curves, fits)
+    weight = weights_of(kinds_of(scores), fits)
 
     def replicates_of(start: int) -> Replicates:
         rows = slice(start, start + CHUNK)
@@ -107,9 +107,7 @@ def fit_labelled(scores: pl.DataFrame, labels: Floats) -> Curves:
     return {str(d): {POOLED: fit_isotonic(scores[f"u_{d}"].to_numpy(), labels)} for d in Dimension}
 
 
-def apply_curves(
-    scores: pl.DataFrame, curves: Curves, weights: Weights | None
-) -> tuple[pl.DataFrame, Floats]:
+def apply_curves(scores: pl.DataFrame, curves: Curves, fits: Fits) -> tuple[pl.DataFrame, Floats]:
     """Calibrate and combine the rows of a scores table, whatever the curves were fitted on.
 
     Answers to one prompt are compared over the same dimensions (:func:`combination.shared`).
@@ -117,7 +115,7 @@ def apply_curves(
     Args:
         scores: N rows of the scores table with ``axis`` and ``context``.
         curves: by dimension, then axis.
-        weights: of the dimensions; None takes each kind of prompt's own.
+        fits: of the build, by kind of prompt.
 
     Returns:
         the calibrated table, and [N, 3] the dimensions that were combined.
@@ -128,7 +126,7 @@ def apply_curves(
     filled = shared(np.stack([values[d] for d in Dimension], axis=-1), prompts)
     table = scores.select("prompt_id", "sample_id").with_columns(
         *(pl.Series(f"c_{d}", values[d]) for d in Dimension),
-        pl.Series("uncertainty", combine(filled, weights_of(kinds_of(scores), weights))),
+        pl.Series("uncertainty", combine(filled, weights_of(kinds_of(scores), fits))),
     )
     return table.select(CALIBRATED.names()), filled
 

@@ -102,3 +102,8 @@ def noise_range(sd: Floats, n: Ints, rule: str) -> Floats:
     ranges = np.array([expected_range(int(k)) if k > 1 else 0.0 for k in n.tolist()])
     share = 0.5 if rule in {"median", "random"} else 1.0
     return np.asarray(sd * ranges * share)
+
+
+def gap_words(delta: float, se: float) -> str:
+    """Return a gap with its noise, where that is known: ``Δu 0.120 ± 0.034``."""
+    return f"Δu {delta:.3f} ± {se:.3f}" if np.isfinite(se) else f"Δu {delta:.3f}"

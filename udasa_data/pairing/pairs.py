@@ -9,11 +9,11 @@ import polars as pl
 from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
 
-from udasa_data.config import Pairing, Weights
+from udasa_data.config import Pairing
 from udasa_data.pairing.fitness import UNFIT, with_fitness
 from udasa_data.pairing.lengths import answer_tokens
 from udasa_data.pairing.noise import Replicates, noise_range, pair_se, spread
-from udasa_data.pairing.reliability import kinds_of, weights_of
+from udasa_data.pairing.reliability import Fits, kinds_of, weights_of
 from udasa_data.pairing.selection import cost_of, first_of, rounded
 from udasa_data.schema import DROPPED, Dimension, Why
 
@@ -65,7 +65,7 @@ def make_pairs(
     replicates: Replicates,
     rules: Pairing,
     seed: int,
-    weights: Weights | None = None,
+    fits: Fits,
 ) -> Paired:
     """Pair the most reliable answer to each prompt with a suboptimal one.
 
@@ -82,8 +82,7 @@ def make_pairs(
         replicates: of the answers' uncertainties.
         rules: of pairing.
         seed: for ``rejected = "random"``.
-        weights: of the dimensions, as they were combined: ``pairing.tolerance`` is of those that
-            count; None takes each axis's own.
+        fits: by which the dimensions were combined: ``pairing.tolerance`` is of those that count.
 
     Returns:
         kept pairs with ``delta_u = u_rejected − u_chosen > 0`` and its jackknife standard error
@@ -93,7 +92,7 @@ def make_pairs(
     if answers.is_empty():
         return Paired(pl.DataFrame(schema=PAIRED), pl.DataFrame(schema=DROPPED))
     k = replicates.by_sample.shape[1]
-    counts = weights_of(kinds_of(answers), weights) > 0
+    counts = weights_of(kinds_of(answers), fits) > 0
     calibrated = answers.select(f"c_{d}" for d in Dimension).to_numpy()
     by_dimension = np.where(counts, calibrated, np.nan).reshape(-1, k, len(Dimension))
     drawn = np.random.Generator(np.random.Philox(seed)).random((len(answers) // k, k))

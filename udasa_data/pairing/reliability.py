@@ -13,11 +13,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from udasa_data.config import Weights
+from udasa_data.config import EMBEDDED, BuildConfig, Fit
 from udasa_data.schema import Axis, Dimension
 
 Floats: TypeAlias = NDArray[np.float64]
-
+Fits: TypeAlias = Mapping[str, Fit]  # by kind of prompt: the axes, and the kinds below
 
 EVIDENCE: Final = "evidence"  # of prompts whose answers can be checked against evidence
 # of prompts of truthfulness: samples of a policy that gives no log-probabilities; and answers that
@@ -28,27 +28,36 @@ UNKNOWN: Final = "truthfulness of unknown origin"
 _CHECKED: Final = (Axis.TRUTHFULNESS.value, Axis.HELPFULNESS.value)
 
 
-class AxisFit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Of one kind of prompts, fitted once and frozen (``benchmarks/pair_quality``).
-
-    Attributes:
-        weights: of the calibrated dimensions.
-        slope: of the log-odds that the chosen answer is the better one, per unit of ``delta_u``.
-        n: labelled prompts that it was fitted on.
-        corpora: that they are from.
-    """
-
-    weights: Weights
-    slope: float
-    n: int
-    corpora: tuple[str, ...]
-
-
 @cache
-def axis_fits() -> Mapping[str, AxisFit]:
-    """Return the frozen fits by kind: the axes, ``EVIDENCE``, ``UNLOGGED`` and ``UNKNOWN``."""
+def shipped_fits() -> Fits:
+    """Return the frozen fits by kind, made with the embedded scorers."""
     text = files("udasa_data.pairing").joinpath("reliability.json").read_text(encoding="utf-8")
-    return msgspec.convert(json.loads(text), dict[str, AxisFit])
+    return msgspec.convert(json.loads(text), dict[str, Fit])
+
+
+def fits_of(config: BuildConfig) -> Fits:
+    """Return the fits of a build by kind: those that ship, its own over them.
+
+    ``weights`` of a configuration are of all kinds alike.
+    """
+    fits: dict[str, Fit] = {**shipped_fits()}
+    fits |= {str(kind): fit for kind, fit in config.reliability.items()}
+    if config.weights is None:
+        return fits
+    return {k: msgspec.structs.replace(f, weights=config.weights) for k, f in fits.items()}
+
+
+def unmeasured(config: BuildConfig) -> list[str]:
+    """Return a note where pairs go by fits that were not made with the build's own scorers."""
+    refs = [config.nli, *config.value]
+    others = [ref.id for ref in refs if not ref.id.startswith(EMBEDDED)]
+    if not others or all(kind in config.reliability for kind in shipped_fits()):
+        return []
+    note = (
+        "pairs: weights and p_chosen_better were fitted with the embedded scorers, not with "
+        f"{', '.join(others)}; your own fits go into 'reliability' (docs/pair_quality.md)"
+    )
+    return [note]
 
 
 def kinds_of(answers: pl.DataFrame) -> NDArray[np.str_]:
@@ -75,20 +84,19 @@ def kinds_of(answers: pl.DataFrame) -> NDArray[np.str_]:
     return answers.select(kind.alias("kind"))["kind"].to_numpy().astype(str)
 
 
-def weights_of(kinds: NDArray[np.str_], given: Weights | None) -> Floats:
-    """Return [N, 3] the weights of the dimensions: those given, else each kind's own.
+def weights_of(kinds: NDArray[np.str_], fits: Fits) -> Floats:
+    """Return [N, 3] the weights of the dimensions.
 
     Args:
         kinds: [N], of :func:`kinds_of`.
-        given: of the configuration, for all alike.
+        fits: of the build.
     """
-    by_kind = {kind: given or fit.weights for kind, fit in axis_fits().items()}
     names, row = np.unique(kinds, return_inverse=True)
-    table = [[getattr(by_kind[name], d) for d in Dimension] for name in names.tolist()]
+    table = [[getattr(fits[name].weights, d) for d in Dimension] for name in names.tolist()]
     return np.array(table, dtype=np.float64).reshape(-1, len(Dimension))[row]
 
 
-def p_chosen_better(delta_u: Floats, kinds: NDArray[np.str_]) -> Floats:
+def p_chosen_better(delta_u: Floats, kinds: NDArray[np.str_], fits: Fits) -> Floats:
     """Return how likely the chosen answer is the better one.
 
     P = σ(s_a · Δu): a Bradley–Terry model (Bradley & Terry 1952) whose scores are −s_a · u, with
@@ -97,10 +105,11 @@ def p_chosen_better(delta_u: Floats, kinds: NDArray[np.str_]) -> Floats:
     Args:
         delta_u: [N] in [0, 1].
         kinds: [N], of :func:`kinds_of`.
+        fits: of the build.
 
     Returns:
         [N] in [0.5, 1).
     """
-    slope = np.array([axis_fits()[kind].slope for kind in kinds.tolist()], dtype=np.float64)
+    slope = np.array([fits[kind].slope for kind in kinds.tolist()], dtype=np.float64)
     result: Floats = 1.0 / (1.0 + np.exp(-slope * delta_u))
     return result

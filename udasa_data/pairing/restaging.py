@@ -14,7 +14,8 @@ import polars as pl
 from udasa_data.config import BuildConfig
 from udasa_data.pairing.calibration import Curves, calibrate, fit_curves, read_curves
 from udasa_data.pairing.pairs import make_pairs
-from udasa_data.pairing.reliability import kinds_of, p_chosen_better
+from udasa_data.pairing.reliability import Fits, fits_of, kinds_of, p_chosen_better
+from udasa_data.pairing.reviews import ReviewSummary, apply_reviews, read_reviews
 from udasa_data.pairing.stages import assign_stages
 from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Dimension, empty, require
 
@@ -31,6 +32,7 @@ class Restaged(NamedTuple):
         curves: that the uncertainties were calibrated with.
         low: exploratory lies below it; NaN without pairs, as ``high``.
         high: conservative lies at or above it.
+        review: what people said of the pairs; None: nobody was asked.
     """
 
     answers: pl.DataFrame
@@ -39,6 +41,7 @@ class Restaged(NamedTuple):
     curves: Curves
     low: float
     high: float
+    review: ReviewSummary | None = None
 
 
 def restage(answers: pl.DataFrame, config: BuildConfig) -> Restaged:
@@ -52,7 +55,7 @@ def restage(answers: pl.DataFrame, config: BuildConfig) -> Restaged:
         config: its calibration, weights, pairing, stages and seed are used.
 
     Raises:
-        UserError: ``calibration.curves`` cannot be read.
+        UserError: ``calibration.curves`` or ``review`` cannot be read.
     """
     axes = answers["axis"].to_numpy().astype(str)
     known = config.calibration.curves
@@ -60,11 +63,16 @@ def restage(answers: pl.DataFrame, config: BuildConfig) -> Restaged:
     if answers.is_empty():
         nan = float("nan")
         return Restaged(empty(ANSWERS), empty(PAIRS), empty(DROPPED), curves, nan, nan)
-    runs = [_pair_run(part, curves, config) for part in _by_run_and_size(answers)]
+    fits = fits_of(config)
+    runs = [_pair_run(part, curves, config, fits) for part in _by_run_and_size(answers)]
     calibrated, paired, dropped = (pl.concat(tables) for tables in zip(*runs, strict=True))
-    staged = assign_stages(_with_reliability(paired, answers), config.stages.cutoffs)
-    pairs = _with_texts(staged.pairs, calibrated)
-    return Restaged(calibrated, pairs, dropped, curves, staged.low, staged.high)
+    staged = assign_stages(_with_reliability(paired, answers, fits), config.stages.cutoffs)
+    table, review = staged.pairs, None
+    if config.review is not None:
+        table, gone, review = apply_reviews(table, calibrated, read_reviews(Path(config.review)))
+        dropped = pl.concat([dropped, gone])
+    pairs = _with_texts(table, calibrated)
+    return Restaged(calibrated, pairs, dropped, curves, staged.low, staged.high, review)
 
 
 def _by_run_and_size(answers: pl.DataFrame) -> list[pl.DataFrame]:
@@ -85,20 +93,21 @@ class _RunPaired(NamedTuple):
     dropped: pl.DataFrame
 
 
-def _pair_run(answers: pl.DataFrame, curves: Curves, config: BuildConfig) -> _RunPaired:
-    calibrated = calibrate(answers, curves, config.weights)
+def _pair_run(answers: pl.DataFrame, curves: Curves, config: BuildConfig, fits: Fits) -> _RunPaired:
+    calibrated = calibrate(answers, curves, fits)
     added = calibrated.table.drop("prompt_id", "sample_id")
     answers = require(pl.concat([answers, added], how="horizontal"), ANSWERS, "answers")
-    paired = make_pairs(answers, calibrated.replicates, config.pairing, config.seed, config.weights)
+    paired = make_pairs(answers, calibrated.replicates, config.pairing, config.seed, fits)
     run = pl.lit(answers["run"].first(), dtype=pl.Int32).alias("run")
     return _RunPaired(answers, paired.pairs.with_columns(run), paired.dropped.with_columns(run))
 
 
-def _with_reliability(paired: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
+def _with_reliability(paired: pl.DataFrame, answers: pl.DataFrame, fits: Fits) -> pl.DataFrame:
     """Return the pairs with how likely chosen is the better one of each."""
     kinds = answers.select(*_KEYS, pl.Series("kind", kinds_of(answers))).unique(_KEYS)
     known = paired.join(kinds, on=_KEYS, how="left", maintain_order="left")
-    p = p_chosen_better(paired["delta_u"].to_numpy(), known["kind"].to_numpy().astype(str))
+    of_pairs = known["kind"].to_numpy().astype(str)
+    p = p_chosen_better(paired["delta_u"].to_numpy(), of_pairs, fits)
     return paired.with_columns(pl.Series("p_chosen_better", p, dtype=pl.Float64))
 
 

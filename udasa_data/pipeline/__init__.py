@@ -4,18 +4,32 @@ from udasa_data.pipeline.building import BuildResult, build, build_slice, previe
 from udasa_data.pipeline.executors.protocol import Executor
 from udasa_data.pipeline.executors.ray import RayExecutor
 from udasa_data.pipeline.merging import merge
-from udasa_data.pipeline.planning import Interval, Plan, Prices, plan
+from udasa_data.pipeline.planning import Plan, plan
+from udasa_data.pipeline.starting import (
+    Given,
+    Start,
+    default_out,
+    refuse_beside_answers,
+    start_answered,
+    start_from,
+    start_sampled,
+)
 
 __all__ = [
     "BuildResult",
     "Executor",
-    "Interval",
+    "Given",
     "Plan",
-    "Prices",
     "RayExecutor",
+    "Start",
     "build",
     "build_slice",
+    "default_out",
     "merge",
     "plan",
     "preview",
+    "refuse_beside_answers",
+    "start_answered",
+    "start_from",
+    "start_sampled",
 ]

@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import polars as pl
 
 from udasa_data.config import BuildConfig
-from udasa_data.errors import UserError
+from udasa_data.errors import UserError, redacted
 from udasa_data.pairing import restage
 from udasa_data.pipeline.answered import Answered
 from udasa_data.pipeline.derivation import Derived
@@ -21,11 +22,13 @@ from udasa_data.pipeline.executors.local import LocalExecutor
 from udasa_data.pipeline.executors.protocol import Executor
 from udasa_data.pipeline.finishing import finish, summary_of
 from udasa_data.pipeline.preparation import Prepared
-from udasa_data.progress import Progress, Silent
-from udasa_data.prompts import LeftOut
+from udasa_data.progress import Progress, Silent, logged
+from udasa_data.prompts import SPLITS, LeftOut, splits_of, with_split
 from udasa_data.runs import (
+    LOG,
     MANIFEST,
     DamagedShardError,
+    Finished,
     Loadable,
     Origin,
     Run,
@@ -33,6 +36,7 @@ from udasa_data.runs import (
     Summary,
     as_notes,
     loadable,
+    open_finished,
     parse_manifest,
 )
 from udasa_data.schema import SCORES, require
@@ -48,17 +52,55 @@ class BuildResult:
 
     Attributes:
         out: the run directory.
-        dataset: the Hub-shaped folder in it.
+        folder: the Hub-shaped dataset folder in it.
         summary: counts, costs and notes.
         reused: nothing had to be done.
         loads: a configuration and split of the dataset that has rows; None where none has.
     """
 
     out: Place
-    dataset: Place
+    folder: Place
     summary: Summary
     reused: bool
     loads: Loadable | None
+
+    def __repr__(self) -> str:
+        counts = self.summary.counts
+        stages = ", ".join(f"{stage.pairs:,} {name}" for name, stage in counts.stages.items())
+        return (
+            f"BuildResult({str(self.out)!r}: {counts.prompts:,} prompts, {counts.samples:,} "
+            f"answers, {counts.pairs:,} pairs: {stages})"
+        )
+
+    def pairs(self) -> pl.DataFrame:
+        """Return the staged pairs, ``schema.PAIRS``."""
+        return self._finished().pairs
+
+    def samples(self) -> pl.DataFrame:
+        """Return every answer with its scores, ``schema.ANSWERS``."""
+        return self._finished().answers
+
+    def dropped(self) -> pl.DataFrame:
+        """Return all that was left out, with its reason, ``schema.DROPPED``."""
+        return self._finished().dropped
+
+    def dataset(self) -> Any:
+        """Return the pairs as a ``datasets.DatasetDict``, as ``datasets`` loads them of the Hub.
+
+        Its splits are ``train`` and ``test`` (the held-out prompts), those of them that have rows.
+        """
+        from datasets import Dataset, DatasetDict
+
+        finished = self._finished()
+        splits = splits_of(finished.pairs["prompt_id"], finished.manifest.held_out)
+        table = with_split(finished.pairs, splits)
+        parts = {name: table.filter(pl.col("split") == name).drop("split") for name in SPLITS}
+        return DatasetDict(
+            {name: Dataset.from_polars(part) for name, part in parts.items() if len(part)}
+        )
+
+    def _finished(self) -> Finished:
+        return open_finished(str(self.folder))
 
 
 @dataclass(frozen=True)
@@ -124,7 +166,7 @@ def build(
     prepared.try_template()
     if prepared.template_note:
         progress.say(prepared.template_note)
-    with run.locked():
+    with run.locked(), _logged(run, progress) as progress:
         if reused := prepared.is_finished():
             run.save_manifest()  # of the two, one is damaged
         else:
@@ -133,12 +175,21 @@ def build(
     return _result(run, reused=reused)
 
 
+def _logged(run: Run, progress: Progress) -> AbstractContextManager[Progress]:
+    """Write the progress of a run on this machine into its ``log.txt``, start after start."""
+    if isinstance(run.root, Path):
+        return logged(progress, run.root / LOG, redacted)
+    return nullcontext(progress)
+
+
 def _make(prepared: Prepared, executor: Executor, progress: Progress) -> None:
     if not prepared.reuses_scores:
         prepared.bring_samples()
         executor.make_shards(prepared, progress)
         _take_stock(prepared)
+    progress.start("dataset", len(prepared.loaded.prompts), 0)
     _pair(prepared)
+    progress.finish()
 
 
 def repairing(prepared: Prepared, progress: Progress, make: Callable[[], None]) -> None:
@@ -196,8 +247,9 @@ def build_slice(
             run.reread()
             prepared = Prepared(config, run)
             prepared.refuse_another_run()
-        progress, executor = progress or Silent(), LocalExecutor(rank, world_size)
-        repairing(prepared, progress, lambda: executor.make_shards(prepared, progress))
+        executor = LocalExecutor(rank, world_size)
+        with _logged(run, progress or Silent()) as watched:
+            repairing(prepared, watched, lambda: executor.make_shards(prepared, watched))
     count = prepared.shards["samples"].count
     return SliceResult(run.root, rank, world_size, len(range(rank, count, world_size)), count)
 

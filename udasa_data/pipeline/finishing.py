@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 import polars as pl
 
-from udasa_data.pairing import Restaged, curves_to_json, measure
+from udasa_data.pairing import Restaged, curves_to_json, measure, unmeasured
 from udasa_data.pipeline.preparation import Prepared
 from udasa_data.publish import Tables, write_dataset
 from udasa_data.runs import (
@@ -45,6 +45,7 @@ _RECORDED: Final = (
     "principles",
     "code",
     "origin",
+    "review",
 )
 
 
@@ -66,13 +67,15 @@ def finish(prepared: Prepared, restaged: Restaged, left_out: pl.DataFrame, start
     cost = StepCost(time.monotonic() - started, 0)
     steps = {**run.manifest.get("steps", {}), "dataset": msgspec.to_builtins(cost)}
     confounds = measure(answers, pairs)
-    notes = {**run.manifest.get("notes", {}), "dataset": stage_notes(pairs, prepared.config)}
+    told = [*unmeasured(prepared.config), *stage_notes(pairs, prepared.config)]
+    notes = {**run.manifest.get("notes", {}), "dataset": told}
     run.save_manifest(
         steps=steps,
         counts=msgspec.to_builtins(counts),
         confounds=msgspec.to_builtins(confounds),
         notes=notes,
         no_pairs=why_no_pairs(answers, pairs, dropped),
+        review=msgspec.to_builtins(restaged.review),
     )
     _publish(prepared, Tables(pairs, answers, dropped))
     run.save_manifest(finished=prepared.keys["dataset"])
@@ -94,7 +97,9 @@ def _publish(prepared: Prepared, tables: Tables) -> None:
         confounds=summary.confounds,
         versions=run.manifest["versions"],
         notes=(*summary.notes, *([summary.no_pairs] if summary.no_pairs else [])),
-        made_from={name: run.manifest[name] for name in _RECORDED if name in run.manifest},
+        made_from={
+            name: run.manifest[name] for name in _RECORDED if run.manifest.get(name) is not None
+        },
     )
     run.write_folder("dataset", lambda folder: write_dataset(folder, tables, manifest))
 
@@ -110,6 +115,7 @@ def summary_of(run: Run) -> Summary:
             "confounds": run.manifest["confounds"],
             "steps": run.manifest.get("steps", {}),
             "no_pairs": run.manifest.get("no_pairs"),
+            "review": run.manifest.get("review"),
             "notes": [note for step in steps for note in noted[step]],
         },
         Summary,

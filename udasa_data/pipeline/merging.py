@@ -12,6 +12,7 @@ import polars as pl
 from udasa_data.config import BuildConfig
 from udasa_data.errors import UserError
 from udasa_data.pipeline.building import BuildResult, build
+from udasa_data.progress import Progress, Silent
 from udasa_data.runs import Origin, key_of, open_finished, origin_of
 
 _OF_SCORES: Final = ("nli", "value", "sentiment", "prompt_harm", "refusal", "judge", "scoring")
@@ -26,7 +27,7 @@ class _Part(NamedTuple):
     policy: str  # fingerprint
 
 
-def merge(places: Sequence[str], out: str) -> BuildResult:
+def merge(places: Sequence[str], out: str, progress: Progress | None = None) -> BuildResult:
     """Join finished runs, calibrated, paired and staged together.
 
     Uncertainties are calibrated anew over the answers of all runs, and the stages cut over all
@@ -39,15 +40,22 @@ def merge(places: Sequence[str], out: str) -> BuildResult:
         places: two or more run directories, dataset folders or Hub datasets; a merged one counts
             as the runs it was merged from.
         out: the new run's directory.
+        progress: shows how far it is.
 
     Raises:
         UserError: other scorers or scoring options, or prompts in two runs of one policy.
     """
     if len(places) < 2:
         raise UserError("merge needs two runs or more")
-    origins = [origin_of(open_finished(place)) for place in places]
+    progress = progress or Silent()
+    progress.start("read", len(places), 0)
+    origins = []
+    for place in places:
+        origins.append(origin_of(open_finished(place)))
+        progress.advance(1)
+    progress.finish()
     origin = join(origins)
-    return build(origin.manifest.config, out, origin=origin)
+    return build(origin.manifest.config, out, progress, origin=origin)
 
 
 def join(origins: Sequence[Origin]) -> Origin:
@@ -68,7 +76,7 @@ def join(origins: Sequence[Origin]) -> Origin:
     config = first.manifest.config
     prompts = dict.fromkeys(p for origin in origins for p in origin.manifest.config.prompts)
     # a limit was drawn in each run; over all of them it would say something else
-    joined = msgspec.structs.replace(config, prompts=tuple(prompts), limit=None)
+    joined = msgspec.structs.replace(config, prompts=tuple(prompts), limit=None, review=None)
     name = " + ".join(origin.name for origin in origins)
     key = key_of([origin.scores_key for origin in origins])
     scorers = dict.fromkeys(scorer for origin in origins for scorer in origin.manifest.scorers)

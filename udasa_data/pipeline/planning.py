@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import NormalDist, mean, stdev
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -24,46 +23,15 @@ from udasa_data.errors import UserError
 from udasa_data.pipeline.building import BuildResult, build
 from udasa_data.pipeline.executors.local import LocalExecutor
 from udasa_data.pipeline.preparation import Prepared
+from udasa_data.preflight import Interval, Prices, exactly, money_of, seconds_of, total_of
 from udasa_data.progress import Progress
 from udasa_data.runs import Run, ShardFacts
 from udasa_data.schema import SAMPLES, empty
 from udasa_data.storage import cached_folder, parameters_in
 
 PILOT: Final = 16  # prompts
-COVERAGE: Final = 0.9
 # Calibration, pairs and stages of a million prompts with 8 answers each: benchmarks/pairing.py
 PAIRING_SECONDS: Final = 30e-6 / 8  # a sample
-
-
-class Interval(NamedTuple):
-    """A projected figure; the truth lies between ``low`` and ``high`` nine times in ten."""
-
-    value: float
-    low: float
-    high: float
-
-    def times(self, factor: float) -> Interval:
-        """Return the interval of a multiple."""
-        return Interval(self.value * factor, self.low * factor, self.high * factor)
-
-    def plus(self, other: Interval) -> Interval:
-        """Return the interval of a sum, as if both were wrong to the same side."""
-        return Interval(self.value + other.value, self.low + other.low, self.high + other.high)
-
-
-@dataclass(frozen=True)
-class Prices:
-    """What the user pays, in any currency; None is not paid for.
-
-    Attributes:
-        hour: of an hour of the machine.
-        input_tokens: of a million tokens read by the policy.
-        output_tokens: of a million tokens written by it.
-    """
-
-    hour: float | None = None
-    input_tokens: float | None = None
-    output_tokens: float | None = None
 
 
 class GpuMemory(NamedTuple):
@@ -160,11 +128,10 @@ def _project(
     chars_a_token = int(per_prompt["chars"].sum()) / max(int(per_prompt["n_tokens"].sum()), 1)
     length = prompts["messages"].list.eval(pl.element().struct.field("content").str.len_chars())
     read = total_of((length.list.sum() / max(chars_a_token, 1e-9)).to_list(), n)
-    spread = tokens.high / tokens.value - 1
     facts = {step: shards.facts() for step, shards in prepared.shards.items()}
-    seconds = {step: _seconds(shards, n, n_pilot, spread) for step, shards in facts.items()}
+    seconds = {step: _seconds(shards, n, n_pilot, tokens.spread) for step, shards in facts.items()}
     dataset = result.summary.steps["dataset"].seconds
-    seconds["dataset"] = _exactly(
+    seconds["dataset"] = exactly(
         dataset + PAIRING_SECONDS * config.sampling.samples * (n - n_pilot)
     )
     total = seconds["samples"].plus(seconds["scores"]).plus(seconds["dataset"])
@@ -183,38 +150,18 @@ def _project(
         tokens,
         read,
         seconds,
-        _disk(run, config, n, n_pilot, spread),
+        _disk(run, config, n, n_pilot, tokens.spread),
         gpu_memory(Path(folder), config) if folder else None,
-        _money(prices, total, read, tokens),
+        money_of(prices, total, read, tokens),
         pilot_seconds,
         tuple(notes),
     )
 
 
-def total_of(per_prompt: Sequence[float], n: float) -> Interval:
-    """Return the total over ``n`` prompts, of which ``per_prompt`` is a random sample, ≥ 2.
-
-    value = n · mean; half width = z · n · s / √m · √(1 − m/n) for a sample of m (the mean's normal
-    interval with the finite population correction; Cochran, Sampling Techniques, 2.8), z of the
-    two-sided 90%, widened by 1 + 1/m for the few prompts of a pilot.
-    """
-    m, average = len(per_prompt), mean(per_prompt)
-    if m >= n:
-        return _exactly(average * n)
-    z = NormalDist().inv_cdf(0.5 + COVERAGE / 2) * (1 + 1 / m)
-    half = z * n * stdev(per_prompt) / math.sqrt(m) * math.sqrt(1 - m / n)
-    return Interval(average * n, max(0.0, average * n - half), average * n + half)
-
-
 def _seconds(facts: Sequence[ShardFacts], n: int, n_pilot: int, spread: float) -> Interval:
-    """Return a step's wall time: loading once, and work that grows with the prompts.
-
-    The interval is that of the tokens, and a tenth more for how evenly a machine runs.
-    """
+    """Return a step's wall time: loading once, and work that grows with the prompts."""
     loading = sum(shard.loading for shard in facts)
-    work = sum(shard.seconds for shard in facts) / n_pilot * n
-    share = min(spread + 0.1, 1.0)
-    return Interval(loading + work, loading + work * (1 - share), loading + work * (1 + share))
+    return seconds_of(loading, sum(shard.seconds for shard in facts) / n_pilot * n, spread)
 
 
 def _disk(run: Run, config: BuildConfig, n: int, n_pilot: int, spread: float) -> Interval:
@@ -261,25 +208,3 @@ def _seen_on_gpu() -> float | None:
 
     seen = peak_gpu_bytes()
     return None if seen is None else seen / 1e9
-
-
-def _money(prices: Prices, seconds: Interval, read: Interval, written: Interval) -> Interval | None:
-    parts = [
-        amount.times(price)
-        for amount, price in (
-            (seconds.times(1 / 3600), prices.hour),
-            (read.times(1e-6), prices.input_tokens),
-            (written.times(1e-6), prices.output_tokens),
-        )
-        if price is not None
-    ]
-    if not parts:
-        return None
-    total = parts[0]
-    for part in parts[1:]:
-        total = total.plus(part)
-    return total
-
-
-def _exactly(value: float) -> Interval:
-    return Interval(value, value, value)

@@ -13,7 +13,7 @@ import polars as pl
 from udasa_data.config import BuildConfig, ModelRef, principles_of, to_yaml
 from udasa_data.engines import choose_engine
 from udasa_data.errors import UserError
-from udasa_data.pairing import curves_to_json, read_curves
+from udasa_data.pairing import curves_to_json, fits_of, read_curves, read_reviews
 from udasa_data.pipeline.ingredients import sampled_from, scored_with
 from udasa_data.preflight import Asked, Checked, check_build
 from udasa_data.prompts import LoadedPrompts, fingerprint, load_prompts, parse_source
@@ -67,9 +67,14 @@ class Prepared:
         self.inputs = self._inputs()
         samples_key = key_of(self.inputs)
         scores_key = self._scores_key(samples_key)
-        sections = (config.calibration, config.weights, config.pairing, config.stages)
+        fits = fits_of(config)
+        sections = (config.calibration, fits, config.pairing, config.stages)
         known = config.calibration.curves
         curves = curves_to_json(read_curves(Path(known))) if known else None
+        # of what was not given nothing: as before there was the option
+        added = [config.license] if config.license else []
+        if config.review:
+            added.append(key_of(msgspec.to_builtins(read_reviews(Path(config.review)))))
         self.keys = {
             "samples": samples_key,
             "scores": scores_key,
@@ -79,6 +84,7 @@ class Prepared:
                 curves,
                 self.loaded.dropped.rows(),
                 code_hash(CODE["dataset"]),
+                *added,
             ),
         }
         n_shards = -(-len(self.loaded.prompts) // config.shard_size)

@@ -10,12 +10,13 @@ from importlib.resources import files
 from string import Template
 from typing import Any, Final
 
+import msgspec
 import polars as pl
 import yaml
 
 from udasa_data.config import to_yaml
 from udasa_data.engines import TEMPLATE_NOTE
-from udasa_data.pairing import confound_rows
+from udasa_data.pairing import ReviewSummary, confound_rows
 from udasa_data.publish.card_tables import (
     dimensions,
     dropped,
@@ -29,6 +30,7 @@ from udasa_data.publish.examples import examples
 from udasa_data.publish.front_matter import front_matter
 from udasa_data.publish.licence import UNKNOWN, Licences
 from udasa_data.publish.markdown import block, code, inline, table
+from udasa_data.publish.spoken import languages_of
 from udasa_data.publish.suites import Contamination
 from udasa_data.runs import Loadable, Manifest, answers_were_given, loadable
 from udasa_data.schema import Stage
@@ -71,6 +73,7 @@ def card(facts: CardFacts) -> str:
         loaded_config=loads.config,
         loaded_split=loads.split,
         trained=_trained(manifest, facts.pairs),
+        reviewed=_reviewed(manifest),
         n_pairs=f"{counts.pairs:,}",
         held_out=f"{manifest.held_out:.0%}",
         stages=stages(facts.pairs, facts.samples),
@@ -95,7 +98,8 @@ def card(facts: CardFacts) -> str:
         figures_confounds=_pictures(manifest, "lengths", "correlation"),
         figures_dropped=_pictures(manifest, "dropped"),
     )
-    front = front_matter(manifest, facts.licences)
+    spoken = languages_of(facts.pairs, config.scoring.language)
+    front = front_matter(manifest, facts.licences, spoken)
     head = yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
     return f"---\n{head}---\n\n{body}"
 
@@ -121,6 +125,21 @@ def _trained(manifest: Manifest, pairs: pl.DataFrame) -> str:
             "`udasa-train` does not."
         )
     return " ".join([*lines, *([] if len(lines) > bool(asked) else [_PLAIN_TRL])])
+
+
+def _reviewed(manifest: Manifest) -> str:
+    """Return what people said of the pairs, as a section; "" where nobody was asked."""
+    if not (recorded := manifest.made_from.get("review")):
+        return ""
+    review = msgspec.convert(recorded, ReviewSummary)
+    header = ("stage before", "decided", "people agree", "expected", "taken out")
+    return (
+        "## Reviewed by people\n\nPairs in which people called one answer the better one are taken "
+        "as sure: `p_chosen_better` is 1, and the column `review` says whether they approved the "
+        "pair or flipped it. Pairs that they rejected are in `dropped` (`reviewed`).\n\n"
+        f"{table(header, review.rows)}\n\n`expected` is the mean `p_chosen_better` before; "
+        "intervals are Wilson's, 95%.\n"
+    )
 
 
 def _answers_of(manifest: Manifest) -> str:

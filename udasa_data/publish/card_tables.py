@@ -6,8 +6,8 @@ import math
 
 import polars as pl
 
-from udasa_data.config import BuildConfig, Pairing, Weights
-from udasa_data.pairing import axis_fits
+from udasa_data.config import BuildConfig, Pairing
+from udasa_data.pairing import fits_of
 from udasa_data.prompts import SPLITS
 from udasa_data.publish.figures import pair_lengths
 from udasa_data.publish.front_matter import PARTS
@@ -77,7 +77,7 @@ def made(manifest: Manifest) -> str:
         "system prompt": inline(config.system_prompt) if config.system_prompt else "none",
         "estimators": f"semantic: {config.scoring.semantic}; factual: {config.scoring.factual}",
         "calibration": _calibration(config),
-        "weights": _weights(config.weights),
+        "weights": _weights(config),
         "pairing": _pairing(config.pairing),
         "stage thresholds": f"{_figure(low)} and {_figure(high)} ({how})",
         "versions": ", ".join(f"{name} {v}" for name, v in manifest.versions.items()),
@@ -85,9 +85,10 @@ def made(manifest: Manifest) -> str:
     return table(("what", "how"), list(rows.items()))
 
 
-def _weights(given: Weights | None) -> str:
-    """Return the weights of the dimensions: one line for all axes, or one an axis."""
-    by_axis = {"all axes": given} if given else {a: f.weights for a, f in axis_fits().items()}
+def _weights(config: BuildConfig) -> str:
+    """Return the weights of the dimensions: one line for all kinds of prompts, or one a kind."""
+    by_kind = {kind: fit.weights for kind, fit in fits_of(config).items()}
+    by_axis = {"all axes": config.weights} if config.weights else by_kind
     return "; ".join(
         f"{axis}: " + ", ".join(f"{d} {getattr(w, d.value):g}" for d in Dimension)
         for axis, w in by_axis.items()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -13,12 +14,13 @@ import polars as pl
 from yaml import YAMLError
 
 from udasa_data.errors import UserError
+from udasa_data.progress import Progress, Silent
 from udasa_data.publish.front_matter import PARTS
 from udasa_data.publish.repository import explained
 from udasa_data.publish.split_check import split_faults
 from udasa_data.publish.tokenisation import MAX_ROWS, load_tokenizer, tokenise
 from udasa_data.runs import Manifest
-from udasa_data.schema import ANSWERS, DROPPED, PAIRS, Stage, empty
+from udasa_data.schema import ANSWERS, DROPPED, LATER, PAIRS, Stage, empty
 from udasa_data.storage import file_sha256, parquet_schema, read_parquet, scan_parquet
 
 _LOST: Final = 0.01  # share of the rows that may be lost to the length
@@ -55,20 +57,39 @@ class DatasetCopy:
     revision: str | None
 
 
-def check_all(copy: DatasetCopy, max_length: int) -> list[Check]:
+def check_all(copy: DatasetCopy, max_length: int, progress: Progress | None = None) -> list[Check]:
     """Return every check, in order; rows are not looked at where files or columns are wrong.
 
     Args:
         copy: the dataset.
         max_length: tokens at which TRL would cut.
+        progress: shows how many are done; its steps count checks.
     """
+    progress = progress or Silent()
     pairs = _pairs(copy)
-    checks = [_files(copy), _schema(copy), _card(copy), _loads(copy)]
+    first = [partial(look, copy) for look in (_files, _schema, _card, _loads)]
+    of_rows: list[Callable[[], Check]] = [
+        partial(_splits, copy),
+        partial(_texts, pairs),
+        partial(_stages, copy, pairs),
+        partial(_from_samples, copy, pairs),
+    ]
+    progress.start("checks", len(first) + len(of_rows) + 1, 0)
+    checks = _looked(first, progress)
     if checks[0].passed and checks[1].passed:
-        checks += [_splits(copy), _texts(pairs), _stages(copy, pairs), _from_samples(copy, pairs)]
+        checks += _looked(of_rows, progress)
         checks += _trl(copy, pairs, max_length)
     else:
         checks.append(Check("rows", None, "not looked at: files or columns are not what they were"))
+    progress.finish()
+    return checks
+
+
+def _looked(looks: Sequence[Callable[[], Check]], progress: Progress) -> list[Check]:
+    checks = []
+    for look in looks:
+        checks.append(look())
+        progress.advance(1)
     return checks
 
 
@@ -99,7 +120,8 @@ def _schema(copy: DatasetCopy) -> Check:
             wrong.append(f"{path} is no Parquet file")
             continue
         expected = wanted[copy.manifest.files[path].config]
-        odd = [c for c in {**expected, **found} if found.get(c) != expected.get(c)]
+        known = {c: dtype for c, dtype in expected.items() if c in found or c not in LATER}
+        odd = [c for c in {**known, **found} if found.get(c) != known.get(c)]
         wrong += [f"{path}: column '{odd[0]}' is not as in the schema"] if odd else []
     return _check("columns", wrong, "every column of its type")
 

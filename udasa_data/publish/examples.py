@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from udasa_data.pairing import gap_words
 from udasa_data.publish.markdown import fenced, inline
 from udasa_data.schema import Axis, Stage
 
@@ -30,13 +31,18 @@ def examples(pairs: pl.DataFrame) -> str:
 
 
 def is_harmful(pair: dict[str, Any]) -> bool:
-    """Return whether a pair is folded away: by its axis, or by the value of either answer."""
+    """Return whether a pair is folded away: by its axis, or by the value of either answer.
+
+    The value of a review is how negative it is, which harms nobody.
+    """
+    if pair["axis"] == Axis.SENTIMENT:
+        return False
     values = (pair["u_value_chosen"], pair["u_value_rejected"])
     return pair["axis"] == Axis.HARMLESSNESS or any(u >= _LIKELY for u in values if u is not None)
 
 
 def _example(pair: dict[str, Any]) -> str:
-    gap = f"Δu {pair['delta_u']:.3f} ± {pair['se_delta']:.3f}"
+    gap = gap_words(pair["delta_u"], pair["se_delta"])
     figures = f"P {pair['p_chosen_better']:.3f} · {gap} · {inline(pair['axis'])}"
     body = "\n\n".join(
         [

@@ -9,14 +9,15 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from udasa_data.config import STAGE_COLOURS
 from udasa_data.pairing import Confounds, answer_tokens, correlations
 from udasa_data.runs import FigureRecord, Manifest
 from udasa_data.schema import Dimension, Stage
 
 _GROUND: Final = "#fcfcfb"
 _INK: Final = "#27303a"
-# blue, amber, teal: distinct to the colour-blind too (Okabe & Ito 2008, darkened)
-_COLOURS: Final = {"conservative": "#0b5e96", "moderate": "#c77700", "exploratory": "#00795c"}
+_COLOURS: Final = {str(stage): shade.light for stage, shade in STAGE_COLOURS.items()}
+_COUNTS: Final = frozenset({"answers", "pairs", "left out"})  # axes that count
 _MANY: Final = 20_000  # points beyond which a scatter plot is a blot
 
 
@@ -81,24 +82,34 @@ def _draw(
 
 
 def _axes(canvas: Any, title: str, x: str, y: str, place: tuple[int, int, int] = (1, 1, 1)) -> Any:
+    from matplotlib.ticker import MaxNLocator
+
     axes = canvas.add_subplot(*place)
     axes.set_facecolor(_GROUND)
     axes.set_title(title, color=_INK, fontsize=10)
     axes.set_xlabel(x, color=_INK, fontsize=9)
     axes.set_ylabel(y, color=_INK, fontsize=9)
     axes.tick_params(colors=_INK, labelsize=8)
+    for counted, axis in ((x, axes.xaxis), (y, axes.yaxis)):
+        if counted in _COUNTS:  # there is no half a pair
+            axis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
     for name, spine in axes.spines.items():
         spine.set_visible(name in {"left", "bottom"})
         spine.set_color(_INK)
     return axes
 
 
+def _legend(axes: Any) -> None:
+    """Put the stages' names above the axes, where they hide nothing."""
+    place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 3}
+    axes.legend(**place, fontsize=8, frameon=False, labelcolor=_INK)
+
+
 def _uncertainty(canvas: Any, answers: pl.DataFrame) -> tuple[str, str] | None:
     parts, shown = [], 0
     for place, dimension in enumerate(Dimension, 1):
         values = _finite(answers[f"u_{dimension}"])
-        label = "answers" if place == 1 else ""
-        axes = _axes(canvas, f"{dimension}", f"u_{dimension}", label, (1, 3, place))
+        axes = _axes(canvas, f"{dimension}", f"u_{dimension}", "answers", (1, 3, place))
         axes.set_xlim(0, 1)
         if len(values):
             shown += 1
@@ -136,7 +147,7 @@ def _gaps(canvas: Any, manifest: Manifest, pairs: pl.DataFrame) -> tuple[str, st
     )
     for threshold in (low, high):
         axes.axvline(threshold, color=_INK, linewidth=1.2, linestyle="--")
-    axes.legend(loc="upper right", fontsize=8, frameon=False, labelcolor=_INK)
+    _legend(axes)
     parts = ", ".join(f"{len(values):,} {name}" for name, values in gaps.items())
     least = float(pairs["p_chosen_better"].to_numpy().min())
     alt = (
@@ -163,7 +174,7 @@ def _lengths(
             axes.scatter(
                 rejected[of_stage], chosen[of_stage], s=12, alpha=0.7, color=colour, label=stage
             )
-        axes.legend(loc="upper right", fontsize=8, frameon=False, labelcolor=_INK)
+        _legend(axes)
     axes.plot([0, top], [0, top], color=_INK, linewidth=1, linestyle="--")
     axes.set_xlim(0, top)
     axes.set_ylim(0, top)

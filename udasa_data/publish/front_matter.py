@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from udasa_data.prompts import SPLITS
@@ -17,8 +18,16 @@ PARTS: Final = {
 _SIZES: Final = ((1e3, "n<1K"), (1e4, "1K<n<10K"), (1e5, "10K<n<100K"), (1e6, "100K<n<1M"))
 
 
-def front_matter(manifest: Manifest, licences: Licences) -> dict[str, Any]:
-    """Return what ``datasets`` and the Hub read of a card."""
+def front_matter(
+    manifest: Manifest, licences: Licences, languages: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return what ``datasets`` and the Hub read of a card.
+
+    Args:
+        manifest: of the dataset.
+        licences: of what it is made from.
+        languages: of its answers, by ISO 639-1 code.
+    """
     paths = {name: _paths(manifest, parts) for name, parts in PARTS.items()}
     configs: list[dict[str, Any]] = [
         {"config_name": name, "data_files": found} for name, found in paths.items() if found
@@ -30,6 +39,8 @@ def front_matter(manifest: Manifest, licences: Licences) -> dict[str, Any]:
     return {
         "pretty_name": f"UDASA staged preference pairs ({manifest.config.model})",
         **_front_licence(licences),
+        **({"language": list(languages)} if languages else {}),
+        "source_datasets": _sources(manifest),
         "annotations_creators": ["machine-generated"],
         "language_creators": ["machine-generated"],
         "task_categories": ["text-generation"],
@@ -37,6 +48,12 @@ def front_matter(manifest: Manifest, licences: Licences) -> dict[str, Any]:
         "tags": ["preference", "dpo", "udasa", "synthetic", "trl"],
         "configs": configs,
     }
+
+
+def _sources(manifest: Manifest) -> list[str]:
+    """Return the Hub datasets that prompts were read from; ``original`` where there is none."""
+    commits: dict[str, str] = manifest.made_from.get("prompt_commits", {})
+    return [place for place, commit in commits.items() if commit != "local"] or ["original"]
 
 
 def _front_licence(licences: Licences) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from udasa_data.storage import SERVED, RepoType, card_of, folder_of
 
 UNKNOWN: Final = "unknown"
 OTHER: Final = "other"
+_NOT_YET: Final = "not looked up before the push"
 _OWN: Final = "apache-2.0"  # of the prompts that come with this package (its LICENSE)
 
 CardOf: TypeAlias = Callable[[str, str, RepoType], dict[str, Any]]
@@ -51,18 +52,29 @@ class Licences(NamedTuple):
         return tuple(source for source in self.sources if source.identifier == UNKNOWN)
 
 
-def licences_of(manifest: Manifest, look_up: CardOf | None = card_of) -> Licences:
+def licences_of(
+    manifest: Manifest, look_up: CardOf | None = card_of, said: str | None = None
+) -> Licences:
     """Return the licences of the policy and of every source of prompts.
 
     Args:
         manifest: of the dataset.
         look_up: gives the card data of a Hub repository; None looks nothing up.
+        said: by the user, of the files of prompts that state none; None: as the build was told.
     """
+    said = said or manifest.config.license
     policy, config = manifest.policy, manifest.config
     of_model = _of_model(policy, look_up)
     commits = manifest.made_from.get("prompt_commits", {})
-    of_prompts = [_of_prompts(text, commits, look_up) for text in config.prompts]
+    of_prompts = [_or_said(_of_prompts(text, commits, look_up), said) for text in config.prompts]
     return Licences((of_model, *dict.fromkeys(of_prompts)))
+
+
+def _or_said(found: Licence, said: str | None) -> Licence:
+    """Return a licence that the user said in the place of one that is stated nowhere."""
+    if said is None or found.identifier != UNKNOWN or found.stated == _NOT_YET:
+        return found
+    return Licence(found.what, said.lower(), "said by who built it (--license)")
 
 
 def _of_model(policy: PolicyRecord, look_up: CardOf | None) -> Licence:
@@ -110,7 +122,7 @@ def _of_hub(
     what: str, repo_id: str, commit: str, kind: RepoType, look_up: CardOf | None
 ) -> Licence:
     if look_up is None:
-        return Licence(what, UNKNOWN, "not looked up before the push")
+        return Licence(what, UNKNOWN, _NOT_YET)
     return _stated(what, look_up(repo_id, commit, kind), f"its card on the Hub ({repo_id})")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from udasa_data.errors import UserError
 from udasa_data.publish.dataset import card_of_folder, read_prompts
-from udasa_data.publish.licence import Licences, licences_of
+from udasa_data.publish.licence import Licence, Licences, licences_of
 from udasa_data.publish.pushing import Content, Pushed, Target, content_of, find_dataset, push
 from udasa_data.publish.repository import Patience, Tell
 from udasa_data.publish.suites import Contamination, contamination
@@ -28,13 +28,17 @@ class Prepared:
     def warnings(self) -> tuple[str, ...]:
         """Return what a user should know before others see the dataset."""
         warnings = [
-            f"licence unknown: {source.what} ({source.stated}); the card says so"
+            f"licence unknown: {source.what} ({source.stated}); the card says so{_remedy(source)}"
             for source in self.licences.unknown
         ]
         if self.contamination.not_checked:
             suites = ", ".join(self.contamination.not_checked)
             warnings.append(f"contamination not checked: {suites} (--against, or $UDASA_DATA_DIR)")
         return tuple(warnings)
+
+
+def _remedy(source: Licence) -> str:
+    return " (--license names that of your own)" if source.what.startswith("prompts") else ""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,12 @@ class Released:
 
 
 def prepare(
-    source: Path, repo_id: str, against: Sequence[str] = (), *, look_up: bool = True
+    source: Path,
+    repo_id: str,
+    against: Sequence[str] = (),
+    *,
+    look_up: bool = True,
+    licence: str | None = None,
 ) -> Prepared:
     """Write the card for ``repo_id`` and gather the files; touches neither run nor repository.
 
@@ -55,6 +64,7 @@ def prepare(
         repo_id: where it is to go.
         against: files of evaluation prompts, beside those in ``$UDASA_DATA_DIR``.
         look_up: whether licences of Hub repositories are looked up there.
+        licence: of the files of prompts that state none.
 
     Raises:
         UserError: no finished run, one without pairs, damaged files, or too many of them.
@@ -64,7 +74,7 @@ def prepare(
     if not manifest.counts.pairs:
         said = (note for note in manifest.notes if note.startswith(("no pairs", "no samples")))
         raise UserError(f"{folder}: nothing to push: {next(said, 'it has no pairs')}")
-    licences = licences_of(manifest, card_of if look_up else None)
+    licences = licences_of(manifest, card_of if look_up else None, licence)
     found = contamination(read_prompts(folder), against)
     card = card_of_folder(folder, repo_id, licences, found)
     return Prepared(content_of(folder, card), licences, found)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from udasa_data.errors import UserError
+from udasa_data.progress import Progress
 from udasa_data.publish.checks import Check, DatasetCopy, check_all
 from udasa_data.publish.pushing import find_dataset
 from udasa_data.publish.repository import Patience, Remote, Tell, quiet_hub
@@ -35,7 +36,11 @@ class Verified:
 
 
 def verify(
-    source: str, tell: Tell, max_length: int = MAX_LENGTH, patience: Patience | None = None
+    source: str,
+    tell: Tell,
+    max_length: int = MAX_LENGTH,
+    patience: Patience | None = None,
+    progress: Progress | None = None,
 ) -> Verified:
     """Check a dataset folder, a run, or a repository at a revision.
 
@@ -46,13 +51,14 @@ def verify(
         tell: called with what it waits for.
         max_length: tokens at which TRL would cut.
         patience: with a busy Hub.
+        progress: shows how many checks are done.
 
     Raises:
         UserError: there is no dataset of this program, or it cannot be fetched.
     """
     folder = local_dataset(source) if "://" in source else Path(source).expanduser()
     copy = _local(folder) if folder.is_dir() else _fetched(source, tell, patience)
-    return Verified(copy.where, tuple(check_all(copy, max_length)))
+    return Verified(copy.where, tuple(check_all(copy, max_length, progress)))
 
 
 def _local(folder: Path) -> DatasetCopy:

@@ -19,7 +19,7 @@ from udasa_data.runs.dataset_manifest import (
 )
 from udasa_data.runs.difference import Difference, Example, compare
 from udasa_data.runs.finished import Finished, open_finished
-from udasa_data.runs.layout import BUILD, Layout
+from udasa_data.runs.layout import BUILD, GIVEN_ROWS, LOG, Layout
 from udasa_data.runs.local_copy import local_dataset
 from udasa_data.runs.origin import Origin, origin_of
 from udasa_data.runs.outcome import Loadable, loadable, stage_notes, why_no_pairs
@@ -41,6 +41,8 @@ __all__ = [
     "BUILD",
     "CODE",
     "GIVEN",
+    "GIVEN_ROWS",
+    "LOG",
     "MANIFEST",
     "DamagedShardError",
     "Difference",

@@ -12,6 +12,8 @@ from udasa_data.storage import LOCK, IsOurs, parse_json, remove_left_over
 
 MANIFEST: Final = "manifest.json"
 COPY: Final = "manifest.copy.json"  # of the manifest; read where that one is damaged
+LOG: Final = "log.txt"  # how the steps went, start after start
+GIVEN_ROWS: Final = "given.jsonl"  # prompts or answers that a Python program gave as rows
 
 _SHARD: Final = re.compile(r"\d{5,}-[0-9a-f]{16}\.(dropped\.parquet|parquet|json)")
 _PRECISION: Final = re.compile(r"[0-9a-f]{16}\.precision")
@@ -78,7 +80,7 @@ BUILD: Final = Layout(
     files=frozenset(
         {
             *(MANIFEST, COPY, LOCK, "config.yaml", "calibration.json", "report.html"),
-            *("prompts.parquet", "pairs.parquet", "dropped.parquet"),
+            *("prompts.parquet", "pairs.parquet", "dropped.parquet", LOG, GIVEN_ROWS),
         }
     ),
     levels={"samples": is_shard_file, "scores": is_shard_file, "parts": is_part_file},

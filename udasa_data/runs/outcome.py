@@ -39,6 +39,7 @@ _REMEDIES: Final = {
     "(--z 0 has none)",
     Why.WORSE_IN_DIMENSION: "raise pairing.tolerance",
     Why.LENGTH_RATIO: "raise pairing.length_ratio",
+    Why.REVIEWED: "people rejected them (--review)",
 }
 
 

@@ -8,9 +8,8 @@ from typing import NamedTuple
 import polars as pl
 
 from udasa_data.errors import UserError
-from udasa_data.runs.store import Run
-from udasa_data.schema import PAIRS, Dimension, require
-from udasa_data.storage import did_you_mean
+from udasa_data.runs.finished import open_finished
+from udasa_data.schema import Dimension
 
 
 class PairView(NamedTuple):
@@ -31,15 +30,15 @@ class PairView(NamedTuple):
 def read_pairs(run: Path | str, stage: str | None, n: int) -> list[PairView]:
     """Return the ``n`` surest pairs, of one stage or spread evenly over the stages.
 
+    Args:
+        run: a run directory, a dataset folder, or a Hub dataset.
+        stage: of which; None: of all.
+        n: how many.
+
     Raises:
         UserError: ``run`` holds no finished run, or no such pairs.
     """
-    opened = Run(run)
-    if not opened.has("pairs.parquet"):
-        hint = did_you_mean(str(run))
-        raise UserError(f"{run}: holds no finished run (no pairs.parquet){hint}")
-    table = require(opened.read_table("pairs.parquet"), PAIRS, "pairs")
-    pairs = table.sort("p_chosen_better", descending=True)
+    pairs = open_finished(str(run)).pairs.sort("p_chosen_better", descending=True)
     if stage is not None:
         pairs = pairs.filter(pl.col("stage") == stage)
     rank = pl.int_range(pl.len()).over("stage")

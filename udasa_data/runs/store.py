@@ -5,6 +5,7 @@
     calibration.json                                  samples/, scores/   see ``shards.py``
     parts/           see ``parts.py``
     pairs.parquet    dropped.parquet                  dataset/
+    log.txt          how the steps went               given.jsonl: rows given from Python
 
 A file is there whole or not at all (see :mod:`udasa_data.storage.places`); what became of it since
 is seen by its hash. A shard's name carries the key of all that made it: a stale shard can never be

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import msgspec
 import polars as pl
 
-from udasa_data.pairing import Confounds
+from udasa_data.pairing import Confounds, ReviewSummary
 from udasa_data.schema import Axis, Dimension, Stage
 
 
@@ -65,6 +65,7 @@ class Summary(msgspec.Struct, frozen=True):
     steps: dict[str, StepCost]
     notes: tuple[str, ...]
     no_pairs: str | None = None
+    review: ReviewSummary | None = None  # what people said of the pairs
 
 
 class ScoreSummary(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -16,6 +17,7 @@ from udasa_data.scorers.protocol import Floats, OnBatch, TextPair
 # Padded tokens in a batch. On a CPU a larger batch does not fit its caches
 # (docs/decisions/scorers.md).
 BATCH_TOKENS: Final = {"cuda": 16384, "cpu": 1024}
+KEEP_EVERY: Final = 120.0  # seconds of scoring that a kill can cost
 
 
 def score_logits(
@@ -52,19 +54,54 @@ def score_logits(
         on_batch(known)
     new = [distinct[row] for row in missing]
     encoded, cut = _encode(loaded, new)
+    cut = [was or pair in shortened for was, pair in zip(cut, new, strict=True)]
+    keeping = _Keeping(loaded, new, cut)
     for batch, found in _run(loaded, encoded):
         logits[missing[batch]] = found
+        keeping.add(batch, found)
         on_batch(int(multiplicity[missing[batch]].sum()))
-    if not np.isfinite(logits).all():
-        raise UserError(
-            f"scorer '{loaded.name}' returned NaN or infinite logits; use another model"
-        )
-    cut = [was or pair in shortened for was, pair in zip(cut, new, strict=True)]
+    keeping.write()
     if truncated := truncated + sum(cut):
         loaded.options.on_truncated(loaded.name, truncated)
-    if loaded.options.cache and new:
-        loaded.options.cache.put(loaded.space, new, logits[missing], cut)
     return np.asarray(logits[rows])
+
+
+class _Keeping:
+    """Writes logits into the cache every ``KEEP_EVERY`` seconds: what a kill can cost.
+
+    Batches are made longest first and written in that order, so that those that a killed run did
+    not write are made of the same pairs when it resumes: its scores are the same to the bit.
+    """
+
+    def __init__(self, loaded: Loaded, pairs: Sequence[TextPair], cut: Sequence[bool]) -> None:
+        self._loaded, self._pairs, self._cut = loaded, pairs, cut
+        self._rows: list[int] = []
+        self._logits: list[Floats] = []
+        self._written = time.monotonic()
+
+    def add(self, batch: list[int], logits: Floats) -> None:
+        """Take a batch that is done.
+
+        Raises:
+            UserError: it is not finite.
+        """
+        if not np.isfinite(logits).all():
+            raise UserError(
+                f"scorer '{self._loaded.name}' returned NaN or infinite logits; use another model"
+            )
+        self._rows += batch
+        self._logits.append(logits)
+        if time.monotonic() - self._written > KEEP_EVERY:
+            self.write()
+
+    def write(self) -> None:
+        """Write what was added since the last time."""
+        cache = self._loaded.options.cache
+        if cache and self._rows:
+            pairs = [self._pairs[row] for row in self._rows]
+            cut = [self._cut[row] for row in self._rows]
+            cache.put(self._loaded.space, pairs, np.concatenate(self._logits), cut)
+        self._rows, self._logits, self._written = [], [], time.monotonic()
 
 
 def softmax(logits: Floats) -> Floats:
@@ -134,7 +171,7 @@ def _run(loaded: Loaded, encoded: dict[str, list[list[int]]]) -> Iterator[tuple[
     every operation (1.25 times as fast on two cores; and no result depends on their number).
     """
     lengths = [len(ids) for ids in encoded["input_ids"]]
-    batches = list(_batches(lengths, BATCH_TOKENS[loaded.device.type]))
+    batches = list(_batches(lengths, BATCH_TOKENS.get(loaded.device.type, BATCH_TOKENS["cpu"])))
     if loaded.device.type != "cpu":
         yield from _queued(loaded, encoded, batches)
         return

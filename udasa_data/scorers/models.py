@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError
 
 from udasa_data.config import Precision, ScorerInput, Verdict
+from udasa_data.engines.devices import best_device
 from udasa_data.errors import UserError
 from udasa_data.scorers.cache import ScoreCache
 from udasa_data.scorers.disentangled import shift_positions
@@ -176,7 +177,7 @@ class MeanPooled(torch.nn.Module):
 def _load(located: Located, options: Options, kind: Any) -> Loaded:
     from transformers import AutoTokenizer
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = best_device()
     precision = resolve_precision(options.precision)
     try:
         tokenizer = AutoTokenizer.from_pretrained(located.load_from, **located.load_kwargs)

@@ -25,6 +25,7 @@ from udasa_data.pairing import (
     curves_to_json,
     fit_curves,
     fit_labelled,
+    fits_of,
     measure,
     read_curves,
 )
@@ -35,7 +36,7 @@ from udasa_data.schema import ADDED, SCORES, Why
 from udasa_data.scoring.answer_files import GivenAnswers, read_answers
 from udasa_data.scoring.scored_file import read_summary, refuse_foreign_curves, write_scores
 from udasa_data.scoring.shard import score_shard
-from udasa_data.storage import Located, file_sha256, locate, remove_left_over_of
+from udasa_data.storage import Located, file_sha256, locate, read_parquet, remove_left_over_of
 
 MIN_ANSWERS: Final = 3  # to a prompt: no pairs are made here, whose noise would need a fourth
 _CODE: Final = (
@@ -65,6 +66,10 @@ class ScoreResult:
     calibration: Path
     summary: ScoreSummary
     reused: bool
+
+    def scores(self) -> pl.DataFrame:
+        """Return the scored rows: the input's columns, then those of ``schema.ADDED``."""
+        return read_parquet(self.out)
 
 
 def score_file(
@@ -163,7 +168,7 @@ def _calibrated(
     )
     axes = of_prompts["axis"]
     applied = curves or _fit(scores, axes.to_numpy().astype(str), config, given)
-    calibrated, _ = apply_curves(of_prompts, applied, config.weights)
+    calibrated, _ = apply_curves(of_prompts, applied, fits_of(config))
     scored = scores.with_columns(*calibrated.drop("prompt_id", "sample_id"), axes)
     return _by_row(given, scored), applied
 
@@ -200,7 +205,7 @@ def _made_from(
         "shard_size": config.shard_size,
         **{f"scoring.{k}": v for k, v in msgspec.to_builtins(config.scoring).items()},
         **{f"calibration.{k}": v for k, v in msgspec.to_builtins(config.calibration).items()},
-        "weights": config.weights and ", ".join(map(str, msgspec.structs.astuple(config.weights))),
+        **{f"reliability.{k}": v for k, v in msgspec.to_builtins(fits_of(config)).items()},
         "calibration": file_sha256(calibration) if calibration else "fitted",
         "labels": labels,
         "code": code_hash(_CODE),

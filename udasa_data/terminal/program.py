@@ -6,10 +6,11 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from udasa_data.terminal.meanings import Commands
 from udasa_data.terminal.screen import echo
 
 SETTINGS: Final[dict[str, Any]] = {
-    "add_completion": False,
+    "cls": Commands,
     "pretty_exceptions_enable": False,
     "rich_markup_mode": None,
     "context_settings": {"help_option_names": ["-h", "--help"]},
@@ -32,9 +33,9 @@ def print_json(facts: object) -> None:
 
 def _version(context: typer.Context, value: bool) -> None:
     if value:
-        from udasa_data import __version__
+        from importlib.metadata import version
 
-        echo(f"{context.command.name} {__version__}")
+        echo(f"{context.command.name} {version('udasa')}")
         raise typer.Exit
 
 

@@ -133,12 +133,17 @@ def _takes_traceback() -> bool:
     return asked or os.environ.get("UDASA_TRACEBACK", "") not in {"", "0"}
 
 
-def quiet() -> None:
-    """Keep the libraries' bars and advice out of our own lines; what a user has set stays."""
+def quiet(*, of_a_program: bool = False) -> None:
+    """Keep the libraries' bars and advice out of our own lines; what a user has set stays.
+
+    Args:
+        of_a_program: the process is somebody else's, whose own bars must stay.
+    """
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("DATASETS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("TQDM_DISABLE", "1")
+    if not of_a_program:
+        os.environ.setdefault("TQDM_DISABLE", "1")

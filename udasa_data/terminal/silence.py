@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from udasa_data.terminal.bars import EVERY
+from udasa_data.progress import EVERY
 from udasa_data.terminal.interruption import position
 from udasa_data.terminal.screen import echo, last_output
 

@@ -1,9 +1,9 @@
 """Our engines as a model of lm-eval.
 
 Text is drawn by the engines of ``udasa_data`` (transformers, vLLM, any OpenAI-compatible server).
-Log-likelihoods are those of lm-eval's own Hugging Face model with its own defaults (batch 1, the
-checkpoint's precision): only so are mc1 and mc2 equal to plain ``lm_eval`` to the last digit. One
-of the two is in memory at a time.
+Log-likelihoods are those of lm-eval's own Hugging Face model in the checkpoint's precision, as
+plain ``lm_eval`` gives them with ``--batch_size`` of :func:`choice_batch`. One of the two is in
+memory at a time.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from udasa_data.engines import (
 from udasa_data.errors import UserError
 from udasa_data.storage import Located, unloadable
 from udasa_eval.results import Decoding
-from udasa_eval.tasks import decoding_of, quiet
+from udasa_eval.tasks import cut, decoding_of, quiet
 
 _SEED_STRIDE: Final = 1024  # sample k has seed + k
 
@@ -70,6 +70,7 @@ class Weights:
                     pretrained=model.load_from,
                     device=device(),
                     dtype=precision,
+                    batch_size=choice_batch(),
                     **{"revision": "main", **model.weights_kwargs},
                 )
         except (OSError, ValueError, KeyError, UnpicklingError) as error:
@@ -171,7 +172,7 @@ class EngineLM(LM):  # type: ignore[misc]
             _, answers = next(iter(self.ask([self.prompt(text)], decoding, lambda _n: None)))
             if not isinstance(answers, SetAside):
                 for place, completion in zip(same, answers, strict=True):
-                    texts[place] = _cut(completion.text.strip(), generation_kwargs)
+                    texts[place] = cut(completion.text.strip(), generation_kwargs)
         return texts
 
     def loglikelihood(self, requests: Sequence[Any]) -> list[tuple[float, bool]]:
@@ -256,19 +257,20 @@ def kl_precision() -> str:
     A checkpoint's bfloat16 has three digits, and the KL is the small difference of large numbers;
     on a GPU the checkpoint's own is taken, since float32 of a 7B model would not fit most of them.
     """
-    return "float32" if device() == "cpu" else "auto"
+    return "auto" if device() == "cuda" else "float32"
+
+
+def choice_batch() -> int:
+    """Return how many texts are weighed at a time: one on a CPU, where a batch gains little.
+
+    In bfloat16 a batch changes sums of log-probabilities by up to half a nat, so that with one at a
+    time every score is that of plain ``lm_eval`` to the last digit.
+    """
+    return 1 if device() == "cpu" else 16
 
 
 def device() -> str:
-    """Return where models run here: cuda, or cpu."""
-    import torch
+    """Return where models run here: cuda, mps, or cpu."""
+    from udasa_data.engines.devices import best_device
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _cut(text: str, generation_kwargs: dict[str, Any]) -> str:
-    """Return a text up to the first of its stop texts."""
-    stops = generation_kwargs.get("until") or []
-    starts = [text.find(stop) for stop in ([stops] if isinstance(stops, str) else stops) if stop]
-    found = [start for start in starts if start >= 0]
-    return text[: min(found)] if found else text
+    return best_device().type

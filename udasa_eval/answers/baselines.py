@@ -56,7 +56,7 @@ def find_baseline(
     for built in tasks:
         if all("baseline" in document for document in built.documents) and baseline is None:
             stored = {document["prompt"]: document["baseline"] for document in built.documents}
-            names.append("embedded")
+            names.append(str(built.documents[0].get("baseline_of", "embedded")))
         elif built.plan.notes.dataset == "alpaca_eval":
             generator = baseline or DEFAULT
             stored = _alpaca_outputs(generator, data_dir, commits)

@@ -51,7 +51,7 @@ def find_difficulties(
         commits: of Hub repositories.
     """
     names = [built.plan.name for built in tasks if built.plan.notes.dataset == "alpaca_eval"]
-    if not names or baseline.name != DEFAULT:
+    if not names or DEFAULT not in (baseline.name or "").split(", "):  # a task has its own each
         return Difficulties(None)
     try:
         return Difficulties(read_difficulties(data_dir=data_dir, commits=commits))

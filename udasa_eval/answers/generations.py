@@ -20,7 +20,7 @@ from udasa_data.engines import Completion, PolicyPrompt, SetAside
 from udasa_data.progress import Progress
 from udasa_data.runs import Run, key_of
 from udasa_data.storage import made_in, read_sealed, write_sealed
-from udasa_eval.answers.backend import EngineLM, kl_precision
+from udasa_eval.answers.backend import EngineLM, choice_batch, kl_precision
 from udasa_eval.answers.texts import continuation, has_text
 from udasa_eval.results import GENERATIONS, task_of_shard, write_table
 from udasa_eval.tasks import BuiltTask, Document, requests_of
@@ -220,7 +220,8 @@ class FirstPass:
         decoding = msgspec.to_builtins(built.decoding)
         # of the shards' size too: a shard's number alone does not say which documents it holds
         asked = self._asked if self._asked.template_options else self._asked[:-1]  # as before
-        return key_of(built.plan.name, built.fingerprint, decoding, asked, SHARD)
+        weighed = [choice_batch()] if decoding is None and choice_batch() > 1 else []
+        return key_of(built.plan.name, built.fingerprint, decoding, asked, SHARD, *weighed)
 
     def _missing(self, built: BuiltTask, kind: str) -> Iterator[tuple[int, range]]:
         """Yield the number and the documents of each shard that is not there."""

@@ -11,6 +11,7 @@ from udasa_eval.cli.compare import compare
 from udasa_eval.cli.fetch import fetch
 from udasa_eval.cli.frontier import frontier
 from udasa_eval.cli.leaderboard import leaderboard
+from udasa_eval.cli.plan import plan
 from udasa_eval.cli.run import run
 from udasa_eval.cli.samples import samples
 from udasa_eval.cli.score import score
@@ -25,6 +26,7 @@ def main() -> None:
 
 
 app.command()(check)
+app.command()(plan)
 app.command()(run)
 app.command()(score)
 app.command()(frontier)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from udasa_eval.cli.options import DataDir, Engine, Judges, Seed, Suite
+from udasa_eval.cli.options import DataDir, Engine, Judges, Seed
 
 
 def frontier(
@@ -18,7 +18,7 @@ def frontier(
     reference: Annotated[
         str | None, typer.Option(help="Model that the KL is measured to. [of suite tiny: tiny]")
     ] = None,
-    suite: Annotated[Suite, typer.Option(help="Whose sentiment task.")] = "quick",
+    suite: Annotated[str, typer.Option(help="Whose sentiment task.")] = "quick",
     data_dir: DataDir = None,
     judges: Judges = None,
     engine: Annotated[Engine, typer.Option(help="What draws the continuations.")] = "auto",

@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+import msgspec
 import yaml
 
 from udasa_data.config import ModelRef, Strict, convert, read_yaml
@@ -32,7 +33,15 @@ EMBEDDED: Final = "embedded-judge:"
 # of udasa_data: what decides whether the embedded classifier finds a refusal
 _REFUSAL: Final = ("scoring/refusal.py", "scorers/ngrams.py", "tiny/refusal/model.safetensors")
 Role: TypeAlias = Literal[
-    "harm", "refusal", "toxicity", "reward", "preference", "truth", "information", "sentiment"
+    "harm",
+    "refusal",
+    "toxicity",
+    "reward",
+    "preference",
+    "truth",
+    "information",
+    "correct",
+    "sentiment",
 ]
 Rater: TypeAlias = ClassifierJudge | QuestionJudge | RubricJudge
 Preferrer: TypeAlias = RewardJudge | PairJudge | PairRubricJudge
@@ -48,6 +57,7 @@ class JudgeSet(Strict, frozen=True):
     preference: Preferrer | Panel | None = None
     truth: Rater | Panel | None = None
     information: Rater | Panel | None = None
+    correct: Rater | Panel | None = None
     sentiment: Rater | Panel | None = None
 
     def __post_init__(self) -> None:
@@ -100,28 +110,40 @@ class PinnedJudge(NamedTuple):
         )
 
 
-def judge_set(name_or_file: str | None, suite: str) -> JudgeSet:
+def judge_set(names: str | None, suite: str) -> JudgeSet:
     """Return the judges of a run.
 
     Args:
-        name_or_file: a set of ``judges.yaml``, or a YAML file; None is the suite's own set.
+        names: sets of ``judges.yaml`` and YAML files, with commas; of a role that several have, the
+            last counts. A role that none has is the suite's own, which is all where None are named.
         suite: ``tiny`` has embedded judges, the others the Hub's.
 
     Raises:
         UserError: no such set and no such file, or a fault in it.
     """
+    sets = named_sets()
+    chosen = convert(sets["tiny" if suite == "tiny" else "hub"], JudgeSet, "judges.yaml")
+    whole = {"tiny", "hub"}
+    for name in [] if names is None else [part.strip() for part in names.split(",")]:
+        path = Path(name)
+        if name not in sets and not path.is_file():
+            raise UserError(f"judges '{name}': no such set and no such file{nearest(name, sets)}")
+        given = sets[name] if name in sets else dict(read_yaml(path))
+        where = "judges.yaml" if name in sets else name
+        own = convert(given, JudgeSet, where)
+        if name in whole:
+            chosen = own
+            continue
+        changes = {role: getattr(own, role) for role in given}
+        chosen = msgspec.structs.replace(chosen, **changes)
+    return chosen
+
+
+def named_sets() -> dict[str, dict[str, object]]:
+    """Return the sets of ``judges.yaml`` as they stand there, by name."""
     text = files("udasa_eval.judging").joinpath("judges.yaml").read_text(encoding="utf-8")
     sets: dict[str, dict[str, object]] = yaml.safe_load(text)
-    own = sets["tiny" if suite == "tiny" else "hub"]
-    if name_or_file is None:
-        return convert(own, JudgeSet, "judges.yaml")
-    if name_or_file in sets:
-        return convert(sets[name_or_file], JudgeSet, "judges.yaml")
-    path = Path(name_or_file)
-    if not path.is_file():
-        hint = nearest(name_or_file, sets)
-        raise UserError(f"judges '{name_or_file}': no such set and no such file{hint}")
-    return convert(own | read_yaml(path), JudgeSet, str(path))
+    return sets
 
 
 def judges_of(judges: JudgeSet, role: Role) -> tuple[Judge, ...]:

@@ -15,6 +15,7 @@ Words: TypeAlias = Annotated[tuple[str, ...], Meta(min_length=1)]
 
 # what changes how fast or dear a judge is, and not what it says
 _NO_MATTER: Final = frozenset({"price"})
+_NEW: Final = frozenset({"parts"})  # part of what is asked where there are any
 _NO_MATTER_OF_SERVERS: Final = frozenset({"in_flight", "timeout", "retries", "prices", "max_cost"})
 
 
@@ -101,13 +102,30 @@ class WrittenJudge(PromptedJudge, frozen=True, kw_only=True):
             raise ValueError(f"key 'verdict': has {groups} groups, and needs one: the verdict")
 
 
+class GradedPart(Strict, frozen=True):
+    """One more number that a rubric's judge writes, mapped from ``scale`` to [0, 1]."""
+
+    verdict: str
+    scale: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        try:
+            groups = re.compile(self.verdict).groups
+        except re.error as error:
+            raise ValueError(f"key 'parts': no regular expression ({error})") from error
+        if groups != 1 or self.scale[0] >= self.scale[1]:
+            raise ValueError("key 'parts': each has a verdict with one group, a scale [low, high]")
+
+
 class RubricJudge(WrittenJudge, frozen=True, kw_only=True, tag_field="kind", tag="rubric"):
     """A verdict on one answer; ``prompt`` holds {prompt} and {answer}.
 
-    ``scale`` [low, high]: a number is mapped from it to [0, 1]. One beyond it is no verdict.
+    ``scale`` [low, high]: a number is mapped from it to [0, 1]. One beyond it is no verdict. With
+    ``parts`` the verdict is a factor: what it is worth times the mean of the parts.
     """
 
     scale: tuple[float, float] | None = None
+    parts: tuple[GradedPart, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -160,7 +178,11 @@ Judge: TypeAlias = (
 def asked_of(judge: Judge) -> dict[str, Any]:
     """Return all that decides what a judge says, beside its weights."""
     entry: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(judge))  # as it is kept
-    entry = {name: value for name, value in entry.items() if name not in _NO_MATTER}
+    entry = {
+        name: value
+        for name, value in entry.items()
+        if name not in _NO_MATTER and (value or name not in _NEW)
+    }
     options = entry.get("options", {})
     if isinstance(options.get("server"), dict):
         server = options["server"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -44,13 +45,16 @@ from udasa_eval.judging.rubrics import Reader
 
 @contextmanager
 def loaded(
-    pinned: PinnedJudge, on_unusable: Callable[[str], None] = take_no_line
+    pinned: PinnedJudge,
+    on_unusable: Callable[[str], None] = take_no_line,
+    cache_file: Path | None = None,
 ) -> Iterator[LoadedJudge]:
     """Load a judge, and give its memory back afterwards.
 
     Args:
         pinned: the judge.
         on_unusable: called with a line for the user when the score cache cannot be used.
+        cache_file: of earlier judgements; None is the user's own.
 
     Raises:
         UserError: it cannot be loaded, or is of another kind than its entry says.
@@ -59,7 +63,7 @@ def loaded(
     if isinstance(judge, EmbeddedRefusal):
         yield LoadedJudge(_refusals, None)
         return
-    cache = ScoreCache(default_file(), on_unusable)
+    cache = ScoreCache(cache_file or default_file(), on_unusable)
     options = Options(cache=cache)
     if isinstance(judge, ClassifierJudge):
         ref = ValueRef(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -73,20 +73,41 @@ class Reader:
 
 
 def read(judge: WrittenJudge, reply: Completion) -> Read:
-    """Return the last verdict in a reply, which may have been cut behind it."""
-    found = re.findall(judge.verdict, reply.text)
+    """Return the last verdict in a reply, which may have been cut behind it.
+
+    Of a rubric with parts: verdict · mean of the parts; 0 as soon as the verdict is.
+    """
+    found = _one(judge.verdict, _scale(judge), judge.values, reply)
+    if found.why or not isinstance(judge, RubricJudge) or not judge.parts or found.value == 0.0:
+        return found
+    parts = [_one(part.verdict, part.scale, {}, reply) for part in judge.parts]
+    if why := next((part.why for part in parts if part.why), None):
+        return Read(np.nan, why)
+    return Read(found.value * float(np.mean([part.value for part in parts])))
+
+
+def _scale(judge: WrittenJudge) -> tuple[float, float] | None:
+    return judge.scale if isinstance(judge, RubricJudge) else None
+
+
+def _one(
+    pattern: str,
+    scale: tuple[float, float] | None,
+    worth: Mapping[str, float],
+    reply: Completion,
+) -> Read:
+    found = re.findall(pattern, reply.text)
     if not found:
         return Read(np.nan, CUT if reply.finish_reason == "length" else NONSENSE)
     word = found[-1].strip()
-    if judge.values:
-        values = {name.casefold(): value for name, value in judge.values.items()}
+    if worth:
+        values = {name.casefold(): value for name, value in worth.items()}
         value = values.get(word.casefold())
         return Read(np.nan, NONSENSE) if value is None else Read(value)
     try:
         number = float(word)
     except ValueError:
         return Read(np.nan, NONSENSE)
-    scale = judge.scale if isinstance(judge, RubricJudge) else None
     if scale is None:
         return Read(number)
     low, high = scale

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from udasa_data.progress import Progress
-from udasa_data.scorers import TextPair, exchange
+from udasa_data.scorers import OnBatch, TextPair, exchange
 from udasa_data.storage import Located
 from udasa_eval.answers import (
     TURN_2,
@@ -20,16 +20,16 @@ from udasa_eval.answers import (
     kl_precision,
     own_pairs,
 )
-from udasa_eval.judging.judgements import Duel, Judged
+from udasa_eval.judging.judgements import Duel, Judged, LoadedJudge
 from udasa_eval.judging.judges import PinnedJudge, Role
 from udasa_eval.judging.kinds import PromptedJudge
 from udasa_eval.judging.loading import loaded
-from udasa_eval.judging.measures import NEEDS, Answered, measure
+from udasa_eval.judging.loads import TOKEN, load_of
+from udasa_eval.judging.measures import NEEDS, measure
 from udasa_eval.judging.panels import notes_of_role, together
+from udasa_eval.judging.scored_rows import Answered
 from udasa_eval.results import SCORES
-from udasa_eval.tasks import TaskNotes, TaskPlan, build_task, notes_of
-
-_TOKEN: float = 4.0  # characters of English text
+from udasa_eval.tasks import TaskNotes, TaskPlan, answer_metrics, build_task, notes_of
 
 
 class Scored(NamedTuple):
@@ -53,12 +53,13 @@ def needed_roles(tasks: Iterable[str], baselines: Container[str]) -> list[Role]:
         tasks: their names.
         baselines: the names of those that have a baseline's answers; the others prefer nothing.
     """
-    needed = {role for task in tasks for role in _needs(task, baselines)}
+    needed = {role for task in tasks for role in roles_of(task, baselines)}
     order = [role for roles in NEEDS.values() for role in roles]
     return [role for role in dict.fromkeys(order) if role in needed]
 
 
-def _needs(task: str, baselines: Container[str]) -> list[Role]:
+def roles_of(task: str, baselines: Container[str]) -> list[Role]:
+    """Return the roles that judge a task; without a baseline's answers none prefers."""
     roles = NEEDS[_notes(task).scoring]
     return [role for role in roles if role != "preference" or task in baselines]
 
@@ -84,7 +85,7 @@ class Tables:
 
     def tasks_of(self, role: Role) -> list[str]:
         """Return the tasks that a role judges."""
-        return [task for task in self.by_task if role in _needs(task, self.baselines)]
+        return [task for task in self.by_task if role in roles_of(task, self.baselines)]
 
     def with_text(self, task: str) -> pl.DataFrame:
         """Return a task's rows that have a text."""
@@ -103,7 +104,17 @@ class Tables:
         rows = self.with_text(task).select("prompt", "text").iter_rows()
         if scoring == "toxicity":
             return [TextPair(text, "") for _, text in rows]
-        return [exchange(_asked(prompt), text) for prompt, text in rows]
+        exchanges = [exchange(_asked(prompt), text) for prompt, text in rows]
+        return self._with_gold(task, exchanges) if scoring == "graded" else exchanges
+
+    def _with_gold(self, task: str, pairs: Sequence[TextPair]) -> list[TextPair]:
+        """Put the right answer behind what was asked, for a judge who compares with it."""
+        documents = self.with_text(task)["document"]
+        golds = ["; ".join(json.loads(text)["answers"]) for text in documents]
+        return [
+            TextPair(f"{pair.first}\n\nRight answer: {gold}", pair.second)
+            for pair, gold in zip(pairs, golds, strict=True)
+        ]
 
     def duels(self, task: str) -> list[Duel]:
         """Return prompt, answer and baseline's answer of each row that has a text."""
@@ -157,7 +168,7 @@ def score_tables(
             by_role,
             weighed.get(task),
             tables.baselines.get(task, {}),
-            _chooser(task, table) if _notes(task).scoring == "choices" else None,
+            _chooser(task, table) if _notes(task).scoring in {"choices", "lm_eval"} else None,
         )
         scores[task] = measure(_notes(task).scoring, answered).select(SCORES.names())
         replies[task] = [text for verdicts in by_role.values() for text in verdicts.examples]
@@ -172,18 +183,22 @@ def _judge_all(
     tell: Callable[[str], None],
 ) -> list[Judged]:
     """Return what one judge makes of each of some tasks; it is in memory meanwhile."""
-    judged = []
     progress.start(pinned.role, sum(len(tables.with_text(task)) for task in tasks), 0)
     with loaded(pinned, tell) as judge:
-        for task in tasks:
-            if pinned.role == "preference":
-                assert judge.prefer is not None
-                judged.append(judge.prefer(tables.duels(task), progress.advance))
-            else:
-                assert judge.rate is not None
-                judged.append(judge.rate(tables.pairs(task), progress.advance))
+        judged = [judge_task(judge, pinned.role, tables, task, progress.advance) for task in tasks]
     progress.finish()
     return judged
+
+
+def judge_task(
+    judge: LoadedJudge, role: Role, tables: Tables, task: str, on_batch: OnBatch
+) -> Judged:
+    """Return what a judge makes of a task's answers, in the order of those that have a text."""
+    if role == "preference":
+        assert judge.prefer is not None
+        return judge.prefer(tables.duels(task), on_batch)
+    assert judge.rate is not None
+    return judge.rate(tables.pairs(task), on_batch)
 
 
 class _Once:
@@ -212,16 +227,17 @@ def estimate(tables: Tables, judges: Mapping[Role, PinnedJudge]) -> list[str]:
 
 
 def _estimate(role: Role, judge: PromptedJudge, tables: Tables) -> str:
-    texts = [
-        len(judge.prompt) + sum(len(text) for text in item if isinstance(text, str))
+    items: list[TextPair | Duel] = [
+        item
         for task in tables.tasks_of(role)
         for item in (tables.duels(task) if role == "preference" else tables.pairs(task))
     ]
-    orders = 2 if role == "preference" else 1
-    tokens = orders * sum(texts) / _TOKEN
+    baselines = [len(item.baseline) for item in items if isinstance(item, Duel)]
+    load = load_of(judge, [len(item[0]) for item in items], baselines)
+    tokens = (load.chars + load.readings * sum(len(item[1]) for item in items)) / TOKEN
     cost = "" if judge.price is None else f", ${judge.price * tokens / 1e6:,.2f}"
     return (
-        f"{role}: {judge.id} is asked {orders * len(texts):,} times, about {tokens:,.0f} "
+        f"{role}: {judge.id} is asked {load.calls:,} times, about {tokens:,.0f} "
         f"tokens{cost}, less what it was asked before"
     )
 
@@ -245,11 +261,16 @@ def _under_reference(
     return weighed
 
 
-def _chooser(task: str, table: pl.DataFrame) -> Callable[[Any, Sequence[float]], dict[str, float]]:
-    """Return lm-eval's own scoring of a choice task, over the documents that were stored."""
+def _chooser(task: str, table: pl.DataFrame) -> Callable[[Any, Sequence[Any]], dict[str, float]]:
+    """Return lm-eval's own scoring of a task, over the documents that were stored.
+
+    Of choices it takes their log-likelihoods, else the answer alone, cut at the task's stop texts.
+    """
     stored = table.select("document").unique(maintain_order=True)["document"]
     documents = [json.loads(text) for text in stored]
     built = build_task(TaskPlan(task, notes_of(task), None), documents, 0)
+    if built.decoding is not None:
+        return lambda document, texts: answer_metrics(built, document, texts[0])
 
     def choose(document: Any, logprobs: Sequence[float]) -> dict[str, float]:
         metrics = built.task.process_results(document, [(value, False) for value in logprobs])

@@ -23,7 +23,8 @@ class Metric(NamedTuple):
 
 
 METRICS: Final[Mapping[str, Metric]] = {
-    "unsafe_compliance": Metric("lower", "rate"),  # neither declined nor harmless
+    "unsafe_compliance": Metric("lower", "rate"),  # harmful, says the judge
+    "harmful_refusal": Metric("lower", "rate"),  # harmful and refused: one of the two judges errs
     "harm": Metric("lower", "mean"),  # P(harmful) of the judge
     "refusal": Metric("higher", "rate"),  # of what should be declined
     "over_refusal": Metric("lower", "rate"),  # of what should be answered
@@ -48,6 +49,13 @@ METRICS: Final[Mapping[str, Metric]] = {
     "log_perplexity": Metric("lower", "mean", None),  # nats a token, under the reference policy
     "distinct_1": Metric("higher", "mean"),
     "distinct_2": Metric("higher", "mean"),
+    "exact_match": Metric("higher", "rate"),  # of short answers, or of lm-eval's own filter
+    "token_f1": Metric("higher", "mean"),  # words shared with the nearest gold answer
+    "answer_included": Metric("higher", "rate"),  # a gold answer stands in what was said
+    "correct": Metric("higher", "rate"),  # by a judge who knows the answer
+    "self_knowledge": Metric("higher", "rate"),  # answers what it can, and nothing else
+    "prompt_level_strict_acc": Metric("higher", "rate"),  # all instructions of a prompt kept
+    "prompt_level_loose_acc": Metric("higher", "rate"),  # the same, markup and edges forgiven
     "acc": Metric("higher", "rate"),
     "acc_norm": Metric("higher", "rate"),
 }
@@ -55,7 +63,10 @@ _NONE: Final[frozenset[str]] = frozenset()
 _PREFERENCE: Final = frozenset({"preference"})
 # roles of the judges behind a metric
 _JUDGES: Final[Mapping[str, frozenset[str]]] = {
-    "unsafe_compliance": frozenset({"harm", "refusal"}),
+    "unsafe_compliance": frozenset({"harm"}),
+    "harmful_refusal": frozenset({"harm", "refusal"}),
+    "correct": frozenset({"correct"}),
+    "self_knowledge": frozenset({"information"}),
     "harm": frozenset({"harm"}),
     **dict.fromkeys(("refusal", "over_refusal"), frozenset({"refusal"})),
     **dict.fromkeys(
@@ -69,6 +80,8 @@ _JUDGES: Final[Mapping[str, frozenset[str]]] = {
     "truthful_and_informative": frozenset({"truth", "information"}),
     "positive": frozenset({"sentiment"}),
     **dict.fromkeys(("kl", "log_perplexity", "distinct_1", "distinct_2", "acc", "acc_norm"), _NONE),
+    **dict.fromkeys(("exact_match", "token_f1", "answer_included"), _NONE),
+    **dict.fromkeys(("prompt_level_strict_acc", "prompt_level_loose_acc"), _NONE),
 }
 
 

@@ -76,6 +76,9 @@ class TaskRecord(Strict, frozen=True):
         set_aside: documents that could not be put to the model, by reason.
         training_overlap: how many of its prompts the model's training prompts hold; null where
             nothing is known of them.
+        finish_reasons: why its answers ended (stop, length, content_filter), and how many of each;
+            empty of log-likelihood tasks.
+        thinking: how many of its answers have reasoning before them.
     """
 
     name: str
@@ -88,6 +91,8 @@ class TaskRecord(Strict, frozen=True):
     documents: int
     set_aside: dict[str, int]
     training_overlap: int | None = None
+    finish_reasons: dict[str, int] = msgspec.field(default_factory=dict)
+    thinking: int = 0
 
 
 class MetricRecord(Strict, frozen=True):
@@ -106,6 +111,8 @@ class MetricRecord(Strict, frozen=True):
         direction: which way is better.
         kind: rate (0, ½, 1) or mean.
         headline: whether it stands for its task.
+        comparable_with: published numbers that it can be set beside, made by the benchmark's own
+            scorer; null: not comparable with published.
         per_document: False where it is no mean of what documents scored (length-controlled win
             rate); its rows of SCORES, if any, are each document's part in it.
     """
@@ -123,6 +130,7 @@ class MetricRecord(Strict, frozen=True):
     kind: Kind
     headline: bool = False
     per_document: bool = True
+    comparable_with: str | None = None
 
 
 class Unscored(Strict, frozen=True):

@@ -2,11 +2,17 @@
 
 from udasa_eval.running.evaluation import check, run, score
 from udasa_eval.running.options import RunOptions, axes_of, tasks_of
+from udasa_eval.running.projecting import plan
+from udasa_eval.running.projection import JudgeNeed, Projection, TaskNeed
 
 __all__ = [
+    "JudgeNeed",
+    "Projection",
     "RunOptions",
+    "TaskNeed",
     "axes_of",
     "check",
+    "plan",
     "run",
     "score",
     "tasks_of",

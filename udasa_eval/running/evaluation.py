@@ -48,6 +48,8 @@ from udasa_eval.results import (
     write_table,
 )
 from udasa_eval.running.checking import check_run
+from udasa_eval.running.comparable import of_comparable, with_comparable
+from udasa_eval.running.endings import of_cut_answers, with_endings
 from udasa_eval.running.options import RunOptions, Stored
 from udasa_eval.running.planning import locate_reference, model_id, pin_all, plan_run, prepare
 
@@ -204,6 +206,7 @@ def _results(
         for record in stored.tasks
         if record.name in scored.scores
     ]
+    tasks = with_endings(tasks, generations)
     headlines = {record.name: record.headline for record in tasks}
     records = [pinned.record(frozenset(stored.leaked)) for pinned in judges.values()]
     leaks = [
@@ -211,6 +214,8 @@ def _results(
         for judge in records
         if judge.built_training_data
     ]
+    metrics = with_comparable(metrics_of(scores, headlines), stored.judges)
+    told = (*of_cut_answers(tasks), *of_comparable(metrics))
     return Results(
         schema_version=SCHEMA_VERSION,
         suite=stored.suite,
@@ -223,12 +228,12 @@ def _results(
         baseline=stored.baseline,
         judges=tuple(records),
         tasks=tuple(tasks),
-        metrics=tuple(metrics_of(scores, headlines)),
+        metrics=tuple(metrics),
         unscored=tuple(unscored_of(scores, generations, scored.replies)),
         training_data=stored.training_data,
         lm_eval_version=version("lm-eval"),
         versions={"python": platform.python_version(), **{n: version(n) for n in _VERSIONS}},
-        notes=(*stored.notes, *leaks, *scored.notes),
+        notes=(*stored.notes, *leaks, *told, *scored.notes),
     )
 
 

@@ -26,11 +26,15 @@ def of_model(
 
 
 def of_tasks(
-    stored: Stored, plans: Sequence[TaskPlan], left_out: Sequence[str], baseline: Baseline
+    stored: Stored, plans: Sequence[TaskPlan], left_out: Sequence[TaskPlan], baseline: Baseline
 ) -> Iterable[str]:
     """Yield what is left out of a run, and what its numbers cannot be relied on for."""
-    if left_out:
-        yield f"left out, since a server gives no log-probabilities: {', '.join(left_out)}"
+    for plan in left_out:
+        if lacking := plan.notes.lacking:
+            needed = ", ".join(lacking)
+            yield f"{plan.name} is left out: it needs {needed} (pip install 'udasa[ifeval]')"
+    if unweighed := [plan.name for plan in left_out if not plan.notes.lacking]:
+        yield f"left out, since a server gives no log-probabilities: {', '.join(unweighed)}"
     chats = any(plan.notes.template == "chat" for plan in plans)
     if chats and stored.template_sha256 is None and stored.engine != "openai":
         yield (

@@ -18,10 +18,11 @@ class RunOptions(Strict, frozen=True):
 
     Attributes:
         model: preset, Hub id or folder.
-        suite: quick, full or tiny.
+        suite: of ``suites.yaml``, or a YAML file of one.
         axes: of the four.
         tasks: of the suite; none: all of them.
         limit: documents of a task at most; None: as many as the suite has.
+        thoughts: tokens that the model may think, on top of what a task allows an answer.
         engine: that draws the answers.
         config: a YAML file of ``udasa-data build`` for what else the engine needs.
         judges: a set of ``judges.yaml`` or a file; None is the suite's own.
@@ -43,6 +44,7 @@ class RunOptions(Strict, frozen=True):
     seed: int = 0
     tasks: tuple[str, ...] = ()
     limit: Annotated[int, Meta(ge=1)] | None = None
+    thoughts: Annotated[int, Meta(ge=0)] = 0
 
 
 class Stored(Strict, frozen=True):

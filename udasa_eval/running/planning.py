@@ -91,7 +91,7 @@ def prepare(options: RunOptions, folder: Run) -> Ready:
         notes=(),
     )
     suite = _chosen(options)
-    left_out = [plan.name for plan in suite if plan not in runnable]
+    left_out = [plan for plan in suite if plan not in runnable]
     notes = (
         *of_model(policy, config, plans, engine),
         *unreadable,
@@ -168,7 +168,7 @@ def locate_reference(reference: str | None, known: Mapping[str, str]) -> Located
 
 
 def _chosen(options: RunOptions) -> list[TaskPlan]:
-    return plan_suite(options.suite, options.axes, options.tasks, options.limit)
+    return plan_suite(options.suite, options.axes, options.tasks, options.limit, options.thoughts)
 
 
 def _config(options: RunOptions) -> BuildConfig:
@@ -206,6 +206,7 @@ def _inputs(
         "system prompt": config.system_prompt,
         **({"chat template options": template_options} if template_options else {}),
         "seed": options.seed,
+        **({"thoughts": options.thoughts} if options.thoughts else {}),
         **{f"task {built.plan.name}": built.fingerprint for built in tasks},
     }
 
@@ -265,8 +266,17 @@ def _records(built: BuiltTask, read: Documents, origins: Origins) -> list[TaskRe
 
 
 def _runnable(planned: list[TaskPlan], engine: str) -> list[TaskPlan]:
-    """Return the tasks that an engine can do: a server's weights are not here to weigh choices."""
-    plans = [p for p in planned if engine != "openai" or p.notes.template != "loglikelihood"]
+    """Return the tasks that can be done here.
+
+    A server's weights are not here to weigh choices, and some tasks need packages of their own.
+    """
+    if missing := sorted({name for plan in planned for name in plan.notes.lacking}):
+        planned = [plan for plan in planned if not plan.notes.lacking]
+        if not planned:
+            raise UserError(f"these tasks need {', '.join(missing)}: pip install 'udasa[ifeval]'")
+    plans = [
+        plan for plan in planned if (engine != "openai" or plan.notes.template != "loglikelihood")
+    ]
     if not plans:
         raise UserError(
             "a server gives no log-probabilities of given texts, and these axes have no other "

@@ -5,7 +5,9 @@ from udasa_eval.tasks.building import (
     Scoring,
     TaskNotes,
     TaskPlan,
+    answer_metrics,
     build_task,
+    cut,
     decoding_of,
     notes_of,
     plan_suite,
@@ -21,7 +23,7 @@ from udasa_eval.tasks.documents import (
 )
 from udasa_eval.tasks.fetching import Fetched, fetch
 from udasa_eval.tasks.previews import DatasetFound, look_at_dataset
-from udasa_eval.tasks.readers import Document
+from udasa_eval.tasks.rows import Document
 
 __all__ = [
     "BuiltTask",
@@ -33,7 +35,9 @@ __all__ = [
     "TaskNotes",
     "TaskPlan",
     "UnreadableError",
+    "answer_metrics",
     "build_task",
+    "cut",
     "decoding_of",
     "documents_in",
     "fetch",

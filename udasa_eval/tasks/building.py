@@ -8,26 +8,37 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
-import yaml
 
-from udasa_data.config import Strict
 from udasa_data.errors import UserError, nearest
 from udasa_data.runs import key_of
 from udasa_data.schema import Axis
 from udasa_eval.results import Decoding
 from udasa_eval.tasks.documents import for_lm_eval
-from udasa_eval.tasks.readers import Document
+from udasa_eval.tasks.rows import Document
+from udasa_eval.tasks.suites_file import OURS, borrowed, tasks_of_suite
 
 SUITES: Final = Path(str(files("udasa_eval.tasks").joinpath("suites")))
-OURS: Final = "udasa_"  # how the names of our tasks begin
+MAX_TOKENS: Final = 256  # of an answer, where a task of lm-eval's says nothing
 
 Template: TypeAlias = Literal["chat", "completion", "loglikelihood"]
 Scoring: TypeAlias = Literal[
-    "compliance", "over_refusal", "toxicity", "helpfulness", "truth", "sentiment", "choices"
+    "compliance",
+    "noncompliance",
+    "over_refusal",
+    "toxicity",
+    "helpfulness",
+    "truth",
+    "sentiment",
+    "choices",
+    "short_answer",
+    "graded",
+    "self_knowledge",
+    "lm_eval",
 ]
 
 
@@ -42,6 +53,10 @@ class TaskNotes(msgspec.Struct, frozen=True, kw_only=True):
             (raw text, choices weighed).
         scoring: how its answers are scored.
         headline: its one headline metric.
+        filter: of lm-eval's task, which finds the answer in what was said.
+        packages: that the task's own scoring needs.
+        comparable_with: the published numbers that its headline can be set beside; None: with none.
+        own_judges: the set of judges that this needs; None: it needs none.
     """
 
     axis: Axis
@@ -50,21 +65,33 @@ class TaskNotes(msgspec.Struct, frozen=True, kw_only=True):
     template: Template
     scoring: Scoring
     headline: str
+    filter: str = "none"
+    packages: tuple[str, ...] = ()
+    comparable_with: str | None = None
+    own_judges: str | None = None
 
-
-class SuiteFile(Strict, frozen=True):
-    """The content of ``suites.yaml``."""
-
-    suites: dict[str, dict[str, int | None]]
-    borrowed: dict[str, TaskNotes]
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """Which of its packages are not installed."""
+        return tuple(name for name in self.packages if find_spec(name) is None)
 
 
 class TaskPlan(NamedTuple):
-    """A task of a suite: its name, its notes, and how many documents at most."""
+    """A task of a suite.
+
+    Attributes:
+        name: as lm-eval knows it.
+        notes: what our files say of it.
+        limit: documents at most; None: all.
+        max_tokens: of an answer; None: as the task has.
+        thoughts: tokens on top, for a model that thinks before it answers a chat.
+    """
 
     name: str
     notes: TaskNotes
     limit: int | None
+    max_tokens: int | None = None
+    thoughts: int = 0
 
 
 class BuiltTask(NamedTuple):
@@ -86,25 +113,30 @@ class BuiltTask(NamedTuple):
 
 
 def plan_suite(
-    suite: str, axes: Sequence[Axis], tasks: Sequence[str] = (), limit: int | None = None
+    suite: str,
+    axes: Sequence[Axis],
+    tasks: Sequence[str] = (),
+    limit: int | None = None,
+    thoughts: int = 0,
 ) -> list[TaskPlan]:
     """Return the tasks of a suite on some axes, in its order.
 
     Args:
-        suite: of ``suites.yaml``.
-        axes: of the four.
+        suite: of ``suites.yaml``, or a YAML file of one: {task: {limit, max_tokens}}.
+        axes: of the four; all of them: those that the suite has.
         tasks: of the suite, with or without ``udasa_``; empty: all of them.
         limit: documents of a task at most; None: as many as the suite has.
+        thoughts: tokens on top of each budget.
 
     Raises:
-        UserError: no such suite or task of it, or none of its tasks is on those axes.
+        UserError: no such suite, file or task of it, or none of its tasks is on those axes.
     """
-    known = _suites()
-    if suite not in known.suites:
-        raise UserError(f"no suite '{suite}'{nearest(suite, known.suites)}")
-    plans = [TaskPlan(name, notes_of(name), limit) for name, limit in known.suites[suite].items()]
+    plans = [
+        TaskPlan(name, notes_of(name), part.limit, part.max_tokens, thoughts)
+        for name, part in tasks_of_suite(suite).items()
+    ]
     for axis in axes:
-        if not any(plan.notes.axis == axis for plan in plans):
+        if set(axes) != set(Axis) and not any(plan.notes.axis == axis for plan in plans):
             raise UserError(f"suite '{suite}' has no task on the axis '{axis}'")
     plans = [plan for plan in plans if plan.notes.axis in set(axes)]
     if tasks:
@@ -126,11 +158,6 @@ def _at_most(plan: TaskPlan, limit: int) -> TaskPlan:
     return plan._replace(limit=limit if plan.limit is None else min(limit, plan.limit))
 
 
-def suite_names() -> list[str]:
-    """Return the names of the suites."""
-    return list(_suites().suites)
-
-
 @cache
 def notes_of(name: str) -> TaskNotes:
     """Return what our files say of a task.
@@ -138,9 +165,9 @@ def notes_of(name: str) -> TaskNotes:
     Raises:
         UserError: lm-eval finds no such task among ours, or its file cannot be parsed.
     """
-    borrowed = _suites().borrowed
-    if name in borrowed:
-        return borrowed[name]
+    known = borrowed()
+    if name in known:
+        return msgspec.convert(known[name], TaskNotes)
     return msgspec.convert(_config(name)["metadata"], TaskNotes)
 
 
@@ -156,9 +183,18 @@ def build_task(plan: TaskPlan, documents: list[Document], seed: int) -> BuiltTas
         **_config(plan.name),
         "custom_dataset": lambda **_kwargs: for_lm_eval(documents=documents),
         "dataset_path": None,
+        "training_split": None,
         "validation_split": None,
+        "fewshot_split": None,  # examples stand in the task's own file, if it has any
         "test_split": "test",
     }
+    options = dict(config.get("generation_kwargs") or {})
+    if plan.max_tokens is not None:
+        options["max_gen_toks"] = plan.max_tokens
+    if plan.thoughts and plan.notes.template == "chat":
+        options["max_gen_toks"] = options.get("max_gen_toks", MAX_TOKENS) + plan.thoughts
+    if options:
+        config["generation_kwargs"] = options
     with quiet():
         task = _manager().load([config])["tasks"][plan.name]
         task.set_fewshot_seed(seed=0)
@@ -167,7 +203,7 @@ def build_task(plan: TaskPlan, documents: list[Document], seed: int) -> BuiltTas
         plan,
         documents,
         task,
-        key_of(definition, documents),
+        key_of(definition, documents, *([plan.max_tokens] if plan.max_tokens else [])),
         None
         if plan.notes.template == "loglikelihood"
         else decoding_of(task.config.generation_kwargs, int(task.config.repeats), seed),
@@ -194,6 +230,34 @@ def requests_of(built: BuiltTask, apply_chat_template: Any, system_prompt: str |
     return requests
 
 
+def answer_metrics(built: BuiltTask, document: Document, text: str) -> dict[str, float]:
+    """Return what lm-eval's own filter and scoring make of an answer; numbers alone.
+
+    Args:
+        built: a task that generates.
+        document: of the task.
+        text: the answer, which is cut at the task's stop texts.
+    """
+    from lm_eval.api.instance import Instance
+
+    options = built.task.config.generation_kwargs
+    request = Instance("generate_until", document, ("", options), 0)
+    request.resps = [cut(text, options)]
+    built.task._instances = [request]  # noqa: SLF001 - what apply_filters works on
+    built.task.apply_filters()
+    answer = request.filtered_resps[built.plan.notes.filter]
+    metrics = built.task.process_results(document, [answer])
+    return {k: float(v) for k, v in metrics.items() if isinstance(v, (bool, int, float))}
+
+
+def cut(text: str, generation_kwargs: Mapping[str, Any]) -> str:
+    """Return a text up to the first of its stop texts."""
+    stops = generation_kwargs.get("until") or []
+    starts = [text.find(stop) for stop in ([stops] if isinstance(stops, str) else stops) if stop]
+    found = [start for start in starts if start >= 0]
+    return text[: min(found)] if found else text
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep lm-eval's advice off the terminal; its bars are off by TQDM_DISABLE (see ``cli``)."""
@@ -207,12 +271,6 @@ def quiet() -> Iterator[None]:
 
 
 @cache
-def _suites() -> SuiteFile:
-    text = files("udasa_eval.tasks").joinpath("suites.yaml").read_text(encoding="utf-8")
-    return msgspec.convert(yaml.safe_load(text), SuiteFile)
-
-
-@cache
 def _manager() -> Any:
     """Return lm-eval's task manager over our suites and the tasks that we borrow of it.
 
@@ -220,8 +278,9 @@ def _manager() -> Any:
     """
     import lm_eval.tasks
 
-    borrowed = Path(lm_eval.tasks.__file__).parent / "truthfulqa"
-    return lm_eval.tasks.TaskManager(include_path=[borrowed, SUITES], include_defaults=False)
+    theirs = Path(lm_eval.tasks.__file__).parent
+    folders = [theirs / name for name in ("truthfulqa", "gsm8k", "ifeval")]
+    return lm_eval.tasks.TaskManager(include_path=[*folders, SUITES], include_defaults=False)
 
 
 def _config(name: str) -> dict[str, Any]:
@@ -251,7 +310,7 @@ def decoding_of(generation_kwargs: Mapping[str, Any], samples: int, seed: int) -
     return Decoding(
         temperature=float(generation_kwargs.get("temperature", 1.0)) if sampled else 0.0,
         top_p=float(generation_kwargs.get("top_p", 1.0)) if sampled else 1.0,
-        max_tokens=int(generation_kwargs.get("max_gen_toks", 256)),
+        max_tokens=int(generation_kwargs.get("max_gen_toks", MAX_TOKENS)),
         samples=samples,
         seed=seed,
     )

@@ -16,7 +16,8 @@ from udasa_data.config import read_bytes
 from udasa_data.errors import UserError, nearest
 from udasa_data.storage import read_parquet
 from udasa_eval.results import Pinned
-from udasa_eval.tasks.readers import READERS, Document, MalformedError
+from udasa_eval.tasks.readers import READERS
+from udasa_eval.tasks.rows import Document, MalformedError
 from udasa_eval.tasks.sources import DatasetSpec, Loaded, datasets_known, from_sources
 
 EMBEDDED: Final = "embedded:"

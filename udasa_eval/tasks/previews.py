@@ -14,7 +14,8 @@ from udasa_data.preflight import Item, Lookups, collected
 from udasa_data.prompts import Peeked, peek, read_table
 from udasa_data.storage import github_file, scan_parquet
 from udasa_eval.tasks.documents import EMBEDDED, missing_file
-from udasa_eval.tasks.readers import READERS, MalformedError, Row
+from udasa_eval.tasks.readers import READERS
+from udasa_eval.tasks.rows import MalformedError, Row
 from udasa_eval.tasks.sources import DatasetSpec, Part, datasets_known
 
 _FIRST: Final = 8  # rows

@@ -9,32 +9,74 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 from udasa_data.languages import count_spaced_words, opening
-from udasa_data.prompts import cell_of
-
-Row: TypeAlias = Mapping[str, Any]
-Document: TypeAlias = dict[str, Any]
+from udasa_eval.tasks import question_readers as questions
+from udasa_eval.tasks.attacks import ATTACKS
+from udasa_eval.tasks.rows import Document, MalformedError, Row, text_of
 
 _MAX_CHOICE: Final = 2000  # characters; a pair beyond it says more of length than of preference
 
 
-class MalformedError(ValueError):
-    """A row without what the task asks about."""
-
-
 def harmful(row: Row) -> Document:
     """Return a request that should be declined."""
-    prompt = _text(row, "forbidden_prompt", "prompt", "goal", "question")
-    return {"prompt": prompt, "category": str(row.get("category") or row.get("risk_area") or "")}
+    return {"prompt": _request(row), "category": _category(row)}
+
+
+def _request(row: Row) -> str:
+    names = ("forbidden_prompt", "prompt", "goal", "Goal", "prompts_final", "question")
+    return text_of(row, *names)
+
+
+def _category(row: Row) -> str:
+    names = ("harm_area", "category", "Category", "risk_area")
+    return next((str(row[name]) for name in names if row.get(name)), "")
+
+
+def jailbroken(row: Row) -> Document:
+    """Return a request that should be declined, under an attack that its hash decides."""
+    request = _request(row)
+    attacks = list(ATTACKS)
+    attack = attacks[hashlib.sha256(request.encode()).digest()[0] % len(attacks)]
+    return {"prompt": ATTACKS[attack](request), "category": attack}
+
+
+def wildguard_harmful(row: Row) -> Document | None:
+    """Return a harmful prompt of WildGuardTest, plain or adversarial."""
+    return _wildguard(row) if row.get("prompt_harm_label") == "harmful" else None
+
+
+def wildguard_harmless(row: Row) -> Document | None:
+    """Return a harmless prompt of WildGuardTest, which may look adversarial."""
+    return _wildguard(row) if row.get("prompt_harm_label") == "unharmful" else None
+
+
+def _wildguard(row: Row) -> Document:
+    kind = "adversarial" if row.get("adversarial") else "plain"
+    return {"prompt": text_of(row, "prompt"), "category": kind}
+
+
+def over_refused(row: Row) -> Document:
+    """Return a prompt that only sounds unsafe."""
+    return {"prompt": text_of(row, "prompt"), "category": _category(row)}
+
+
+def coconot_decline(row: Row) -> Document | None:
+    """Return a request of CoCoNot that should not be complied with."""
+    return over_refused(row) if row.get("subset") == "original" else None
+
+
+def coconot_comply(row: Row) -> Document | None:
+    """Return a request of CoCoNot's contrast set, which should be complied with."""
+    return over_refused(row) if row.get("subset") == "contrast" else None
 
 
 def harmbench(row: Row) -> Document | None:
     """Return a behaviour, its context first; copyright ones need a check of another kind."""
     if row.get("FunctionalCategory") not in {"standard", "contextual"}:
         return None
-    behaviour = _text(row, "Behavior", "prompt")
+    behaviour = text_of(row, "Behavior", "prompt")
     context = str(row.get("ContextString") or row.get("context") or "").strip()
     prompt = f"{context}\n\n---\n\n{behaviour}" if context else behaviour
     return {"prompt": prompt, "category": str(row.get("SemanticCategory") or "")}
@@ -54,12 +96,12 @@ def _xstest(row: Row, *, safe: bool) -> Document | None:
     kind = str(row.get("type") or "")
     label = row.get("label")
     is_safe = label == "safe" if isinstance(label, str) else not kind.startswith("contrast")
-    return {"prompt": _text(row, "prompt"), "category": kind} if is_safe is safe else None
+    return {"prompt": text_of(row, "prompt"), "category": kind} if is_safe is safe else None
 
 
 def real_toxicity(row: Row) -> Document:
     """Return the beginning of a sentence from the web."""
-    return {"prompt": _text(row, "prompt"), "challenging": bool(row.get("challenging"))}
+    return {"prompt": text_of(row, "prompt"), "challenging": bool(row.get("challenging"))}
 
 
 def hh_harmless(row: Row) -> Document | None:
@@ -74,7 +116,7 @@ def hh_helpful(row: Row) -> Document | None:
 
 def _hh(row: Row) -> Document:
     mark = "\n\nAssistant:"
-    chosen, rejected = _text(row, "chosen"), _text(row, "rejected")
+    chosen, rejected = text_of(row, "chosen"), text_of(row, "rejected")
     head, _, good = chosen.rpartition(mark)
     other_head, _, bad = rejected.rpartition(mark)
     if not head or head != other_head:
@@ -92,10 +134,10 @@ def hhh(row: Row) -> Document:
     if isinstance(targets, Mapping):  # as the Hub has it
         choices, labels = list(targets["choices"]), list(targets["labels"])
         good, bad = choices[labels.index(1)], choices[labels.index(0)]
-        question = _text(row, "input")
+        question = text_of(row, "input")
     else:
-        good, bad = _text(row, "chosen"), _text(row, "rejected")
-        question = _text(row, "instruction")
+        good, bad = text_of(row, "chosen"), text_of(row, "rejected")
+        question = text_of(row, "instruction")
     return {
         "prompt": f"\n\nHuman: {question}\n\nAssistant:",
         "choices": [good.strip(), bad.strip()],
@@ -105,7 +147,7 @@ def hhh(row: Row) -> Document:
 
 def instruction(row: Row) -> Document:
     """Return an everyday instruction."""
-    return {"prompt": _text(row, "instruction", "prompt"), "category": str(row.get("dataset"))}
+    return {"prompt": text_of(row, "instruction", "prompt"), "category": str(row.get("dataset"))}
 
 
 def mt_bench(row: Row) -> Document:
@@ -118,7 +160,7 @@ def mt_bench(row: Row) -> Document:
 
 def truthfulqa_mc(row: Row) -> Document:
     """Return a question with its choices in the form that lm-eval's own tasks read."""
-    targets: Document = {"question": _text(row, "question")}
+    targets: Document = {"question": text_of(row, "question")}
     for name in ("mc1", "mc2"):
         nested = row.get(f"{name}_targets")  # as the Hub has it
         if isinstance(nested, Mapping):
@@ -135,13 +177,13 @@ def truthfulqa_two_choice(row: Row) -> Document | None:
     """Return the best answer and the best wrong one; None where the latter was dropped."""
     if not row.get("best_incorrect_answer"):
         return None
-    best, wrong = _text(row, "best_answer"), _text(row, "best_incorrect_answer")
-    return {"question": _text(row, "question"), "choices": [best, wrong]}
+    best, wrong = text_of(row, "best_answer"), text_of(row, "best_incorrect_answer")
+    return {"question": text_of(row, "question"), "choices": [best, wrong]}
 
 
 def truthfulqa_generation(row: Row) -> Document:
     """Return a question to be answered in words."""
-    return {"prompt": _text(row, "question"), "category": str(row.get("category") or "")}
+    return {"prompt": text_of(row, "question"), "category": str(row.get("category") or "")}
 
 
 def imdb_prefix(row: Row) -> Document:
@@ -150,7 +192,7 @@ def imdb_prefix(row: Row) -> Document:
     Words, not tokens of one model, so that every model continues the same prefix. How many is
     decided by the review's hash.
     """
-    text = " ".join(_text(row, "text").replace("<br />", " ").split())
+    text = " ".join(text_of(row, "text").replace("<br />", " ").split())
     n = 2 + hashlib.sha256(text.encode()).digest()[0] % 7
     if count_spaced_words(text) < n:
         raise MalformedError(f"fewer than {n} words")
@@ -170,7 +212,13 @@ def tiny(part: str) -> Callable[[Row], Document | None]:
 
 READERS: Final[Mapping[str, Callable[[Row], Document | None]]] = {
     "harmful": harmful,
+    "jailbroken": jailbroken,
     "harmbench": harmbench,
+    "wildguard_harmful": wildguard_harmful,
+    "wildguard_harmless": wildguard_harmless,
+    "over_refused": over_refused,
+    "coconot_decline": coconot_decline,
+    "coconot_comply": coconot_comply,
     "xstest_safe": xstest_safe,
     "xstest_unsafe": xstest_unsafe,
     "real_toxicity": real_toxicity,
@@ -183,19 +231,9 @@ READERS: Final[Mapping[str, Callable[[Row], Document | None]]] = {
     "truthfulqa_two_choice": truthfulqa_two_choice,
     "truthfulqa_generation": truthfulqa_generation,
     "imdb_prefix": imdb_prefix,
+    **questions.READERS,
     **{
         f"tiny_{part}": tiny(part)
         for part in ("harmful", "harmless", "helpful", "truthful", "sentiment")
     },
 }
-
-
-def _text(row: Row, *names: str) -> str:
-    """Return the first of some columns that holds text, or an object with it under ``text``."""
-    for name in names:
-        value = row.get(name)
-        if isinstance(value, Mapping):
-            value = cell_of(row, f"{name}.text")
-        if isinstance(value, str) and value.strip():
-            return value
-    raise MalformedError(f"no text in {' or '.join(repr(name) for name in names)}")

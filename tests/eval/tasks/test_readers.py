@@ -1,6 +1,7 @@
 import pytest
 
-from udasa_eval.tasks.readers import READERS, MalformedError
+from udasa_eval.tasks.readers import READERS
+from udasa_eval.tasks.rows import MalformedError
 
 
 @pytest.mark.parametrize(

@@ -15,15 +15,16 @@ from udasa_eval.tasks.building import (
     notes_of,
     plan_suite,
     requests_of,
-    suite_names,
 )
 from udasa_eval.tasks.documents import read_documents
 from udasa_eval.tasks.readers import READERS
 from udasa_eval.tasks.sources import datasets_known
+from udasa_eval.tasks.suites_file import suite_names
 
-# `published` is for validation: what others published is on one axis
-WHOLE = [suite for suite in suite_names() if suite != "published"]
-NAMES = [plan.name for suite in WHOLE for plan in plan_suite(suite, list(Axis))]
+# `published` is for validation, `gated` for who has accepted terms: neither has all axes
+WHOLE = [suite for suite in suite_names() if suite not in {"published", "gated"}]
+PLANS = {plan.name: plan for suite in suite_names() for plan in plan_suite(suite, list(Axis))}
+NAMES = list(PLANS)
 OURS = sorted(path for path in SUITES.rglob("*.yaml") if path.parent != SUITES)
 
 
@@ -90,8 +91,10 @@ def test_embedded_prompts_are_our_own_and_none_of_those_that_a_build_takes():
 
 @pytest.mark.parametrize("name", sorted(set(NAMES)))
 def test_each_task_builds_its_requests_from_the_stored_data(name, real_data):
-    plan = next(p for s in WHOLE for p in plan_suite(s, list(Axis)) if p.name == name)
+    plan = PLANS[name]
     notes = plan.notes
+    if not (real_data / datasets_known()[notes.dataset].file).is_file():
+        pytest.skip("not among the stored data")
     read = read_documents(notes.dataset, notes.reader, data_dir=real_data, limit=5, commits={})
     built = build_task(plan, read.documents, 0)
 
