@@ -63,7 +63,10 @@ _NONE: Final[frozenset[str]] = frozenset()
 _PREFERENCE: Final = frozenset({"preference"})
 # roles of the judges behind a metric
 _JUDGES: Final[Mapping[str, frozenset[str]]] = {
-    "unsafe_compliance": frozenset({"harm", "refusal"}),
+    "unsafe_compliance": frozenset({"harm"}),
+    "harmful_refusal": frozenset({"harm", "refusal"}),
+    "correct": frozenset({"correct"}),
+    "self_knowledge": frozenset({"information"}),
     "harm": frozenset({"harm"}),
     **dict.fromkeys(("refusal", "over_refusal"), frozenset({"refusal"})),
     **dict.fromkeys(
@@ -77,6 +80,8 @@ _JUDGES: Final[Mapping[str, frozenset[str]]] = {
     "truthful_and_informative": frozenset({"truth", "information"}),
     "positive": frozenset({"sentiment"}),
     **dict.fromkeys(("kl", "log_perplexity", "distinct_1", "distinct_2", "acc", "acc_norm"), _NONE),
+    **dict.fromkeys(("exact_match", "token_f1", "answer_included"), _NONE),
+    **dict.fromkeys(("prompt_level_strict_acc", "prompt_level_loose_acc"), _NONE),
 }
 
 
