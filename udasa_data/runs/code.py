@@ -48,6 +48,7 @@ CODE: Final = {
         "publish/front_matter.py",
         "runs/dataset_manifest.py",
         "publish/markdown.py",
+        "publish/plain_trl.py",
         "runs/summary.py",
         "runs/outcome.py",
         "pairing/confounds.py",
