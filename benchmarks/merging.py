@@ -25,12 +25,13 @@ from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
 from udasa_recipes.cli import quiet
 from udasa_recipes.staged import policies
-from udasa_recipes.staged.config import Lora, Recipe, StageOptions, Thresholds
+from udasa_recipes.staged.config import Lora, Recipe, Thresholds
 from udasa_recipes.staged.data import load_split
 from udasa_recipes.staged.kept import kept_share, logps_of, spread
 from udasa_recipes.staged.measures import Floats, load_model, sides_of
 from udasa_recipes.staged.mixture import Encoded, render
 from udasa_recipes.staged.run import StagedRun
+from udasa_recipes.staged.stage_options import StageOptions
 
 RATES: Final = {"all weights": (5e-7, 5e-6), "adapters": (5e-7, 5e-6, 5e-5, 2e-4)}
 NOT_TRAINED: Final = ("moderate", "exploratory")

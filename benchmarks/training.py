@@ -24,9 +24,10 @@ from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
 from udasa_recipes.cli import quiet
 from udasa_recipes.staged.beginning import begin
-from udasa_recipes.staged.config import Recipe, StageOptions, Thresholds
+from udasa_recipes.staged.config import Recipe, Thresholds
 from udasa_recipes.staged.data import COLUMNS
 from udasa_recipes.staged.run import StagedRun
+from udasa_recipes.staged.stage_options import StageOptions
 from udasa_recipes.staged.trainer import make_trainer
 
 STEPS = 8

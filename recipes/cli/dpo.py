@@ -24,7 +24,7 @@ from .options import (
     chosen_file,
     needed,
 )
-from .running import check_packages
+from .running import check_packages, is_installed
 
 if TYPE_CHECKING:
     from ..staged import Recipe
@@ -64,6 +64,9 @@ def dpo(
     if recipe.dataset is None:
         raise UserError(f"{path}: names no dataset; give --data FOLDER|ORG/NAME")
     check_packages()
+    for name in recipe.report_to:
+        if not is_installed(name):
+            raise UserError(f"report_to: {name} is not installed; pip install {name}")
     from ..staged.preflight import require_recipe
 
     if (push_adapter or push_stages) and push is None:

@@ -5,9 +5,10 @@ its module (``run``, ``trainer``, ``measures``, ``rendering`` …), so that a mi
 reported at once.
 """
 
-from .config import SFT, Recipe, StageOptions, options_of, parse_recipe, read_recipe
+from .config import SFT, Recipe, options_of, parse_recipe, read_recipe
 from .presets import Kind, find_recipe, known_presets, preset_path
 from .settings import parse_settings, read_with_settings, to_yaml
+from .stage_options import StageOptions
 
 __all__ = [
     "SFT",

@@ -10,7 +10,7 @@ import torch
 from udasa_data.errors import UserError
 
 from . import policies
-from .config import PREVIOUS, SFT, StageOptions, options_of
+from .config import SFT, options_of
 from .guards import check_moves, check_unseen
 from .launched import by_fsdp
 from .ledger import DatasetRecord, ReferenceRecord, StageRecord
@@ -18,6 +18,7 @@ from .measures import load_model
 from .mixture import mix, render, stored
 from .references import stacked_sha256
 from .stage import Stage
+from .stage_options import PREVIOUS, StageOptions
 from .state import RunState
 
 

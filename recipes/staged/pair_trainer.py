@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import torch
-from torch.nn.functional import logsigmoid
 
 from udasa_data.errors import UserError
 
-from .config import StageOptions
+from .curriculum import SurestFirst, by_p, loss_by_p
 from .references import check_first_pairs
+from .stage_options import StageOptions
 
 if TYPE_CHECKING:
     from trl import DPOTrainer as _Base
@@ -72,8 +72,6 @@ class ByPairs(_Base):  # type: ignore[misc]
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         if self.options is None or self.options.curriculum != "order":
             return super()._get_train_sampler(train_dataset)
-        from .curriculum import SurestFirst
-
         p = torch.tensor(self.train_dataset[P], dtype=torch.float64)
         return SurestFirst(p, self.options.pacing, self.args.data_seed)
 
@@ -187,32 +185,3 @@ def alone(model: Any, inputs: Any) -> torch.Tensor:
         outputs = model(**row, labels=labels, use_cache=False, fused_lm_head=True)
         found.append(outputs.log_probs.sum())
     return torch.stack(found)
-
-
-def by_p(options: StageOptions) -> bool:
-    """Return whether the loss of a pair depends on P(chosen better)."""
-    return options.label_smoothing == "by_p" or options.curriculum == "weight"
-
-
-def loss_by_p(ratios: torch.Tensor, p: torch.Tensor, options: StageOptions) -> torch.Tensor:
-    """Return the DPO loss of pairs that are known to be right with probability p.
-
-    L = Σ_i w_i [−(1 − ε_i) ln σ(h_i) − ε_i ln σ(−h_i)] / Σ_i w_i with h = β·(log-ratio of chosen −
-    of rejected): conservative DPO (Mitchell 2023, eq. 4) with ε_i = 1 − p_i of the pair, or the
-    stage's own ε; and w_i = max(2 p_i − 1, 0), the expected sign of a pair's label, or 1.
-
-    Args:
-        ratios: log π/π_ref, [2, N], chosen first, nats.
-        p: P(chosen better), [N] in [0, 1]; NaN: the stage's own ε, and weight 1.
-        options: of the stage.
-    """
-    h = options.beta * (ratios[0] - ratios[1])
-    known = p.isfinite()
-    fixed = options.label_smoothing
-    own = torch.where(known, 1 - p, 0.0).to(h)
-    epsilon = own if fixed == "by_p" else torch.full_like(h, fixed)
-    each = -(1 - epsilon) * logsigmoid(h) - epsilon * logsigmoid(-h)
-    if options.curriculum != "weight":
-        return each.mean()
-    weights = torch.where(known, (2 * p - 1).clamp(min=0), 1.0).to(h)
-    return (weights * each).sum() / weights.sum().clamp(min=torch.finfo(h.dtype).tiny)

@@ -28,9 +28,10 @@ from udasa_data.preflight import (
 from udasa_data.prompts import peek_hub
 from udasa_data.storage import cache_folder
 
-from .config import PREVIOUS, SFT, Recipe, options_of
+from .config import SFT, Recipe, options_of
 from .data import COLUMNS, load_split, open_source
 from .ledger import Ledger
+from .stage_options import PREVIOUS
 
 _WAY_OUT: Final = "train adapters (lora), shard it (--launch fsdp2), or take a smaller model"
 FULL: Final = 4  # copies of the weights: they, their gradients, two moments

@@ -17,12 +17,13 @@ from udasa_data.schema import Stage
 from udasa_data.storage import Located, locate
 
 from . import guards
-from .config import Recipe, StageOptions, options_of
+from .config import Recipe, options_of
 from .data import Source, Split, load_split, open_source
 from .launched import rounding
 from .ledger import Ledger, PolicyRecord, Record
 from .mixture import Rendered, render
 from .rendering import BuiltWith, Renderer, end_ids, load_tokenizer, template_sha256
+from .stage_options import StageOptions
 
 _VERSIONS: Final = ("udasa", "torch", "transformers", "trl", "peft", "accelerate", "datasets")
 # how a run is carried out, not what comes of it: may change between two starts

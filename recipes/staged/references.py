@@ -13,8 +13,8 @@ from typing import Any, Final
 from udasa_data.errors import UserError
 from udasa_data.runs import key_of
 
-from .config import Loss
 from .stage import Stage
+from .stage_options import Loss
 
 _NOISES: Final = 4.0  # times what rounding makes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .config import StageOptions
+from .stage_options import StageOptions
 
 
 class Stage(NamedTuple):

@@ -14,11 +14,12 @@ from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 from udasa_data.errors import UserError, first_line
 
 from .callbacks import FirstStep, MarkComplete
-from .config import Recipe, StageOptions
+from .config import Recipe
 from .curves import Speed
 from .launched import by_deepspeed, floor_of
 from .pair_trainer import FirstPairs, collator_of, trainer_class
 from .stage import Stage
+from .stage_options import StageOptions
 
 
 def make_trainer(

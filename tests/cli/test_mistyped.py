@@ -12,6 +12,7 @@ COMMANDS = {
     "report": "report runs/demos",
     "diff": "diff runs/demos runs/demo",
     "merge": "merge runs/demos runs/demo --out x",
+    "export": "export runs/demos --format kto --out x",
     "push": "push runs/demos org/name",
     "from": "build --from runs/demos --out x",
     "prompts": "build --prompts runs/demos --out x",

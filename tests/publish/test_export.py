@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import polars as pl
 import pytest
 import yaml
@@ -11,13 +12,12 @@ from typer.testing import CliRunner
 from udasa_data.cli import app
 from udasa_data.errors import UserError
 from udasa_data.publish import export_pairs
-from udasa_data.publish.dataset import Tables, write_dataset
-from udasa_data.runs import open_finished
+from udasa_data.runs import FileRecord, open_finished, read_manifest, to_json
 from udasa_data.schema import PAIRS, Stage
+from udasa_data.storage import file_sha256
 from udasa_recipes.staged.data import load_split, open_source
 from udasa_recipes.staged.derived import anchored
 
-FIGURES = [name for name, dtype in PAIRS.items() if dtype == pl.Float64]
 ROLES = {"human": "user", "gpt": "assistant", "system": "system"}
 
 
@@ -61,17 +61,16 @@ def from_kto(folder):
 @pytest.fixture(scope="module")
 def chats(run, tmp_path_factory):
     """A dataset of chats, eight a stage, and a text to be continued in each."""
-    folder = tmp_path_factory.mktemp("chats") / "dataset"
-    folder.mkdir()
-    rows = [
-        pair(stage.value, k, mode="completion" if k == 8 else "chat") | {"run": 0}
-        for stage in Stage
-        for k in range(9)
-    ]
-    table = pl.DataFrame(rows, schema=PAIRS, orient="row")
-    table = table.with_columns(pl.col(name).fill_null(0.5) for name in FIGURES)
-    whole = open_finished(str(run.out))
-    write_dataset(folder, Tables(table, whole.answers, whole.dropped), whole.manifest)
+    folder = tmp_path_factory.mktemp("chats")
+    (folder / "data").mkdir()
+    files = {}
+    for stage in Stage:
+        rows = [pair(stage.value, k, mode="completion" if k == 8 else "chat") for k in range(9)]
+        path = folder / "data" / f"{stage}.parquet"
+        pl.DataFrame(rows, schema=PAIRS, orient="row").write_parquet(path)
+        files[f"data/{stage}.parquet"] = FileRecord(file_sha256(path), 9, stage.value, "train")
+    manifest = msgspec.structs.replace(read_manifest(run.dataset), files=files, figures={})
+    (folder / "manifest.json").write_text(to_json(manifest))
     return folder
 
 

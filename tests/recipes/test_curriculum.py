@@ -6,9 +6,8 @@ import pytest
 import torch
 from torch.nn.functional import logsigmoid
 
-from udasa_recipes.staged.config import StageOptions
-from udasa_recipes.staged.curriculum import SurestFirst
-from udasa_recipes.staged.pair_trainer import loss_by_p
+from udasa_recipes.staged.curriculum import SurestFirst, loss_by_p
+from udasa_recipes.staged.stage_options import StageOptions
 
 RATIOS = torch.tensor([[2.0, 0.0], [0.0, 1.0]])  # chosen, rejected: h = β·(2, −1)
 

@@ -16,13 +16,14 @@ from udasa_data.errors import UserError
 from udasa_data.storage.model_files import locate
 from udasa_recipes.staged import guards, policies, references
 from udasa_recipes.staged.callbacks import FirstStep
-from udasa_recipes.staged.config import Lora, Recipe, StageOptions, Thresholds
+from udasa_recipes.staged.config import Lora, Recipe, Thresholds
 from udasa_recipes.staged.data import load_split, open_source
 from udasa_recipes.staged.guards import Tokenised, check_tokenised
 from udasa_recipes.staged.measures import load_model
 from udasa_recipes.staged.pair_trainer import check_dtype
 from udasa_recipes.staged.rendering import load_tokenizer
 from udasa_recipes.staged.stage import Stage
+from udasa_recipes.staged.stage_options import StageOptions
 from udasa_recipes.staged.trainer import one_line_for_memory, one_line_for_trl
 
 NOT_TRAINED = {"rewards/chosen": 0.0, "rewards/rejected": 0.0, "rewards/margins": 0.0}

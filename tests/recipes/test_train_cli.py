@@ -82,6 +82,22 @@ def test_the_dry_run_is_a_recipe_that_reads_back_to_the_same(elsewhere):
         (["dpo", "--config", "nothing.yaml"], "nothing.yaml: cannot be read"),
         (["dpo", "--model", "tiny"], "--out is missing"),
         (["dpo", "--model", "tiny", "--out", "o"], "names no dataset; give --data"),
+        (["dpo", "--model", "tiny", "--data", "d", "--out", "o", "--push-stages"], "are of --push"),
+        (
+            [
+                "dpo",
+                "--model",
+                "tiny",
+                "--data",
+                "d",
+                "--out",
+                "o",
+                "--push",
+                "o/n",
+                "--push-adapter",
+            ],
+            "trains all weights (no lora)",
+        ),
         (["ablate", "--model", "mistral"], "unknown preset 'mistral' (known: tiny)"),
         (["ablate", "--model", "tiny"], "--run is missing"),
         (["ablate", "--model", "tiny", "--set", "variants=[staged, shufled]"], "'shufled' (did"),
@@ -240,6 +256,14 @@ def test_what_cannot_be_launched_is_one_line(elsewhere, monkeypatch, options, me
     monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
     monkeypatch.setattr(sys, "meta_path", [Without(("deepspeed",)), *sys.meta_path])
     assert message in fault("dpo", "--model", "tiny", "--data", "d", "--out", "o", *options)
+
+
+def test_where_figures_are_sent_must_be_installed(elsewhere, monkeypatch):
+    monkeypatch.setattr(sys, "meta_path", [Without(("wandb",)), *sys.meta_path])
+    monkeypatch.delitem(sys.modules, "wandb", raising=False)
+    asked = ["--data", "d", "--out", "o", "--set", "report_to=[wandb]"]
+    told = fault("dpo", "--model", "tiny", *asked)
+    assert told == "report_to: wandb is not installed; pip install wandb"
 
 
 def test_a_launched_process_launches_no_other(elsewhere, monkeypatch):

@@ -51,6 +51,7 @@ CODE: Final = {
         "publish/markdown.py",
         "publish/spoken.py",
         "config/palette.py",
+        "publish/plain_trl.py",
         "runs/summary.py",
         "runs/outcome.py",
         "pairing/confounds.py",
