@@ -87,11 +87,12 @@ def at_rate(
 
     before = logps(partial(load_model, run.policy_at(0), torch.float32))
     trained = logps(load_trained)
-    ways = {
+    ways: dict[str, Callable[[], Any]] = {
         "to the nearest": to_the_nearest,
         "stochastically": partial(load_model, run.policy_at(1), torch.float32),
     }
-    lines, ratios = [], {}
+    lines: list[tuple[str, ...]] = []
+    ratios: dict[str, float] = {}
     for way, load in ways.items():
         served = logps(load)
         kept = kept_share(before, trained, served)

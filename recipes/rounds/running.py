@@ -121,7 +121,7 @@ def _round(number: int, policy: ModelRef, config: Rounds, recipe: Recipe, out: P
         why = f"{share:.0%} of the prompts are homogeneous, above {config.max_homogeneous:.0%}"
         return msgspec.structs.replace(result, stopped=why)
     own = msgspec.structs.replace(recipe, policy=policy)
-    dataset = built.dataset
+    dataset = Path(str(built.dataset))
     if config.rejected == "first" and number > 1:
         dataset = anchored(dataset, out / "round-1/build/dataset", folder / "anchored")
     record = StagedRun(own, str(dataset), folder / "policy").train_and_save()
