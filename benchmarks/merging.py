@@ -63,7 +63,8 @@ def not_trained_on(run: StagedRun, options: Namespace) -> list[Encoded]:
     for stage in NOT_TRAINED:
         table = load_split(prepared.source, stage).train
         found += render(table, prepared.renderer, options.max_length, completion=True).encoded
-    return spread(found, options.pairs)
+    pairs: list[Encoded] = spread(found, options.pairs)
+    return pairs
 
 
 def at_rate(
@@ -87,11 +88,12 @@ def at_rate(
 
     before = logps(partial(load_model, run.policy_at(0), torch.float32))
     trained = logps(load_trained)
-    ways = {
+    ways: dict[str, Callable[[], Any]] = {
         "to the nearest": to_the_nearest,
         "stochastically": partial(load_model, run.policy_at(1), torch.float32),
     }
-    lines, ratios = [], {}
+    lines: list[tuple[str, ...]] = []
+    ratios: dict[str, float] = {}
     for way, load in ways.items():
         served = logps(load)
         kept = kept_share(before, trained, served)

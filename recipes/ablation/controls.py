@@ -10,8 +10,9 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from udasa_data import build, resolve
+from udasa_data.config import resolve
 from udasa_data.errors import UserError
+from udasa_data.pipeline import build
 from udasa_data.runs import key_of
 from udasa_data.schema import Stage
 from udasa_data.storage import read_parquet, replace_folder

@@ -74,7 +74,13 @@ def dpo(
     if push_adapter and recipe.lora is None:
         raise UserError("--push-adapter: the recipe trains all weights (no lora)")
     check = partial(require_recipe, recipe, recipe.dataset, folder)
-    given = {"config": path, "data": data, "out": folder, "set": settings, "push": push}
+    given: dict[str, object] = {
+        "config": path,
+        "data": data,
+        "out": folder,
+        "set": settings,
+        "push": push,
+    }
     given |= {"push_adapter": push_adapter or None, "push_stages": push_stages or None}
     if not launched(Launch(launch, processes), "staged_dpo.py", given, check):
         is_first = _train(recipe, recipe.dataset, folder)

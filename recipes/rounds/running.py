@@ -12,8 +12,8 @@ from typing import Final
 
 import msgspec
 
-from udasa_data import build, resolve
-from udasa_data.config import BuildConfig, ModelRef
+from udasa_data.config import BuildConfig, ModelRef, resolve
+from udasa_data.pipeline import build
 from udasa_data.preflight import Lookups, Report, check_build, look_at_model
 from udasa_data.runs import Run
 from udasa_data.storage import plain_file, write_text
@@ -121,7 +121,7 @@ def _round(number: int, policy: ModelRef, config: Rounds, recipe: Recipe, out: P
         why = f"{share:.0%} of the prompts are homogeneous, above {config.max_homogeneous:.0%}"
         return msgspec.structs.replace(result, stopped=why)
     own = msgspec.structs.replace(recipe, policy=policy)
-    dataset = built.folder
+    dataset = Path(str(built.folder))
     if config.rejected == "first" and number > 1:
         dataset = anchored(dataset, out / "round-1/build/dataset", folder / "anchored")
     record = StagedRun(own, str(dataset), folder / "policy").train_and_save()

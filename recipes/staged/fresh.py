@@ -88,7 +88,8 @@ def sample_fresh(
             samples += [_sample(row, n, answer, renderer) for n, answer in enumerate(drawn)]
     if not samples:
         return None
-    divergences = _divergences(*(loads() for loads in load), samples, renderer)
+    load_policy, load_sft = load
+    divergences = _divergences(load_policy(), load_sft(), samples, renderer)
     release()
     table = pl.DataFrame(samples, orient="row").drop("context", "said")
     table = table.with_columns(pl.Series("kl", divergences))

@@ -202,11 +202,11 @@ def cell(policy: Floats, sft: Floats, beta: float) -> Cell:
     margin = beta * (ratio[:, 0] - ratio[:, 1])
     right = np.where(margin == 0, 0.5, margin > 0)
     chosen, rejected = policy.mean(axis=0)
-    means = map(float, (margin.mean(), right.mean(), chosen, rejected))
+    figures = (float(margin.mean()), float(right.mean()), float(chosen), float(rejected))
     if len(policy) < 2:
-        return Cell(len(policy), *means)
+        return Cell(len(policy), *figures)
     from udasa_eval.stats import mean_interval, wilson
 
     spread = mean_interval(margin)
     share = wilson(float(right.sum()), len(right))
-    return Cell(len(policy), *means, (spread.low, spread.high), (share.low, share.high))
+    return Cell(len(policy), *figures, (spread.low, spread.high), (share.low, share.high))

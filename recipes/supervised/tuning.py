@@ -6,7 +6,7 @@ import json
 import math
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 import torch
@@ -27,6 +27,7 @@ from ..staged.serving import served_dtype
 from .chats import TEMPLATE, read_chats
 from .config import Tuning
 
+Place: TypeAlias = tuple[str, dict[str, Any]]  # of a model, and how it is loaded
 _IGNORED: Final = -100  # by the loss
 MASTER: Final = "master"  # the float32 weights, beside those that are served
 
@@ -88,13 +89,14 @@ class Saved(NamedTuple):
 def _finish(tuning: Tuning, base: Located, saved: Saved, tokenizer: Any, rows: list[Row]) -> None:
     """Save the weights that are served, and the record: how much of what was learnt they keep."""
     out, served, steps = saved
-    master, kept = (str(out / MASTER), {}), 1.0 if served == torch.float32 else None
+    master: Place = (str(out / MASTER), {})
+    kept = 1.0 if served == torch.float32 else None
     if served != torch.float32:
         rounded = round_weights(load_model(master, torch.float32, place=False), served, tuning.seed)
         rounded.save_pretrained(out)
         tokenizer.save_pretrained(out)
         del rounded
-        places = ((base.load_from, base.weights_kwargs), master, (str(out), {}))
+        places: tuple[Place, ...] = ((base.load_from, base.weights_kwargs), master, (str(out), {}))
         pad = tokenizer.eos_token_id
         found = [logps_of(partial(load_model, at, torch.float32), rows, pad) for at in places]
         before, trained, left = found

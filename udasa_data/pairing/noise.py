@@ -106,4 +106,5 @@ def noise_range(sd: Floats, n: Ints, rule: str) -> Floats:
 
 def gap_words(delta: float, se: float) -> str:
     """Return a gap with its noise, where that is known: ``Δu 0.120 ± 0.034``."""
-    return f"Δu {delta:.3f} ± {se:.3f}" if np.isfinite(se) else f"Δu {delta:.3f}"
+    # 0: nothing that moves was weighed, as with one scorer of sentiment
+    return f"Δu {delta:.3f} ± {se:.3f}" if se > 0 else f"Δu {delta:.3f}"

@@ -126,7 +126,7 @@ _ROWS: Final[Mapping[str, Callable[[Turns, Row], Iterator[Row]]]] = {
 def _beside(form: Form, files: list[str]) -> dict[str, str]:
     """Return what the program needs beside the rows: name → text."""
     if form == "axolotl":
-        read = {
+        read: dict[str, Any] = {
             "ds_type": "json",
             "type": "chat_template.default",
             "field_messages": "messages",
@@ -135,7 +135,9 @@ def _beside(form: Form, files: list[str]) -> dict[str, str]:
             "message_property_mappings": {"role": "role", "content": "content"},
         }
         keys = {"train.jsonl": "datasets", "test.jsonl": "test_datasets"}
-        told = {keys[name]: [{"path": name, "split": "train", **read}] for name in files}
+        told: dict[str, Any] = {
+            keys[name]: [{"path": name, "split": "train", **read}] for name in files
+        }
         return {"axolotl.yaml": yaml.safe_dump({"rl": "dpo", **told}, sort_keys=False)}
     if form == "llamafactory":
         columns = {"messages": "conversations", "chosen": "chosen", "rejected": "rejected"}
