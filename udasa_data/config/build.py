@@ -198,30 +198,31 @@ class Stages(Strict, frozen=True):
 class BuildConfig(Strict, frozen=True):
     """All that decides the rows of a build (the output directory does not)."""
 
-    model: str
-    policy: ModelRef
-    nli: NliRef
-    value: Annotated[tuple[ValueRef, ...], Meta(min_length=1)]
-    sentiment: ValueRef
+    model: str  # preset, Hub id or folder; a preset brings the keys below along
+    policy: ModelRef  # what is sampled
+    nli: NliRef  # agreement of answers, and of answers with evidence
+    value: Annotated[tuple[ValueRef, ...], Meta(min_length=1)]  # P(violation) of an answer
+    sentiment: ValueRef  # the value scorer of the axis sentiment
+    # names of presets, AXIS=FILE#COLUMN, or a Hub dataset
     prompts: Annotated[tuple[str, ...], Meta(min_length=1)]
-    prompt_harm: ValueRef | None = (
-        None  # reads prompts: which ask for harm, so that to refuse is right
-    )
+    # reads prompts: which ask for harm, so that to refuse is right
+    prompt_harm: ValueRef | None = None
     # reads answers: which refuse, wholly (``violation`` names those classes, P ≥ ½ decides); none:
     # the embedded classifier
     refusal: ValueRef | None = None
     embedder: ScorerRef | None = None  # sentence embeddings, for scoring.semantic: cosine
-    judge: Judge | None = None
+    judge: Judge | None = None  # the policy itself as a value scorer
+    # prompts at most, spread evenly over the sources
     limit: Annotated[int, Meta(ge=1)] | None = None
     # of prompts whose source states none: an identifier of the Hub's, for the card
     license: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+-]*$")] | None = None
     # prompts that differ in nothing but case, white space and forms of characters (², ２ and 2)
     near_duplicates: Literal["keep", "drop"] = "keep"
-    seed: Annotated[int, Meta(ge=0)] = 0
-    engine: EngineName = "auto"
+    seed: Annotated[int, Meta(ge=0)] = 0  # of samples and of random choices
+    engine: EngineName = "auto"  # vLLM where it is, and a GPU; else transformers
     server: Server | None = None  # of the engine openai
     vllm: Vllm = Vllm()
-    system_prompt: str | None = None
+    system_prompt: str | None = None  # before prompts that have none of their own
     shard_size: Annotated[int, Meta(ge=1)] = 256  # prompts; what a kill can cost
     # of the engine transformers; none: BATCH_ON_GPU, or BATCH_ON_CPU where there is none
     batch_tokens: Annotated[int, Meta(ge=256)] | None = None
