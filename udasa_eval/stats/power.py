@@ -18,9 +18,9 @@ def minimum_detectable(sd: float, n: int, *, power: float = 0.8, alpha: float = 
         alpha: level of the test.
 
     Returns:
-        NaN where sd is NaN or n is 0.
+        NaN where n is 0, or sd NaN or 0: prompts that all agree do not tell how others differ.
     """
-    if n < 1:
+    if n < 1 or sd == 0:
         return float("nan")
     normal = NormalDist()
     z = normal.inv_cdf(1.0 - alpha / 2.0) + normal.inv_cdf(power)
