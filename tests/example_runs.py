@@ -125,4 +125,5 @@ def metric_of(record, metric, direction, scores):
         direction=direction,
         kind="rate",
         headline=True,
+        comparable_with="the paper's table",
     )

@@ -29,19 +29,21 @@ from udasa_eval.results import (
     truncated_of,
 )
 
-MarkKind: TypeAlias = Literal["leak", "contamination", "differs", "toy"]
+MarkKind: TypeAlias = Literal["leak", "contamination", "differs", "toy", "own"]
 
 SIGNS: Final[Mapping[MarkKind, str]] = {
     "leak": "†",
     "contamination": "‡",
     "differs": "≠",
     "toy": "§",
+    "own": "¶",
 }
 MEANINGS: Final[Mapping[MarkKind, str]] = {
     "leak": "a judge of this run also scored what the model was trained on",
     "contamination": "prompts of the task are among the model's training prompts",
     "differs": "judges, versions or settings differ within the column",
     "toy": "a small embedded judge, there for tests: no measure of a model",
+    "own": "not comparable with published numbers: another scorer, prompt or selection",
 }
 _TOY: Final = "embedded-judge:"  # how the ids of the embedded judges begin
 _VERSIONS: Final = frozenset({"suite", "lm-eval", "udasa"})  # marked, and compared nevertheless
@@ -206,6 +208,9 @@ def _column_marks(runs: Sequence[Run], task: str, metric: str) -> Iterable[Mark]
     toys = {j.id: j.role for run in runs for j in _judges(run, metric, task) if _TOY in j.id}
     for judge, role in toys.items():
         yield Mark(kind="toy", text=f"its judge of {role} is {judge}")
+    own = [run.label for run in runs if (m := run.metric(task, metric)) and not m.comparable_with]
+    if own and not toys:
+        yield Mark(kind="own", text=f"made in a way of its own: {', '.join(own)}")
 
 
 def _judges(run: Run, metric: str, task: str) -> list[JudgeRecord]:

@@ -12,7 +12,13 @@ from udasa_data.schema import Axis
 from udasa_eval.leaderboard.building import build_leaderboard
 from udasa_eval.leaderboard.folder import ROWS, SAMPLES, rows_of, samples_of, write_folder
 from udasa_eval.leaderboard.markdown import to_markdown
-from udasa_eval.results.folder import GENERATIONS, read_tables, write_table
+from udasa_eval.results.folder import (
+    GENERATIONS,
+    read_results,
+    read_tables,
+    write_results,
+    write_table,
+)
 
 NASTY = "x|y<script>alert(1)</script>`*[a](b)"
 
@@ -44,6 +50,17 @@ def test_rows_stand_in_the_order_of_their_rank(runs):
     assert [row.cells[0].best for row in board.rows] == [True, False, False]
     assert kinds(board) == set()
     assert len({row.config_hash for row in board.rows}) == 1
+
+
+def test_a_number_that_nobody_published_alike_is_marked(runs):
+    """One run of the column was made in a way of its own: the column says which."""
+    results = read_results(runs[0])
+    metrics = tuple(replace(m, comparable_with=None) for m in results.metrics)
+    write_results(runs[0], replace(results, metrics=metrics))
+    board = build_leaderboard(runs)
+    (mark,) = (mark for _, mark in board.marks())
+    assert mark.sign == "¶"
+    assert mark.text == "made in a way of its own: good"
 
 
 def test_nothing_is_best_where_a_comparison_finds_nothing(tmp_path):
