@@ -343,7 +343,7 @@ def test_a_build_stopped_by_its_bound_goes_on_with_a_higher_one(small_config, pr
     whole_cost = (used["prompt_tokens"] + used["completion_tokens"]) * 1000 / 1e6
     with MisbehavingServer() as server:
         bounded = config_of(server, small_config, prompts, prices=prices, max_cost=0.3)
-        with pytest.raises(UserError, match=r"--max-cost 0\.3"):
+        with pytest.raises(UserError, match=r"max_cost 0\.3"):
             build(bounded, tmp_path / "bounded")
         used = json.loads((tmp_path / "bounded" / "manifest.json").read_text())["usage"]
         assert 0 < used["cost"] <= 0.3

@@ -121,7 +121,7 @@ def test_the_card_says_that_they_were_given(answers, small_config, tmp_path):
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--samples", "8"], "leave out --samples, --temperature and --max-tokens"),
+        (["--samples", "8"], "leave out --samples, --temperature, --top-p and --max-tokens"),
         (["--prompts", "tiny", "--limit", "3"], "leave out --prompts, --limit"),
         (["--from", "runs/x"], "leave out --from"),
     ],

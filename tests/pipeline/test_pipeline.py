@@ -284,7 +284,7 @@ def test_a_directory_of_another_run_is_refused(run, small_config, prompts_file, 
     with pytest.raises(UserError) as caught:
         build(resolve("tiny", options, file=small_config), run.out)
     assert named in str(caught.value)
-    assert "--out" in str(caught.value)
+    assert "another out" in str(caught.value)
 
 
 def test_another_model_is_refused(run, config, tmp_path):

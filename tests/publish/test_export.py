@@ -69,7 +69,7 @@ def chats(run, tmp_path_factory):
         path = folder / "data" / f"{stage}.parquet"
         pl.DataFrame(rows, schema=PAIRS, orient="row").write_parquet(path)
         files[f"data/{stage}.parquet"] = FileRecord(file_sha256(path), 9, stage.value, "train")
-    manifest = msgspec.structs.replace(read_manifest(run.dataset), files=files, figures={})
+    manifest = msgspec.structs.replace(read_manifest(run.folder), files=files, figures={})
     (folder / "manifest.json").write_text(to_json(manifest))
     return folder
 
@@ -108,10 +108,10 @@ def test_the_command(chats, tmp_path):
 
 
 def test_the_dataset_is_read_as_any_other(run, tmp_path):
-    folder = anchored(run.dataset, run.dataset, tmp_path / "anchored")
+    folder = anchored(run.folder, run.folder, tmp_path / "anchored")
     source = open_source(str(folder))
     for stage in ("conservative", "moderate", "exploratory"):
         mine, theirs = (
-            load_split(place, stage).train for place in (source, open_source(str(run.dataset)))
+            load_split(place, stage).train for place in (source, open_source(str(run.folder)))
         )
         assert mine.sort("prompt_id").equals(theirs.sort("prompt_id"))

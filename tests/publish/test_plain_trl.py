@@ -36,7 +36,7 @@ def test_the_script_of_the_docs_trains_on_every_stage(run, small, tmp_path, monk
     pytest.importorskip("trl")
     monkeypatch.chdir(tmp_path)
     Path("runs").mkdir()
-    Path("runs/data").symlink_to(run.dataset)
+    Path("runs/data").symlink_to(run.folder)
     source = script()
     assert len(source.splitlines()) <= 15
     here = {"ORG/POLICY": str(small["policy"]), "RUN/dataset": "runs/data"}
@@ -52,7 +52,7 @@ def test_the_script_of_the_docs_trains_on_every_stage(run, small, tmp_path, monk
     located = locate(ModelRef(id=str(small["policy"])))
     tokenizer = load_tokenizer(located)
     renderer = Renderer(tokenizer, end_ids(located, tokenizer))
-    table = read_pairs(run.dataset).filter(pl.col("prompt_id").is_in(rows["prompt_id"]))
+    table = read_pairs(run.folder).filter(pl.col("prompt_id").is_in(rows["prompt_id"]))
     table = table.filter(pl.col("stage") == "exploratory")
     rendered = render(table.select(sorted(table.columns)), renderer, 1024, completion=True)
     ours = {
@@ -70,7 +70,7 @@ def ids_of(rows):
 
 
 def test_every_row_has_what_trl_passes_on(run):
-    rows = datasets.load_dataset(str(run.dataset), "all", split="train")
+    rows = datasets.load_dataset(str(run.folder), "all", split="train")
     for row in rows:
         own = row[COLUMN]["chat_template"] is not None
         assert own == (row["mode"] == "completion")
@@ -79,7 +79,7 @@ def test_every_row_has_what_trl_passes_on(run):
 def manifest_with(run, begins):
     from msgspec.structs import replace
 
-    manifest = read_manifest(run.dataset)
+    manifest = read_manifest(run.folder)
     return replace(manifest, policy=replace(manifest.policy, begins_with=begins))
 
 
@@ -126,7 +126,7 @@ def test_continuations_are_read_with_their_beginning_space_and_end(run, tmp_path
 
 
 def test_a_continuation_read_as_a_chat_is_counted(run):
-    tokenizer = AutoTokenizer.from_pretrained(read_manifest(run.dataset).policy.id)
+    tokenizer = AutoTokenizer.from_pretrained(read_manifest(run.folder).policy.id)
     found = tokenise([pair("moderate", 5, mode="completion")], tokenizer, 200)
     assert found.rewritten == 1
     assert "reads a text to be continued as" in found.as_said

@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from udasa_data.config import BuildConfig
+from udasa_data.config import BuildConfig, Weights
 from udasa_data.errors import UserError
 from udasa_data.pairing import (
     Curves,
@@ -32,7 +32,7 @@ from udasa_data.pairing import (
 from udasa_data.progress import Progress, Silent
 from udasa_data.prompts import Source, digest_of
 from udasa_data.runs import CODE, ScoreSummary, as_notes, code_hash, count_dimensions
-from udasa_data.schema import ADDED, SCORES, Why
+from udasa_data.schema import ADDED, SCORES, Dimension, Why
 from udasa_data.scoring.answer_files import GivenAnswers, read_answers
 from udasa_data.scoring.scored_file import read_summary, refuse_foreign_curves, write_scores
 from udasa_data.scoring.shard import score_shard
@@ -184,6 +184,10 @@ def _fit(
     return fit_labelled(scores, known["wrong"].to_numpy())
 
 
+def _in_words(weights: Weights) -> str:
+    return ", ".join(f"{d} {getattr(weights, d.value):g}" for d in Dimension)
+
+
 def _made_from(
     digest: str,
     config: BuildConfig,
@@ -205,7 +209,7 @@ def _made_from(
         "shard_size": config.shard_size,
         **{f"scoring.{k}": v for k, v in msgspec.to_builtins(config.scoring).items()},
         **{f"calibration.{k}": v for k, v in msgspec.to_builtins(config.calibration).items()},
-        **{f"reliability.{k}": v for k, v in msgspec.to_builtins(fits_of(config)).items()},
+        **{f"weights.{kind}": _in_words(fit.weights) for kind, fit in fits_of(config).items()},
         "calibration": file_sha256(calibration) if calibration else "fitted",
         "labels": labels,
         "code": code_hash(_CODE),

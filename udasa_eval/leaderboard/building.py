@@ -206,8 +206,9 @@ def _column_marks(runs: Sequence[Run], task: str, metric: str) -> Iterable[Mark]
             text = f"{name}: {usual or 'none'}, but {', '.join(others)}"
             yield Mark(kind="differs", text=text)
     toys = {j.id: j.role for run in runs for j in _judges(run, metric, task) if _TOY in j.id}
-    for judge, role in toys.items():
-        yield Mark(kind="toy", text=f"its judge of {role} is {judge}")
+    if toys:
+        said = ", and of ".join(f"{role} is {judge}" for judge, role in toys.items())
+        yield Mark(kind="toy", text=f"its judge of {said}")
     own = [run.label for run in runs if (m := run.metric(task, metric)) and not m.comparable_with]
     if own and not toys:
         yield Mark(kind="own", text=f"made in a way of its own: {', '.join(own)}")

@@ -32,7 +32,7 @@ def of_tasks(
     for plan in left_out:
         if lacking := plan.notes.lacking:
             needed = ", ".join(lacking)
-            yield f"{plan.name} is left out: it needs {needed} (pip install 'udasa[ifeval]')"
+            yield f"{plan.name} is left out: it needs {needed} (pip install -e '.[ifeval]')"
     if unweighed := [plan.name for plan in left_out if not plan.notes.lacking]:
         yield f"left out, since a server gives no log-probabilities: {', '.join(unweighed)}"
     chats = any(plan.notes.template == "chat" for plan in plans)

@@ -273,7 +273,7 @@ def _runnable(planned: list[TaskPlan], engine: str) -> list[TaskPlan]:
     if missing := sorted({name for plan in planned for name in plan.notes.lacking}):
         planned = [plan for plan in planned if not plan.notes.lacking]
         if not planned:
-            raise UserError(f"these tasks need {', '.join(missing)}: pip install 'udasa[ifeval]'")
+            raise UserError(f"these tasks need {', '.join(missing)}: pip install -e '.[ifeval]'")
     plans = [
         plan for plan in planned if (engine != "openai" or plan.notes.template != "loglikelihood")
     ]

@@ -23,9 +23,7 @@ def questions(real_data, tmp_path):
 def test_mc1_and_mc2_equal_plain_lm_eval_to_the_last_digit(questions, tmp_path):
     model = save_policy(tmp_path / "policy", window=1024)
     axis = (Axis.TRUTHFULNESS,)
-    options = RunOptions(
-        model=str(model), suite="full", axes=axis, judges="tiny", data_dir=str(questions)
-    )
+    options = RunOptions(model=str(model), suite="published", axes=axis, data_dir=str(questions))
     run(options, tmp_path / "ours")
     ours = {metric.task: metric for metric in read_results(tmp_path / "ours").metrics}
     theirs = plain_lm_eval(model, questions)
