@@ -146,8 +146,8 @@ class Ground:
 
     def made(self, command):
         """Run a command that makes a part of the ground."""
-        process, _, err = self.run(command, self.root)
-        assert process.returncode == 0, err
+        process, out, err = self.run(command, self.root)
+        assert process.returncode == 0, out + err
 
     def lay_out(self, job, work):
         """Put what a job starts from into an empty folder; return somebody else's files there."""

@@ -130,3 +130,23 @@ def test_a_continuation_read_as_a_chat_is_counted(run):
     found = tokenise([pair("moderate", 5, mode="completion")], tokenizer, 200)
     assert found.rewritten == 1
     assert "reads a text to be continued as" in found.as_said
+
+
+def test_a_token_that_runs_on_into_the_continuation_is_no_fault(run, tmp_path):
+    """TRL trains from the first token that both sides do not share: the text is as it was said."""
+    folder = save_policy(tmp_path / "policy")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    row = pair("moderate", 5, mode="completion") | {
+        "reasoning_chosen": "",
+        "reasoning_rejected": "",
+    }
+    words = next(t for t in sorted(tokenizer.get_vocab()) if len(t) > 2 and t.isalpha())
+    text, said = words[:-1], words[-1]  # one token together, more apart
+    assert tokenizer(text)["input_ids"] != tokenizer(words)["input_ids"][: len(text)]
+    row |= {"prompt": [{"role": "user", "content": text}]}
+    row |= {"chosen": [{"role": "assistant", "content": said}]}
+    row |= {"finish_reason_chosen": "length", "finish_reason_rejected": "length"}
+    table = with_kwargs(pl.DataFrame([row], schema=PAIRS, orient="row"), manifest_with(run, ""))
+    found = tokenise(table.to_dicts(), tokenizer, 200)
+    assert (found.not_prefix, found.merged, found.rewritten) == (0, 1, 0)
+    assert "runs on" in found.prefix

@@ -307,7 +307,7 @@ def _trl(copy: DatasetCopy, pairs: pl.DataFrame, max_length: int) -> list[Check]
         Check(
             "TRL: prompt is a prefix",
             found.not_prefix == 0,
-            f"{read}; not so in {found.not_prefix:,}",
+            f"{read}; {found.prefix}",
         ),
         Check("TRL: answers as said", found.rewritten == 0, f"{read}; {found.as_said}"),
         Check(

@@ -22,6 +22,8 @@ class Tokenised(NamedTuple):
         rows: that were read.
         not_prefix: rows whose prompt is not the beginning of prompt and answer: the policy would
             be trained on another context than it answers in.
+        merged: texts to be continued whose last token runs on into the continuation: the text is
+            right, and trained from that token on.
         truncated: rows of which either side is cut at ``max_length``.
         collapsed: rows of which both sides are the same once cut.
         dropped: rows whose prompt alone fills ``max_length``; the trainer leaves them out.
@@ -38,6 +40,13 @@ class Tokenised(NamedTuple):
     longest: int
     rewritten: int = 0
     example: str = ""
+    merged: int = 0
+
+    @property
+    def prefix(self) -> str:
+        """In how many rows the prompt is no prefix, in words."""
+        runs_on = f", a token runs on into the continuation in {self.merged:,}" * bool(self.merged)
+        return f"not so in {self.not_prefix:,}{runs_on}"
 
     @property
     def as_said(self) -> str:
@@ -91,7 +100,7 @@ def tokenise(
     ends = special_tokens(tokenizer)
     example = ""
     counts = dict.fromkeys(
-        ("rewritten", "rows", "not_prefix", "truncated", "collapsed", "dropped"), 0
+        ("rewritten", "rows", "not_prefix", "merged", "truncated", "collapsed", "dropped"), 0
     )
     longest = 0
     for pair in pairs:
@@ -105,15 +114,18 @@ def tokenise(
         )
         shared = min(common_prefix_length(prompt, side) for side in (chosen, rejected))
         cut = [side[:max_length] for side in (chosen, rejected)]
-        if pair.get("mode") == Mode.COMPLETION:
+        is_text = pair.get("mode") == Mode.COMPLETION
+        if is_text:
             made = _continued_as(pair, tokenizer, prompt, (chosen, rejected))
         else:
             made = _made_of(pair, tokenizer, ends, options)
+        runs_on = is_text and made is None
         example = example or made or ""
         found = {
             "rewritten": made is not None,
             "rows": True,
-            "not_prefix": shared < len(prompt),
+            "not_prefix": shared < len(prompt) and not runs_on,
+            "merged": shared < len(prompt) and runs_on,
             "truncated": max(len(chosen), len(rejected)) > max_length,
             "collapsed": cut[0] == cut[1],
             "dropped": shared >= max_length,
@@ -143,8 +155,10 @@ def _continued_as(
     if prompt != read:
         return f"reads a text to be continued as {tokenizer.decode(prompt)[:60]!r}"
     for side, ids in zip(("chosen", "rejected"), sides, strict=True):
-        made = tokenizer.decode(ids[len(prompt) :])
         end = tokenizer.eos_token if pair.get(f"finish_reason_{side}") == "stop" else ""
-        if made != before(pair, side) + pair[side][-1]["content"] + end:
+        said = before(pair, side) + pair[side][-1]["content"] + end
+        # as a whole: the last token of the text may run on into what follows
+        if tokenizer.decode(ids) != tokenizer.decode(read) + said:
+            made = tokenizer.decode(ids[len(prompt) :])
             return f"makes {made[:60]!r} of a text's continuation"
     return None
