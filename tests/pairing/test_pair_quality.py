@@ -8,12 +8,12 @@ from benchmarks.pair_quality.labels import answers_of, build_labelled, draw, jud
 
 # evidence and long answers cost most: few of them
 SIZES = {
-    "do_not_answer": 12,
-    "xstest_safe": 10,
-    "xstest_unsafe": 10,
-    "truthfulqa": 16,
-    "qa_feedback": 2,
-    "alpaca_eval": 3,
+    "do_not_answer": 8,
+    "xstest_safe": 6,
+    "xstest_unsafe": 8,
+    "truthfulqa": 12,
+    "qa_feedback": 1,
+    "alpaca_eval": 1,
 }
 pytestmark = pytest.mark.skipif(
     not DATA.exists(), reason=f"no labelled answers at {DATA}: set UDASA_DATA_DIR"
@@ -34,7 +34,7 @@ def test_chosen_is_the_better_one_in_most_decided_pairs(measured):
     pairs, answers = measured
     decided = pairs["right"].drop_nans()
     assert len(pairs) >= 0.65 * answers["prompt_id"].n_unique()
-    assert len(decided) >= 20
+    assert len(decided) >= 12
     assert decided.mean() >= 0.7
     surest = pairs.filter(pl.col("stage") == "conservative")["right"].drop_nans()
     assert surest.mean() >= 0.8
