@@ -8,12 +8,10 @@ from benchmarks.pair_quality.labels import answers_of, build_labelled, draw, jud
 
 # evidence and long answers cost most: few of them
 SIZES = {
-    "do_not_answer": 8,
-    "xstest_safe": 6,
-    "xstest_unsafe": 8,
-    "truthfulqa": 12,
-    "qa_feedback": 1,
-    "alpaca_eval": 1,
+    "do_not_answer": 3,
+    "xstest_safe": 3,
+    "xstest_unsafe": 4,
+    "truthfulqa": 16,
 }
 pytestmark = pytest.mark.skipif(
     not DATA.exists(), reason=f"no labelled answers at {DATA}: set UDASA_DATA_DIR"
