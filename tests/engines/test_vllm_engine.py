@@ -196,7 +196,8 @@ def test_a_build_with_the_policy_as_judge_from_the_server(small_config, url, tmp
     assert len(samples) == 8 * 4
     assert (samples["sum_logprob"] < 0).all()
     chat = samples.filter((pl.col("axis") != "sentiment") & (pl.col("text") != ""))
-    assert (chat["p_violation"].list.len() == 3).all()  # two scorers and the judge
+    # two scorers and the judge; and compliance, or a refusal, that is out of place
+    assert chat["p_violation"].list.len().is_in([3, 4]).all()
     assert not any("server" in note for note in made.summary.notes)  # it can do all that is asked
 
 
