@@ -30,6 +30,21 @@ if TYPE_CHECKING:
     from udasa_eval.running import Projection
 
 _PILOT = 8
+Pilot = Annotated[
+    int | None,
+    typer.Option(min=0, help="Prompts of each task that are tried; 0 loads no model. [8]"),
+]
+Rate = Annotated[
+    float | None,
+    typer.Option(min=1e-9, help="Tokens a second that the model writes; nothing is tried then."),
+]
+PriceHour = Annotated[float | None, typer.Option(min=0, help="Of an hour of this machine.")]
+PriceInput = Annotated[
+    float | None, typer.Option(min=0, help="Of a million tokens read by the model.")
+]
+PriceOutput = Annotated[
+    float | None, typer.Option(min=0, help="Of a million tokens written by it.")
+]
 
 
 def plan(
@@ -46,37 +61,19 @@ def plan(
     engine: EngineOption = "auto",
     config: ConfigFile = None,
     seed: Seed = 0,
-    pilot: Annotated[
-        int | None,
-        typer.Option(min=0, help="Prompts of each task that are tried; 0 loads no model. [8]"),
-    ] = None,
-    rate: Annotated[
-        float | None,
-        typer.Option(
-            min=1e-9, help="Tokens a second that the model writes; nothing is tried then."
-        ),
-    ] = None,
-    price_hour: Annotated[
-        float | None, typer.Option(min=0, help="Of an hour of this machine.")
-    ] = None,
-    price_input: Annotated[
-        float | None, typer.Option(min=0, help="Of a million tokens read by the model.")
-    ] = None,
-    price_output: Annotated[
-        float | None, typer.Option(min=0, help="Of a million tokens written by it.")
-    ] = None,
+    pilot: Pilot = None,
+    rate: Rate = None,
+    price_hour: PriceHour = None,
+    price_input: PriceInput = None,
+    price_output: PriceOutput = None,
     as_json: Json = False,
 ) -> None:
     """Try a few prompts of each task; report tokens, calls of judges, time and money of a run."""
-    from udasa_data.errors import UserError
     from udasa_data.preflight import Prices
     from udasa_data.terminal import Bars
     from udasa_eval.running import plan as project
 
-    if pilot == 1:
-        raise UserError("--pilot 1: one prompt shows no spread; give 2 or more, or 0")
-    if rate is not None and pilot:
-        raise UserError("--rate is for where nothing is tried; leave it or --pilot out")
+    tried = _tried(pilot, rate)
     options = run_options(
         model=model,
         suite=suite,
@@ -92,7 +89,6 @@ def plan(
         data_dir=data_dir,
         seed=seed,
     )
-    tried = pilot if pilot is not None else 0 if rate is not None else _PILOT
     prices = Prices(price_hour, price_input, price_output)
     with Bars("documents") as bars:
         found = project(options, tried, rate, prices, bars)
@@ -100,6 +96,19 @@ def plan(
         print_json(found)
     else:
         _show(found)
+
+
+def _tried(pilot: int | None, rate: float | None) -> int:
+    """Return how many prompts of a task are tried: 0 where their rate is given."""
+    from udasa_data.errors import UserError
+
+    if pilot == 1:
+        raise UserError("--pilot 1: one prompt shows no spread; give 2 or more, or 0")
+    if rate is not None and pilot:
+        raise UserError("--rate is for where nothing is tried; leave it or --pilot out")
+    if pilot is not None:
+        return pilot
+    return 0 if rate is not None else _PILOT
 
 
 def _show(found: Projection) -> None:

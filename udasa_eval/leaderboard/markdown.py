@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from udasa_eval.leaderboard.building import MEANINGS, SIGNS, Cell, Column, Leaderboard, Mark, Row
+from udasa_eval.leaderboard.building import Cell, Column, Leaderboard, Row
+from udasa_eval.leaderboard.marks import MEANINGS, SIGNS, Mark
 from udasa_eval.results import ARROWS, MetricRecord
 
 

@@ -8,8 +8,9 @@ from importlib.resources import files
 from typing import Final
 
 from udasa_data.schema import Axis
-from udasa_eval.leaderboard.building import MEANINGS, SIGNS, Cell, Column, Leaderboard, Mark, Row
+from udasa_eval.leaderboard.building import Cell, Column, Leaderboard, Row
 from udasa_eval.leaderboard.markdown import interval_of, missing_of, notes
+from udasa_eval.leaderboard.marks import MEANINGS, SIGNS, Mark
 from udasa_eval.pages import document, table
 from udasa_eval.results import ARROWS, CategoryRate
 
