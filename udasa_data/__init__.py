@@ -39,7 +39,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "BuildConfig": "config.build",
-    "BuildResult": "pipeline.building",
+    "BuildResult": "pipeline.results",
     "ScoreResult": "scoring.existing_answers",
     "Stage": "schema",
     "UserError": "errors",

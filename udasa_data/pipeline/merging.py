@@ -11,7 +11,8 @@ import polars as pl
 
 from udasa_data.config import BuildConfig
 from udasa_data.errors import UserError
-from udasa_data.pipeline.building import BuildResult, build
+from udasa_data.pipeline.building import build
+from udasa_data.pipeline.results import BuildResult
 from udasa_data.progress import Progress, Silent
 from udasa_data.runs import Origin, key_of, open_finished, origin_of
 

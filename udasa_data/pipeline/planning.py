@@ -20,9 +20,10 @@ import polars as pl
 
 from udasa_data.config import BATCH_ON_GPU, BuildConfig
 from udasa_data.errors import UserError
-from udasa_data.pipeline.building import BuildResult, build
+from udasa_data.pipeline.building import build
 from udasa_data.pipeline.executors.local import LocalExecutor
 from udasa_data.pipeline.preparation import Prepared
+from udasa_data.pipeline.results import BuildResult
 from udasa_data.preflight import Interval, Prices, exactly, money_of, seconds_of, total_of
 from udasa_data.progress import Progress
 from udasa_data.runs import Run, ShardFacts

@@ -207,7 +207,6 @@ def _quiet_datasets() -> Iterator[None]:
 
 def _pairs(copy: DatasetCopy) -> pl.DataFrame:
     """Return all pairs, with the configuration they lie in as ``config``."""
-    none = empty(PAIRS).with_columns(config=pl.lit(""))
     tables = []
     for path, local in copy.paths.items():
         config = copy.manifest.files[path].config
