@@ -40,6 +40,8 @@ SIZES: Final = {
     "qa_feedback": 40,
     "alpaca_eval": 50,
 }
+# of the corpora that have more prompts than the table and the fits took
+UNSEEN: Final = {"truthfulqa": 120, "qa_feedback": 60, "alpaca_eval": 80}
 HEADER: Final = ("what", "corpus", "right", "95% interval", "decided", "kept", "of")
 
 
@@ -128,6 +130,7 @@ def main() -> None:
     options.add_argument("--prompts", type=int, help="of each corpus, at most")
     options.add_argument("--fit", type=Path, metavar="DIR", help="write DIR/reliability.json")
     options.add_argument("--model", default="smollm-135m", help="whose own answers --fit takes")
+    options.add_argument("--unseen", action="store_true", help="prompts that no fit has seen")
     options.add_argument("--scorers", default="tiny", help="a set of udasa-data models")
     options.add_argument("--scratch", type=Path, help="keeps the runs; none: a temporary folder")
     arguments = options.parse_args()
@@ -137,21 +140,22 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         scratch = arguments.scratch or Path(folder)
         scratch.mkdir(exist_ok=True)
+        known = {row.prompt: row for row in rows}
         if arguments.fit:
-            known = {row.prompt: row for row in rows}
             fit_all(data, Made(arguments.model, arguments.scorers, scratch), known, arguments.fit)
+            return
+        parts = ["pair_quality", arguments.scorers.replace("tiny", ""), "unseen"]
+        subject = "_".join(filter(None, parts if arguments.unseen else parts[:2]))
+        directions: list[tuple[str, ...]] = []
+        if arguments.unseen:
+            rows = draw(data, UNSEEN, seed=7, skip=known)
         else:
-            directions = direction_rows(data, arguments.scorers, arguments.prompts or MOST)
-            measure(
-                arguments.scorers,
-                build_labelled(rows, scratch, arguments.scorers),
-                rows,
-                [*directions],
-            )
+            directions += direction_rows(data, arguments.scorers, arguments.prompts or MOST)
+        measure(subject, build_labelled(rows, scratch, arguments.scorers), rows, directions)
 
 
 def measure(
-    name: str,
+    subject: str,
     built: tuple[BuildConfig, Path],
     rows: Sequence[Labelled],
     directions: Sequence[tuple[str, ...]],
@@ -165,7 +169,6 @@ def measure(
     shipped = {row[1]: row[2] for row in table if row[0] == "as shipped"}
     stages = {row[0]: row[2] for row in table if row[0] in set(Stage)}
     headline = {k: float(v) for k, v in {**shipped, **stages}.items() if v != "–"}
-    subject = "pair_quality" if name == "tiny" else f"pair_quality_{name}"
     write_results(subject, HEADER, table, headline)
 
 

@@ -18,7 +18,8 @@ _REMEDIES: Final = {
     Why.TOO_LONG: "lower sampling.max_tokens (--max-tokens), or shorten the prompts",
     Why.CONTROL_TOKENS: "take these prompts out, or another policy",
     Why.SERVER_REFUSED: "see what the server said",
-    Why.TOO_FEW_SAMPLES: "the answers are empty: raise sampling.max_tokens (--max-tokens), which "
+    Why.TOO_FEW_SAMPLES: "four answers to a prompt that are not empty are needed: give more "
+    "(--answers), or raise sampling.max_tokens (--max-tokens), which "
     "reasoning before the answer may use up (sampling.chat_template_kwargs may turn it off: "
     "{enable_thinking: false}), and see the samples",
     Why.UNSCORED: "no two answers to a prompt have a score: see the notes on what the scorers "
