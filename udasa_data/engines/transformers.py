@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     DynamicCache,
     GenerationConfig,
@@ -19,7 +20,7 @@ from transformers import (
 
 from udasa_data.config import BATCH_ON_CPU, BATCH_ON_GPU, ReasoningTags, Sampling
 from udasa_data.engines.choices import Policy, sum_logprobs
-from udasa_data.engines.devices import best_device
+from udasa_data.engines.devices import best_device, policy_dtype
 from udasa_data.engines.drawing import Draw
 from udasa_data.engines.policy_tokens import Drawn, PolicyTokens
 from udasa_data.engines.protocol import Completion, Floats, PolicyPrompt, SetAside, greedy
@@ -46,7 +47,8 @@ class TransformersEngine:
     """Samples with ``transformers``.
 
     The draw of each token is by inversion, from a uniform number that depends on the answer's
-    seed and the token's position alone: so an answer does not depend on what else is in the batch.
+    seed and the token's position alone: so an answer does not depend on what else is in the batch,
+    but for rounding: to the last bit in float32, in bfloat16 where two tokens are as good as equal.
     """
 
     name = "transformers"
@@ -59,11 +61,13 @@ class TransformersEngine:
         template_options: Mapping[str, Any] | None = None,
     ) -> None:
         self._device = best_device()
-        dtype = torch.bfloat16 if self._device.type == "cuda" else torch.float32
         self._tokens = PolicyTokens(policy, template_options=template_options)
         try:
+            config = AutoConfig.from_pretrained(policy.load_from, **policy.load_kwargs)
             model = AutoModelForCausalLM.from_pretrained(
-                policy.load_from, dtype=dtype, **policy.weights_kwargs
+                policy.load_from,
+                dtype=policy_dtype(self._device, config),
+                **policy.weights_kwargs,
             )
         except (OSError, ValueError, KeyError, UnpicklingError, SafetensorError) as error:
             raise unloadable("model", policy, error) from error

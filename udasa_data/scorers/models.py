@@ -12,7 +12,7 @@ import torch
 from safetensors import SafetensorError
 
 from udasa_data.config import Precision, ScorerInput, Verdict
-from udasa_data.engines.devices import best_device
+from udasa_data.engines.devices import best_device, multiplies_bfloat16
 from udasa_data.errors import UserError
 from udasa_data.scorers.cache import ScoreCache
 from udasa_data.scorers.disentangled import shift_positions
@@ -78,9 +78,8 @@ def resolve_precision(wanted: Precision) -> Precision:
     """
     if wanted != "auto":
         return wanted
-    cpu = torch.cpu.get_capabilities()
-    native = any(cpu.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
-    return "bfloat16" if torch.cuda.is_available() or native else "float32"
+    fast = torch.cuda.is_available() or multiplies_bfloat16()
+    return "bfloat16" if fast else "float32"
 
 
 def peak_gpu_bytes() -> int | None:
