@@ -6,6 +6,7 @@ from udasa_data.terminal import program
 
 from .ablate import ablate
 from .dpo import dpo
+from .evidence import evidence
 from .rounds import rounds
 from .running import run
 from .sft import sft
@@ -18,5 +19,5 @@ def main() -> None:
     run(app)
 
 
-for command in (dpo, sft, ablate, rounds):
+for command in (dpo, sft, ablate, rounds, evidence):
     app.command()(command)

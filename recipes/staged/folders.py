@@ -113,6 +113,13 @@ ROUNDS: Final = Layout(
     levels={},
     folders={},
 )
+EVIDENCE: Final = Layout(
+    holds="evidence of udasa-train",
+    marks=frozenset(),
+    files=frozenset({LOCK, "figures.json", "figures.md"}),
+    levels={},
+    folders={},
+)
 ABLATION: Final = Layout(
     holds="ablation of udasa-train",
     marks=frozenset(),

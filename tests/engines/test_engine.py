@@ -5,7 +5,7 @@ from small_models import LOGPROB_ROUNDING, save_policy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from udasa_data.config.build import ModelRef, Sampling
-from udasa_data.engines import drawing
+from udasa_data.engines import drawing, transformers
 from udasa_data.engines.protocol import PolicyPrompt, SetAside
 from udasa_data.engines.transformers import TransformersEngine
 from udasa_data.errors import UserError
@@ -129,6 +129,22 @@ class Crowded(torch.nn.Module):
 
     def forward(self, **inputs):
         return self.model(**inputs)
+
+
+def test_letting_go_of_rows_that_ended_changes_no_answer(monkeypatch, small):
+    # many of the answers end within a few tokens, some never: rows go on in ever fewer company
+    params = Sampling(samples=8, max_tokens=40)
+    prompts = [ask("short", 0), ask("a rather longer prompt about rice", 5000), ask("x", 9000)]
+    monkeypatch.setattr(transformers, "_AT_A_TIME", 40)
+    at_once = answers(engine_of(small["policy"]), prompts, params)
+    lengths = [c.n_tokens for completions in at_once.values() for c in completions]
+    assert len(set(lengths)) > 3
+    assert min(lengths) < 10
+    monkeypatch.setattr(transformers, "_AT_A_TIME", 3)
+    for index, completions in answers(engine_of(small["policy"]), prompts, params).items():
+        for one, other in zip(at_once[index], completions, strict=True):
+            assert one._replace(sum_logprob=0.0) == other._replace(sum_logprob=0.0)
+            assert one.sum_logprob == pytest.approx(other.sum_logprob, rel=LOGPROB_ROUNDING)
 
 
 @pytest.mark.parametrize("room", [1000, 100, 60])

@@ -29,31 +29,37 @@ class Draw(LogitsProcessor):  # type: ignore[misc]
         self._uniform = torch.tensor(np.array(uniform), dtype=torch.float32, device=device)
         self._params = params
         self._width = width
-        self._logprobs: list[torch.Tensor] = []
+        self._rows = torch.arange(len(seeds), device=device)  # those that still go on
+        self._logprobs = torch.zeros((len(seeds), params.max_tokens), device=device)
+
+    def keep(self, going_on: torch.Tensor) -> None:
+        """Draw for some of the rows only from now on: [rows], whether each goes on."""
+        self._rows = self._rows[going_on]
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Return [rows, vocabulary] scores with 0 at the drawn token and −∞ elsewhere."""
         scores = scores.float()
-        if self._params.temperature == 0:
-            return self._keep_only(scores.argmax(dim=-1, keepdim=True), scores)
         position = input_ids.shape[1] - self._width
+        if self._params.temperature == 0:
+            return self._keep_only(scores.argmax(dim=-1, keepdim=True), scores, position)
         probabilities = torch.softmax(scores / self._params.temperature, dim=-1)
         if self._params.top_p < 1.0:
             probabilities = _nucleus(probabilities, self._params.top_p)
         cumulative = probabilities.cumsum(dim=-1)
         # the last entry is the rounded total: a target below it always finds a token
-        target = self._uniform[:, position, None] * cumulative[:, -1:]
+        target = self._uniform[self._rows, position, None] * cumulative[:, -1:]
         tokens = torch.searchsorted(cumulative, target, right=True).clamp(max=scores.shape[-1] - 1)
-        return self._keep_only(tokens, scores)
+        return self._keep_only(tokens, scores, position)
 
-    def _keep_only(self, tokens: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+    def _keep_only(self, tokens: torch.Tensor, scores: torch.Tensor, position: int) -> torch.Tensor:
         log_normaliser = scores.logsumexp(dim=-1, keepdim=True)
-        self._logprobs.append((scores.gather(1, tokens) - log_normaliser).squeeze(1))
+        drawn = (scores.gather(1, tokens) - log_normaliser).squeeze(1)
+        self._logprobs[self._rows, position] = drawn
         return torch.full_like(scores, -torch.inf).scatter_(1, tokens, 0.0)
 
     def logprobs(self) -> np.ndarray[Any, Any]:
-        """Return [rows, T] log-probabilities of the drawn tokens, nats."""
-        return torch.stack(self._logprobs, dim=1).cpu().double().numpy()
+        """Return [rows, max_tokens] log-probabilities of drawn tokens, nats; 0 after the end."""
+        return self._logprobs.cpu().double().numpy()
 
 
 def _nucleus(probabilities: torch.Tensor, top_p: float) -> torch.Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from inspect import signature
 from pickle import UnpicklingError
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
@@ -27,6 +27,8 @@ from udasa_data.engines.protocol import Completion, Floats, PolicyPrompt, SetAsi
 from udasa_data.engines.reasoning import Thoughts
 from udasa_data.errors import UserError
 from udasa_data.storage import Located, unloadable
+
+_AT_A_TIME: Final = 16  # tokens, after which rows that have ended are let go
 
 
 class _Encoded(NamedTuple):
@@ -171,25 +173,51 @@ class TransformersEngine:
         k = len(samples)
         seeds = [prompt.seed + sample for prompt in batch for sample in samples]
         padded = self._pad([prompt.ids for prompt in batch])
-        width = padded.ids.shape[1]
-        pad = self._tokens.ends[0] if self._tokens.ends else 0
-        draw = Draw(seeds, params, width, self._device)
-        output = self._model.generate(
-            input_ids=padded.ids.repeat_interleave(k, dim=0),
-            attention_mask=padded.mask.repeat_interleave(k, dim=0),
-            **self._prefilled(padded, k),
-            generation_config=GenerationConfig(
-                max_new_tokens=params.max_tokens,
-                do_sample=False,
-                eos_token_id=self._tokens.ends or None,
-                pad_token_id=pad,
-            ),
-            logits_processor=LogitsProcessorList([draw]),
-        )
+        draw = Draw(seeds, params, padded.ids.shape[1], self._device)
+        tokens = self._continued(padded, k, params.max_tokens, draw)
         opened = [prompt.opened for prompt in batch for _ in samples]
-        drawn = self._drawn(output[:, width:].cpu().numpy(), draw.logprobs(), seeds, opened)
+        drawn = self._drawn(tokens.cpu().numpy(), draw.logprobs(), seeds, opened)
         answers = self._tokens.read(drawn, Thoughts(params.reasoning))
         return [answers[row * k : (row + 1) * k] for row in range(len(batch))]
+
+    def _continued(self, padded: _Padded, k: int, most: int, draw: Draw) -> torch.Tensor:
+        """Return [rows · k, ``most``] tokens that follow each prompt, its end repeated.
+
+        Every few tokens, the rows that have ended are let go: answers of unlike length would else
+        all cost what the longest costs.
+        """
+        pad = self._tokens.ends[0] if self._tokens.ends else 0
+        ends = torch.tensor(self._tokens.ends, dtype=torch.long, device=self._device)
+        ids, mask = (table.repeat_interleave(k, dim=0) for table in padded)
+        tokens = torch.full((len(ids), most), pad, device=self._device)
+        rows, said = torch.arange(len(ids), device=self._device), 0
+        cached = self._prefilled(padded, k)
+        while said < most:
+            width = ids.shape[1]
+            output = self._model.generate(
+                input_ids=ids,
+                attention_mask=mask,
+                **cached,
+                generation_config=GenerationConfig(
+                    max_new_tokens=min(_AT_A_TIME, most - said) if self._shares_prefill else most,
+                    do_sample=False,
+                    eos_token_id=self._tokens.ends or None,
+                    pad_token_id=pad,
+                    return_dict_in_generate=True,
+                ),
+                logits_processor=LogitsProcessorList([draw]),
+            )
+            new = output.sequences[:, width:]
+            tokens[rows, said : said + new.shape[1]] = new
+            said += new.shape[1]
+            going_on = ~torch.isin(new, ends).any(dim=1)
+            if not going_on.any():
+                break
+            draw.keep(going_on)
+            rows, ids = rows[going_on], output.sequences[going_on]
+            mask = torch.cat([mask, torch.ones_like(new)], dim=1)[going_on]
+            cached = _kept_rows(output.past_key_values, going_on)
+        return tokens
 
     def _pad(self, prompts: Sequence[list[int]]) -> _Padded:
         width = max(map(len, prompts))
@@ -245,3 +273,12 @@ class TransformersEngine:
                 tokens, lengths, stopped, logprobs, seeds, opened, strict=True
             )
         ]
+
+
+def _kept_rows(cache: Any, kept: torch.Tensor) -> dict[str, Any]:
+    """Return the keys and values of some rows, as ``generate`` takes them; {} without a cache."""
+    if cache is None:
+        return {}
+    if not kept.all():
+        cache.batch_select_indices(kept.nonzero().squeeze(1))
+    return {"past_key_values": cache}

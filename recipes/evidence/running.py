@@ -1,0 +1,79 @@
+"""Each policy's answers are built as a user would build them; killed, the same call resumes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from udasa_data.config import BuildConfig, resolve
+from udasa_data.errors import UserError, nearest
+from udasa_data.pipeline import build
+from udasa_data.runs import Run
+from udasa_data.storage import write_text
+from udasa_data.terminal import echo
+
+from ..staged.folders import EVIDENCE
+from .config import Evidence, Policy
+from .premise import Figure, figures
+from .questions import Asked, openings, questions, safety, write_prompts
+
+FIGURES: Final = "figures.json"
+
+
+def premise(config: Evidence, data_dir: Path, out: Path, only: Sequence[str] = ()) -> list[Figure]:
+    """Build and measure every policy; return all figures, which ``out/figures.json`` keeps.
+
+    Args:
+        config: see :func:`read_evidence`.
+        data_dir: of the corpora.
+        out: runs, prompts and figures.
+        only: names of policies; none: all.
+
+    Raises:
+        UserError: an unknown policy, or what a build raises; what is done stays.
+    """
+    for name in only:
+        if name not in config.policies:
+            raise UserError(f"--only {name}: no such policy{nearest(name, config.policies)}")
+    folder = Run(out, EVIDENCE)
+    folder.claim()
+    found = []
+    with folder.locked():
+        for name in only or config.policies:
+            found += _measured(name, config, data_dir, out)
+            rows = [figure._asdict() for figure in found]
+            write_text(out / FIGURES, json.dumps(rows, indent=1) + "\n")
+    return found
+
+
+def asked_of(policy: Policy, config: Evidence, data_dir: Path) -> list[Asked]:
+    """Return the prompts of a policy."""
+    return [
+        *questions(data_dir, policy.questions, config.suffix, config.seed),
+        *safety(data_dir, policy.safety, config.seed),
+        *openings(data_dir, policy.reviews, config.seed),
+    ]
+
+
+def _measured(name: str, config: Evidence, data_dir: Path, out: Path) -> list[Figure]:
+    policy = config.policies[name]
+    asked = asked_of(policy, config, data_dir)
+    prompts, run = out / f"{name}.jsonl", out / name
+    write_prompts(asked, prompts)
+    build(_build_of(policy, config, prompts), run)
+    echo(f"{name}: measuring {len(asked):,} prompts")
+    return figures(name, run, asked)
+
+
+def _build_of(policy: Policy, config: Evidence, prompts: Path) -> BuildConfig:
+    flags = {
+        "prompts": [str(prompts)],
+        "sampling": msgspec.to_builtins(config.sampling),
+        "shard_size": 32,
+        "held_out": 0.0,
+    }
+    return resolve(policy.model, flags, scorers=config.scorers)
