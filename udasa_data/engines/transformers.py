@@ -28,7 +28,7 @@ from udasa_data.engines.reasoning import Thoughts
 from udasa_data.errors import UserError
 from udasa_data.storage import Located, unloadable
 
-_AT_A_TIME: Final = 16  # tokens, after which rows that have ended are let go
+_AT_A_TIME: Final = 8  # tokens, after which rows that have ended are let go
 
 
 class _Encoded(NamedTuple):
