@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,14 +18,18 @@ from udasa_data.storage import locate, read_parquet
 
 from ..staged import SFT, Recipe
 from ..staged.run import StagedRun
-from .config import Ablation
+from .config import UNTRAINED, Ablation
 from .controls import STAGES, Controls
+from .gold import Question, answered
 
 ByPrompt: TypeAlias = dict[str, float]
 
 
 class Cell(msgspec.Struct, frozen=True):
-    """Metric → prompt → figure, of one training; every variant has the same prompts."""
+    """Metric → prompt → figure, of one training; every variant has the same prompts.
+
+    The policy that is not trained has figures of gold answers alone.
+    """
 
     variant: str
     seed: int
@@ -49,7 +54,13 @@ def recipe_of(variant: str, seed: int, steps: int, recipe: Recipe) -> Recipe:
 
 
 def run_cell(
-    variant: str, seed: int, config: Ablation, recipe: Recipe, controls: Controls, work: Path
+    variant: str,
+    seed: int,
+    config: Ablation,
+    recipe: Recipe,
+    controls: Controls,
+    work: Path,
+    questions: Sequence[Question] = (),
 ) -> Cell:
     """Train a variant and return its figures.
 
@@ -60,11 +71,17 @@ def run_cell(
         recipe: of staged DPO; order, steps and references are the variant's.
         controls: datasets.
         work: folder of the training; it may hold the beginning of the same cell.
+        questions: with gold answers.
     """
+    if variant == UNTRAINED:
+        first = locate(recipe.policy)
+        where = (first.load_from, first.weights_kwargs)
+        return Cell(variant, seed, 0, answered(where, questions, config.gold_tokens))
     own = recipe_of(variant, seed, config.steps, recipe)
     place = controls.dataset(variant, seed)
     out = work / f"{variant}-{seed}"
-    record = StagedRun(own, str(place), out).train()
+    run = StagedRun(own, str(place), out)
+    record = run.train()
     measured = out / "measures"
     last = f"{len(own.order)}-{own.order[-1]}"
     pairs = read_parquet(measured / f"{last}-pairs.parquet")
@@ -80,6 +97,10 @@ def run_cell(
     for name, ref in config.judges.items():
         scorer = ValueScorer(ref, locate(ref), Options())
         figures[f"win {name}"] = _wins(scorer, fresh, start)
+    if questions:
+        options = run.prepared.renderer.built_with.template_options
+        where = run.policy_at(len(own.order))
+        figures |= answered(where, questions, config.gold_tokens, options)
     return Cell(variant, seed, sum(stage.steps for stage in record.stages), figures)
 
 

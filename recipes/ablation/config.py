@@ -13,10 +13,13 @@ from udasa_data.errors import UserError, nearest
 
 from ..staged import read_with_settings
 
+UNTRAINED: Final = "untrained"
 VARIANTS: Final = (
     "staged", "reversed", "shuffled", "only_conservative", "only_moderate", "only_exploratory",
-    "random_pairs", "random_stages", "without_semantic", "without_factual", "without_value",
+    "random_pairs", "random_stages", "longest", "likeliest",
+    "without_semantic", "without_factual", "without_value",
     "reference_sft",
+    UNTRAINED,
 )  # fmt: skip
 
 
@@ -28,6 +31,8 @@ class Ablation(Strict, frozen=True):
     judges: dict[str, ValueRef]  # independent scorers of the chat answers
     seeds: Annotated[tuple[int, ...], Meta(min_length=1)] = (0, 1, 2)
     variants: tuple[str, ...] = VARIANTS
+    gold: str | None = None  # file of questions with gold answers, found as the recipe is
+    gold_tokens: Annotated[int, Meta(ge=1)] = 32  # of an answer to one
 
     def __post_init__(self) -> None:
         if self.steps % 3:
@@ -57,6 +62,8 @@ def parse_ablation(plain: Mapping[str, object], where: str) -> Ablation:
     for name in config.variants:
         if name not in VARIANTS:
             raise UserError(f"{where}: unknown variant '{name}'{nearest(name, VARIANTS)}")
+    if UNTRAINED in config.variants and config.gold is None and "variants" in plain:
+        raise UserError(f"{where}: 'untrained' has figures of gold answers alone; give 'gold'")
     if "staged" not in config.variants:
         raise UserError(f"{where}: 'staged' must be among the variants: all are compared with it")
     return config

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,9 @@ from ..staged.data import SAID, load_split, open_source
 from ..staged.derived import Parts, is_new, write_derived
 
 STAGES: Final = tuple(stage.value for stage in Stage)
+# variants whose chosen answer has the most of a column of the samples, and whose rejected the least
+_EXTREMES: Final = {"longest": "n_tokens", "likeliest": "mean_logprob"}
+_OF_SAMPLES: Final = ("prompt_id", "text", *_EXTREMES.values())
 
 
 class Controls:
@@ -48,6 +52,11 @@ class Controls:
             if not target.is_dir():
                 self._write(target, make(seed))
             return target
+        if variant in _EXTREMES:
+            target = self.folder / f"{variant}-{self.key[:12]}"
+            if not target.is_dir():
+                self._write(target, self._extremes(_EXTREMES[variant]))
+            return target
         if variant.startswith("without_"):
             target = self.folder / f"{variant}-{self.key[:12]}"
             if not target.is_dir():
@@ -67,19 +76,34 @@ class Controls:
             key[0]: sorted(set(rows["text"].to_list()) - {""})
             for key, rows in self._samples.group_by("prompt_id")
         }
+        ids = self.train["prompt_id"].to_list()
+        return self._with_answers([rng.permutation(texts[i])[:2].tolist() for i in ids])
+
+    def _extremes(self, best: str) -> pl.DataFrame:
+        """Return pairs of the most and the least of a column, to the same prompts and stages."""
+        ordered = self._samples.filter(pl.col("text") != "").sort(
+            best, "text", descending=[True, False], nulls_last=True
+        )
+        texts = {
+            key[0]: list(dict.fromkeys(rows["text"].to_list()))
+            for key, rows in ordered.group_by("prompt_id", maintain_order=True)
+        }
+        ids = self.train["prompt_id"].to_list()
+        return self._with_answers([[texts[i][0], texts[i][-1]] for i in ids])
+
+    def _with_answers(self, pairs: Sequence[Sequence[str]]) -> pl.DataFrame:
+        """Return the training rows with other (chosen, rejected) texts."""
+        unknown = dict.fromkeys(SAID)  # said before and after those of the row: it is not theirs
         rows = []
-        for row in self.train.iter_rows(named=True):
-            drawn = rng.permutation(texts[row["prompt_id"]])[:2].tolist()
-            answers = [[{"role": "assistant", "content": text}] for text in drawn]
-            # what was said before and after those of the row is not theirs
-            unknown = dict.fromkeys(SAID)
+        for row, texts in zip(self.train.iter_rows(named=True), pairs, strict=True):
+            answers = [[{"role": "assistant", "content": text}] for text in texts]
             rows.append(row | unknown | {"chosen": answers[0], "rejected": answers[1]})
         return pl.DataFrame(rows, schema=self.train.schema)
 
     @cached_property
     def _samples(self) -> pl.DataFrame:
         files = sorted((self.run / "dataset" / "data" / "samples").glob("train-*.parquet"))
-        return pl.concat([read_parquet(file, columns=["prompt_id", "text"]) for file in files])
+        return pl.concat([read_parquet(file, columns=list(_OF_SAMPLES)) for file in files])
 
     def _without(self, dimension: str) -> pl.DataFrame:
         """Return the training pairs of a build that leaves a dimension out: paired anew."""

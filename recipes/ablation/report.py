@@ -30,12 +30,12 @@ class Row(NamedTuple):
 
 
 def summarise(cells: Sequence[Cell]) -> list[Row]:
-    """Return a row for each metric and variant, in the order of the cells."""
-    variants = list(dict.fromkeys(cell.variant for cell in cells))
+    """Return a row for each metric and variant that has it, in the order of the cells."""
     rows = []
-    for metric in cells[0].figures:
+    for metric in dict.fromkeys(metric for cell in cells for metric in cell.figures):
         base = _matrix(cells, "staged", metric)
-        for variant in variants:
+        having = (cell.variant for cell in cells if metric in cell.figures)
+        for variant in dict.fromkeys(having):
             own = _matrix(cells, variant, metric)
             low, high = crossed_interval(own - base)
             gap = float((own - base).mean())

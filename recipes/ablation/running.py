@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -21,8 +22,9 @@ from ..staged import Recipe, find_recipe, read_recipe
 from ..staged.folders import ABLATION, is_work_file
 from ..staged.preflight import recipe_needs, training_items
 from .cells import Cell, run_cell
-from .config import Ablation
+from .config import UNTRAINED, Ablation
 from .controls import Controls
+from .gold import Question, read_questions
 
 
 def ablate(config: Ablation, where: Path, run: Path, out: Path) -> list[Cell]:
@@ -42,8 +44,10 @@ def ablate(config: Ablation, where: Path, run: Path, out: Path) -> list[Cell]:
     folder.claim()
     _require(config, recipe, out)
     controls = Controls(run, out / "datasets")
+    gold = find_recipe(config.gold, where, "gold") if config.gold else None
+    questions = read_questions(gold) if gold else []
     with folder.locked():
-        return _train_cells(config, recipe, controls, out)
+        return _train_cells(config, recipe, controls, out, questions)
 
 
 def _require(config: Ablation, recipe: Recipe, out: Path) -> None:
@@ -62,15 +66,24 @@ def _require(config: Ablation, recipe: Recipe, out: Path) -> None:
     Report((*items, *training_items(recipe, models[0], out, 1, download))).require()
 
 
-def _train_cells(config: Ablation, recipe: Recipe, controls: Controls, out: Path) -> list[Cell]:
+def _train_cells(
+    config: Ablation,
+    recipe: Recipe,
+    controls: Controls,
+    out: Path,
+    questions: Sequence[Question],
+) -> list[Cell]:
     cells = []
     planned = [(seed, name) for seed in config.seeds for name in config.variants]
+    if not questions:
+        planned = [(seed, name) for seed, name in planned if name != UNTRAINED]
+    parts = (recipe, config.steps, config.judges, questions, config.gold_tokens)
+    key = key_of(*map(msgspec.to_builtins, parts if questions else parts[:3]))
     for number, (seed, name) in enumerate(planned, start=1):
-        key = key_of(msgspec.to_builtins(recipe), config.steps, msgspec.to_builtins(config.judges))
         path = out / "cells" / f"{name}-{seed}-{key[:12]}-{controls.key[:12]}.json"
         if not path.is_file():
             started = time.monotonic()
-            cell = run_cell(name, seed, config, recipe, controls, out / "work")
+            cell = run_cell(name, seed, config, recipe, controls, out / "work", questions)
             text = json.dumps(msgspec.to_builtins(cell)) + "\n"
             write_text(path, text)
             remove_made(out / "work", is_work_file)

@@ -25,7 +25,9 @@ FIGURES: Final = "figures.json"
 
 
 def premise(config: Evidence, data_dir: Path, out: Path, only: Sequence[str] = ()) -> list[Figure]:
-    """Build and measure every policy; return all figures, which ``out/figures.json`` keeps.
+    """Build and measure policies; return all figures, which ``out/figures.json`` keeps.
+
+    Figures of policies that were measured before are among them.
 
     Args:
         config: see :func:`read_evidence`.
@@ -41,12 +43,22 @@ def premise(config: Evidence, data_dir: Path, out: Path, only: Sequence[str] = (
             raise UserError(f"--only {name}: no such policy{nearest(name, config.policies)}")
     folder = Run(out, EVIDENCE)
     folder.claim()
-    found = []
     with folder.locked():
+        found = _known(out / FIGURES, config)
         for name in only or config.policies:
-            found += _measured(name, config, data_dir, out)
-            rows = [figure._asdict() for figure in found]
+            found[name] = _measured(name, config, data_dir, out)
+            rows = [figure._asdict() for of_policy in found.values() for figure in of_policy]
             write_text(out / FIGURES, json.dumps(rows, indent=1) + "\n")
+    return [figure for of_policy in found.values() for figure in of_policy]
+
+
+def _known(path: Path, config: Evidence) -> dict[str, list[Figure]]:
+    """Return the figures of the configuration's policies that are there, by policy."""
+    rows = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    found: dict[str, list[Figure]] = {}
+    for row in rows:
+        if row["policy"] in config.policies:
+            found.setdefault(row["policy"], []).append(Figure(**row))
     return found
 
 

@@ -41,17 +41,18 @@ def preset_path(name: str, kind: Kind = "staged_dpo") -> Path:
     return known[name]
 
 
-def find_recipe(name: str, beside: Path) -> Path:
-    """Return the file of a recipe that another configuration names.
+def find_recipe(name: str, beside: Path, what: str = "recipe") -> Path:
+    """Return the file that another configuration names.
 
     Args:
         name: a path.
         beside: the folder that it may be relative to; else to the working directory.
+        what: it is.
 
     Raises:
         UserError: neither is there.
     """
     found = [path for path in (beside / name, Path(name)) if path.is_file()]
     if not found:
-        raise UserError(f"recipe '{name}': no such file")
+        raise UserError(f"{what} '{name}': no such file")
     return found[0]

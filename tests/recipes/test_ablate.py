@@ -14,6 +14,7 @@ from udasa_data.errors import UserError
 from udasa_recipes.ablation import VARIANTS, read_ablation
 from udasa_recipes.ablation.cells import Cell, recipe_of
 from udasa_recipes.ablation.controls import Controls
+from udasa_recipes.ablation.gold import read_questions
 from udasa_recipes.ablation.report import crossed_interval, plot, summarise, table
 from udasa_recipes.ablation.running import ablate
 from udasa_recipes.rounds import Rounds
@@ -76,7 +77,7 @@ def test_controls_change_what_they_say_and_nothing_else(run, tmp_path):
     assert controls.dataset("reversed", 1) == run / "dataset"
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", [name for name in VARIANTS if name != "untrained"])
 def test_every_variant_takes_the_same_steps(variant):
     recipe = Recipe(policy=ModelRef(id="x"), stages={"moderate": {"beta": 0.5, "steps": 7}})
     mine = recipe_of(variant, 3, 12, recipe)
@@ -136,6 +137,52 @@ def test_cells_are_made_once(run, policy, small, tmp_path):
     again = ablate(read_ablation(path), tmp_path, run, tmp_path / "out")
     assert again == cells
     assert {f: f.stat().st_mtime_ns for f in (tmp_path / "out/cells").iterdir()} == files
+
+
+def test_controls_of_extremes_choose_by_one_column(run, tmp_path):
+    controls = Controls(run, tmp_path)
+    answers = pl.concat(
+        [pl.read_parquet(file) for file in (run / "dataset/data/samples").glob("train-*.parquet")]
+    )
+    for variant, column in (("longest", "n_tokens"), ("likeliest", "mean_logprob")):
+        for row in rows(controls.dataset(variant, 0)).iter_rows(named=True):
+            of_prompt = answers.filter(
+                (pl.col("prompt_id") == row["prompt_id"]) & (pl.col("text") != "")
+            )
+            said = dict(of_prompt.sort(column).select("text", column).iter_rows())
+            best = of_prompt[column].max()
+            chosen, rejected = row["chosen"][0]["content"], row["rejected"][0]["content"]
+            assert best in of_prompt.filter(pl.col("text") == chosen)[column].to_list()
+            assert chosen != rejected
+            assert said[rejected] <= best
+
+
+def test_gold_answers_are_an_outcome(run, policy, small, tmp_path):
+    path = config_file(tmp_path, policy, small, ["staged", "untrained"])
+    questions = [{"prompt": "Who?", "gold": ["the"]}, {"prompt": "Where?", "gold": ["Xanadu"]}]
+    (tmp_path / "gold.jsonl").write_text("\n".join(map(json.dumps, questions)))
+    path.write_text(path.read_text() + "gold: gold.jsonl\ngold_tokens: 4\n")
+    cells = ablate(read_ablation(path), tmp_path, run, tmp_path / "out")
+    assert [(one.variant, one.steps) for one in cells] == [("staged", 3), ("untrained", 0)]
+    assert set(cells[1].figures) == {"gold", "F1"}
+    assert cells[0].figures["gold"].keys() == {"Who?", "Where?"}
+    rows_of_gold = [row for row in summarise(cells) if row.metric == "gold"]
+    assert [row.variant for row in rows_of_gold] == ["staged", "untrained"]
+    assert "untrained" not in {row.variant for row in summarise(cells) if row.metric == "kl"}
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"prompt": "Who?"}', r"line 1: .*gold"),
+        ('{"prompt": " ", "gold": ["a"]}', "line 1: an empty question"),
+        ("", "holds no questions"),
+    ],
+)
+def test_questions_that_cannot_be_read(tmp_path, line, message):
+    (tmp_path / "gold.jsonl").write_text(line)
+    with pytest.raises(UserError, match=message):
+        read_questions(tmp_path / "gold.jsonl")
 
 
 def test_an_unknown_variant(policy, small, tmp_path):
