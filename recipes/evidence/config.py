@@ -11,6 +11,7 @@ from msgspec import Meta
 from udasa_data.config import Sampling, Strict, convert
 
 from ..staged import read_with_settings
+from .questions import MOST
 
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
 
@@ -19,7 +20,10 @@ class Policy(Strict, frozen=True):
     """A policy, and how many prompts of each kind it answers; fewer where there are fewer."""
 
     model: str  # preset, Hub id or folder
-    questions: Count = 600  # with gold answers, a quarter of each of four corpora
+    # with gold answers, a quarter of each of four corpora
+    questions: Annotated[int, Meta(ge=0, le=MOST)] = 600
+        600  # with gold answers, a quarter of each of four corpora
+    )
     safety: Count = 0  # half safe prompts of XSTest, half of the harmful kinds
     reviews: Count = 0  # openings of film reviews
 

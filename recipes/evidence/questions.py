@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from udasa_data.schema import Axis
+from udasa_data.storage import write_text
 
 from ..tiny.labelled import measured
 from ..tiny.sources import place, reviews, table
@@ -19,6 +20,8 @@ SAFE: Final = "safe"
 UNSAFE: Final = "unsafe"
 REVIEWS: Final = "reviews"
 _CORPORA: Final = ("nq_open", "triviaqa_sample", "popqa_sample", "webquestions")
+MOST: Final = 1500  # questions that a policy answers
+HELD_OUT: Final = 500  # questions that trained policies are measured on
 _OPENING: Final = 8  # words of a review
 
 
@@ -55,6 +58,11 @@ def questions(data_dir: Path, n: int, suffix: str = "", seed: int = 0) -> list[A
     return [q._replace(text=f"{q.text}{suffix}") for q in list(known.values())[:n]]
 
 
+def held_out(data_dir: Path, suffix: str = "", seed: int = 0) -> list[Asked]:
+    """Return the 500 questions after the first ``MOST``, which no policy of the study answers."""
+    return questions(data_dir, MOST + HELD_OUT, suffix, seed)[MOST:]
+
+
 def safety(data_dir: Path, n: int, seed: int = 0) -> list[Asked]:
     """Return safe prompts of XSTest and as many harmful ones, of XSTest and Do-Not-Answer."""
     xstest = table(data_dir, "xstest/prompts").filter(
@@ -86,7 +94,13 @@ def write_prompts(asked: Sequence[Asked], path: Path) -> None:
         json.dumps({"prompt": a.text, "axis": str(a.axis), "mode": mode.get(a.kind, "chat")})
         for a in asked
     ]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def write_gold(asked: Sequence[Asked], path: Path) -> None:
+    """Write questions with their right answers, as ``udasa-train ablate`` reads them (``gold``)."""
+    lines = [json.dumps({"prompt": a.text, "gold": a.gold}) for a in asked]
+    write_text(path, "\n".join(lines) + "\n")
 
 
 def _corpus(data_dir: Path, name: str) -> list[Asked]:

@@ -19,9 +19,10 @@ from udasa_data.terminal import echo
 from ..staged.folders import EVIDENCE
 from .config import Evidence, Policy
 from .premise import Figure, figures
-from .questions import Asked, openings, questions, safety, write_prompts
+from .questions import Asked, held_out, openings, questions, safety, write_gold, write_prompts
 
 FIGURES: Final = "figures.json"
+GOLD: Final = "gold.jsonl"  # held-out questions, for the arms
 
 
 def premise(config: Evidence, data_dir: Path, out: Path, only: Sequence[str] = ()) -> list[Figure]:
@@ -44,6 +45,7 @@ def premise(config: Evidence, data_dir: Path, out: Path, only: Sequence[str] = (
     folder = Run(out, EVIDENCE)
     folder.claim()
     with folder.locked():
+        write_gold(held_out(data_dir, config.suffix, config.seed), out / GOLD)
         found = _known(out / FIGURES, config)
         for name in only or config.policies:
             found[name] = _measured(name, config, data_dir, out)

@@ -116,7 +116,7 @@ ROUNDS: Final = Layout(
 EVIDENCE: Final = Layout(
     holds="evidence of udasa-train",
     marks=frozenset(),
-    files=frozenset({LOCK, "figures.json", "figures.md"}),
+    files=frozenset({LOCK, "figures.json", "figures.md", "gold.jsonl"}),
     levels={},
     folders={},
 )

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from udasa_data.errors import UserError
+from udasa_recipes.ablation.gold import read_questions
 from udasa_recipes.evidence import read_evidence
 from udasa_recipes.evidence.premise import answers_of, figures
 from udasa_recipes.evidence.questions import QUESTIONS, Asked, write_prompts
@@ -132,5 +133,9 @@ def test_a_toy_goes_the_whole_way_and_is_measured_once(tmp_path, real_data):
     found = premise(config, real_data, tmp_path / "out")
     assert {figure.kind for figure in found} == {QUESTIONS, "safe", "unsafe", "reviews"}
     assert by_name(found)[QUESTIONS, "right", "all"].n <= 32
+    questions = read_questions(tmp_path / "out/gold.jsonl")
+    assert len(questions) == 500
+    asked = (tmp_path / "out/toy.jsonl").read_text()
+    assert not any(question.prompt in asked for question in questions)
     again = premise(config, real_data, tmp_path / "out", ["toy"])
     assert str(again) == str(found)
