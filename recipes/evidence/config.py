@@ -22,8 +22,6 @@ class Policy(Strict, frozen=True):
     model: str  # preset, Hub id or folder
     # with gold answers, a quarter of each of four corpora
     questions: Annotated[int, Meta(ge=0, le=MOST)] = 600
-        600  # with gold answers, a quarter of each of four corpora
-    )
     safety: Count = 0  # half safe prompts of XSTest, half of the harmful kinds
     reviews: Count = 0  # openings of film reviews
 
