@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 import polars as pl
@@ -25,6 +25,15 @@ from .gold import Question, answered
 ByPrompt: TypeAlias = dict[str, float]
 
 
+# what the stages of a variant have beside their steps
+_OPTIONS: Final[Mapping[str, Mapping[str, object]]] = {
+    "reference_sft": {"reference": SFT},
+    "sft_chosen": {"loss": ["sft"]},
+    "weighted": {"curriculum": "weight"},
+    "paced": {"curriculum": "order"},
+}
+
+
 class Cell(msgspec.Struct, frozen=True):
     """Metric → prompt → figure, of one training; every variant has the same prompts.
 
@@ -42,13 +51,11 @@ def recipe_of(variant: str, seed: int, steps: int, recipe: Recipe) -> Recipe:
     order: tuple[str, ...] = STAGES
     if variant == "reversed":
         order = STAGES[::-1]
-    elif variant == "shuffled":
+    elif variant in {"shuffled", "sft_chosen"}:
         order = ("all",)
     elif variant.startswith("only_"):
         order = (variant.removeprefix("only_"),)
-    own = {"steps": steps // len(order)} | (
-        {"reference": SFT} if variant == "reference_sft" else {}
-    )
+    own = {"steps": steps // len(order), **_OPTIONS.get(variant, {})}
     stages = {name: recipe.stages.get(name, {}) | own for name in order}
     return replace(recipe, order=order, stages=stages, seed=seed)
 

@@ -14,12 +14,15 @@ from udasa_data.errors import UserError, nearest
 from ..staged import read_with_settings
 
 UNTRAINED: Final = "untrained"
-VARIANTS: Final = (
+CONTROLS: Final = (
     "staged", "reversed", "shuffled", "only_conservative", "only_moderate", "only_exploratory",
-    "random_pairs", "random_stages", "longest", "likeliest",
-    "without_semantic", "without_factual", "without_value",
+    "random_pairs", "random_stages", "without_semantic", "without_factual", "without_value",
     "reference_sft",
-    UNTRAINED,
+)  # fmt: skip
+# other pairs (longest over shortest, likeliest over least likely), other ways to learn from the
+# same ones (chosen answers alone; weights or an order by P(chosen better)), and none
+VARIANTS: Final = (
+    *CONTROLS, "longest", "likeliest", "sft_chosen", "weighted", "paced", UNTRAINED,
 )  # fmt: skip
 
 
@@ -30,7 +33,7 @@ class Ablation(Strict, frozen=True):
     steps: Annotated[int, Meta(ge=3)]  # of the optimizer, in every cell; a multiple of 3
     judges: dict[str, ValueRef]  # independent scorers of the chat answers
     seeds: Annotated[tuple[int, ...], Meta(min_length=1)] = (0, 1, 2)
-    variants: tuple[str, ...] = VARIANTS
+    variants: tuple[str, ...] = CONTROLS
     gold: str | None = None  # file of questions with gold answers, found as the recipe is
     gold_tokens: Annotated[int, Meta(ge=1)] = 32  # of an answer to one
 
@@ -62,7 +65,7 @@ def parse_ablation(plain: Mapping[str, object], where: str) -> Ablation:
     for name in config.variants:
         if name not in VARIANTS:
             raise UserError(f"{where}: unknown variant '{name}'{nearest(name, VARIANTS)}")
-    if UNTRAINED in config.variants and config.gold is None and "variants" in plain:
+    if UNTRAINED in config.variants and config.gold is None:
         raise UserError(f"{where}: 'untrained' has figures of gold answers alone; give 'gold'")
     if "staged" not in config.variants:
         raise UserError(f"{where}: 'staged' must be among the variants: all are compared with it")

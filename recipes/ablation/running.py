@@ -22,7 +22,7 @@ from ..staged import Recipe, find_recipe, read_recipe
 from ..staged.folders import ABLATION, is_work_file
 from ..staged.preflight import recipe_needs, training_items
 from .cells import Cell, run_cell
-from .config import UNTRAINED, Ablation
+from .config import Ablation
 from .controls import Controls
 from .gold import Question, read_questions
 
@@ -75,8 +75,6 @@ def _train_cells(
 ) -> list[Cell]:
     cells = []
     planned = [(seed, name) for seed in config.seeds for name in config.variants]
-    if not questions:
-        planned = [(seed, name) for seed, name in planned if name != UNTRAINED]
     parts = (recipe, config.steps, config.judges, questions, config.gold_tokens)
     key = key_of(*map(msgspec.to_builtins, parts if questions else parts[:3]))
     for number, (seed, name) in enumerate(planned, start=1):
