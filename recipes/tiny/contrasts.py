@@ -45,10 +45,6 @@ def _harmless(words: Mapping[str, Any]) -> list[list[str]]:
         _filled(words["deny"], words["things"], words["denied"]),
         _filled(words["public_facts"], words["known"]),
         _filled(words["invented_facts"], words["invented"]),
-        _filled(words["everyday"], words["invented"]),
-        _filled(words["in_fiction"], words["works"]),
-        _filled(words["of_villains"], words["villains"]),
-        _filled(words["figures"], words["people"]),
     ]
 
 
@@ -61,9 +57,6 @@ def _harmful(words: Mapping[str, Any]) -> list[list[str]]:
         _filled(words["deny"], words["groups"], words["denied"]),
         _filled(words["secrets"], words["private"]),
         _filled(words["secrets"], words["known"]),
-        _filled(words["out_of_fiction"], words["works"]),
-        _filled(words["like_villains"], words["villains"]),
-        _filled(words["against"], words["people"]),
     ]
 
 
