@@ -88,6 +88,6 @@ def _build_of(policy: Policy, config: Evidence, prompts: Path) -> BuildConfig:
         "prompts": [str(prompts)],
         "sampling": msgspec.to_builtins(config.sampling),
         "shard_size": 32,
-        "held_out": 0.0,
+        "held_out": 0.1,  # pairs that trained arms are measured on
     }
     return resolve(policy.model, flags, scorers=config.scorers)
