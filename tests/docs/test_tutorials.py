@@ -75,4 +75,5 @@ def test_a_tutorial_runs_and_prints_what_it_says(page, tmp_path):
 
 def test_every_tutorial_is_listed():
     listed = (ROOT / "docs/tutorials/README.md").read_text()
-    assert {page.name for page in TUTORIALS} == set(re.findall(r"\((\w+\.md)\)", listed))
+    pages = {*TUTORIALS, *(ROOT / "docs/tutorials").glob("*.ipynb")}
+    assert {page.name for page in pages} == set(re.findall(r"\((\w+\.(?:md|ipynb))\)", listed))

@@ -14,6 +14,7 @@ _NAMES: Final = {
     "from": "from_",
     "z": "config['pairing']['noise_z']",
     "anyway": "anyway=True",
+    "set": "settings",
 }
 _KEY: Final = re.compile(r"key 'sampling\.(samples|temperature|top_p|max_tokens)'")
 _COMMANDS: Final = ("udasa-data ", "udasa-eval ")
