@@ -19,14 +19,16 @@ def export(
         Literal["axolotl", "llamafactory", "kto"],
         typer.Option("--format", help="Whose: axolotl, LLaMA-Factory, or TRL's KTO trainer."),
     ],
-    out: Annotated[Path, typer.Option(help="A folder that is not there yet.", file_okay=False)],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="A folder that is not there yet.", file_okay=False)
+    ],
     stage: Annotated[
         Literal["conservative", "moderate", "exploratory"] | None,
         typer.Option(help="This stage alone. [all, the surest first]"),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a dataset's chat pairs as axolotl, LLaMA-Factory or KTO training reads them."""
+    """Write chat pairs for axolotl, LLaMA-Factory or TRL's KTO trainer."""
     from udasa_data.publish import export_pairs
     from udasa_data.runs import open_finished
 

@@ -35,7 +35,9 @@ def run(
     thoughts: Thoughts = 0,
     out: Annotated[
         Path | None,
-        typer.Option(help="The results folder. [runs/eval-MODEL-SUITE]", file_okay=False),
+        typer.Option(
+            "--out", "-o", help="The results folder. [runs/eval-MODEL-SUITE]", file_okay=False
+        ),
     ] = None,
     data_dir: DataDir = None,
     judges: Judges = None,
