@@ -165,11 +165,14 @@ def _show_preview(start: Start, *, as_json: bool) -> None:
     if as_json:
         shards = {step: {"done": done, "all": n} for step, (done, n) in seen.shards.items()}
         reasons = [reason._asdict() for reason in seen.left_out]
-        facts = {"prompts": seen.prompts, "left_out": n_left_out, "reasons": reasons}
+        facts = {"prompts": seen.prompts, "axes": seen.axes}
+        facts |= {"left_out": n_left_out, "reasons": reasons}
         print_json({"out": out, **facts, "notes": seen.notes, "shards": shards})
         return
     echo(to_yaml(config))
     echo(f"{seen.prompts:,} prompts ({n_left_out:,} rows left out) → {out}")
+    for axis, n in seen.axes.items():
+        echo(f"axis {axis}: {n:,} prompts")
     for line in (*(reason.in_words for reason in seen.left_out), *seen.notes):
         echo(f"note: {line}")
     for step, (done, n) in seen.shards.items():
