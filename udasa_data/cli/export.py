@@ -1,4 +1,4 @@
-"""``udasa-data export``: a dataset's pairs in the form of another training program."""
+"""``udasa-data export``: a dataset's pairs in the form of another program."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ def export(
         str, typer.Argument(help="A run directory, a dataset folder, or ORG/NAME[@REVISION].")
     ],
     form: Annotated[
-        Literal["axolotl", "llamafactory", "kto"],
-        typer.Option("--format", help="Whose: axolotl, LLaMA-Factory, or TRL's KTO trainer."),
+        Literal["axolotl", "llamafactory", "kto", "argilla"],
+        typer.Option(
+            "--format",
+            help="Whose: axolotl, LLaMA-Factory, TRL's KTO trainer, or Argilla's records.",
+        ),
     ],
     out: Annotated[
         Path, typer.Option("--out", "-o", help="A folder that is not there yet.", file_okay=False)
@@ -28,7 +31,7 @@ def export(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write chat pairs for axolotl, LLaMA-Factory or TRL's KTO trainer."""
+    """Write pairs for axolotl, LLaMA-Factory, TRL's KTO, or Argilla."""
     from udasa_data.publish import export_pairs
     from udasa_data.runs import open_finished
 
