@@ -38,7 +38,7 @@ FLOORS = {
         {"judging"},
         {"running"},
         {"leaderboard", "validation", "frontier"},
-        {"cli"},
+        {"cli", "python"},
     ],
 }
 LOOSE = {
@@ -309,17 +309,23 @@ def test_public_names():
     with pytest.raises(AttributeError):
         udasa_data.nothing  # noqa: B018
     assert udasa_eval.__all__ == [
+        "Compared",
         "Comparison",
+        "Evaluation",
         "Interval",
         "Results",
         "RunOptions",
+        "UserError",
         "compare",
         "mean_interval",
         "read_results",
         "run",
         "score",
     ]
+    assert set(udasa_eval.__all__) <= set(dir(udasa_eval))
     assert all(hasattr(udasa_eval, name) for name in udasa_eval.__all__)
+    with pytest.raises(AttributeError):
+        udasa_eval.nothing  # noqa: B018
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,10 @@ def dpo(
     config: ConfigOption = None,
     data: Annotated[
         str | None,
-        typer.Option(metavar="FOLDER|ORG/NAME", help="Dataset of a build, over the recipe's own."),
+        typer.Option(
+            metavar="FOLDER|ORG/NAME",
+            help="The dataset: a build's, or one of the Hub. [the recipe's]",
+        ),
     ] = None,
     out: OutOption = None,
     settings: SetOption = None,
@@ -43,10 +46,10 @@ def dpo(
         str | None, typer.Option(metavar="ORG/NAME", help="Upload the final policy there.")
     ] = None,
     push_adapter: Annotated[
-        bool, typer.Option("--push-adapter", help="Of --push: the adapter alone.")
+        bool, typer.Option("--push-adapter", help="With --push: the adapter alone.")
     ] = False,
     push_stages: Annotated[
-        bool, typer.Option("--push-stages", help="Of --push: each stage too, as a branch.")
+        bool, typer.Option("--push-stages", help="With --push: each stage too, as a branch.")
     ] = False,
     launch: LaunchOption = None,
     processes: ProcessesOption = None,

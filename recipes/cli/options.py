@@ -15,26 +15,36 @@ LaunchKind = Literal["one", "fsdp2", "zero3"]
 PresetOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        "--model", metavar="PRESET", help="A packaged file, by its model: tiny, mistral …"
+        "--model",
+        metavar="PRESET",
+        help="The packaged recipe of a model: tiny, smollm-135m, mistral, …",
     ),
 ]
 ConfigOption: TypeAlias = Annotated[
-    Path | None, typer.Option(help="A YAML file of yours, in its place.", dir_okay=False)
+    Path | None,
+    typer.Option(
+        help="A recipe of your own, a YAML file, in the packaged one's place.", dir_okay=False
+    ),
 ]
 SetOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Over the file, as in stages.moderate.beta=0.2; may be given again.",
+        help="Change a key of the recipe: stages.moderate.beta=0.2. May be given again.",
     ),
 ]
 OutOption: TypeAlias = Annotated[
     Path | None,
-    typer.Option(help="Folder of what comes of it; needed but for --dry-run.", file_okay=False),
+    typer.Option(
+        "--out",
+        "-o",
+        help="The folder of what is trained; needed but for --dry-run.",
+        file_okay=False,
+    ),
 ]
 DryRunOption: TypeAlias = Annotated[
-    bool, typer.Option("--dry-run", help="Print the resolved file as YAML, and train nothing.")
+    bool, typer.Option("--dry-run", help="Print the whole recipe as YAML; train nothing.")
 ]
 LaunchOption: TypeAlias = Annotated[
     LaunchKind | None,
@@ -43,7 +53,8 @@ LaunchOption: TypeAlias = Annotated[
     ),
 ]
 ProcessesOption: TypeAlias = Annotated[
-    int | None, typer.Option(min=1, help="Of --launch. [one for each visible GPU]")
+    int | None,
+    typer.Option(min=1, help="How many processes --launch starts. [one for each visible GPU]"),
 ]
 
 

@@ -33,16 +33,20 @@ def sft(
     ] = None,
     out: OutOption = None,
     config: ConfigOption = None,
-    epochs: Annotated[float | None, typer.Option(help="[1]")] = None,
-    steps: Annotated[int | None, typer.Option(help="In place of epochs.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="[2e-5]")] = None,
+    epochs: Annotated[float | None, typer.Option(help="Passes over the data. [1]")] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimizer steps, in place of epochs.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Of the optimizer. [2e-5]")] = None,
     device_batch: Annotated[
         int | None, typer.Option(help="Conversations a device reads at a time. [4]")
     ] = None,
-    accumulate: Annotated[int | None, typer.Option(help="Forwards an optimizer step. [8]")] = None,
-    max_length: Annotated[int | None, typer.Option(help="Tokens of a conversation. [1024]")] = None,
+    accumulate: Annotated[
+        int | None, typer.Option(help="Such batches an optimizer step. [8]")
+    ] = None,
+    max_length: Annotated[
+        int | None, typer.Option(help="Tokens of a conversation at most. [1024]")
+    ] = None,
     save_every: Annotated[int | None, typer.Option(help="Steps between checkpoints. [100]")] = None,
-    seed: Annotated[int | None, typer.Option(help="[0]")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the data's order. [0]")] = None,
     launch: LaunchOption = None,
     processes: ProcessesOption = None,
     dry_run: DryRunOption = False,

@@ -19,6 +19,7 @@ from .mixture import Encoded
 
 Floats: TypeAlias = NDArray[np.float64]
 BATCH_TOKENS: Final = 4096  # padded tokens that a forward reads
+_FEWEST: Final = 5  # pairs of a margin's interval: of three, the studentised one is 1e8 wide
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -31,8 +32,9 @@ class Cell(msgspec.Struct, frozen=True):
             stages compare.
         accuracy: share of pairs with a margin above 0; at 0 exactly, half.
         chosen, rejected: mean log-probability of the answers, nats.
-        margin_within: 95% interval of the margin, over pairs; None of fewer than two.
-        accuracy_within: the same of the accuracy (Wilson's).
+        margin_within: 95% interval of the margin, over pairs; None of fewer than five, of
+            which resamples say nothing.
+        accuracy_within: the same of the accuracy (Wilson's); None of fewer than two.
     """
 
     n: int
@@ -208,5 +210,6 @@ def cell(policy: Floats, sft: Floats, beta: float) -> Cell:
     from udasa_eval.stats import mean_interval, wilson
 
     spread = mean_interval(margin)
+    within = (spread.low, spread.high) if len(policy) >= _FEWEST else None
     share = wilson(float(right.sum()), len(right))
-    return Cell(len(policy), *figures, (spread.low, spread.high), (share.low, share.high))
+    return Cell(len(policy), *figures, within, (share.low, share.high))

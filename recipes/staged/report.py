@@ -34,11 +34,12 @@ def matrix_rows(record: Record) -> tuple[list[str], list[list[str]]]:
 
 
 def _cell(cell: Cell) -> str:
-    if cell.margin_within is None or cell.accuracy_within is None:
-        return f"{cell.margin:+.3f} / {cell.accuracy:.2f}"
-    margin = "[{:+.3f}, {:+.3f}]".format(*cell.margin_within)
-    accuracy = "[{:.2f}, {:.2f}]".format(*cell.accuracy_within)
-    return f"{cell.margin:+.3f} {margin} / {cell.accuracy:.2f} {accuracy}"
+    margin, accuracy = f"{cell.margin:+.3f}", f"{cell.accuracy:.2f}"
+    if cell.margin_within is not None:
+        margin += " [{:+.3f}, {:+.3f}]".format(*cell.margin_within)
+    if cell.accuracy_within is not None:
+        accuracy += " [{:.2f}, {:.2f}]".format(*cell.accuracy_within)
+    return f"{margin} / {accuracy}"
 
 
 def many_epochs(name: str, steps: int, batch: int, rows: int) -> str | None:

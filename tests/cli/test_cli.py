@@ -120,11 +120,13 @@ def test_a_dry_run_says_what_is_left_out_and_why(small_config, tmp_path):
     )
     done = run("build", "--model", "tiny", *arguments)
     assert "1 prompts (3 rows left out)" in done.stdout
+    assert "axis helpfulness: 1 prompts" in done.stdout  # of messages, where none is named
     example = "as in roles.jsonl line 2: {'role': 'tool', 'content': '4 C'}"
     assert f"2 rows left out, malformed: role 'tool' is not supported; {example}" in done.stdout
     assert "1 row left out, malformed: messages looks like a list of messages, but" in done.stdout
     assert "roles.jsonl: column 'mode' holds 'train': not read as the mode" in done.stdout
     facts = json.loads(run("build", "--model", "tiny", *arguments, "--json").stdout)
+    assert facts["axes"] == {"helpfulness": 1}
     assert (facts["left_out"], [reason["rows"] for reason in facts["reasons"]]) == (3, [2, 1])
 
 

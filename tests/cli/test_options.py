@@ -2,8 +2,10 @@
 
 import re
 
+import click
 import forked
 import pytest
+import typer
 import yaml
 from typer.testing import CliRunner
 
@@ -102,3 +104,34 @@ def test_new_flags_reach_the_configuration(tmp_path):
     assert (head["system_prompt"], head["batch_tokens"]) == ("Be brief.", 4096)
     assert (head["scoring"]["language"], head["license"]) == ("de", "cc-by-4.0")
     assert not (tmp_path / "run").exists()
+
+
+def programs():
+    from udasa_eval.cli import app as eval_app
+    from udasa_recipes.cli import app as train_app
+
+    return {"udasa-data": app, "udasa-eval": eval_app, "udasa-train": train_app}
+
+
+@pytest.mark.parametrize("name", programs())
+def test_the_list_of_commands_is_whole_at_80_columns(name):
+    listed = CliRunner().invoke(programs()[name], ["--help"], env={"COLUMNS": "80"}).output
+    assert "..." not in listed.partition("Commands:")[2]
+    assert max(map(len, listed.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("name", programs())
+def test_every_option_is_explained_and_its_value_named(name):
+    group = typer.main.get_command(programs()[name])
+    for command in group.commands:
+        made = group.get_command(click.Context(group), command)
+        for param in made.params:
+            assert param.help, f"{name} {command} {param.name}"
+            assert param.help[-1] in ".])…", f"{name} {command}: {param.help}"
+            if "--out" in param.opts:
+                assert "-o" in param.opts, f"{name} {command}"
+        shown = CliRunner().invoke(programs()[name], [command, "--help"], env={"COLUMNS": "80"})
+        assert max(map(len, shown.output.splitlines())) <= 80
+        options = shown.output.partition("\nOptions:")[2]
+        # a choice is shown by its values: <local|ray>
+        assert re.findall(r"<[a-z][^|>]*>", options) == [], f"{name} {command}"

@@ -243,7 +243,7 @@ def test_a_killed_build_leaves_no_process_and_goes_on(small_config, tmp_path):
 
 @pytest.mark.parametrize("engine", ["vllm", "openai"])
 def test_the_evaluation_draws_its_answers_from_it(engine, url, tmp_path):
-    from udasa_eval import RunOptions, run
+    from udasa_eval.running import RunOptions, run
 
     config = tmp_path / "engine.yaml"
     told = {"vllm": f"vllm: {{max_model_len: {WINDOW}}}", "openai": f"server: {{base_url: {url}}}"}

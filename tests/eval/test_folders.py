@@ -12,12 +12,12 @@ from udasa_data.errors import UserError
 from udasa_data.progress import Silent
 from udasa_data.runs import BUILD
 from udasa_data.schema import Axis
-from udasa_eval import RunOptions, run, score
 from udasa_eval.answers.generations import FirstPass
 from udasa_eval.frontier import frontier
 from udasa_eval.leaderboard.building import build_leaderboard
 from udasa_eval.leaderboard.folder import LAYOUT, claim_folder, write_folder
 from udasa_eval.results.layout import EVALUATION, task_of_shard
+from udasa_eval.running import RunOptions, run, score
 from udasa_eval.tasks.fetching import fetch
 from udasa_eval.tasks.sources import DatasetSpec
 from udasa_eval.validation.published import FIGURES, check_published

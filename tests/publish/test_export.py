@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 from udasa_data.cli import app
 from udasa_data.errors import UserError
+from udasa_data.pairing import read_reviews
+from udasa_data.pairing.reviews import Review
 from udasa_data.publish import export_pairs
 from udasa_data.runs import FileRecord, open_finished, read_manifest, to_json
 from udasa_data.schema import PAIRS, Stage
@@ -87,6 +89,34 @@ def test_the_pairs_come_back(chats, tmp_path, form):
     wanted = {row["prompt_id"]: (row["prompt"], row["chosen"], row["rejected"]) for row in chats}
     found = {key: tuple(rest) for key, *rest in READERS[form](tmp_path / form)}
     assert found == wanted
+
+
+def test_a_verdict_in_argilla_is_a_line_of_reviews(run, tmp_path):
+    finished = open_finished(str(run.folder))
+    assert "completion" in set(finished.pairs["mode"])
+    done = export_pairs(finished, "argilla", tmp_path / "a")
+    assert done.continued == 0  # people may read texts that are continued
+    settings = json.loads((tmp_path / "a/settings.json").read_text())
+    named = {kind: [part["name"] for part in settings[kind]] for kind in ("fields", "metadata")}
+    verdict, note = settings["questions"]
+    said = [option["value"] for option in verdict["settings"]["options"]]
+    rows = [row for path in (tmp_path / "a").glob("*.jsonl") for row in lines(path)]
+    assert len({row["id"] for row in rows}) == len(rows) == len(finished.pairs)
+    reviews = []
+    for number, row in enumerate(rows):
+        # what Argilla does not know it drops: every key of a record is one of the settings
+        assert row.keys() == {"id", *named["fields"], *named["metadata"]}
+        facts = {key: row[key] for key in Review.__struct_fields__ if key in row}
+        reviews.append({**facts, verdict["name"]: said[number % 3], note["name"]: "as read"})
+    file = tmp_path / "reviews.jsonl"
+    file.write_text("\n".join(map(json.dumps, reviews)))
+    read = {review.prompt_id: review for review in read_reviews(file)}
+    for pair_row in finished.pairs.iter_rows(named=True):
+        review = read[pair_row["prompt_id"]]
+        ids = (pair_row["chosen_id"], pair_row["rejected_id"], pair_row["run"])
+        assert (review.chosen_id, review.rejected_id, review.run) == ids
+        assert review.chosen == pair_row["chosen"][-1]["content"]
+    assert {review.verdict for review in read.values()} == {"approve", "flip", "reject"}
 
 
 def test_the_surest_come_first(chats, tmp_path):

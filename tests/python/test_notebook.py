@@ -18,7 +18,7 @@ def display(shown, display_id):
 PROGRAM = """
 import sys, types, json
 for name in ("ipykernel", "IPython"): sys.modules[name] = types.ModuleType(name)
-from udasa_data.python.watching import watched
+from udasa_data.terminal import watched
 from IPython import display
 with watched(None) as bars:
     bars.start("samples", 10, 2)

@@ -1,5 +1,6 @@
 """The curves of a run: every step is kept, and what they warn of is told."""
 
+import numpy as np
 import polars as pl
 import pytest
 from small_dataset import save_dataset
@@ -7,14 +8,14 @@ from small_models import save_policy
 
 from udasa_recipes.staged.config import parse_recipe
 from udasa_recipes.staged.curves import steps_of
-from udasa_recipes.staged.measures import Cell, StageMeasures
+from udasa_recipes.staged.measures import Cell, StageMeasures, cell
 from udasa_recipes.staged.report import falling, many_epochs
 from udasa_recipes.staged.run import StagedRun
 
 
 def test_every_step_of_every_stage_is_kept(tmp_path):
     base = save_policy(tmp_path / "policy")
-    place = save_dataset(tmp_path / "data", train=6, test=4)
+    place = save_dataset(tmp_path / "data", train=6, test=5)
     plain = {
         "policy": {"id": str(base)},
         "order": ["conservative", "moderate"],
@@ -39,9 +40,19 @@ def test_every_step_of_every_stage_is_kept(tmp_path):
     assert "(training.png)" in (tmp_path / "out/README.md").read_text()
     # 9 steps of 4 of 6 pairs
     assert any("9 steps of 4 are 6 epochs of 6 pairs" in note for note in record.notes)
-    cell = record.stages[-1].measures.cells["moderate"]
-    assert cell.margin_within[0] < cell.margin < cell.margin_within[1]
-    assert cell.accuracy_within[0] <= cell.accuracy <= cell.accuracy_within[1]
+    last = record.stages[-1].measures.cells["moderate"]
+    assert last.margin_within[0] < last.margin < last.margin_within[1]
+    assert last.accuracy_within[0] <= last.accuracy <= last.accuracy_within[1]
+
+
+def test_a_margin_of_few_pairs_has_no_interval():
+    sft = np.zeros((5, 2))
+    policy = np.array([[1.0, 0.0], [2.0, 0.0], [3.0, 0.0], [4.0, 0.0], [5.0, 0.0]])
+    few, enough = cell(policy[:4], sft[:4], 0.1), cell(policy, sft, 0.1)
+    # margins .1, .2, .3, .4 and .5: means .25 and .3; all right
+    assert (few.margin, few.margin_within) == (pytest.approx(0.25), None)
+    assert few.accuracy_within is not None
+    assert enough.margin_within[0] < 0.3 < enough.margin_within[1]
 
 
 def test_the_kl_proxy_is_what_the_reference_lost():

@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def models() -> None:
-    """List the model presets, the sets of scorers, and what is known of their names."""
+    """List the presets: models, scorers, and what is known of each."""
     from udasa_data.cli.tables import models_table
     from udasa_data.config import read_looked_up, read_presets
 
@@ -47,7 +47,7 @@ def show(
     stage: Annotated[StageName | None, typer.Option(help="Only this stage.")] = None,
     n: Annotated[int, typer.Option("-n", min=1, help="How many pairs.")] = 3,
 ) -> None:
-    """Show pairs of a run, chosen beside rejected, with their uncertainties."""
+    """Show pairs with their uncertainties, chosen beside rejected."""
     from udasa_data.cli.tables import show_pairs
     from udasa_data.runs import read_pairs
 

@@ -31,31 +31,46 @@ from udasa_data.terminal import echo, print_json
 if TYPE_CHECKING:
     from udasa_data.pipeline import Executor, Start
 
-TemperatureOption = Annotated[float | None, typer.Option(help="Sampling temperature; 0 is greedy.")]
+TemperatureOption = Annotated[
+    float | None, typer.Option(help="Of sampling; 0 is greedy. [the preset's]")
+]
 SeedOption = Annotated[
-    int | None, typer.Option(min=0, help="Of sampling, and of the random choice of prompts.")
+    int | None,
+    typer.Option(min=0, help="Seed of sampling, and of the random choice of prompts. [0]"),
 ]
 EngineOption = Annotated[
     Literal["auto", "transformers", "vllm", "openai"] | None,
-    typer.Option(help="What samples the answers."),
+    typer.Option(
+        help="What samples the answers; auto: vllm where it and a GPU are, else transformers."
+    ),
 ]
 BaseUrlOption = Annotated[
-    str | None, typer.Option(help="Of engine openai's server; its key in OPENAI_API_KEY.")
+    str | None,
+    typer.Option(
+        help="Address of engine openai's server, as http://HOST:8000/v1; its key in OPENAI_API_KEY."
+    ),
 ]
 MaxCostOption = Annotated[
-    float | None, typer.Option(help="Stop before a server has charged more than this.")
+    float | None,
+    typer.Option(
+        help="Stop before a server has charged more than this; its prices stand in --config."
+    ),
 ]
 LicenseOption = Annotated[
     str | None,
     typer.Option(
-        "--license", help="Of your own prompts, as the Hub names it (cc-by-4.0); for the card."
+        "--license",
+        help="Licence of your own prompts, as the Hub names it (cc-by-4.0); for the card.",
     ),
 ]
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Show the configuration and what is there already.")
 ]
 PushOption = Annotated[
-    str | None, typer.Option(metavar="ORG/NAME", help="Then push it (see: udasa-data push).")
+    str | None,
+    typer.Option(
+        metavar="ORG/NAME", help="When it is built, push it there (see: udasa-data push)."
+    ),
 ]
 
 
@@ -150,11 +165,14 @@ def _show_preview(start: Start, *, as_json: bool) -> None:
     if as_json:
         shards = {step: {"done": done, "all": n} for step, (done, n) in seen.shards.items()}
         reasons = [reason._asdict() for reason in seen.left_out]
-        facts = {"prompts": seen.prompts, "left_out": n_left_out, "reasons": reasons}
+        facts = {"prompts": seen.prompts, "axes": seen.axes}
+        facts |= {"left_out": n_left_out, "reasons": reasons}
         print_json({"out": out, **facts, "notes": seen.notes, "shards": shards})
         return
     echo(to_yaml(config))
     echo(f"{seen.prompts:,} prompts ({n_left_out:,} rows left out) → {out}")
+    for axis, n in seen.axes.items():
+        echo(f"axis {axis}: {n:,} prompts")
     for line in (*(reason.in_words for reason in seen.left_out), *seen.notes):
         echo(f"note: {line}")
     for step, (done, n) in seen.shards.items():

@@ -17,11 +17,16 @@ _PLACE = "A run directory, a dataset folder, or ORG/NAME[@REVISION]."
 
 def diff(
     a: Annotated[str, typer.Argument(help=_PLACE, show_default=False)],
-    b: Annotated[str, typer.Argument(help="What to compare it with.", show_default=False)],
-    n: Annotated[int, typer.Option("-n", min=0, help="Examples of each kind.")] = 1,
+    b: Annotated[
+        str, typer.Argument(help="What to compare it with: another of these.", show_default=False)
+    ],
+    n: Annotated[int, typer.Option("-n", min=0, help="How many examples of each kind.")] = 1,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what changed from A to B: pairs gained, lost, flipped, moved between stages."""
+    """Show what changed from A to B.
+
+    Pairs gained, lost, flipped, moved between stages.
+    """
     from udasa_data.runs import compare, open_finished
 
     difference = compare(open_finished(a), open_finished(b), n)

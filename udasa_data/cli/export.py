@@ -1,4 +1,4 @@
-"""``udasa-data export``: a dataset's pairs in the form of another training program."""
+"""``udasa-data export``: a dataset's pairs in the form of another program."""
 
 from __future__ import annotations
 
@@ -16,17 +16,22 @@ def export(
         str, typer.Argument(help="A run directory, a dataset folder, or ORG/NAME[@REVISION].")
     ],
     form: Annotated[
-        Literal["axolotl", "llamafactory", "kto"],
-        typer.Option("--format", help="Whose: axolotl, LLaMA-Factory, or TRL's KTO trainer."),
+        Literal["axolotl", "llamafactory", "kto", "argilla"],
+        typer.Option(
+            "--format",
+            help="Whose: axolotl, LLaMA-Factory, TRL's KTO trainer, or Argilla's records.",
+        ),
     ],
-    out: Annotated[Path, typer.Option(help="A folder that is not there yet.", file_okay=False)],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="A folder that is not there yet.", file_okay=False)
+    ],
     stage: Annotated[
         Literal["conservative", "moderate", "exploratory"] | None,
         typer.Option(help="This stage alone. [all, the surest first]"),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a dataset's chat pairs as axolotl, LLaMA-Factory or KTO training reads them."""
+    """Write pairs for axolotl, LLaMA-Factory, TRL's KTO, or Argilla."""
     from udasa_data.publish import export_pairs
     from udasa_data.runs import open_finished
 

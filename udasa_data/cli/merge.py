@@ -17,7 +17,10 @@ def merge(
     out: Annotated[str, typer.Option("--out", "-o", help="The new run's directory.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Join runs of different prompts or rounds: calibrated, paired and staged together."""
+    """Join runs of different prompts or rounds into one.
+
+    Its pairs are calibrated, paired and staged together.
+    """
     from udasa_data.cli.tables import show_result
     from udasa_data.pipeline import merge as merge_runs
     from udasa_data.terminal import Bars

@@ -40,13 +40,21 @@ PromptsOption = Annotated[
     ),
 ]
 LimitOption = Annotated[
-    int | None, typer.Option(min=1, help="Take so many prompts, evenly from the sources.")
+    int | None, typer.Option(min=1, help="Take so many prompts, evenly from the sources. [all]")
 ]
-SamplesOption = Annotated[int | None, typer.Option(help="Answers to each prompt, 4 to 1024.")]
-MaxTokensOption = Annotated[int | None, typer.Option(min=1, help="Longest answer.")]
+SamplesOption = Annotated[
+    int | None, typer.Option(help="Answers to each prompt, 4 to 1024. [the preset's]")
+]
+MaxTokensOption = Annotated[
+    int | None, typer.Option(min=1, help="Tokens of the longest answer. [the preset's]")
+]
 TopPOption = Annotated[
     float | None,
-    typer.Option(min=0, max=1, help="Sample from the likeliest tokens that make up this share."),
+    typer.Option(
+        min=0,
+        max=1,
+        help="Sample from the likeliest tokens that make up this share. [the preset's]",
+    ),
 ]
 SystemPromptOption = Annotated[
     str | None, typer.Option(help="A system turn before each prompt that has none.")
@@ -56,14 +64,15 @@ BatchTokensOption = Annotated[
 ]
 LanguageOption = Annotated[
     str | None,
-    typer.Option(help="Of the answers, by code, as de. [found for each prompt]"),
+    typer.Option(help="Language of the answers, by code, as de. [found for each prompt]"),
 ]
 OutOption = Annotated[
     str | None,
     typer.Option("--out", "-o", help="The run directory: a path, s3://… or gs://… [runs/MODEL]"),
 ]
 ConfigOption = Annotated[
-    Path | None, typer.Option(help="A YAML file; flags win over it.", dir_okay=False)
+    Path | None,
+    typer.Option(help="A YAML file (see: udasa-data init); options win over it.", dir_okay=False),
 ]
 ScorersOption = Annotated[
     str | None,

@@ -39,17 +39,20 @@ def plan(
     config: ConfigOption = None,
     pilot: Annotated[int, typer.Option(min=4, help="How many prompts are tried.")] = 16,
     price_hour: Annotated[
-        float | None, typer.Option(min=0, help="Of an hour of this machine.")
+        float | None, typer.Option(min=0, help="Price of an hour of this machine.")
     ] = None,
     price_input: Annotated[
-        float | None, typer.Option(min=0, help="Of a million tokens read by the model.")
+        float | None, typer.Option(min=0, help="Price of a million tokens read by the model.")
     ] = None,
     price_output: Annotated[
-        float | None, typer.Option(min=0, help="Of a million tokens written by it.")
+        float | None, typer.Option(min=0, help="Price of a million tokens written by it.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Try a few prompts; report what the build would take: tokens, time, disk, memory, money."""
+    """Say what a build will take, from a few prompts that it tries.
+
+    Tokens, time, disk, memory and money, each with an interval.
+    """
     from udasa_data.config import resolve
     from udasa_data.pipeline import plan as project
     from udasa_data.preflight import Prices

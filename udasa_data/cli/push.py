@@ -28,7 +28,9 @@ def push(
     ] = None,
     licence: Annotated[
         str | None,
-        typer.Option("--license", help="Of prompts whose source states none, as cc-by-4.0."),
+        typer.Option(
+            "--license", help="Licence of prompts whose source states none, as cc-by-4.0."
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List the files and their sizes; push nothing.")

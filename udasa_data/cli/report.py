@@ -19,7 +19,7 @@ def report(
         typer.Option("--out", "-o", help="The HTML file. [RUN/report.html]", dir_okay=False),
     ] = None,
 ) -> None:
-    """Write the page of a run: its figures, and every pair with all its answers, in one file."""
+    """Write the page of a run: figures, and every pair with its answers."""
     from udasa_data.page import write_report
     from udasa_data.terminal import Bars
 

@@ -27,7 +27,7 @@ AnswersOption = Annotated[
 NliOption = Annotated[str | None, typer.Option(help="The NLI model: Hub id or local folder.")]
 RejectedOption = Annotated[
     Literal["auto", "max", "mu_2_sigma", "median", "random"] | None,
-    typer.Option(help="Which answer is rejected."),
+    typer.Option(help="Which answer is rejected; max: the most uncertain. [auto]"),
 ]
 NoiseOption = Annotated[
     float | None,

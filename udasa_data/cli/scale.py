@@ -16,7 +16,9 @@ ExecutorOption = Annotated[
 ]
 AddressOption = Annotated[
     str | None,
-    typer.Option(help="Of a running Ray cluster: auto, or HOST:PORT. [Ray on this machine]"),
+    typer.Option(
+        help="Address of a running Ray cluster: auto, or HOST:PORT. [Ray on this machine]"
+    ),
 ]
 WorkersOption = Annotated[
     int | None, typer.Option(min=1, help="Ray workers that sample, one engine each.")

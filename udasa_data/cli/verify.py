@@ -19,7 +19,10 @@ def verify(
     ] = 1024,
     as_json: JsonOption = False,
 ) -> None:
-    """Load a dataset back and check it: hashes, schema, splits, stages, TRL's tokenisation."""
+    """Load a dataset back and check it.
+
+    Hashes, schema, splits, stages, TRL's tokenisation.
+    """
     from udasa_data.cli.checks import checks_table
     from udasa_data.publish import verify as verify_dataset
     from udasa_data.terminal import Bars

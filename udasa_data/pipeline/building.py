@@ -175,7 +175,8 @@ def preview(
     prepared.try_system_prompt()
     shards = {step: (s.count - len(s.missing()), s.count) for step, s in prepared.shards.items()}
     loaded = prepared.loaded
-    return Preview(config, len(loaded.prompts), loaded.left_out, shards, loaded.notes)
+    axes = dict(loaded.prompts["axis"].value_counts().sort("axis").iter_rows())
+    return Preview(config, len(loaded.prompts), loaded.left_out, shards, axes, loaded.notes)
 
 
 def _prepare(config: BuildConfig, run: Run, origin: Origin | GivenAnswers | None) -> Prepared:

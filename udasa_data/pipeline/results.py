@@ -97,4 +97,5 @@ class Preview:
     prompts: int
     left_out: tuple[LeftOut, ...]  # rows of the sources, by reason
     shards: dict[str, tuple[int, int]]  # step → (there already, all)
+    axes: dict[str, int]  # axis → its prompts
     notes: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Pairs in the forms that other training programs read: axolotl, LLaMA-Factory, TRL's KTO."""
+"""Pairs in the forms that other programs read: axolotl, LLaMA-Factory, TRL's KTO, Argilla."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ import yaml
 
 from udasa_data.errors import UserError
 from udasa_data.prompts import SPLITS, splits_of, with_split
+from udasa_data.publish.argilla import record_rows, settings_text
 from udasa_data.runs import Finished
 from udasa_data.schema import Mode, Stage
 from udasa_data.storage import write_text
 
-Form: TypeAlias = Literal["axolotl", "llamafactory", "kto"]
+Form: TypeAlias = Literal["axolotl", "llamafactory", "kto", "argilla"]
 Row: TypeAlias = dict[str, Any]
 Turns: TypeAlias = list[dict[str, str]]
 
@@ -57,7 +58,8 @@ def export_pairs(finished: Finished, form: Form, out: Path, stage: str | None = 
     pairs = finished.pairs
     order = [stage] if stage else [name.value for name in Stage]
     pairs = pl.concat([pairs.filter(pl.col("stage") == name) for name in order])
-    chats = pairs.filter(pl.col("mode") == Mode.CHAT)
+    # a reader of pairs may read what is continued; a training program would make a chat of it
+    chats = pairs if form == "argilla" else pairs.filter(pl.col("mode") == Mode.CHAT)
     if chats.is_empty():
         where = f"{finished.place}, {stage}" if stage else finished.place
         raise UserError(f"{where}: holds no pairs of chats to export")
@@ -120,6 +122,7 @@ _ROWS: Final[Mapping[str, Callable[[Turns, Row], Iterator[Row]]]] = {
     "axolotl": _axolotl,
     "llamafactory": _llamafactory,
     "kto": _kto,
+    "argilla": record_rows,
 }
 
 
@@ -151,4 +154,6 @@ def _beside(form: Form, files: list[str]) -> dict[str, str]:
             for name in files
         }
         return {"dataset_info.json": json.dumps(told, indent=2) + "\n"}
+    if form == "argilla":
+        return {"settings.json": settings_text()}
     return {}

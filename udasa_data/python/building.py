@@ -15,10 +15,9 @@ from udasa_data.errors import UserError
 from udasa_data.pipeline import BuildResult, Executor, Start
 from udasa_data.progress import Progress
 from udasa_data.python.given_rows import Rows, as_lines, forget_rows, keep_rows, place_of_rows
-from udasa_data.python.watching import Shown, watched
-from udasa_data.python.wording import python_words
 from udasa_data.runs import Origin
 from udasa_data.scoring import GivenAnswers
+from udasa_data.terminal import Shown, python_words, watched
 
 _DEFAULT: Final = "tiny"
 _OF_SAMPLING: Final = ("samples", "temperature", "top_p", "max_tokens")

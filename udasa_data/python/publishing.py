@@ -10,9 +10,8 @@ from udasa_data import page, publish, runs
 from udasa_data.page import Report
 from udasa_data.pipeline import BuildResult
 from udasa_data.publish import Released, Target, Verified
-from udasa_data.python.watching import Shown, teller, watched
-from udasa_data.python.wording import python_words
 from udasa_data.runs import Difference
+from udasa_data.terminal import Shown, python_words, teller, watched
 
 Run: TypeAlias = str | Path | BuildResult
 

@@ -11,9 +11,8 @@ from typing import Any, Final
 from udasa_data.config import resolve
 from udasa_data.prompts import Source, parse_answers
 from udasa_data.python.given_rows import Rows, as_lines
-from udasa_data.python.watching import Shown, watched
-from udasa_data.python.wording import python_words
 from udasa_data.scoring import ScoreResult, score_file
+from udasa_data.terminal import Shown, python_words, watched
 
 _DEFAULT: Final = "tiny"
 

@@ -1,4 +1,4 @@
-"""What a mistyped option may have meant: by what it means, where its letters are no help."""
+"""How commands are listed and answered: values by their meaning, mistyped options by theirs."""
 
 from __future__ import annotations
 
@@ -37,6 +37,18 @@ _CALLED: Final = {
     "--json": "format as-json",
     "--traceback": "verbose debug v",
 }
+# what typer calls a value → what a reader calls it
+_VALUES: Final = {
+    "<int>": "N",
+    "<int range>": "N",
+    "<float>": "X",
+    "<float range>": "X",
+    "<str>": "TEXT",
+    "<list[str]>": "TEXT",
+    "<file>": "FILE",
+    "<dir>": "FOLDER",
+    "<path>": "PATH",
+}
 _PROGRAMS: Final = {
     "train": "training is `udasa-train`",
     "dpo": "training is `udasa-train dpo`",
@@ -59,6 +71,16 @@ def meant(option: str, known: set[str]) -> list[str]:
 
 class Commands(TyperGroup):
     """The commands of a program; what is unknown is answered by what it may mean."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command, its values named as a reader would: N, FILE, RUN."""
+        command = super().get_command(ctx, cmd_name)
+        for param in command.params if command is not None else ():
+            shown = getattr(param, "display_type_rich", None)  # of typer 0.29; else it stays
+            if param.metavar is None and shown is not None and not getattr(param, "is_flag", False):
+                is_option = param.param_type_name == "option"
+                param.metavar = _VALUES.get(shown(ctx=ctx)) if is_option else param.name.upper()
+        return command
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was named."""

@@ -34,7 +34,10 @@ def check(
     config: ConfigFile = None,
     as_json: Json = False,
 ) -> None:
-    """Check all that a run needs: models, judges, datasets, memory, disk. Fetches no weights."""
+    """Check all that a run needs; fetches no weights.
+
+    Models, judges, datasets, memory, disk.
+    """
     from udasa_data.preflight import lines_of
     from udasa_eval.running import check as look_at
 

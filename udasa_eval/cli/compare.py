@@ -27,9 +27,14 @@ def compare(
     score: Annotated[
         str, typer.Option(help="JSON Lines: field that holds the score; null is unscored.")
     ] = "score",
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
     examples: Annotated[
-        int, typer.Option(min=0, max=100, help="Prompts that differ most, a headline metric.")
+        int,
+        typer.Option(
+            min=0,
+            max=100,
+            help="How many prompts that differ most are shown, for each headline metric.",
+        ),
     ] = 1,
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Compare runs whose settings differ, too.")
@@ -40,7 +45,10 @@ def compare(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Compare runs, paired by prompt: difference, interval, p-value, wins, ties, losses."""
+    """Compare runs, paired by prompt.
+
+    Difference, interval, p-value, wins, ties, losses.
+    """
     if len(runs) < 2:
         raise UserError("two or more results folders are needed, or two .jsonl files")
     from udasa_eval.logs import compare_logs, is_log

@@ -17,7 +17,9 @@ def fetch(
         list[str] | None, typer.Option(help="Only this one. May be given again. [all]")
     ] = None,
 ) -> None:
-    """Fill a folder with the suites' datasets, for --data-dir where there is no network.
+    """Fill a folder with the suites' datasets.
+
+    For --data-dir, where there is no network.
 
     Those that cannot be had are listed at the end, with status 1; the others are there then.
     """

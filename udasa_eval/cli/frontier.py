@@ -14,11 +14,15 @@ def frontier(
     model: Annotated[
         list[str], typer.Option(help="A checkpoint: folder, Hub id or preset. Give several.")
     ],
-    out: Annotated[Path, typer.Option(help="Folder of the runs and the figure.", file_okay=False)],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", help="Folder of the runs and the figure.", file_okay=False),
+    ],
     reference: Annotated[
-        str | None, typer.Option(help="Model that the KL is measured to. [of suite tiny: tiny]")
+        str | None,
+        typer.Option(help="Model that the KL is measured against. [of suite tiny: tiny]"),
     ] = None,
-    suite: Annotated[str, typer.Option(help="Whose sentiment task.")] = "quick",
+    suite: Annotated[str, typer.Option(help="The suite whose sentiment task is run.")] = "quick",
     data_dir: DataDir = None,
     judges: Judges = None,
     engine: Annotated[Engine, typer.Option(help="What draws the continuations.")] = "auto",

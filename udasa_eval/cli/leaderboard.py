@@ -15,13 +15,18 @@ def leaderboard(
     results: Annotated[list[Path], typer.Argument(help="Results folders.")],
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for index.html, README.md and the dataset.", file_okay=False),
+        typer.Option(
+            "--out", "-o", help="Folder for index.html, README.md and the dataset.", file_okay=False
+        ),
     ] = None,
     push: Annotated[str | None, typer.Option(help="Hub dataset ORG/NAME to publish it as.")] = None,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show runs in one table, with intervals, and with what makes numbers doubtful."""
+    """Show runs in one table, with their intervals.
+
+    And with what makes numbers doubtful; --out writes a page and a dataset of it.
+    """
     import tempfile
 
     from udasa_eval.leaderboard import build_leaderboard, claim_folder, to_markdown

@@ -13,21 +13,30 @@ if TYPE_CHECKING:
 Engine: TypeAlias = Literal["auto", "transformers", "vllm", "openai"]
 DataDir: TypeAlias = Annotated[
     Path | None,
-    typer.Option(help="Folder of datasets (see: udasa-eval fetch); none reads the Hub."),
+    typer.Option(help="Folder of datasets (see: udasa-eval fetch). [the Hub]"),
 ]
 Axes: TypeAlias = Annotated[
     str | None,
-    typer.Option(help="Only these, with commas: harmlessness, helpfulness, … [all four]"),
+    typer.Option(
+        help="Only these axes, with commas: harmlessness, helpfulness, truthfulness, sentiment. "
+        "[all]"
+    ),
 ]
 Tasks: TypeAlias = Annotated[
     str | None,
-    typer.Option(help="Only these of the suite, with commas: xstest_safe,truthfulqa_mc1"),
+    typer.Option(
+        help="Only these tasks of the suite, with commas: xstest_safe,truthfulqa_mc1. [all]"
+    ),
 ]
 Limit: TypeAlias = Annotated[
     int | None, typer.Option(min=1, help="Prompts of a task at most. [as the suite has]")
 ]
 Judges: TypeAlias = Annotated[
-    str | None, typer.Option(help="Set of judges.yaml, or a YAML file. [the suite's own]")
+    str | None,
+    typer.Option(
+        help="Sets of judges (tiny, hub, strongreject, …) and YAML files, with commas. "
+        "[the suite's own]"
+    ),
 ]
 Model: TypeAlias = Annotated[str, typer.Option(help="Preset, Hub id or local folder.")]
 Suite: TypeAlias = Annotated[
@@ -37,7 +46,12 @@ Thoughts: TypeAlias = Annotated[
     int,
     typer.Option(min=0, help="Tokens that the model may think, on top of each task's budget."),
 ]
-EngineOption: TypeAlias = Annotated[Engine, typer.Option(help="What draws the answers.")]
+EngineOption: TypeAlias = Annotated[
+    Engine,
+    typer.Option(
+        help="What draws the answers; auto: vllm where it and a GPU are, else transformers."
+    ),
+]
 Baseline: TypeAlias = Annotated[
     str | None,
     typer.Option(help="Results folder, or AlpacaEval generator, that win rates are against."),
@@ -49,7 +63,7 @@ ConfigFile: TypeAlias = Annotated[
     Path | None,
     typer.Option(help="A YAML file as for udasa-data build: what the engine needs."),
 ]
-Seed: TypeAlias = Annotated[int, typer.Option(min=0, help="Of sampling.")]
+Seed: TypeAlias = Annotated[int, typer.Option(min=0, help="Seed of sampling.")]
 ResultsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print results.json.")]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 

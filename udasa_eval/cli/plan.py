@@ -38,12 +38,12 @@ Rate = Annotated[
     float | None,
     typer.Option(min=1e-9, help="Tokens a second that the model writes; nothing is tried then."),
 ]
-PriceHour = Annotated[float | None, typer.Option(min=0, help="Of an hour of this machine.")]
+PriceHour = Annotated[float | None, typer.Option(min=0, help="Price of an hour of this machine.")]
 PriceInput = Annotated[
-    float | None, typer.Option(min=0, help="Of a million tokens read by the model.")
+    float | None, typer.Option(min=0, help="Price of a million tokens read by the model.")
 ]
 PriceOutput = Annotated[
-    float | None, typer.Option(min=0, help="Of a million tokens written by it.")
+    float | None, typer.Option(min=0, help="Price of a million tokens written by it.")
 ]
 
 
@@ -68,7 +68,10 @@ def plan(
     price_output: PriceOutput = None,
     as_json: Json = False,
 ) -> None:
-    """Try a few prompts of each task; report tokens, calls of judges, time and money of a run."""
+    """Say what a run will take, from a few prompts that it tries.
+
+    Tokens, calls of judges, time and money, each with an interval.
+    """
     from udasa_data.preflight import Prices
     from udasa_data.terminal import Bars
     from udasa_eval.running import plan as project

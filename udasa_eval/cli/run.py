@@ -35,7 +35,9 @@ def run(
     thoughts: Thoughts = 0,
     out: Annotated[
         Path | None,
-        typer.Option(help="The results folder. [runs/eval-MODEL-SUITE]", file_okay=False),
+        typer.Option(
+            "--out", "-o", help="The results folder. [runs/eval-MODEL-SUITE]", file_okay=False
+        ),
     ] = None,
     data_dir: DataDir = None,
     judges: Judges = None,
@@ -49,6 +51,7 @@ def run(
     """Evaluate a model on four axes. Killed? The same command resumes it."""
     from udasa_data.terminal import Bars
     from udasa_eval.cli.tables import show_results
+    from udasa_eval.running import default_folder
     from udasa_eval.running import run as evaluate
 
     options = run_options(
@@ -70,9 +73,3 @@ def run(
     with Bars("documents") as bars:
         results = evaluate(options, folder, bars, bars.say)
     show_results(results, folder, as_json=as_json)
-
-
-def default_folder(model: str, suite: str) -> Path:
-    """Return the results folder of a run that was given none."""
-    name = model.strip("./~").replace("/", "-")
-    return Path("runs") / f"eval-{name}-{Path(suite).stem}"

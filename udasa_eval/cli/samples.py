@@ -16,12 +16,17 @@ def samples(
         list[Path],
         typer.Argument(help="One or two: results folders, or logs of lm-eval or inspect-ai."),
     ],
-    out: Annotated[Path, typer.Option(help="The page.", dir_okay=False)] = Path("samples.html"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="The HTML file.", dir_okay=False)] = Path(
+        "samples.html"
+    ),
     task: Annotated[
-        list[str] | None, typer.Option(help="Only this task; may be repeated. [all in common]")
+        list[str] | None, typer.Option(help="Only this task. May be given again. [all in common]")
     ] = None,
 ) -> None:
-    """Write a page of samples: prompt, answers side by side, scores; search, filter, sort."""
+    """Write a page of the samples of a run, or of two side by side.
+
+    Prompts, answers and scores; with search, filters and sorting.
+    """
     from udasa_eval.samples import of_place, write_samples
 
     if len(runs) > 2:

@@ -13,10 +13,12 @@ from udasa_eval.cli.options import ResultsJson
 def score(
     folder: Annotated[Path, typer.Argument(help="A results folder.", file_okay=False)],
     judges: Annotated[
-        str | None, typer.Option(help="Another set of judges.yaml, or a YAML file.")
+        str | None,
+        typer.Option(help="Other sets of judges, or YAML files, with commas. [the run's]"),
     ] = None,
     reference: Annotated[
-        str | None, typer.Option(help="Another model to measure KL and perplexity against.")
+        str | None,
+        typer.Option(help="Another model to measure KL and perplexity against. [the run's]"),
     ] = None,
     as_json: ResultsJson = False,
 ) -> None:

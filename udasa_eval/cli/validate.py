@@ -29,11 +29,15 @@ def validate(
         bool, typer.Option("--network", help="Rerun published numbers of models on the Hub, too.")
     ] = False,
     out: Annotated[
-        Path, typer.Option(help="Where results of --network are kept.", file_okay=False)
+        Path,
+        typer.Option("--out", "-o", help="Where results of --network are kept.", file_okay=False),
     ] = Path("runs/validate"),
     as_json: Json = False,
 ) -> None:
-    """Rerun known answers; status 1 where one of ours is too far from theirs."""
+    """Rerun what others published, and compare our numbers.
+
+    Status 1 where one of ours is too far from theirs.
+    """
     from udasa_data.terminal import Bars
     from udasa_eval.validation import validate as rerun
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 import yaml
@@ -110,12 +110,13 @@ class PinnedJudge(NamedTuple):
         )
 
 
-def judge_set(names: str | None, suite: str) -> JudgeSet:
+def judge_set(names: str | Mapping[str, Any] | None, suite: str) -> JudgeSet:
     """Return the judges of a run.
 
     Args:
         names: sets of ``judges.yaml`` and YAML files, with commas; of a role that several have, the
             last counts. A role that none has is the suite's own, which is all where None are named.
+            Or what would stand in such a file.
         suite: ``tiny`` has embedded judges, the others the Hub's.
 
     Raises:
@@ -124,19 +125,25 @@ def judge_set(names: str | None, suite: str) -> JudgeSet:
     sets = named_sets()
     chosen = convert(sets["tiny" if suite == "tiny" else "hub"], JudgeSet, "judges.yaml")
     whole = {"tiny", "hub"}
+    if isinstance(names, Mapping):
+        return _laid_over(chosen, dict(names), "judges")
     for name in [] if names is None else [part.strip() for part in names.split(",")]:
         path = Path(name)
-        if name not in sets and not path.is_file():
-            raise UserError(f"judges '{name}': no such set and no such file{nearest(name, sets)}")
-        given = sets[name] if name in sets else dict(read_yaml(path))
-        where = "judges.yaml" if name in sets else name
-        own = convert(given, JudgeSet, where)
         if name in whole:
-            chosen = own
-            continue
-        changes = {role: getattr(own, role) for role in given}
-        chosen = msgspec.structs.replace(chosen, **changes)
+            chosen = convert(sets[name], JudgeSet, "judges.yaml")
+        elif name in sets:
+            chosen = _laid_over(chosen, sets[name], "judges.yaml")
+        elif path.is_file():
+            chosen = _laid_over(chosen, dict(read_yaml(path)), name)
+        else:
+            raise UserError(f"judges '{name}': no such set and no such file{nearest(name, sets)}")
     return chosen
+
+
+def _laid_over(chosen: JudgeSet, given: dict[str, Any], where: str) -> JudgeSet:
+    """Return a set with the roles of another in the place of its own."""
+    own = convert(given, JudgeSet, where)
+    return msgspec.structs.replace(chosen, **{role: getattr(own, role) for role in given})
 
 
 def named_sets() -> dict[str, dict[str, object]]:

@@ -11,7 +11,7 @@ import platform
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import polars as pl
@@ -78,6 +78,8 @@ def run(
             somebody else's files, nothing is written.
     """
     progress = progress or Silent()
+    if not out.exists():
+        plan_run(options)  # options that cannot be understood leave no folder
     folder = Run(out, EVALUATION)
     with folder.locked():
         ready = prepare(options, folder)
@@ -110,7 +112,7 @@ def check(options: RunOptions) -> Report:
 def score(
     out: Path,
     *,
-    judges: str | None = None,
+    judges: str | Mapping[str, Any] | None = None,
     reference: str | None = None,
     progress: Progress | None = None,
     tell: Callable[[str], None] = lambda _line: None,
@@ -119,7 +121,7 @@ def score(
 
     Args:
         out: the results folder.
-        judges: another set of judges, or a file; None keeps the run's.
+        judges: another set of judges, a file, or what stands in one; None keeps the run's.
         reference: another reference policy; None keeps the run's.
         progress: where long steps report how far they are.
         tell: called with each line that a user should know.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from msgspec import Meta, field
@@ -24,8 +25,10 @@ class RunOptions(Strict, frozen=True):
         limit: documents of a task at most; None: as many as the suite has.
         thoughts: tokens that the model may think, on top of what a task allows an answer.
         engine: that draws the answers.
-        config: a YAML file of ``udasa-data build`` for what else the engine needs.
-        judges: a set of ``judges.yaml`` or a file; None is the suite's own.
+        config: a YAML file of ``udasa-data build``, or what stands in one, for what else the
+            engine needs.
+        judges: sets of ``judges.yaml`` and files, with commas, or what stands in one; None is the
+            suite's own.
         baseline: whose answers win rates are against; None is the suite's own.
         reference: model of the KL; None is the embedded one for ``tiny``, else no KL.
         data_dir: folder of datasets; None reads the Hub.
@@ -36,8 +39,8 @@ class RunOptions(Strict, frozen=True):
     suite: str = "quick"
     axes: tuple[Axis, ...] = tuple(Axis)
     engine: str = "auto"
-    config: str | None = None
-    judges: str | None = None
+    config: str | dict[str, Any] | None = None
+    judges: str | dict[str, Any] | None = None
     baseline: str | None = None
     reference: str | None = None
     data_dir: str | None = None
@@ -112,3 +115,9 @@ def tasks_of(names: str | None) -> tuple[str, ...]:
     if not tasks:
         raise UserError("--tasks names no task")
     return tasks
+
+
+def default_folder(model: str, suite: str) -> Path:
+    """Return the results folder of a run that was given none."""
+    name = model.strip("./~").replace("/", "-")
+    return Path("runs") / f"eval-{name}-{Path(suite).stem}"

@@ -173,7 +173,7 @@ def _chosen(options: RunOptions) -> list[TaskPlan]:
 
 def _config(options: RunOptions) -> BuildConfig:
     overrides = {} if options.engine == "auto" else {"engine": options.engine}
-    file = Path(options.config) if options.config else None
+    file = Path(options.config) if isinstance(options.config, str) else options.config
     return resolve(options.model, overrides, scorers="tiny", file=file)
 
 

@@ -14,7 +14,6 @@ from udasa_data.errors import UserError
 from udasa_data.schema import Axis
 from udasa_data.scorers.protocol import TextPair, no_progress
 from udasa_data.storage.model_files import locate
-from udasa_eval import RunOptions, run, score
 from udasa_eval.answers import TURN_2
 from udasa_eval.judging.judgements import Duel
 from udasa_eval.judging.judges import JudgeSet, judge_set, pin
@@ -23,6 +22,7 @@ from udasa_eval.judging.loading import loaded
 from udasa_eval.judging.needs import judge_needs
 from udasa_eval.judging.scoring import Tables
 from udasa_eval.results import GENERATIONS
+from udasa_eval.running import RunOptions, run, score
 
 PAIRS = [TextPair("How do I cook rice?", "Wash it, boil it."), TextPair("Who?", "{answer} {x}")]
 QUESTION = "Q: {prompt}\nA: {answer}\nTrue:"

@@ -7,8 +7,7 @@ import pytest
 
 from udasa_data.preflight import Prices
 from udasa_data.terminal import print_json
-from udasa_eval import RunOptions, run
-from udasa_eval.running import plan
+from udasa_eval.running import RunOptions, plan, run
 
 
 def options(model, **other):

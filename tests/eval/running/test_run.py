@@ -11,8 +11,9 @@ from small_models import OWN_SYSTEM, save_policy
 from udasa_data.errors import UserError
 from udasa_data.prompts.contamination import text_sha256
 from udasa_data.schema import Axis
-from udasa_eval import RunOptions, read_results, run, score
+from udasa_eval import read_results
 from udasa_eval.results.layout import EVALUATION
+from udasa_eval.running import RunOptions, run, score
 from udasa_eval.running.options import axes_of
 
 SENTIMENT = (Axis.SENTIMENT,)
@@ -169,7 +170,7 @@ def test_killed_at_any_moment_it_resumes_with_the_same_result(
         "from pathlib import Path\n"
         "import udasa_eval.answers.generations as generations\n"
         "from udasa_data.schema import Axis\n"
-        "from udasa_eval import RunOptions, run\n"
+        "from udasa_eval.running import RunOptions, run\n"
         "generations.SHARD = 4\n"  # more moments to be killed in
         "model, reference, out = sys.argv[1:]\n"
         "run(RunOptions(model=model, suite='tiny', reference=reference), Path(out))\n"

@@ -6,7 +6,8 @@ from small_models import save_policy
 
 from udasa_data.progress import Silent
 from udasa_data.schema import Axis
-from udasa_eval import RunOptions, read_results, run
+from udasa_eval import read_results
+from udasa_eval.running import RunOptions, run
 from udasa_eval.validation.parity import NAMES, check_choices, plain_lm_eval
 
 

@@ -10,8 +10,14 @@ from typing import Final
 from udasa_data.errors import FaultsError, UserError
 
 _OPTION: Final = re.compile(r"--([a-z]+(?:-[a-z]+)*)")
-_NAMES: Final = {"from": "from_", "z": "config['pairing']['noise_z']"}
+_NAMES: Final = {
+    "from": "from_",
+    "z": "config['pairing']['noise_z']",
+    "anyway": "anyway=True",
+    "set": "settings",
+}
 _KEY: Final = re.compile(r"key 'sampling\.(samples|temperature|top_p|max_tokens)'")
+_COMMANDS: Final = ("udasa-data ", "udasa-eval ")
 
 
 def worded(message: str, call: str) -> str:
@@ -23,7 +29,8 @@ def worded(message: str, call: str) -> str:
     """
     message = message.replace("the command line", f"{call}()")
     message = _KEY.sub(r"\1", message)
-    if "udasa-data " in message:
+    message = re.sub(rf"^({call}\(\): )key '(\w+)'", r"\1\2", message)
+    if any(command in message for command in _COMMANDS):
         return message
     return _OPTION.sub(lambda found: _argument(found[1]), message)
 

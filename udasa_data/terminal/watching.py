@@ -7,7 +7,10 @@ from contextlib import contextmanager
 from typing import TypeAlias
 
 from udasa_data.progress import Progress, Silent
-from udasa_data.terminal import Bars, NotebookBars, echo, in_notebook, quiet
+from udasa_data.terminal.bars import Bars
+from udasa_data.terminal.notebook import NotebookBars, in_notebook
+from udasa_data.terminal.running import quiet
+from udasa_data.terminal.screen import echo
 
 # True draws it, False does not; or an object of your own
 Shown: TypeAlias = Progress | bool | None
