@@ -15,7 +15,8 @@ from udasa_data.errors import UserError
 from udasa_data.storage import parse_json
 
 from .folders import CURVES, LEDGER, PICTURE, PROMPTS
-from .ledger import Record, read
+from .ledger import Record, read, to_json
+from .origin import cut_to
 from .policies import POLICY_SUFFIXES
 
 _POLICY: Final = [*(f"*{suffix}" for suffix in POLICY_SUFFIXES), "README.md"]
@@ -103,6 +104,15 @@ def push_stages(api: Any, out: Path, repo_id: str) -> None:
             allow_patterns=_POLICY,
             commit_message=f"Policy after the stage {stage.name}",
         )
+        beside = {LEDGER: to_json(cut_to(record, stage.number)), PROMPTS: out / PROMPTS}
+        for name, content in beside.items():  # for runs that begin with it
+            api.upload_file(
+                repo_id=repo_id,
+                path_or_fileobj=content,
+                path_in_repo=name,
+                revision=branch,
+                commit_message=f"Record of the run as far as the stage {stage.name}",
+            )
 
 
 def _stage_folder(out: Path, record: Record, number: int) -> Path:
