@@ -8,7 +8,7 @@ from typing import Any, Final
 from jinja2 import TemplateError
 
 from udasa_data.config import Sampling
-from udasa_data.engines.assistant_turn import rewritten
+from udasa_data.engines.assistant_turn import rewritten, space_before_answers
 from udasa_data.engines.control_tokens import ControlTokenError
 from udasa_data.engines.policy_tokens import PolicyTokens
 from udasa_data.engines.protocol import PolicyPrompt
@@ -127,9 +127,11 @@ def _problem(
     said = [thoughts.wrapped(thought, text, template) + _ANSWER, _ANSWER]
     if thoughts.opened_by(text):
         said.pop()  # an answer that has not ended the thought is none
-    made = (rewritten(tokenizer, prompt.messages, one, ends, options) for one in said)
-    if problem := next(filter(None, made), None):
-        return problem
+    spaces = dict.fromkeys(["", space_before_answers(tokenizer, options)])
+    for answer in said:
+        made = [rewritten(tokenizer, prompt.messages, answer, ends, options, s) for s in spaces]
+        if all(made):
+            return made[0]
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
     whole = tokenizer(text + _ANSWER, add_special_tokens=False)["input_ids"]
     return None if whole[: len(ids)] == ids else "ends in a token that an answer's text changes"

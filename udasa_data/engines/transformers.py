@@ -186,8 +186,8 @@ class TransformersEngine:
             ),
             logits_processor=LogitsProcessorList([draw]),
         )
-        opened = [prompt.opened for prompt in batch for _ in samples]
-        drawn = self._drawn(output[:, width:].cpu().numpy(), draw.logprobs(), seeds, opened)
+        asked = [prompt for prompt in batch for _ in samples]
+        drawn = self._drawn(output[:, width:].cpu().numpy(), draw.logprobs(), seeds, asked)
         answers = self._tokens.read(drawn, Thoughts(params.reasoning))
         return [answers[row * k : (row + 1) * k] for row in range(len(batch))]
 
@@ -226,7 +226,7 @@ class TransformersEngine:
         tokens: np.ndarray[Any, Any],
         logprobs: np.ndarray[Any, Any],
         seeds: list[int],
-        opened: list[ReasoningTags | None],
+        asked: list[_Encoded],
     ) -> list[Drawn]:
         """Cut each row [T] of tokens at its end, and sum its log-probabilities to there."""
         ends = np.isin(tokens, self._tokens.ends)
@@ -239,9 +239,10 @@ class TransformersEngine:
                 float(p[:n].sum()),
                 "stop" if stop else "length",
                 seed,
-                tags,
+                prompt.opened,
+                prompt.ids,
             )
-            for row, n, stop, p, seed, tags in zip(
-                tokens, lengths, stopped, logprobs, seeds, opened, strict=True
+            for row, n, stop, p, seed, prompt in zip(
+                tokens, lengths, stopped, logprobs, seeds, asked, strict=True
             )
         ]

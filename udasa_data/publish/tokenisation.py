@@ -139,9 +139,13 @@ def _made_of(
     pair: Mapping[str, Any], tokenizer: Any, ends: Sequence[str], options: Mapping[str, Any]
 ) -> str | None:
     """Return what the chat template makes of either answer; None: both are as they were said."""
-    said = [pair[side][-1]["content"] for side in ("chosen", "rejected")]
-    made = (rewritten(tokenizer, pair["prompt"], answer, ends, options) for answer in said)
-    return next(filter(None, made), None)
+    for side in ("chosen", "rejected"):
+        answer, before = pair[side][-1]["content"], pair.get(f"reasoning_{side}") or ""
+        spaces = ["", before] if before.isspace() else [""]
+        made = [rewritten(tokenizer, pair["prompt"], answer, ends, options, s) for s in spaces]
+        if all(made):
+            return made[0]
+    return None
 
 
 def _continued_as(
