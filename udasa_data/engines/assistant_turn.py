@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
+from udasa_data.engines.templating import render
+
 _USER: Final = {"role": "user", "content": "Hello"}
 _SAID: Final = "Yes."
 _SHOWN: Final = 40  # characters
@@ -115,9 +117,7 @@ def _without(text: str, ends: Collection[str]) -> str:
 def _rendered(
     tokenizer: Any, turns: Sequence[Mapping[str, str]], options: Mapping[str, Any], **more: Any
 ) -> str:
-    messages = [dict(turn) for turn in turns]
-    text: str = tokenizer.apply_chat_template(messages, tokenize=False, **options, **more)
-    return text
+    return render(tokenizer, [dict(turn) for turn in turns], **options, **more)
 
 
 def _quoted(text: str) -> str:

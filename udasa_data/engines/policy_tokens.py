@@ -125,6 +125,11 @@ class PolicyTokens:
         return ids
 
     @property
+    def name(self) -> str:
+        """The policy's name, as the user knows it."""
+        return self._name
+
+    @property
     def tokenizer(self) -> Any:
         """The tokenizer, with the chat template that is used."""
         return self._tokenizer
