@@ -66,16 +66,9 @@ def dpo(
     folder = needed(out, "--out", "the folder of the trained policy")
     if recipe.dataset is None:
         raise UserError(f"{path}: names no dataset; give --data FOLDER|ORG/NAME")
-    check_packages()
-    for name in recipe.report_to:
-        if not is_installed(name):
-            raise UserError(f"report_to: {name} is not installed; pip install {name}")
+    _require_able(recipe, push, adapter=push_adapter, stages=push_stages)
     from ..staged.preflight import require_recipe
 
-    if (push_adapter or push_stages) and push is None:
-        raise UserError("--push-adapter and --push-stages are of --push ORG/NAME")
-    if push_adapter and recipe.lora is None:
-        raise UserError("--push-adapter: the recipe trains all weights (no lora)")
     check = partial(require_recipe, recipe, recipe.dataset, folder)
     given: dict[str, object] = {
         "config": path,
@@ -91,6 +84,22 @@ def dpo(
             from ..staged.pushing import push as upload
 
             echo(f"pushed: {upload(folder, push, adapter=push_adapter, stages=push_stages)}")
+
+
+def _require_able(recipe: Recipe, push: str | None, *, adapter: bool, stages: bool) -> None:
+    """Refuse what cannot be done with the packages that are here, or with this recipe.
+
+    Raises:
+        UserError: names the package or the option.
+    """
+    check_packages()
+    for name in recipe.report_to:
+        if not is_installed(name):
+            raise UserError(f"report_to: {name} is not installed; pip install {name}")
+    if (adapter or stages) and push is None:
+        raise UserError("--push-adapter and --push-stages are of --push ORG/NAME")
+    if adapter and recipe.lora is None:
+        raise UserError("--push-adapter: the recipe trains all weights (no lora)")
 
 
 def _recipe(path: Path, settings: list[str], data: str | None) -> Recipe:

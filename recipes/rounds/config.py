@@ -20,7 +20,10 @@ class Rounds(Strict, frozen=True):
 
     model: str  # preset of the build
     recipe: str  # of staged DPO, beside this file or from the working directory
-    rounds: Annotated[int, Meta(ge=1)] = 2
+    rounds: Annotated[int, Meta(ge=1)] | None = None  # none: 2, or one for each stage trained
+    # the whole recipe in each round, or its next stage alone: the policy of the stage before
+    # answers the stage's prompts afresh, as the first build staged them
+    trains: Literal["recipe", "stage"] = "recipe"
     max_homogeneous: Unit = 0.5  # share of prompts whose answers all mean the same
     # whose answers are rejected after the first round: the policy's that answers, or the first's
     rejected: Literal["own", "first"] = "own"

@@ -1,7 +1,8 @@
 """Rounds: build a dataset, train on it, build again with the policy that came of it.
 
-It stops by itself when the policy answers most prompts with one meaning: then there is nothing
-left that sets answers apart. Killed, the same call resumes.
+A round trains the whole recipe, or its next stage alone (``by_stage``). It stops by itself when the
+policy answers most prompts with one meaning: then there is nothing left that sets answers apart.
+Killed, the same call resumes.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from udasa_data.storage import plain_file, write_text
 from udasa_data.terminal import echo
 
 from ..staged import Recipe, find_recipe, read_recipe
-from ..staged.derived import anchored
+from ..staged.derived import anchored, restaged
 from ..staged.folders import ROUNDS, claim_staged
+from ..staged.ledger import Record
 from ..staged.preflight import recipe_needs, training_items
 from ..staged.run import StagedRun
+from .by_stage import check_stages, recipe_of_stage, stage_prompts
 from .config import Rounds
 
 NAME: Final = "rounds.json"
@@ -38,6 +41,7 @@ class Round(msgspec.Struct, frozen=True):
     pairs: int
     homogeneous: float  # share of the scored prompts
     uncertainty: dict[str, float | None]  # dimension → mean over answers, raw
+    stage: str | None = None  # that it trains; None: all of the recipe
     trained: str | None = None
     distinct: float | None = None  # of fresh samples, before training
     kl: float | None = None  # of the trained policy to the round's first
@@ -57,13 +61,16 @@ def run_rounds(config: Rounds, where: Path, out: Path) -> list[Round]:
             nothing is written.
     """
     recipe = read_recipe(find_recipe(config.recipe, where))
+    if config.trains == "stage":
+        check_stages(config, recipe)
     folder = Run(out, ROUNDS)
     folder.claim()
     _require(config, recipe, out)
-    for number in range(1, config.rounds + 1):  # before the first is built
+    for number in range(1, _count(config, recipe) + 1):  # before the first is built
         plain_file(out, f"round-{number}/policy")
         Run(out / f"round-{number}" / "build").claim()
-        claim_staged(out / f"round-{number}" / "policy", recipe.order)
+        order = _recipe_of(config, recipe, number, recipe.policy).order
+        claim_staged(out / f"round-{number}" / "policy", order)
     with folder.locked():
         return _run_rounds(config, recipe, out)
 
@@ -84,14 +91,25 @@ def _require(config: Rounds, recipe: Recipe, out: Path) -> None:
     Report((*built.items, *(model.item for model in models), *trained)).require()
 
 
-def _build_of(config: Rounds, policy: ModelRef) -> BuildConfig:
-    return resolve(config.model, {**config.build, "policy": msgspec.to_builtins(policy)})
+def _count(config: Rounds, recipe: Recipe) -> int:
+    return config.rounds or (len(recipe.order) if config.trains == "stage" else 2)
+
+
+def _recipe_of(config: Rounds, recipe: Recipe, number: int, policy: ModelRef) -> Recipe:
+    if config.trains == "stage":
+        return recipe_of_stage(recipe, number, policy)
+    return msgspec.structs.replace(recipe, policy=policy)
+
+
+def _build_of(config: Rounds, policy: ModelRef, prompts: Path | None = None) -> BuildConfig:
+    own: dict[str, object] = {} if prompts is None else {"prompts": [str(prompts)], "limit": None}
+    return resolve(config.model, {**config.build, **own, "policy": msgspec.to_builtins(policy)})
 
 
 def _run_rounds(config: Rounds, recipe: Recipe, out: Path) -> list[Round]:
     policy = recipe.policy
     done: list[Round] = []
-    for number in range(1, config.rounds + 1):
+    for number in range(1, _count(config, recipe) + 1):
         result = _round(number, policy, config, recipe, out)
         done.append(result)
         text = json.dumps(msgspec.to_builtins(done), indent=2) + "\n"
@@ -105,7 +123,12 @@ def _run_rounds(config: Rounds, recipe: Recipe, out: Path) -> list[Round]:
 
 def _round(number: int, policy: ModelRef, config: Rounds, recipe: Recipe, out: Path) -> Round:
     folder = out / f"round-{number}"
-    built = build(_build_of(config, policy), folder / "build")
+    own = _recipe_of(config, recipe, number, policy)
+    stage = own.order[0] if config.trains == "stage" else None
+    prompts = None
+    if stage and number > 1:
+        prompts = stage_prompts(_dataset(out, 1), stage, folder / "prompts.parquet")
+    built = build(_build_of(config, policy, prompts), folder / "build")
     counts = built.summary.counts
     measured = built.summary.confounds.homogeneous_share
     share = 1.0 if measured is None else measured  # no prompt could be scored: no signal either
@@ -116,20 +139,36 @@ def _round(number: int, policy: ModelRef, config: Rounds, recipe: Recipe, out: P
         pairs=counts.pairs,
         homogeneous=share,
         uncertainty={name: d.mean for name, d in counts.dimensions.items()},
+        stage=stage,
     )
     if share > config.max_homogeneous:
         why = f"{share:.0%} of the prompts are homogeneous, above {config.max_homogeneous:.0%}"
         return msgspec.structs.replace(result, stopped=why)
-    own = msgspec.structs.replace(recipe, policy=policy)
-    dataset = Path(str(built.folder))
-    if config.rejected == "first" and number > 1:
-        dataset = anchored(dataset, out / "round-1/build/dataset", folder / "anchored")
-    record = StagedRun(own, str(dataset), folder / "policy").train_and_save()
+    dataset = _trained_on(number, stage, config, out)
+    return _with_training(result, StagedRun(own, str(dataset), folder / "policy").train_and_save())
+
+
+def _dataset(out: Path, number: int) -> Path:
+    return out / f"round-{number}" / "build" / "dataset"
+
+
+def _trained_on(number: int, stage: str | None, config: Rounds, out: Path) -> Path:
+    """Return the dataset that a round trains on: its build's, or one made of it and the first's."""
+    own, first = _dataset(out, number), _dataset(out, 1)
+    anchor = config.rejected == "first"
+    if number > 1 and stage:
+        return restaged(own, first, stage, out / f"round-{number}" / "restaged", anchor=anchor)
+    if number > 1 and anchor:
+        return anchored(own, first, out / f"round-{number}" / "anchored")
+    return own
+
+
+def _with_training(result: Round, record: Record) -> Round:
     start = record.start.fresh if record.start else None
     last = record.stages[-1].measures
     return msgspec.structs.replace(
         result,
-        trained=str(folder / "policy"),
+        trained=str(Path(result.run).parent / "policy"),
         distinct=start.distinct if start else None,
         kl=last.fresh.kl if last and last.fresh else None,
     )
@@ -138,7 +177,5 @@ def _round(number: int, policy: ModelRef, config: Rounds, recipe: Recipe, out: P
 def _line(result: Round) -> str:
     spread = ", ".join(f"u_{k} {v:.3f}" for k, v in result.uncertainty.items() if v is not None)
     end = f"; stopped: {result.stopped}" if result.stopped else f" → {result.trained}"
-    return (
-        f"round {result.number}: {result.pairs} pairs, {result.homogeneous:.0%} homogeneous, "
-        f"{spread}{end}"
-    )
+    name = f"round {result.number}" + (f", {result.stage}" if result.stage else "")
+    return f"{name}: {result.pairs} pairs, {result.homogeneous:.0%} homogeneous, {spread}{end}"

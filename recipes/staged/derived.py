@@ -12,7 +12,8 @@ import polars as pl
 
 from udasa_data.errors import UserError
 from udasa_data.prompts import Split as SplitName
-from udasa_data.runs import MANIFEST, FileRecord, key_of, read_manifest, to_json
+from udasa_data.prompts import splits_of, with_split
+from udasa_data.runs import MANIFEST, FileRecord, key_of, open_finished, read_manifest, to_json
 from udasa_data.schema import Stage
 from udasa_data.storage import file_sha256, replace_folder
 
@@ -54,6 +55,46 @@ def _fill(folder: Path, stages: Mapping[str, Parts], like: Path) -> None:
     (folder / "README.md").write_text("\n".join([*lines, "---", ""]), encoding="utf-8")
     own_files = msgspec.structs.replace(read_manifest(like), files=files, figures={})
     (folder / MANIFEST).write_text(to_json(own_files), encoding="utf-8")
+
+
+def restaged(fresh: Path, first: Path, stage: str, target: Path, *, anchor: bool) -> Path:
+    """Make a dataset of which all pairs of a build are one stage; return its folder.
+
+    The other stages are as another build has them, so that a policy is measured on them, too.
+
+    Args:
+        fresh: dataset of the build, of the prompts of one stage.
+        first: dataset that has the other stages.
+        stage: which they are.
+        target: folder of what is made.
+        anchor: reject the answers that ``first`` rejects; see :func:`anchored`.
+
+    Raises:
+        UserError: no training pair is left.
+    """
+    before, now = open_finished(str(first)), open_finished(str(fresh))
+    own = now.pairs.with_columns(pl.lit(stage).alias("stage"))
+    if anchor:
+        rejected = before.pairs.unique("prompt_id", keep="first", maintain_order=True)
+        own = _with_rejected(own, rejected.select("prompt_id", *_OF_REJECTED))
+    others = before.pairs.filter(pl.col("stage") != stage)
+    stages = {
+        name: {split: rows.drop("split") for split, rows in parts.items()}
+        for name in (known.value for known in Stage)
+        if (parts := _by_split(others if name != stage else own, name, before.manifest.held_out))
+    }
+    if stage not in stages or stages[stage]["train"].is_empty():
+        raise UserError(f"{fresh}: no training pair of the stage '{stage}' is left")
+    write_derived(target, stages, fresh)
+    return target
+
+
+def _by_split(pairs: pl.DataFrame, stage: str, held_out: float) -> Parts:
+    """Return a stage's pairs by split; {} where there are none."""
+    table = pairs.filter(pl.col("stage") == stage)
+    marked = with_split(table, splits_of(table["prompt_id"], held_out))
+    found = {split: marked.filter(pl.col("split") == split) for split in _SPLITS}
+    return {} if table.is_empty() else found
 
 
 def anchored(own: Path, first: Path, target: Path) -> Path:

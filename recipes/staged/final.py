@@ -23,7 +23,6 @@ from udasa_data.storage import (
 from .config import Recipe
 from .folders import PROMPTS, is_stage_file
 from .ledger import Ledger, Record, StageRecord
-from .mixture import prompts_table
 from .policies import is_policy_file
 from .report import matrix_rows
 
@@ -31,13 +30,13 @@ from .report import matrix_rows
 _LAST: Final = "config.json"
 
 
-def finish(ledger: Ledger, policy: Path, trained: list[pl.DataFrame], recipe: Recipe) -> None:
+def finish(ledger: Ledger, policy: Path, prompts: pl.DataFrame, recipe: Recipe) -> None:
     """Put the last stage's policy, its card and its record into the run's folder.
 
     Args:
         ledger: of the run; marked as finished.
         policy: folder of the last stage's policy.
-        trained: rows that were trained on.
+        prompts: trained on, as hashes.
         recipe: of the run.
 
     Raises:
@@ -45,7 +44,7 @@ def finish(ledger: Ledger, policy: Path, trained: list[pl.DataFrame], recipe: Re
     """
     out, record = ledger.path.parent, ledger.record
     assert record is not None
-    write_sealed(out / PROMPTS, prompts_table(trained))
+    write_sealed(out / PROMPTS, prompts)
     files = [path for path in sorted(policy.iterdir()) if is_policy_file(path.name)]
     hashes = {path.name: file_sha256(path) for path in files}
     if record.files not in ({}, hashes):
@@ -112,6 +111,7 @@ def card(record: Record, name: str) -> str:
         name=name,
         base=_at(base.id, base.revision),
         data=_at(data["repo"], data["revision"]),
+        before=_before(record),
         stages="\n".join(_stage_line(stage) for stage in record.stages),
         served=record.served,
         table="\n".join(f"| {' | '.join(line)} |" for line in lines),
@@ -121,6 +121,18 @@ def card(record: Record, name: str) -> str:
 
 def _at(place: str, revision: str | None) -> str:
     return f"{place}@{revision}" if revision else place
+
+
+def _before(record: Record) -> str:
+    """Return what the policy was trained by before this run, for the card; "" of one of none."""
+    lines = []
+    for run in record.before:
+        lines += [f"From `{_at(run.policy.id, run.policy.revision)}`, before this run:", ""]
+        for stage in run.stages:
+            data = _at(stage.dataset.repo, stage.dataset.revision)
+            lines.append(f"{_stage_line(stage)}; pairs of `{data}`")
+        lines.append("")
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _stage_line(stage: StageRecord) -> str:

@@ -73,6 +73,13 @@ class StageRecord(msgspec.Struct, frozen=True):
         return self.measures is not None
 
 
+class Before(msgspec.Struct, frozen=True):
+    """An earlier run, which made the policy that this one began with."""
+
+    policy: PolicyRecord
+    stages: list[StageRecord]
+
+
 class Record(msgspec.Struct):
     """The whole file."""
 
@@ -84,6 +91,7 @@ class Record(msgspec.Struct):
     versions: dict[str, str]
     notes: list[str] = []
     start: StageMeasures | None = None
+    before: list[Before] = []  # the runs that the policy came from, the first of them first
     stages: list[StageRecord] = []
     aborted: str | None = None
     finished: bool = False
@@ -131,9 +139,14 @@ class Ledger:
 
     def save(self) -> None:
         """Write the file, whole or not at all."""
-        plain = sealed(msgspec.to_builtins(self.record))
-        text = json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
-        write_text(self.path, text)
+        assert self.record is not None
+        write_text(self.path, to_json(self.record).decode())
+
+
+def to_json(record: Record) -> bytes:
+    """Return a record as its file has it."""
+    plain = sealed(msgspec.to_builtins(record))
+    return (json.dumps(plain, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def read(path: Path) -> Record:

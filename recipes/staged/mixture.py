@@ -189,8 +189,10 @@ def _turn(role: str, content: str) -> dict[str, str]:
     return {"role": role, "content": content}
 
 
-def prompts_table(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """Return (prompt_id, text_sha256) of the prompts trained on, each once.
+def prompts_table(
+    tables: Sequence[pl.DataFrame], before: Sequence[pl.DataFrame] = ()
+) -> pl.DataFrame:
+    """Return (prompt_id, text_sha256) of the prompts trained on, each once; ``before`` are such.
 
     The hash is of the last user text, lower case, white space joined: what an evaluation needs to
     see its own questions among them, and nothing more.
@@ -198,4 +200,4 @@ def prompts_table(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
     rows = pl.concat([table.select("prompt_id", "prompt") for table in tables]).unique("prompt_id")
     digests = [text_sha256(messages[-1]["content"]) for messages in rows["prompt"].to_list()]
     table = rows.select("prompt_id").with_columns(pl.Series("text_sha256", digests, pl.String))
-    return table.sort("prompt_id")
+    return pl.concat([table, *before]).unique("prompt_id", keep="first").sort("prompt_id")

@@ -22,6 +22,7 @@ from .data import Source, Split, load_split, open_source
 from .launched import rounding
 from .ledger import Ledger, PolicyRecord, Record
 from .mixture import Rendered, render
+from .origin import came_from, first_policies
 from .rendering import BuiltWith, Renderer, end_ids, load_tokenizer, template_sha256
 from .stage_options import StageOptions
 
@@ -45,6 +46,7 @@ class Prepared:
 
     Attributes:
         policy: the SFT policy, located and pinned.
+        before: the runs that it came from.
         source: the dataset, pinned.
         splits: by configuration; those of the order, and the other stages where there are any.
         rendered: the training rows of each stage of the order.
@@ -62,6 +64,7 @@ class Prepared:
         self.policy: Located = locate(
             recipe.policy, earlier.policy.fingerprint if earlier else None
         )
+        self.before = earlier.before if earlier else came_from(self.policy)
         commit = earlier.inputs["dataset commit"] if earlier else None
         self.source: Source = open_source(place, commit or recipe.revision)
         self.notes: list[str] = [self.policy.note] if self.policy.note else []
@@ -140,6 +143,8 @@ class Prepared:
         if manifest is None or not manifest.policy.fingerprint:
             return [f"{place} has no manifest: whether it is this policy's own is not known"]
         guards.check_template(manifest.policy.chat_template_sha256, self.own_template, place)
+        if manifest.policy.fingerprint in first_policies(self.before):
+            return []  # as the later stages of one run are: by pairs of the policy it began with
         warning = guards.off_policy(manifest.policy.fingerprint, self.policy.fingerprint)
         return [warning] if warning else []
 
@@ -208,4 +213,5 @@ class Prepared:
             config=msgspec.to_builtins(self.recipe),
             versions={name: version(name) for name in _VERSIONS},
             notes=self.notes,
+            before=self.before,
         )

@@ -15,7 +15,8 @@ from udasa_data.errors import UserError
 from udasa_data.storage import parse_json
 
 from .folders import CURVES, LEDGER, PICTURE, PROMPTS
-from .ledger import Record, read
+from .ledger import Record, read, to_json
+from .origin import cut_to
 from .policies import POLICY_SUFFIXES
 
 _POLICY: Final = [*(f"*{suffix}" for suffix in POLICY_SUFFIXES), "README.md"]
@@ -102,6 +103,22 @@ def push_stages(api: Any, out: Path, repo_id: str) -> None:
             revision=branch,
             allow_patterns=_POLICY,
             commit_message=f"Policy after the stage {stage.name}",
+        )
+        _push_record(api, repo_id, branch, out, cut_to(record, stage.number))
+
+
+def _push_record(api: Any, repo_id: str, branch: str, out: Path, record: Record) -> None:
+    """Upload what a run that begins with a stage's policy is to know of it."""
+    beside: dict[str, bytes | Path] = {LEDGER: to_json(record)}
+    if (out / PROMPTS).is_file():
+        beside[PROMPTS] = out / PROMPTS
+    for name, content in beside.items():
+        api.upload_file(
+            repo_id=repo_id,
+            path_or_fileobj=content,
+            path_in_repo=name,
+            revision=branch,
+            commit_message="Record of the run as far as this stage",
         )
 
 

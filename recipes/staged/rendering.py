@@ -159,11 +159,17 @@ class Renderer:
         if row["mode"] == Mode.COMPLETION:
             return None
         options, turns = self._built_with.template_options, self.turns(row)
-        answer = (row.get("reasoning_chosen") or "") + row["chosen"][-1]["content"]
+        before, answer = row.get("reasoning_chosen") or "", row["chosen"][-1]["content"]
+        # white space may stand in the answer's content, or be put there by the template
+        ways = [("", before + answer), *([(before, answer)] if before.isspace() else [])]
         try:
-            return rewritten(self.tokenizer, turns, answer, self._ends, options)
+            made = [
+                rewritten(self.tokenizer, turns, content, self._ends, options, space)
+                for space, content in ways
+            ]
         except TemplateError:
             return None  # counted where it is rendered
+        return made[0] if all(made) else None
 
     def _answer(self, row: Mapping[str, Any], prompt: str, side: str) -> str | None:
         if len(row[side]) != 1:

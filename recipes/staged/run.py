@@ -27,6 +27,8 @@ from .kept import warning
 from .launched import by_deepspeed, by_fsdp, from_main
 from .ledger import Record, ReferenceRecord, StageRecord
 from .measures import load_model, release
+from .mixture import prompts_table
+from .origin import prompts_before
 from .policies import hashes_of, is_whole
 from .report import falling, many_epochs
 from .stage import Stage
@@ -58,7 +60,8 @@ class StagedRun(RunState):
         if self.state.is_main_process:
             last = Path(self.policy_at(len(self.recipe.order))[0])
             trained = [rendered.rows for rendered in self.prepared.rendered.values()]
-            finish(self.ledger, last, trained, self.recipe)
+            prompts = prompts_table(trained, prompts_before(self.prepared.policy))
+            finish(self.ledger, last, prompts, self.recipe)
         self.state.wait_for_everyone()
         return record
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 
 from tokenizers import (
@@ -98,6 +99,38 @@ def mistral():
     tokenizer.train_from_iterator([WORDS * 20], trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", unk_token="<unk>"
+    )
+
+
+@cache
+def mistral_of(kind):
+    """Other ways in which its releases write the space before a text's first word.
+
+    ``first``: of the whole text alone, so that none follows ``[/INST]`` (legacy: false).
+    ``legacy``: the normaliser puts one before each piece of text between special tokens.
+    ``plain``: the same, where ``[INST]`` is no special token, but text (v0.1 and v0.2).
+    """
+    settings = json.loads(mistral().backend_tokenizer.to_str())
+    if kind == "first":
+        settings["pre_tokenizer"]["prepend_scheme"] = "first"
+    else:
+        settings["pre_tokenizer"] = None
+        replace = {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}
+        both = [{"type": "Prepend", "prepend": "▁"}, replace]
+        settings["normalizer"] = {"type": "Sequence", "normalizers": both}
+    if kind == "plain":
+        marks = ("[INST]", "[/INST]")
+        settings["added_tokens"] = [
+            t for t in settings["added_tokens"] if t["content"] not in marks
+        ]
+        known = settings["model"]["vocab"]
+        kept = sorted((n, piece) for piece, n in known.items() if piece not in marks)
+        settings["model"]["vocab"] = {piece: n for n, (_, piece) in enumerate(kept)}
+    return PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer.from_str(json.dumps(settings)),
+        bos_token="<s>",
+        eos_token="</s>",
+        unk_token="<unk>",
     )
 
 

@@ -1,8 +1,7 @@
-"""Controls: their rows, their steps, their intervals; and rounds."""
+"""Controls: their rows, their steps, their intervals."""
 
 import json
 
-import msgspec
 import numpy as np
 import polars as pl
 import pytest
@@ -17,8 +16,6 @@ from udasa_recipes.ablation.controls import Controls
 from udasa_recipes.ablation.gold import read_questions
 from udasa_recipes.ablation.report import crossed_interval, plot, summarise, table
 from udasa_recipes.ablation.running import ablate
-from udasa_recipes.rounds import Rounds
-from udasa_recipes.rounds.running import run_rounds
 from udasa_recipes.staged.config import Recipe, options_of
 from udasa_recipes.staged.data import load_split, open_source
 
@@ -188,44 +185,3 @@ def test_questions_that_cannot_be_read(tmp_path, line, message):
 def test_an_unknown_variant(policy, small, tmp_path):
     with pytest.raises(UserError, match=r"unknown variant 'shufled'.*did you mean 'shuffled'"):
         read_ablation(config_file(tmp_path, policy, small, ["staged", "shufled"]))
-
-
-def rounds_of(policy, small, small_config, tmp_path, **options):
-    import yaml
-
-    lines = [f"Tell me of {one} and {other}." for one in WORDS for other in WORDS[:4]]
-    (tmp_path / "prompts.txt").write_text("\n".join(lines))
-    plain = yaml.safe_load(small_config.read_text())
-    plain.pop("policy")
-    config_file(tmp_path, policy, small, ["staged"])
-    prompts = {"prompts": [str(tmp_path / "prompts.txt")], "held_out": 0.2}
-    return Rounds(model="tiny", recipe="dpo.yaml", build=plain | prompts, **options)
-
-
-def test_two_rounds(policy, small, small_config, tmp_path):
-    rounds = run_rounds(
-        rounds_of(policy, small, small_config, tmp_path, max_homogeneous=1.0),
-        tmp_path,
-        tmp_path / "out",
-    )
-    assert [one.number for one in rounds] == [1, 2]
-    assert rounds[1].policy == rounds[0].trained == str(tmp_path / "out/round-1/policy")
-    assert rounds[0].policy == str(policy)
-    assert all(one.stopped is None and one.pairs for one in rounds)
-    again = run_rounds(
-        rounds_of(policy, small, small_config, tmp_path, max_homogeneous=1.0),
-        tmp_path,
-        tmp_path / "out",
-    )
-    assert again == rounds
-
-
-def test_rounds_stop_when_answers_all_mean_the_same(small, small_config, tmp_path):
-    config = rounds_of(small["policy"], small, small_config, tmp_path)
-    cold = {**config.build, "sampling": {"samples": 4, "max_tokens": 12, "temperature": 1e-4}}
-    config = msgspec.structs.replace(config, build=cold)  # one answer to each prompt, four times
-    rounds = run_rounds(config, tmp_path, tmp_path / "out")
-    assert len(rounds) == 1
-    assert rounds[0].homogeneous > 0.9  # nearly: two tokens may be equally likely
-    assert rounds[0].stopped.endswith("of the prompts are homogeneous, above 50%")
-    assert rounds[0].trained is None

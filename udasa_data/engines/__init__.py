@@ -14,6 +14,7 @@ from udasa_data.engines.protocol import (
 )
 from udasa_data.engines.reasoning import TEMPLATE_NOTE, Parted, Thoughts
 from udasa_data.engines.system_turn import own_system_prompt, says_itself
+from udasa_data.engines.templating import render
 
 __all__ = [
     "TEMPLATE_NOTE",
@@ -31,6 +32,7 @@ __all__ = [
     "end_of_turn",
     "load_engine",
     "own_system_prompt",
+    "render",
     "rewritten",
     "says_itself",
     "special_tokens",

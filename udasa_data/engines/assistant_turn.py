@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
+from udasa_data.engines.templating import render
+
 _USER: Final = {"role": "user", "content": "Hello"}
 _SAID: Final = "Yes."
 _SHOWN: Final = 40  # characters
@@ -39,12 +41,31 @@ def end_of_turn(tokenizer: Any, ends: Collection[str], options: Mapping[str, Any
     return min(written, key=after.index) if written else tokenizer.eos_token or ""
 
 
+def space_before_answers(tokenizer: Any, options: Mapping[str, Any]) -> str:
+    """Return the white space that a chat template puts between a prompt and an answer.
+
+    Args:
+        tokenizer: with the chat template.
+        options: of the chat template.
+    """
+    from jinja2 import TemplateError  # this room opens without it
+
+    try:
+        prompt = _rendered(tokenizer, [_USER], options, add_generation_prompt=True)
+        whole = _rendered(tokenizer, [_USER, {"role": "assistant", "content": _SAID}], options)
+    except TemplateError:
+        return ""
+    before, found, _ = whole.removeprefix(prompt).partition(_SAID)
+    return before if found and whole.startswith(prompt) and not before.strip() else ""
+
+
 def rewritten(
     tokenizer: Any,
     turns: Sequence[Mapping[str, str]],
     said: str,
     ends: Collection[str],
     options: Mapping[str, Any],
+    space: str = "",
 ) -> str | None:
     """Return what a chat template makes of an answer, in words; None where it is as it was said.
 
@@ -54,6 +75,7 @@ def rewritten(
         said: by the policy.
         ends: tokens that may follow it, white space after them included.
         options: of the chat template.
+        space: said before it, which the template is to put there itself, as Mistral's does.
 
     Raises:
         TemplateError: the template refuses the turns.
@@ -64,9 +86,10 @@ def rewritten(
     if not whole.startswith(prompt):
         return f"does not begin the turn of an answer as it asks for one ({_quoted(prompt[-30:])})"
     made = whole[len(prompt) :]
-    if _is(made, said, ends) or _is(_read_back(tokenizer, prompt, made), said, ends):
+    whole_answer = space + said
+    if any(_is(text, whole_answer, ends) for text in (made, _read_back(tokenizer, prompt, made))):
         return None
-    return f"makes {_quoted(made)} of the answer {_quoted(said)}"
+    return f"makes {_quoted(made)} of the answer {_quoted(whole_answer)}"
 
 
 def _is(text: str, said: str, ends: Collection[str]) -> bool:
@@ -94,9 +117,7 @@ def _without(text: str, ends: Collection[str]) -> str:
 def _rendered(
     tokenizer: Any, turns: Sequence[Mapping[str, str]], options: Mapping[str, Any], **more: Any
 ) -> str:
-    messages = [dict(turn) for turn in turns]
-    text: str = tokenizer.apply_chat_template(messages, tokenize=False, **options, **more)
-    return text
+    return render(tokenizer, [dict(turn) for turn in turns], **options, **more)
 
 
 def _quoted(text: str) -> str:

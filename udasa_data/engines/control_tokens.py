@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from tokenizers import AddedToken, Tokenizer
 
+from udasa_data.engines.templating import render
+
 # Characters of a private-use plane. A control token in a content is written MARK number END until
 # the text is tokenised; one of the template's own is then written TWIN id END.
 _MARK: Final = "\U000f5a1e"
@@ -82,11 +84,11 @@ class ControlTokens:
             TemplateError: the template refuses them.
             ControlTokenError: it does something of its own with control tokens in a content.
         """
-        text: str = self._tokenizer.apply_chat_template(messages, tokenize=False, **options)
+        text = render(self._tokenizer, messages, **options)
         marked = [m | {"content": self.mark(m["content"], m["role"])} for m in messages]
         if marked == messages:
             return text
-        found: str = self._tokenizer.apply_chat_template(marked, tokenize=False, **options)
+        found = render(self._tokenizer, marked, **options)
         if self.unmark(found) != text:
             raise ControlTokenError("the chat template changes contents with control tokens")
         return found

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from jinja2 import TemplateError
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
 from udasa_data.config import ReasoningTags
-from udasa_data.engines.assistant_turn import special_tokens
+from udasa_data.engines.assistant_turn import space_before_answers, special_tokens
 from udasa_data.engines.choices import Question
 from udasa_data.engines.control_tokens import ControlTokenError, ControlTokens, is_marked
+from udasa_data.engines.hidden_space import HiddenSpace
 from udasa_data.engines.protocol import Completion, PolicyPrompt, SetAside
 from udasa_data.engines.reasoning import EMPTY_ANSWERS, Thoughts
 from udasa_data.errors import UserError
@@ -36,6 +38,7 @@ class Drawn(NamedTuple):
     finish_reason: str
     seed: int
     opened: ReasoningTags | None = None  # tags of the thought that the prompt's end opens
+    prompt: Sequence[int] = ()  # ids before them
 
 
 class PolicyTokens:
@@ -72,6 +75,7 @@ class PolicyTokens:
         if self._plain:
             self._tokenizer.chat_template = PLAIN_TEMPLATE
         self._controls = ControlTokens(self._tokenizer)
+        self._space = HiddenSpace(self._tokenizer)
         self._options = dict(template_options or {})
         self._asked = self._with_controls = 0
         self._thought_only = False
@@ -121,6 +125,11 @@ class PolicyTokens:
         return ids
 
     @property
+    def name(self) -> str:
+        """The policy's name, as the user knows it."""
+        return self._name
+
+    @property
     def tokenizer(self) -> Any:
         """The tokenizer, with the chat template that is used."""
         return self._tokenizer
@@ -144,25 +153,31 @@ class PolicyTokens:
 
         A choice's tokens are those that prompt and choice have together beyond the prompt's own,
         so that a tokenizer that writes the first word of a text another way than the next writes
-        it as it would in an answer. Where the choice would merge into the prompt's last token, it
-        is tokenised alone. A thought that the chat template opens is closed, empty: the choice is
-        the answer's beginning, and not the thought's.
+        it as it would in an answer, behind the space that the chat template puts before one. Where
+        the choice would merge into the prompt's last token, it is tokenised alone. A thought that
+        the chat template opens is closed, empty: the choice is the answer's beginning, and not the
+        thought's.
         """
         try:
             text, special = self._text(prompt)
             text += Thoughts().closing(text)
             ids = self._ids(text, special=special)
+            space = "" if prompt.raw else self._space_before_answers
         except (TemplateError, ControlTokenError):
             return None
         tokens = []
         for choice in choices:
-            whole = self._ids(text + choice, special=special)
+            whole = self._ids(text + space + choice, special=special)
             follows = len(whole) > len(ids) and whole[: len(ids)] == ids
             tokens.append(whole[len(ids) :] if follows else self._ids(choice, special=False))
         longest = len(ids) + max(map(len, tokens))
         if not ids or (self.window is not None and longest > self.window):
             return None
         return Question(tuple(ids), tuple(map(tuple, tokens)))
+
+    @cached_property
+    def _space_before_answers(self) -> str:
+        return space_before_answers(self._tokenizer, self._options)
 
     def opened(self, ids: Sequence[int], thoughts: Thoughts) -> ReasoningTags | None:
         """Return the tags of the thought that a prompt's last tokens open."""
@@ -179,7 +194,12 @@ class PolicyTokens:
         texts = self._tokenizer.batch_decode(ids, skip_special_tokens=not tagged)
         left_out = re.compile("|".join(map(re.escape, special)) if tagged else "(?!)")
         return [
-            self._completion(text, answer, thoughts, left_out)
+            self._completion(
+                self._space.before(answer.prompt, answer.ids, text) + text,
+                answer,
+                thoughts,
+                left_out,
+            )
             for text, answer in zip(texts, drawn, strict=True)
         ]
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from jinja2 import TemplateError
 
 from udasa_data.config import Sampling
-from udasa_data.engines.assistant_turn import rewritten
+from udasa_data.engines.assistant_turn import rewritten, space_before_answers
 from udasa_data.engines.control_tokens import ControlTokenError
 from udasa_data.engines.policy_tokens import PolicyTokens
 from udasa_data.engines.protocol import PolicyPrompt
 from udasa_data.engines.reasoning import TEMPLATE_NOTE, Thoughts
 from udasa_data.engines.system_turn import own_system_prompt, says_itself
+from udasa_data.engines.templating import render
 from udasa_data.errors import UserError, first_line
 from udasa_data.storage import Located
 
@@ -72,7 +74,7 @@ def try_template(policy: Located, sampling: Sampling, system_prompt: str | None)
         text trained on than was said, and what to do; None where it does none of these.
 
     Raises:
-        UserError: the policy cannot be loaded.
+        UserError: the policy cannot be loaded, or its template cannot render a prompt.
     """
     options = sampling.chat_template_kwargs
     tokens = PolicyTokens(policy, template_options=options)
@@ -82,8 +84,13 @@ def try_template(policy: Located, sampling: Sampling, system_prompt: str | None)
     try:
         opened = thoughts.opened_by(tokens.tokenizer.decode(tokens.encode(prompt)))
         problem = _problem(tokens, prompt, thoughts, options)
-    except (TemplateError, ControlTokenError):
+    except TemplateError as error:
+        if type(error) is not TemplateError:  # no refusal of its own: a fault in it
+            _require_any(tokens, str(error))
         return None  # each prompt says so itself
+    except ControlTokenError:
+        return None
+    _require_question(tokens, prompt, options)
     found = []
     if not system and (own := own_system_prompt(tokens.tokenizer, options)):
         found.append(says_itself(own))
@@ -95,6 +102,38 @@ def try_template(policy: Located, sampling: Sampling, system_prompt: str | None)
         return None
     way_out = _way_out(str(tokens.tokenizer.chat_template), options, opens=opened is not None)
     return f"the chat template of {policy.name} {'; it '.join(found)}{way_out}"
+
+
+def _require_any(tokens: PolicyTokens, problem: str) -> None:
+    """Refuse a template that can render no prompt at all, neither with a system turn nor without.
+
+    Raises:
+        UserError: says how it fails.
+    """
+    for system in ((), (("system", "Be kind."),)):
+        with suppress(TemplateError):
+            tokens.encode(PolicyPrompt((*system, _USER), raw=False, seed=0))
+            return
+    raise UserError(
+        f"model '{tokens.name}': its chat template cannot render a prompt ({problem}); mend it, or "
+        "take another policy"
+    )
+
+
+def _require_question(
+    tokens: PolicyTokens, prompt: PolicyPrompt, options: Mapping[str, Any]
+) -> None:
+    """Refuse a template that leaves the question out, as those for contents in parts do.
+
+    Raises:
+        UserError: it does.
+    """
+    shown = render(tokens.tokenizer, prompt.messages, add_generation_prompt=True, **options)
+    if _USER[1].casefold() not in shown.casefold():
+        raise UserError(
+            f"model '{tokens.name}': its chat template leaves a prompt's text out; it may be made "
+            "for contents in parts: take a policy whose template takes text"
+        )
 
 
 def system_note(policy: Located, options: Mapping[str, Any]) -> str | None:
@@ -119,17 +158,17 @@ def _problem(
     """Return what the template makes of an answer, with a thought before it where it knows one."""
     tokenizer = tokens.tokenizer
     ends = tokenizer.convert_ids_to_tokens(tokens.ends)
-    text = tokenizer.apply_chat_template(
-        prompt.messages, tokenize=False, add_generation_prompt=True, **options
-    )
+    text = render(tokenizer, prompt.messages, add_generation_prompt=True, **options)
     template = str(tokenizer.chat_template)
     thought = "Hm." if any(tags.close in template for tags in thoughts.tags) else ""
     said = [thoughts.wrapped(thought, text, template) + _ANSWER, _ANSWER]
     if thoughts.opened_by(text):
         said.pop()  # an answer that has not ended the thought is none
-    made = (rewritten(tokenizer, prompt.messages, one, ends, options) for one in said)
-    if problem := next(filter(None, made), None):
-        return problem
+    spaces = dict.fromkeys(["", space_before_answers(tokenizer, options)])
+    for answer in said:
+        made = [rewritten(tokenizer, prompt.messages, answer, ends, options, s) for s in spaces]
+        if all(made):
+            return made[0]
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
     whole = tokenizer(text + _ANSWER, add_special_tokens=False)["input_ids"]
     return None if whole[: len(ids)] == ids else "ends in a token that an answer's text changes"

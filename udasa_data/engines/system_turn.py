@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from udasa_data.engines.templating import render
+
 _USER: Final = {"role": "user", "content": "Hello"}
 _MARK: Final = "\u2042 system \u2042"
 _SHOWN: Final = 80  # characters
@@ -21,7 +23,7 @@ def own_system_prompt(tokenizer: Any, options: Mapping[str, Any]) -> str | None:
 
     try:
         asked, plain = (
-            tokenizer.apply_chat_template(turns, tokenize=False, **options)
+            render(tokenizer, turns, **options)
             for turns in ([{"role": "system", "content": _MARK}, _USER], [_USER])
         )
     except TemplateError:

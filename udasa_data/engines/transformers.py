@@ -175,8 +175,8 @@ class TransformersEngine:
         padded = self._pad([prompt.ids for prompt in batch])
         draw = Draw(seeds, params, padded.ids.shape[1], self._device)
         tokens = self._continued(padded, k, params.max_tokens, draw)
-        opened = [prompt.opened for prompt in batch for _ in samples]
-        drawn = self._drawn(tokens.cpu().numpy(), draw.logprobs(), seeds, opened)
+        asked = [prompt for prompt in batch for _ in samples]
+        drawn = self._drawn(tokens.cpu().numpy(), draw.logprobs(), seeds, asked)
         answers = self._tokens.read(drawn, Thoughts(params.reasoning))
         return [answers[row * k : (row + 1) * k] for row in range(len(batch))]
 
@@ -254,7 +254,7 @@ class TransformersEngine:
         tokens: np.ndarray[Any, Any],
         logprobs: np.ndarray[Any, Any],
         seeds: list[int],
-        opened: list[ReasoningTags | None],
+        asked: list[_Encoded],
     ) -> list[Drawn]:
         """Cut each row [T] of tokens at its end, and sum its log-probabilities to there."""
         ends = np.isin(tokens, self._tokens.ends)
@@ -267,10 +267,11 @@ class TransformersEngine:
                 float(p[:n].sum()),
                 "stop" if stop else "length",
                 seed,
-                tags,
+                prompt.opened,
+                prompt.ids,
             )
-            for row, n, stop, p, seed, tags in zip(
-                tokens, lengths, stopped, logprobs, seeds, opened, strict=True
+            for row, n, stop, p, seed, prompt in zip(
+                tokens, lengths, stopped, logprobs, seeds, asked, strict=True
             )
         ]
 

@@ -41,6 +41,7 @@ class _Asked(NamedTuple):
 
     seed: int
     opened: ReasoningTags | None
+    prompt: list[int]
 
 
 class VllmEngine:
@@ -127,7 +128,7 @@ class VllmEngine:
                     yield number, ids
                     on_prompts(1)
                     continue
-                waiting[number] = _Asked(prompt.seed, self._tokens.opened(ids, thoughts))
+                waiting[number] = _Asked(prompt.seed, self._tokens.opened(ids, thoughts), ids)
                 self._send(_draw(number, ids, drawn, prompt.seed, params, self._tokens.ends))
             if waiting:
                 answers = self._receive(Answers)
@@ -168,7 +169,9 @@ class VllmEngine:
             ids = answer.ids[:-1] if ended else answer.ids
             reason = "length" if answer.finish_reason == "length" else "stop"
             length, seed = len(answer.ids), asked.seed + k
-            drawn.append(Drawn(ids, length, answer.sum_logprob, reason, seed, asked.opened))
+            drawn.append(
+                Drawn(ids, length, answer.sum_logprob, reason, seed, asked.opened, asked.prompt)
+            )
         return self._tokens.read(drawn, thoughts)
 
     def _send(self, message: Draw | Weigh) -> None:

@@ -138,29 +138,41 @@ def _pair_some(
     delta = a.uncertainty[rows, rejected] - u_chosen
     se = pair_se(a.by_sample, a.by_scorer, chosen, rejected)
     reasons = _reasons(a, fit, worse, chosen, rejected, delta, rules)
-    why = np.full(len(rows), "", dtype=object)
-    value, limit = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
+    table = _pairs_table(a.prompt_ids, (chosen, rejected), (delta, se), reasons)
+    kept = pl.col("why") == ""
+    return Paired(
+        table.filter(kept).select(PAIRED.names()), table.filter(~kept).select(DROPPED.names())
+    )
+
+
+def _pairs_table(
+    prompt_ids: list[str],
+    sides: tuple[Ints, Ints],
+    gap: tuple[Floats, Floats],
+    reasons: dict[Why, _Reason],
+) -> pl.DataFrame:
+    """Return a row a prompt: its pair, and why it is left out, "" where it is not."""
+    (chosen, rejected), (delta, se) = sides, gap
+    n = len(chosen)
+    why = np.full(n, "", dtype=object)
+    value, limit = np.full(n, np.nan), np.full(n, np.nan)
     for reason, (applies, figure, bound) in reversed(reasons.items()):  # the first one stays
         why[applies], value[applies], limit[applies] = reason.value, figure[applies], bound[applies]
-    table = pl.DataFrame(
+    return pl.DataFrame(
         {
-            "prompt_id": a.prompt_ids,
+            "prompt_id": prompt_ids,
             "chosen_id": chosen.astype(np.int32),
             "rejected_id": rejected.astype(np.int32),
             "delta_u": delta,
             "se_delta": se,
-            "what": pl.repeat("pair", len(rows), eager=True),
+            "what": pl.repeat("pair", n, eager=True),
             "why": pl.Series(why.tolist(), dtype=pl.String),
             "value": value,
             "limit": limit,
-            "sample_id": pl.repeat(None, len(rows), dtype=pl.Int32, eager=True),
-            "detail": pl.repeat(None, len(rows), dtype=pl.String, eager=True),
-            "run": pl.repeat(None, len(rows), dtype=pl.Int32, eager=True),
+            "sample_id": pl.repeat(None, n, dtype=pl.Int32, eager=True),
+            "detail": pl.repeat(None, n, dtype=pl.String, eager=True),
+            "run": pl.repeat(None, n, dtype=pl.Int32, eager=True),
         }
-    )
-    kept = pl.col("why") == ""
-    return Paired(
-        table.filter(kept).select(PAIRED.names()), table.filter(~kept).select(DROPPED.names())
     )
 
 

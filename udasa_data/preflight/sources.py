@@ -19,6 +19,7 @@ from udasa_data.prompts import (
     peek_hub,
     read_prompt,
     read_rows,
+    spelt_otherwise,
 )
 from udasa_data.schema import Mode
 
@@ -82,8 +83,11 @@ def _on_hub(source: Source, lookups: Lookups) -> SourceFound:
     peeked = peek_hub(source.place, source.config, source.split, listing.commit)
     if not peeked.columns:
         raise UserError(f"{source.place}: holds no rows")
-    column = _column(source, peeked.columns, peeked.rows)
-    rows = [Row(f"row {n}", column, cell_of(row, column), {}) for n, row in enumerate(peeked.rows)]
+    other = spelt_otherwise(peeked.columns, source.column)
+    columns = [other.get(name, name) for name in peeked.columns]
+    cells = [{other.get(key, key): cell for key, cell in row.items()} for row in peeked.rows]
+    column = _column(source, columns, cells)
+    rows = [Row(f"row {n}", column, cell_of(row, column), {}) for n, row in enumerate(cells)]
     part = "/".join((source.config or "", source.split or "train"))
     sizes = {name: listing.files.get(name, 0) for name in peeked.files}
     item = Item(

@@ -1,14 +1,12 @@
 """The first step: files and Hub datasets → the prompts table."""
 
+from udasa_data.prompts.cells import cell_of, is_blank
 from udasa_data.prompts.columns import (
     PROMPT_COLUMNS,
     Columns,
-    cell_of,
     choose_columns,
-    is_blank,
     prompt_columns,
-    side_columns,
-    word_of,
+    spelt_otherwise,
 )
 from udasa_data.prompts.contamination import N_WORDS, overlap, text_sha256
 from udasa_data.prompts.decoding import decoded, lines_of
@@ -18,6 +16,7 @@ from udasa_data.prompts.literals import looks_like_turns, parse_literal
 from udasa_data.prompts.loading import LeftOut, LoadedPrompts, load_prompts
 from udasa_data.prompts.messages import read_answer
 from udasa_data.prompts.rows import Row, read_prompt, turns_of
+from udasa_data.prompts.side_columns import side_columns, word_of
 from udasa_data.prompts.source_rows import SourceRows, read_rows
 from udasa_data.prompts.sources import (
     Source,
@@ -73,6 +72,7 @@ __all__ = [
     "read_table",
     "shows_nothing",
     "side_columns",
+    "spelt_otherwise",
     "split_of",
     "splits_of",
     "text_sha256",

@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from udasa_data.errors import UserError, nearest
-from udasa_data.prompts.evidence import evidence_of
-from udasa_data.prompts.identity import shows_nothing
-from udasa_data.prompts.storable import is_missing
-from udasa_data.prompts.turns import excerpt
-from udasa_data.schema import Axis, Mode
+from udasa_data.prompts.cells import Rows, cell_of, is_blank, root_of
+from udasa_data.prompts.side_columns import SIDE_COLUMNS, side_columns
 
 # each asks something: where one is empty in a row, the next that is not is read
 _QUESTIONS: Final = (
     *("prompt", "messages", "conversations", "conversation", "dialog", "dialogue", "turns"),
-    *("question", "query", "instruction"),
+    *("contents", "question", "query", "instruction"),
 )
 # Tried in this order; the first that holds something is the source's prompt column.
 PROMPT_COLUMNS: Final = (*_QUESTIONS, "text", "chosen")
-
-_SUBSET: Final = re.compile(r"(harmless|helpful)(?:[-_ ].*)?", re.IGNORECASE)  # HH-RLHF's parts
-_LONGEST_WORD: Final = 30  # characters
-# how people write in Alpaca's `input` that there is none
-_NO_INPUT: Final = re.compile(
-    r"[<\[(]?\s*(?:no[ _-]?input(?: (?:needed|required|necessary|provided|given))?"
-    r"|n/a|none|nan|null|nil|not applicable|empty)\s*[>\])]?\.?|NA|-+",
-    re.IGNORECASE,
-)
-
-
-Rows: TypeAlias = Sequence[Mapping[str, Any]]
 
 
 class Columns(NamedTuple):
@@ -97,88 +80,21 @@ def prompt_columns(
     return tuple(name for name in filled if name in _QUESTIONS)
 
 
-def side_columns(
-    rows: Rows, columns: Collection[str], prompt: Collection[str]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the columns beside the prompt's whose values are ours, and why others are not read."""
-    side, notes = [], []
-    for name, is_ours in _SIDE.items():
-        values = [] if name in prompt or name not in columns else [row.get(name) for row in rows]
-        values = [value for value in values if not is_blank(value)]
-        if name == "input" and values and "instruction" not in prompt:
-            notes.append("column 'input' is read beside 'instruction' alone")
-        elif any(is_ours(value) for value in values):
-            side.append(name)
-        elif values:
-            notes.append(_not_ours(name, values))
-    return tuple(side), tuple(notes)
+def spelt_otherwise(columns: Collection[str], named: str | None) -> dict[str, str]:
+    """Return the columns that are ours but for case and white space around → our name for each.
 
-
-def cell_of(row: Mapping[str, Any], name: str) -> Any:
-    """Return a cell; ``a.b`` is the key b of the object in a, where no column has that name."""
-    if name in row:
-        return row[name]
-    outer, dot, key = name.rpartition(".")
-    inner = cell_of(row, outer) if dot else None
-    return inner.get(key) if isinstance(inner, Mapping) else None
-
-
-def root_of(name: str) -> str:
-    """Return the column in which a named cell lies."""
-    return name.partition(".")[0]
-
-
-def is_blank(cell: object) -> bool:
-    """Return whether a cell holds nothing."""
-    if isinstance(cell, str):
-        return shows_nothing(cell)
-    if isinstance(cell, Mapping):
-        return all(is_blank(value) for value in cell.values())
-    return is_missing(cell) or (isinstance(cell, list) and not cell)
-
-
-def is_input(cell: object) -> bool:
-    """Return whether a cell of ``input`` holds one, rather than words that say there is none."""
-    return isinstance(cell, str) and not is_blank(cell) and not _NO_INPUT.fullmatch(cell.strip())
-
-
-def axis_in(subset: object) -> Axis | None:
-    """Return the axis that a part of HH-RLHF is of; None for other names."""
-    found = _SUBSET.fullmatch(subset.strip()) if isinstance(subset, str) else None
-    if found is None:
-        return None
-    return Axis.HARMLESSNESS if found[1].casefold() == "harmless" else Axis.HELPFULNESS
-
-
-def word_of(cell: object) -> object:
-    """Return a cell that should be one of our words, as we write them."""
-    return cell.strip().casefold() if isinstance(cell, str) else cell
-
-
-def _is_evidence(cell: object) -> bool:
-    try:
-        return bool(evidence_of(cell))
-    except ValueError:
-        return False
-
-
-def _is_meant(cell: object, words: Iterable[str]) -> bool:
-    """Return whether a cell is one of our words, or one mistyped."""
-    word = word_of(cell)
-    if not isinstance(word, str) or len(word) > _LONGEST_WORD:
-        return False
-    return bool(difflib.get_close_matches(word, words, 1, 0.9))
-
-
-_SIDE: Final[Mapping[str, Callable[[object], bool]]] = {
-    "input": lambda cell: isinstance(cell, str),
-    "context": _is_evidence,
-    "contexts": _is_evidence,
-    "axis": lambda cell: _is_meant(cell, Axis),
-    "mode": lambda cell: _is_meant(cell, Mode),
-    "subset": lambda cell: axis_in(cell) is not None,
-}
-SIDE_COLUMNS: Final = tuple(_SIDE)
+    Args:
+        columns: of a source.
+        named: by the user: that one keeps its name.
+    """
+    ours = {*PROMPT_COLUMNS, *SIDE_COLUMNS}
+    found: dict[str, str] = {}
+    for name in columns:
+        plain = name.strip().casefold()
+        is_free = plain not in columns and plain not in found.values()
+        if name != plain and plain in ours and is_free and name != (named and root_of(named)):
+            found[name] = plain
+    return found
 
 
 def _named(
@@ -190,12 +106,3 @@ def _named(
     keys = {key for row in rows if isinstance(cell := cell_of(row, outer), Mapping) for key in cell}
     known = [f"{outer}.{key}" for key in keys] if keys else columns
     raise UserError(f"{source}: no column '{name}'{nearest(name, known)}")
-
-
-def _not_ours(name: str, values: Sequence[object]) -> str:
-    shown = list(dict.fromkeys(excerpt(value) for value in values[:1000]))
-    more = ", …" if len(shown) > 1 else ""
-    what = {"context": "evidence", "contexts": "evidence", "subset": "the axis"}.get(
-        name, f"the {name}"
-    )
-    return f"column '{name}' holds {shown[0]}{more}: not read as {what}"

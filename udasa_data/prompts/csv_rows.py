@@ -13,7 +13,7 @@ from udasa_data.errors import UserError
 from udasa_data.prompts.decoding import lines_of
 from udasa_data.storage import Place
 
-_SEPARATORS: Final = (",", ";", "\t")
+_SEPARATORS: Final = (",", ";", "\t", "|")
 _NAMED: Final = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # a first line of Excel's
 _QUOTED: Final = re.compile(r'"[^"]*"')
 
@@ -23,8 +23,8 @@ def csv_rows(
 ) -> list[tuple[str, dict[str, Any]]]:
     r"""Return the rows of a CSV file, each with the line that it begins in.
 
-    The separator is the one that a first line ``sep=;`` names, else the first of comma, semicolon
-    and tab that stands in the header outside quotes, else the comma.
+    The separator is the one that a first line ``sep=;`` names, else the first of comma, semicolon,
+    tab and bar that stands in the header outside quotes, else the comma.
 
     Args:
         path: for messages.
@@ -41,7 +41,9 @@ def csv_rows(
         separator, text = named[1], text[text.index(head) + len(head) :]
         head = next((line for line in lines_of(text) if line.strip()), "")
     separator = separator or _separator_in(head)
-    records = _records(path, text, separator)
+    bare = _QUOTED.sub("", head)  # where a space follows each separator it is none of the cells'
+    spaced = separator in bare and bare.count(separator) == bare.count(f"{separator} ")
+    records = _records(path, text, separator, spaced=spaced)
     names: list[str] = []
     rows = []
     for line, cells in records:
@@ -57,10 +59,14 @@ def csv_rows(
     return rows
 
 
-def _records(path: Place, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+def _records(
+    path: Place, text: str, separator: str, *, spaced: bool
+) -> Iterator[tuple[int, list[str]]]:
     """Yield the cells of each record that is not an empty line, with the line it begins in."""
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a cell of any size
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=spaced
+    )
     line = 1
     try:
         for cells in reader:

@@ -17,6 +17,8 @@ from udasa_data.errors import UserError, first_line
 _KINDS: Final[Mapping[str, str]] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".jsonlines": "jsonl",
+    ".jl": "jsonl",
     ".json": "json",
     ".csv": "csv",
     ".tsv": "tsv",

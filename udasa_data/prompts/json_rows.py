@@ -55,7 +55,7 @@ def txt_rows(path: Place, text: str) -> _Rows:
 
 def _are_rows(value: list[Any]) -> bool:
     """Return whether a list in one line is of rows: objects that are no turns of one row."""
-    turns = {"role", "from"}
+    turns = {"role", "from", "speaker"}
     return all(isinstance(row, dict) and not turns & row.keys() for row in value)
 
 
@@ -74,7 +74,8 @@ def _lines(path: Place, text: str) -> _Rows:
     for number, line in enumerate(lines_of(text), 1):
         if line.strip():
             where = f"line {number}"
-            row = line.rstrip().removesuffix(",")  # an array's, written without its brackets
+            # an array's, written without its brackets, or one of RFC 7464
+            row = line.rstrip().removesuffix(",").removeprefix("\x1e")
             rows.append((where, _record(_json_value(path, where, row), path, where)))
     return rows
 
@@ -82,11 +83,15 @@ def _lines(path: Place, text: str) -> _Rows:
 def _array(path: Place, value: Any) -> _Rows:
     if not isinstance(value, list):
         raise UserError(f"{path}: a JSON array of rows is needed, or one object a line")
+    if value and all(isinstance(row, dict) and row.keys() >= {"row_idx", "row"} for row in value):
+        value = [row["row"] for row in value]  # as the Hub's viewer gives them
     return [(f"item {n}", _record(row, path, f"item {n}")) for n, row in enumerate(value, 1)]
 
 
 def _object(path: Place, value: dict[str, Any]) -> _Rows:
     """Return the rows in an object: of the one list of objects in it, or itself as a row."""
+    if (rows := _of_table(value)) is not None:
+        return _array(path, rows)
     lists = [
         key
         for key, found in value.items()
@@ -102,6 +107,28 @@ def _object(path: Place, value: dict[str, Any]) -> _Rows:
         f"{path}: a JSON array of rows is needed, or an object with one; this one has {problem} "
         f"(of {keys})"
     )
+
+
+def _of_table(value: dict[str, Any]) -> list[Any] | None:
+    """Return the rows of a table as pandas writes it, by columns, by index or split; else None.
+
+    By columns: ``{"prompt": {"0": …}}``; by index: ``{"0": {"prompt": …}}``; split:
+    ``{"columns": […], "data": [[…]]}``.
+    """
+    names, data = value.get("columns"), value.get("data")
+    if isinstance(names, list) and isinstance(data, list):
+        if all(isinstance(row, list) and len(row) == len(names) for row in data):
+            return [dict(zip(map(str, names), row, strict=True)) for row in data]
+        return None
+    inner = [*value.values()]
+    if not inner or not all(isinstance(part, dict) and part for part in inner):
+        return None
+    if all(any(key in PROMPT_COLUMNS for key in part) for part in inner):
+        return inner
+    index = inner[0].keys()
+    if all(key.isdecimal() for key in index) and all(part.keys() == index for part in inner):
+        return [{name: column[key] for name, column in value.items()} for key in index]
+    return None
 
 
 def _record(value: object, path: Place, where: str) -> dict[str, Any]:

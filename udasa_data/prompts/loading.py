@@ -105,13 +105,7 @@ def load_prompts(
     ]
     found, dropped, notes = _read(parsed, rows)
     if not found:
-        reasons = "; ".join(
-            f"{part.problem} ({part.example})" for part in _by_reason(dropped)[:_SHOWN]
-        )
-        raise UserError(
-            f"{', '.join(s.place for s in parsed)}: every prompt is empty or malformed: {reasons}; "
-            "nothing to build from"
-        )
+        raise _nothing_left(parsed, dropped)
     kept, repeated = _distinct(found, near_duplicates=near_duplicates == "keep")
     if limit is not None:
         drawn = _draw(found, kept, limit, seed, len(parsed))
@@ -122,6 +116,14 @@ def load_prompts(
         pl.DataFrame([_record(row) for row in dropped], schema=DROPPED, orient="row"),
         tuple(_by_reason(dropped)),
         notes,
+    )
+
+
+def _nothing_left(sources: Sequence[Source], dropped: Sequence[_Dropped]) -> UserError:
+    places = ", ".join(source.place for source in sources)
+    found = (f"{part.problem} ({part.example})" for part in _by_reason(dropped)[:_SHOWN])
+    return UserError(
+        f"{places}: every prompt is empty or malformed: {'; '.join(found)}; nothing to build from"
     )
 
 

@@ -15,11 +15,11 @@ from udasa_data.schema import Why
 
 # columns that hold a whole conversation: plain text in them is no question
 LISTS: Final = (
-    *("messages", "conversations", "conversation", "dialog", "dialogue", "turns"),
+    *("messages", "conversations", "conversation", "dialog", "dialogue", "turns", "contents"),
     *("chosen", "rejected"),
 )
-_SPEAKER: Final = ("role", "from")
-_CONTENT: Final = ("content", "value")
+_SPEAKER: Final = ("role", "from", "speaker")
+_CONTENT: Final = ("content", "value", "text", "parts")
 _LONGEST_ROLE: Final = 30  # characters; what is longer is no name
 # of an object that stands where a prompt is expected, in the order in which they are tried
 _INSIDE: Final = ("messages", "conversations", "conversation", "text", "content", "prompt")
@@ -87,12 +87,19 @@ def _of_list(cell: Sequence[Any], column: str) -> list[tuple[str, Any]] | NoProm
     if cell and all(_is_pair(turn) for turn in cell):
         return [turn for user, answer in cell for turn in (("user", user), ("assistant", answer))]
     turns = []
-    for turn in cell:
+    for turn in (part for item in cell for part in _by_speaker(item)):
         read = _turn(turn)
         if isinstance(read, NoPrompt):
             return read
         turns.append(read)
     return turns
+
+
+def _by_speaker(item: object) -> list[object]:
+    """Return an item's turns: of one whose keys are who speaks, ``{"human": …}``, one a key."""
+    if isinstance(item, Mapping) and item and all(map(role_of, item)):
+        return [{"role": name, "content": said} for name, said in item.items() if said is not None]
+    return [item]
 
 
 def _is_pair(turn: object) -> bool:

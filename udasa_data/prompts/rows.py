@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from udasa_data.languages import opening
-from udasa_data.prompts.columns import axis_in, is_blank, is_input, word_of
+from udasa_data.prompts.cells import is_blank
 from udasa_data.prompts.evidence import evidence_of
 from udasa_data.prompts.identity import canonical, prompt_id
 from udasa_data.prompts.literals import looks_like_turns
 from udasa_data.prompts.messages import read_messages
+from udasa_data.prompts.side_columns import axis_in, is_input, is_system, pairs_of, word_of
 from udasa_data.prompts.storable import unstorable
 from udasa_data.prompts.transcripts import transcript_of
 from udasa_data.prompts.turns import Message, NoPrompt, malformed
@@ -74,9 +75,29 @@ def read_prompt(row: Row, axis: str | None) -> dict[str, Any] | NoPrompt:
 
 
 def turns_of(row: Row) -> list[Message] | NoPrompt:
-    """Return the turns in a row's prompt cell, up to the one to be answered, or why it has none."""
+    """Return the turns of a row, up to the one to be answered, or why it has none."""
     if row.is_document and not is_blank(row.cell):
         return [Message("user", opening(row.cell, OPENING_WORDS))]
+    messages = _asked(row)
+    return messages if isinstance(messages, NoPrompt) else _with_earlier(row, messages)
+
+
+def _with_earlier(row: Row, messages: list[Message]) -> list[Message]:
+    """Return a row's turns with those that stand in columns of their own: system and history."""
+    told = row.side.get("system_prompt")
+    if len(messages) == 1:
+        for question, answer in reversed(pairs_of(row.side.get("history")) or []):
+            before = [Message("user", canonical(question)), Message("assistant", canonical(answer))]
+            messages = [*before, *messages]
+    if is_blank(told) and is_system(row.side.get("system")):
+        told = row.side["system"]
+    if isinstance(told, str) and not is_blank(told) and messages[0].role != "system":
+        messages = [Message("system", canonical(told)), *messages]
+    return messages
+
+
+def _asked(row: Row) -> list[Message] | NoPrompt:
+    """Return the turns in a row's prompt cell, with Alpaca's input."""
     messages = read_messages(row.cell, row.column)
     extra = row.side.get("input")
     if isinstance(messages, NoPrompt) or row.column != "instruction" or not is_input(extra):

@@ -9,12 +9,14 @@ from typing import Any, NamedTuple, TypeAlias
 
 from udasa_data.config import EMBEDDED
 from udasa_data.errors import UserError
-from udasa_data.prompts.columns import PROMPT_COLUMNS, SIDE_COLUMNS, choose_columns, root_of
+from udasa_data.prompts.cells import root_of
+from udasa_data.prompts.columns import PROMPT_COLUMNS, choose_columns, spelt_otherwise
 from udasa_data.prompts.files import DataFile, data_file, files_of
 from udasa_data.prompts.formats import TABLES
 from udasa_data.prompts.hub_rows import load_hub
 from udasa_data.prompts.row_files import read_columns, text_rows
 from udasa_data.prompts.rows import Row
+from udasa_data.prompts.side_columns import SIDE_COLUMNS
 from udasa_data.prompts.sources import Source
 
 _OURS = ("prompt_id", "sample_id")  # columns of a dataset of ours, with one row an answer
@@ -41,6 +43,9 @@ def read_rows(source: Source, commit: str = "main") -> SourceRows:
     names, rows = _read_files(source) if source.is_local else _read_hub(source, commit)
     if not rows and not names:
         raise UserError(f"{source.place}: holds no rows; give a file with at least one prompt")
+    if other := spelt_otherwise(names, source.column):
+        names = [other.get(name, name) for name in names]
+        rows = [(at, {other.get(key, key): cell for key, cell in row.items()}) for at, row in rows]
     cells = [row for _, row in rows]
     columns = choose_columns(source.place, cells, names, source.column)
     if not rows:
@@ -83,7 +88,7 @@ def _read_file(file: DataFile, source: Source) -> tuple[list[str], _Rows]:
 
 def _is_read(name: str, source: Source) -> bool:
     named = {source.column, root_of(source.column)} if source.column else set()
-    return name in {*PROMPT_COLUMNS, *SIDE_COLUMNS, *_OURS, *named}
+    return name in named or name.strip().casefold() in {*PROMPT_COLUMNS, *SIDE_COLUMNS, *_OURS}
 
 
 def _read_hub(source: Source, commit: str) -> tuple[list[str], _Rows]:

@@ -10,6 +10,7 @@ import re
 from typing import Final, NamedTuple
 
 from udasa_data.prompts.identity import unix_lines
+from udasa_data.prompts.rendered import answered_text
 from udasa_data.prompts.roles import role_of
 from udasa_data.prompts.turns import Message, NoPrompt, malformed
 
@@ -20,14 +21,6 @@ _HASHED: Final = re.compile(
     rf"###[ \t]*(?P<name>{_NAMES}|instruction|response)[ \t]*:[ \t]?", re.IGNORECASE
 )
 _INLINE: Final = re.compile(r"(?<=\s)(?:Assistant|ASSISTANT|AI|Bot|GPT|ChatGPT):")
-# a text that a chat template made, with an answer in it: ChatML, Llama 2 and 3, Gemma, Zephyr
-_RENDERED: Final = re.compile(
-    r"\s*(?:(?:<s>|<bos>|<\|begin_of_text\|>)\s*)?(?:<\|im_start\|>|<\|start_header_id\|>"
-    r"|<start_of_turn>|<\|system\|>|<\|user\|>|\[INST\]).*"
-    r"(?:<\|im_start\|>assistant|<\|start_header_id\|>assistant<\|end_header_id\|>"
-    r"|<start_of_turn>model|<\|assistant\|>|\[/INST\])\s*[^\s<]",
-    re.DOTALL,
-)
 _ALPACA: Final = {"instruction": "user", "response": "assistant"}
 # what templates say before the first turn: Alpaca's, which is no part of the question, and those
 # that stand for a system prompt
@@ -50,9 +43,14 @@ def transcript_of(text: str) -> list[Message] | NoPrompt | None:
     apart by a blank line, as in HH-RLHF, only what stands so is a turn; in another, each line that
     a speaker begins.
     """
-    if _RENDERED.match(text):
-        return malformed("a chat template made it, with an answer in it; give messages", text)
-    text = unix_lines(text)
+    turns = _transcript(unix_lines(text))
+    if turns is None or (isinstance(turns, list) and len(turns) == 1):
+        problem = answered_text(text)
+        return turns if problem is None else malformed(problem, text)
+    return turns
+
+
+def _transcript(text: str) -> list[Message] | NoPrompt | None:
     markers = _markers(text)
     if not any(marker.role == "user" for marker in markers):
         return None

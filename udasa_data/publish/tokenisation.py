@@ -92,56 +92,80 @@ def tokenise(
         UserError: TRL is not installed.
     """
     try:
-        from trl.data_utils import _tokenize, common_prefix_length
+        import trl.data_utils  # noqa: F401
     except ImportError as error:
         raise UserError(f"TRL is not installed: {install_line('train')}") from error
 
-    options = options or {}
     ends = special_tokens(tokenizer)
-    example = ""
-    counts = dict.fromkeys(
-        ("rewritten", "rows", "not_prefix", "merged", "truncated", "collapsed", "dropped"), 0
+    found = [_read(pair, tokenizer, ends, options or {}, max_length) for pair in pairs]
+    counts = {name: sum(getattr(one, name) for one in found) for name in _COUNTED}
+    longest = max((one.longest for one in found), default=0)
+    example = next((one.example for one in found if one.example), "")
+    return Tokenised(rows=len(found), **counts, longest=longest, example=example)
+
+
+class _Found(NamedTuple):
+    """What became of one pair, as in :class:`Tokenised`."""
+
+    rewritten: bool
+    not_prefix: bool
+    merged: bool
+    truncated: bool
+    collapsed: bool
+    dropped: bool
+    longest: int
+    example: str
+
+
+_COUNTED: Final = _Found._fields[:-2]
+
+
+def _read(
+    pair: Mapping[str, Any],
+    tokenizer: Any,
+    ends: Sequence[str],
+    options: Mapping[str, Any],
+    max_length: int,
+) -> _Found:
+    from trl.data_utils import _tokenize, common_prefix_length
+
+    asked = pair.get(COLUMN) or options
+    prompt = _tokenize(tokenizer, pair["prompt"], add_generation_prompt=True, **asked)["input_ids"]
+    chosen, rejected = (
+        _tokenize(tokenizer, [*pair["prompt"], *pair[side]], **asked)["input_ids"]
+        for side in ("chosen", "rejected")
     )
-    longest = 0
-    for pair in pairs:
-        asked = pair.get(COLUMN) or options
-        prompt = _tokenize(tokenizer, pair["prompt"], add_generation_prompt=True, **asked)[
-            "input_ids"
-        ]
-        chosen, rejected = (
-            _tokenize(tokenizer, [*pair["prompt"], *pair[side]], **asked)["input_ids"]
-            for side in ("chosen", "rejected")
-        )
-        shared = min(common_prefix_length(prompt, side) for side in (chosen, rejected))
-        cut = [side[:max_length] for side in (chosen, rejected)]
-        is_text = pair.get("mode") == Mode.COMPLETION
-        if is_text:
-            made = _continued_as(pair, tokenizer, prompt, (chosen, rejected))
-        else:
-            made = _made_of(pair, tokenizer, ends, options)
-        runs_on = is_text and made is None
-        example = example or made or ""
-        found = {
-            "rewritten": made is not None,
-            "rows": True,
-            "not_prefix": shared < len(prompt) and not runs_on,
-            "merged": shared < len(prompt) and runs_on,
-            "truncated": max(len(chosen), len(rejected)) > max_length,
-            "collapsed": cut[0] == cut[1],
-            "dropped": shared >= max_length,
-        }
-        counts = {name: n + found[name] for name, n in counts.items()}
-        longest = max(longest, len(chosen), len(rejected))
-    return Tokenised(**counts, longest=longest, example=example)
+    shared = min(common_prefix_length(prompt, side) for side in (chosen, rejected))
+    is_text = pair.get("mode") == Mode.COMPLETION
+    if is_text:
+        made = _continued_as(pair, tokenizer, prompt, (chosen, rejected))
+    else:
+        made = _made_of(pair, tokenizer, ends, options)
+    runs_on = is_text and made is None
+    longest = max(len(chosen), len(rejected))
+    return _Found(
+        rewritten=made is not None,
+        not_prefix=shared < len(prompt) and not runs_on,
+        merged=shared < len(prompt) and runs_on,
+        truncated=longest > max_length,
+        collapsed=chosen[:max_length] == rejected[:max_length],
+        dropped=shared >= max_length,
+        longest=longest,
+        example=made or "",
+    )
 
 
 def _made_of(
     pair: Mapping[str, Any], tokenizer: Any, ends: Sequence[str], options: Mapping[str, Any]
 ) -> str | None:
     """Return what the chat template makes of either answer; None: both are as they were said."""
-    said = [pair[side][-1]["content"] for side in ("chosen", "rejected")]
-    made = (rewritten(tokenizer, pair["prompt"], answer, ends, options) for answer in said)
-    return next(filter(None, made), None)
+    for side in ("chosen", "rejected"):
+        answer, before = pair[side][-1]["content"], pair.get(f"reasoning_{side}") or ""
+        spaces = ["", before] if before.isspace() else [""]
+        made = [rewritten(tokenizer, pair["prompt"], answer, ends, options, s) for s in spaces]
+        if all(made):
+            return made[0]
+    return None
 
 
 def _continued_as(

@@ -8,7 +8,8 @@ from typing import Final
 
 from udasa_data.errors import UserError
 from udasa_data.progress import Progress
-from udasa_data.publish.checks import Check, DatasetCopy, check_all
+from udasa_data.publish.check import Check, DatasetCopy
+from udasa_data.publish.checks import check_all
 from udasa_data.publish.pushing import find_dataset
 from udasa_data.publish.repository import Patience, Remote, Tell, quiet_hub
 from udasa_data.runs import MANIFEST, local_dataset, read_manifest

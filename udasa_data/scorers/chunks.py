@@ -8,6 +8,7 @@ vocabulary lacks is not scored, nor is a conversation that its chat template ref
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -70,7 +71,7 @@ def score_in_parts(
             split[pair] = [text]
             continue
         cut = _cut(loaded, pair, side, room)
-        split[pair] = _split(loaded, cut, side, room)
+        split[pair] = _split(loaded, cut, side, room, sizes)
         if cut != text:
             shortened.add(split[pair][0])
     is_read = _read(loaded, pairs, sizes)
@@ -187,9 +188,19 @@ def _cut(loaded: Loaded, pair: TextPair, side: Side, room: int) -> TextPair:
     return pair
 
 
-def _split(loaded: Loaded, pair: TextPair, side: Side, room: int) -> list[TextPair]:
-    """Return the pair, one text in parts of whole sentences where both have not room enough."""
-    sizes = _sizes(loaded, pair[:2])
+def _split(
+    loaded: Loaded,
+    pair: TextPair,
+    side: Side,
+    room: int,
+    known: Mapping[str, Size] = MappingProxyType({}),
+) -> list[TextPair]:
+    """Return the pair, one text in parts of whole sentences where both have not room enough.
+
+    ``known`` has the sizes of the texts that are known: most of them were not cut.
+    """
+    new = [text for text in pair[:2] if text not in known]
+    sizes = {text: known[text] for text in pair[:2] if text in known} | _sizes(loaded, new)
     if _fits(pair, sizes, room):
         return [pair]
     pieces = sentences(getattr(pair, side))

@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import TemplateError
 
 from udasa_data.config import Verdict
+from udasa_data.engines import render
 from udasa_data.scorers.protocol import TextPair
 
 
@@ -49,7 +50,7 @@ def rendered(tokenizer: Any, pair: TextPair, verdict: Verdict | None = None) -> 
     for some in (turns, _without_system(turns)):
         messages = [{"role": role, "content": content} for role, content in some]
         try:
-            return str(tokenizer.apply_chat_template(messages, tokenize=False, **options)) + opening
+            return render(tokenizer, messages, **options) + opening
         except TemplateError:
             continue
     return None

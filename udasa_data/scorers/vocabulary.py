@@ -35,19 +35,26 @@ class Vocabulary:
         It is read where at most half of its pieces are unknown, and these hold at most half of its
         characters: a whole Russian word may be one piece, and each letter of a Chinese one.
         """
+        found = self._tokenizer(list(texts), add_special_tokens=False, verbose=False)
+        sizes = []
+        for text, ids in zip(texts, found["input_ids"], strict=True):
+            # of most texts every piece is known: then none of them has to be looked at
+            has_unknown = any(map(self._is_unknown, set(ids)))
+            is_read = not has_unknown or self._is_mostly_known(text)
+            sizes.append(Size(len(ids), is_read))
+        return sizes
+
+    def _is_mostly_known(self, text: str) -> bool:
         fast: bool = self._tokenizer.is_fast
         found = self._tokenizer(
-            list(texts), add_special_tokens=False, verbose=False, return_offsets_mapping=fast
+            text, add_special_tokens=False, verbose=False, return_offsets_mapping=fast
         )
-        sizes = []
-        for n, ids in enumerate(found["input_ids"]):
-            unknown = np.array([self._is_unknown(piece) for piece in ids], dtype=np.float64)
-            # a byte is at least a character wide; a tokenizer in Python tells no widths
-            spans = found["offset_mapping"][n] if fast else [(0, 1)] * len(ids)
-            widths = np.array([max(end - start, 1) for start, end in spans], dtype=np.float64)
-            is_read = not ids or max(unknown.mean(), unknown @ widths / widths.sum()) <= MOSTLY
-            sizes.append(Size(len(ids), bool(is_read)))
-        return sizes
+        ids = found["input_ids"]
+        unknown = np.array([self._is_unknown(piece) for piece in ids], dtype=np.float64)
+        # a byte is at least a character wide; a tokenizer in Python tells no widths
+        spans = found["offset_mapping"] if fast else [(0, 1)] * len(ids)
+        widths = np.array([max(end - start, 1) for start, end in spans], dtype=np.float64)
+        return bool(max(unknown.mean(), unknown @ widths / widths.sum()) <= MOSTLY)
 
     def _is_unknown(self, piece: int) -> bool:
         """Return whether a piece is "unknown", or a byte of a character without a piece."""
