@@ -205,8 +205,14 @@ class Prepared:
             require_system_turn(policy, config.system_prompt, options)
 
     def try_template(self) -> None:
-        """Note where the chat template has other text trained on than is said; not a server's."""
-        config = self.config
+        """Note where the chat template has other text trained on than is said; not a server's.
+
+        What an earlier start noted holds where all answers are there already.
+        """
+        config, noted = self.config, self.run.manifest.get("notes", {})
+        if "template" in noted and not self.shards["samples"].missing():
+            self.template_note = next(iter(noted["template"]), None)
+            return
         chats = (self.loaded.prompts["mode"] == Mode.CHAT).any()
         if config.server is not None or self.answered is not None or not chats:
             return
@@ -252,8 +258,7 @@ class Prepared:
         for section in ("steps", "notes"):  # of a step made anew, nothing old is kept
             entries = run.manifest.get(section, {})
             run.manifest[section] = {step: entries[step] for step in entries if step in kept}
-        if self.template_note:
-            run.manifest["notes"]["template"] = [self.template_note]
+        run.manifest["notes"]["template"] = [self.template_note] if self.template_note else []
         run.save_manifest(**self._facts())
 
     def join(self) -> bool:
