@@ -18,7 +18,7 @@ from udasa_data.prompts.literals import looks_like_turns, parse_literal
 from udasa_data.prompts.loading import LeftOut, LoadedPrompts, load_prompts
 from udasa_data.prompts.messages import read_answer
 from udasa_data.prompts.rows import Row, read_prompt, turns_of
-from udasa_data.prompts.source_rows import SourceRows, read_rows
+from udasa_data.prompts.source_rows import SourceRows, read_rows, source_digest
 from udasa_data.prompts.sources import (
     Source,
     file_source,
@@ -73,6 +73,7 @@ __all__ = [
     "read_table",
     "shows_nothing",
     "side_columns",
+    "source_digest",
     "split_of",
     "splits_of",
     "text_sha256",
