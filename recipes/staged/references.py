@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from udasa_data.errors import UserError
@@ -124,12 +125,13 @@ def reference_in_use(trainer: Any) -> str:
 
     That is its ``ref_model``; else, for adapters, the base weights and the frozen ``ref`` adapter
     (none: the base alone); else the policy itself, whose log-probabilities are precomputed.
+    Where that was hashed as the trainer was made (:func:`hashed_once`), it is not hashed again.
     """
-    if trainer.ref_model is not None:
-        return weights_sha256(trainer.ref_model)
-    model = trainer.accelerator.unwrap_model(trainer.model)
+    model = trainer.ref_model
+    if model is None:
+        model = trainer.accelerator.unwrap_model(trainer.model)
     if not hasattr(model, "peft_config"):
-        return weights_sha256(model)
+        return getattr(trainer, "reference_sha256", None) or weights_sha256(model)
     base = weights_sha256(model)
     if "ref" not in model.peft_config:
         return base
@@ -139,6 +141,36 @@ def reference_in_use(trainer: Any) -> str:
 def stacked_sha256(base: str, adapter: str) -> str:
     """Return the hash of a policy that is an adapter on base weights."""
     return key_of(base, adapter)
+
+
+@contextmanager
+def hashed_once() -> Iterator[None]:
+    """Have a DPOTrainer that is made meanwhile know its reference by our hash, in one process.
+
+    TRL names the file of precomputed log-probabilities by a hash of all weights, in float32. Every
+    process computes it, and the main one's is then told to all.
+    """
+    from accelerate import PartialState
+    from trl.trainer import dpo_trainer
+
+    theirs: Any = dpo_trainer.hash_module
+    is_main = PartialState().is_main_process
+    dpo_trainer.hash_module = model_sha256 if is_main else _hashed_elsewhere
+    try:
+        yield
+    finally:
+        dpo_trainer.hash_module = theirs
+
+
+def model_sha256(model: Any) -> str:
+    """Return the hash of a model, its adapters included, if it has any."""
+    base = weights_sha256(model)
+    adapters = sorted(getattr(model, "peft_config", ()))
+    return key_of(base, *(weights_sha256(model, name) for name in adapters)) if adapters else base
+
+
+def _hashed_elsewhere(_model: Any) -> str:
+    return ""
 
 
 def weights_sha256(model: Any, adapter: str | None = None) -> str:

@@ -112,7 +112,15 @@ class StagedRun(RunState):
             self.ledger.save()
 
     def _sft_sha256(self) -> str:
-        return references.weights_sha256(load_model(self.policy_at(0), self.dtype, place=False))
+        def of_weights() -> str:
+            return references.weights_sha256(load_model(self.policy_at(0), self.dtype, place=False))
+
+        return self._once(of_weights)
+
+    def _once(self, compute: Callable[[], str]) -> str:
+        """Return what the main process computes: weights are hashed by one process, not by each."""
+        found: str = from_main(compute() if self.state.is_main_process else None)
+        return found
 
     # -- one stage -------------------------------------------------------------------------
 
@@ -124,7 +132,7 @@ class StagedRun(RunState):
         entry, stage = begin(self, number)
         stage_name = stage.name
         parted = by_deepspeed() or by_fsdp()  # then no process holds the weights for long
-        whole = references.before_sharding(stage) if parted else None
+        whole = self._once(partial(references.before_sharding, stage)) if parted else None
         trainer = make_trainer(stage, self.recipe, self.prepared.tokenizer, self._note_first)
         entry = self._check_reference(entry, trainer, whole)
         self.ledger.put(entry, write=self.state.is_main_process)
@@ -174,7 +182,7 @@ class StagedRun(RunState):
 
         ``whole`` is its hash from before it was sharded, where it is.
         """
-        in_use = whole or references.reference_in_use(trainer)
+        in_use = whole or self._once(partial(references.reference_in_use, trainer))
         recorded = self.ledger.stage(entry.number)
         expected = entry.reference.sha256 or (recorded.reference.sha256 if recorded else in_use)
         references.check_reference(expected, in_use, entry.reference.wanted)

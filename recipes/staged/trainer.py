@@ -18,6 +18,7 @@ from .config import Recipe
 from .curves import Speed
 from .launched import by_deepspeed, floor_of
 from .pair_trainer import FirstPairs, collator_of, trainer_class
+from .references import hashed_once
 from .stage import Stage
 from .stage_options import StageOptions
 
@@ -40,7 +41,8 @@ def make_trainer(
     callbacks: list[TrainerCallback] = [Speed(), MarkComplete(), first]
     if recipe.stop.patience:
         callbacks.append(EarlyStoppingCallback(recipe.stop.patience))
-    with one_line_for_memory(recipe, stage.options), one_line_for_trl(stage.name):
+    one_line = one_line_for_memory(recipe, stage.options), one_line_for_trl(stage.name)
+    with one_line[0], one_line[1], hashed_once():
         trainer = trainer_class()(
             model=stage.model,
             ref_model=stage.reference,
@@ -54,6 +56,7 @@ def make_trainer(
         )
     trainer.remove_callback(PrinterCallback)  # FirstStep prints
     trainer.options = stage.options
+    trainer.reference_sha256 = trainer._precompute_model_hash  # noqa: SLF001 (by hashed_once)
     tailed = stage.options.trl.ld_alpha is not None  # its reference counts tails otherwise
     floor = floor_of(recipe, trainer.args.mixed_precision)
     trainer.first = FirstPairs(stage.at_zero and not tailed, floor, note)

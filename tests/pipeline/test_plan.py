@@ -6,6 +6,7 @@ import tempfile
 import msgspec
 import pytest
 from folder_contents import everything, put_foreign
+from misbehaving_server import MisbehavingServer
 from small_models import save_policy
 
 from udasa_data import resolve
@@ -51,3 +52,20 @@ def test_a_pilot_of_all_prompts_is_the_truth(small_config, tmp_path, monkeypatch
     assert everything(temporary) == {}  # the pilot's folder was its own, and is gone
     assert (half.prompts, half.pilot, half.money) == (8, 4, None)
     assert half.output_tokens.low <= made.output_tokens.value <= half.output_tokens.high
+
+
+def test_steps_of_a_served_build_go_side_by_side(small_config, tmp_path):
+    lines = small_config.read_text().splitlines(keepends=True)
+    file, prompts = tmp_path / "served.yaml", tmp_path / "p.txt"
+    file.write_text("".join(line for line in lines if not line.startswith("policy")))
+    prompts.write_text("".join(f"What is {n}?\n" for n in "abcdefgh"))
+    with MisbehavingServer(seconds=0.05) as server:
+        flags = {"engine": "openai", "server": {"base_url": server.url}, "prompts": [str(prompts)]}
+        made = plan(resolve("some-model", flags, file=file), 8, Prices(hour=3600.0))
+    samples, scores, dataset = (
+        made.seconds[step].value for step in ("samples", "scores", "dataset")
+    )
+    # a second costs 1: the longer of the two steps, and the dataset after it
+    assert made.money.value == pytest.approx(max(samples, scores) + dataset)
+    assert min(samples, scores) > 0
+    assert any("the longer step counts" in note for note in made.notes)

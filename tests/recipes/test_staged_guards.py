@@ -10,6 +10,7 @@ from datasets import Dataset
 from small_dataset import pair, save_dataset
 from small_models import save_policy
 from trl import DPOConfig, DPOTrainer
+from trl.trainer import dpo_trainer
 
 from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
@@ -120,6 +121,14 @@ def test_the_first_loss(losses, beta, loss):
     moved = {**logs, "rewards/chosen": 0.01}
     with pytest.raises(UserError, match="reference is not the policy"):
         references.check_first_step(losses, weights, beta, moved, 1e-3)
+
+
+def test_trl_takes_our_hash_of_a_model_meanwhile(small):
+    model = load_model((str(small["policy"]), {}), torch.float32)
+    theirs = dpo_trainer.hash_module
+    with references.hashed_once():
+        assert dpo_trainer.hash_module(model) == references.weights_sha256(model)
+    assert dpo_trainer.hash_module is theirs
 
 
 def test_trls_silent_trap_is_caught(small, tmp_path):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TypeAlias
@@ -70,8 +71,9 @@ class Presets(Strict, frozen=True):
     prompts: dict[str, PromptPreset]
 
 
+@cache
 def read_presets() -> Presets:
-    """Return the presets shipped with the package."""
+    """Return the presets shipped with the package; parsed once, which takes longer than most."""
     text = files("udasa_data.config").joinpath("presets.yaml").read_text(encoding="utf-8")
     return msgspec.convert(yaml.safe_load(text), Presets)
 

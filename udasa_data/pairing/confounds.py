@@ -44,11 +44,14 @@ def measure(
         pairs: ``prompt_id, chosen_id, rejected_id``; None where no pairs were made.
         length: the column of lengths, ``n_tokens`` or ``n_words``.
     """
+    keys = [key for key in ("run", "prompt_id") if key in answers.columns]
+    own = pl.col(length)
     if "reasoning" in answers.columns:
         own = answer_tokens(length, pl.col("text"), pl.col("reasoning"))
-        answers = answers.with_columns(own.alias(length))
-    non_empty = answers.filter(pl.col("text") != "")
-    keys = [key for key in ("run", "prompt_id") if key in answers.columns]
+    read = [*keys, "sample_id", "refusal", "homogeneous", *(f"u_{d}" for d in Dimension)]
+    # texts decide what counts, and are not copied with it
+    answers = answers.select(*read, own.alias(length), is_empty=pl.col("text") == "")
+    non_empty = answers.filter(~pl.col("is_empty"))
     prompts = non_empty.select(*keys, "homogeneous").unique(keys)
     rho = _correlations(
         {**{str(d): non_empty[f"u_{d}"] for d in Dimension}, "length": non_empty[length]}

@@ -39,6 +39,7 @@ from udasa_data.scoring import GivenAnswers
 from udasa_data.storage import read_files
 
 REPAIRS: Final = 1000
+_JOINED: Final = 64  # shards whose samples and scores are joined at a time
 
 
 def build(
@@ -224,17 +225,22 @@ def _answers(prepared: Prepared) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return all scored answers with their prompts, and what was left out before pairing."""
     if isinstance(prepared, Derived) and prepared.reuses_scores:
         return prepared.origin.answers, prepared.loaded.dropped
-    samples, not_sampled = prepared.shards["samples"].read_all()
-    scores, not_scored = prepared.shards["scores"].read_all()
     prompts = prepared.loaded.prompts.drop("split").rename({"messages": "prompt"})
-    answers = (
-        require(scores, SCORES, "scores")
-        .join(samples, on=["prompt_id", "sample_id"], how="left", maintain_order="left")
-        .join(prompts, on="prompt_id", how="left", maintain_order="left")
-        .with_columns(run=pl.lit(0, dtype=pl.Int32))
-    )
-    left_out = [prepared.loaded.dropped, not_sampled, not_scored]
-    return answers, pl.concat(left_out, how="diagonal")  # shards of earlier versions have no run
+    answers, left_out = [], [prepared.loaded.dropped]
+    count = prepared.shards["samples"].count
+    # some shards at a time: what is joined is copied, and not all of it is to be there twice
+    for first in range(0, count, _JOINED):
+        numbers = range(first, min(first + _JOINED, count))
+        samples, not_sampled = prepared.shards["samples"].read_some(numbers)
+        scores, not_scored = prepared.shards["scores"].read_some(numbers)
+        answers.append(
+            require(scores, SCORES, "scores")
+            .join(samples, on=["prompt_id", "sample_id"], how="left", maintain_order="left")
+            .join(prompts, on="prompt_id", how="left", maintain_order="left")
+        )
+        left_out += [not_sampled, not_scored]
+    table = pl.concat(answers).with_columns(run=pl.lit(0, dtype=pl.Int32))
+    return table, pl.concat(left_out, how="diagonal")  # shards of earlier versions have no run
 
 
 def _result(run: Run, *, reused: bool) -> BuildResult:

@@ -78,7 +78,7 @@ def finish(prepared: Prepared, restaged: Restaged, left_out: pl.DataFrame, start
         review=msgspec.to_builtins(restaged.review),
     )
     _publish(prepared, Tables(pairs, answers, dropped))
-    run.save_manifest(finished=prepared.keys["dataset"])
+    run.save_manifest(finished=prepared.keys["dataset"], **prepared.read)
 
 
 def _publish(prepared: Prepared, tables: Tables) -> None:

@@ -13,22 +13,26 @@ from udasa_data.runs import CODE, code_hash, key_of
 from udasa_data.storage import Located
 
 
+def rows_key(prompts: pl.DataFrame) -> str:
+    """Return the key of what the policy is asked, of a table as ``schema.PROMPTS``."""
+    return key_of(prompts.select("prompt_id", "messages", "mode", "axis", "context").rows())
+
+
 def sampled_from(
-    config: BuildConfig, prompts: pl.DataFrame, models: Mapping[str, Located], engine: str
+    config: BuildConfig, rows: str, models: Mapping[str, Located], engine: str
 ) -> dict[str, Any]:
     """Return all that decides the samples, by the name a user knows it by.
 
     Args:
         config: of the build.
-        prompts: ``schema.PROMPTS``.
+        rows: key of the prompts' rows.
         models: located and pinned, by id.
         engine: that samples.
     """
-    rows = prompts.select("prompt_id", "messages", "mode", "axis", "context")
     return {
         "prompts": ", ".join(config.prompts),
         "limit": config.limit,
-        "prompt rows": key_of(rows.rows()),
+        "prompt rows": rows,
         "model": config.policy.id,
         "model weights": models[config.policy.id].fingerprint,
         "seed": config.seed,

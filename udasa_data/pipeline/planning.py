@@ -21,6 +21,7 @@ import polars as pl
 from udasa_data.config import BATCH_ON_GPU, BuildConfig
 from udasa_data.errors import UserError
 from udasa_data.pipeline.building import build
+from udasa_data.pipeline.executors.beside import scores_beside
 from udasa_data.pipeline.executors.local import LocalExecutor
 from udasa_data.pipeline.preparation import Prepared
 from udasa_data.pipeline.results import BuildResult
@@ -102,7 +103,7 @@ def plan(
         prompts = loaded.prompts
         tried = msgspec.structs.replace(config, limit=min(pilot, len(prompts)))
         # a score cache of its own: scores known already would make the build look quick
-        executor = LocalExecutor(cache=place / "scores.sqlite")
+        executor = LocalExecutor(cache=place / "scores.sqlite", beside=False)
         result = build(tried, place / "pilot", progress, executor)
         planned = _project(config, prompts, result, Run(place / "pilot"), prices or Prices())
         notes = (*(reason.in_words for reason in loaded.left_out), *planned.notes)
@@ -135,9 +136,13 @@ def _project(
     seconds["dataset"] = exactly(
         dataset + PAIRING_SECONDS * config.sampling.samples * (n - n_pilot)
     )
-    total = seconds["samples"].plus(seconds["scores"]).plus(seconds["dataset"])
+    steps = seconds["samples"], seconds["scores"]
+    beside = scores_beside(config)
+    total = (max(steps) if beside else steps[0].plus(steps[1])).plus(seconds["dataset"])
     pilot_seconds = sum(step.seconds for step in result.summary.steps.values())
     notes = list(result.summary.notes)
+    if beside:
+        notes.append("answers are scored while the server gives others: the longer step counts")
     if n_pilot < config.shard_size:
         notes.append(
             f"the pilot of {n_pilot} prompts is smaller than a shard ({config.shard_size}): an "

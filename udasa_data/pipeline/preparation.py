@@ -14,7 +14,8 @@ from udasa_data.config import BuildConfig, ModelRef, principles_of, to_yaml
 from udasa_data.engines import choose_engine
 from udasa_data.errors import UserError
 from udasa_data.pairing import curves_to_json, fits_of, read_curves, read_reviews
-from udasa_data.pipeline.ingredients import sampled_from, scored_with
+from udasa_data.pipeline.ingredients import rows_key, sampled_from, scored_with
+from udasa_data.pipeline.rereading import read_before, reading_key, record_of
 from udasa_data.preflight import Asked, Checked, check_build
 from udasa_data.prompts import LoadedPrompts, fingerprint, load_prompts, parse_source
 from udasa_data.runs import (
@@ -58,6 +59,8 @@ class Prepared:
         self.config = config
         self.run = run
         self.template_note: str | None = None
+        self._reading: str | None = None  # key of what decides the prompts that are read
+        self._rows = ""  # key of their rows
         self._checked = self._check()
         self.principles = principles_of(config.judge) if config.judge else ()
         self.commits = self._commits()
@@ -138,9 +141,13 @@ class Prepared:
         return choose_engine(self.config, (began["name"], began["reason"]) if began else None)
 
     def _load(self) -> LoadedPrompts:
+        self._reading = reading_key(self.config, self.commits)
+        if before := read_before(self.run, self._reading):
+            self._rows = before.rows
+            return before.loaded
         config, rows = self.config, self._checked.rows
         self._checked = self._checked._replace(rows={})  # they are not held twice
-        return load_prompts(
+        loaded = load_prompts(
             config.prompts,
             limit=config.limit,
             seed=config.seed,
@@ -148,6 +155,8 @@ class Prepared:
             near_duplicates=config.near_duplicates,
             read=rows,
         )
+        self._rows = rows_key(loaded.prompts)
+        return loaded
 
     def _scores_key(self, samples_key: str) -> str:
         made = scored_with(self.config, self.models, self.principles)
@@ -169,7 +178,12 @@ class Prepared:
         return {**self._checked.fingerprints, **self.run.manifest.get("models", {})}
 
     def _inputs(self) -> dict[str, Any]:
-        return sampled_from(self.config, self.loaded.prompts, self.models, self.engine)
+        return sampled_from(self.config, self._rows, self.models, self.engine)
+
+    @property
+    def read(self) -> dict[str, Any]:
+        """What a finished run's manifest says of its prompts, for the next start."""
+        return record_of(self._reading, self.loaded, self._rows)
 
     def refuse_another_run(self) -> None:
         """Raise a UserError when the directory holds something else.
@@ -205,8 +219,14 @@ class Prepared:
             require_system_turn(policy, config.system_prompt, options)
 
     def try_template(self) -> None:
-        """Note where the chat template has other text trained on than is said; not a server's."""
-        config = self.config
+        """Note where the chat template has other text trained on than is said; not a server's.
+
+        What an earlier start noted holds where all answers are there already.
+        """
+        config, noted = self.config, self.run.manifest.get("notes", {})
+        if "template" in noted and not self.shards["samples"].missing():
+            self.template_note = next(iter(noted["template"]), None)
+            return
         chats = (self.loaded.prompts["mode"] == Mode.CHAT).any()
         if config.server is not None or self.answered is not None or not chats:
             return
@@ -252,8 +272,7 @@ class Prepared:
         for section in ("steps", "notes"):  # of a step made anew, nothing old is kept
             entries = run.manifest.get(section, {})
             run.manifest[section] = {step: entries[step] for step in entries if step in kept}
-        if self.template_note:
-            run.manifest["notes"]["template"] = [self.template_note]
+        run.manifest["notes"]["template"] = [self.template_note] if self.template_note else []
         run.save_manifest(**self._facts())
 
     def join(self) -> bool:

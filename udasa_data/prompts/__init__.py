@@ -17,7 +17,7 @@ from udasa_data.prompts.loading import LeftOut, LoadedPrompts, load_prompts
 from udasa_data.prompts.messages import read_answer
 from udasa_data.prompts.rows import Row, read_prompt, turns_of
 from udasa_data.prompts.side_columns import side_columns, word_of
-from udasa_data.prompts.source_rows import SourceRows, read_rows
+from udasa_data.prompts.source_rows import SourceRows, read_rows, source_digest
 from udasa_data.prompts.sources import (
     Source,
     file_source,
@@ -72,6 +72,7 @@ __all__ = [
     "read_table",
     "shows_nothing",
     "side_columns",
+    "source_digest",
     "spelt_otherwise",
     "split_of",
     "splits_of",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -18,6 +20,7 @@ from udasa_data.prompts.row_files import read_columns, text_rows
 from udasa_data.prompts.rows import Row
 from udasa_data.prompts.side_columns import SIDE_COLUMNS
 from udasa_data.prompts.sources import Source
+from udasa_data.storage import file_sha256
 
 _OURS = ("prompt_id", "sample_id")  # columns of a dataset of ours, with one row an answer
 _Rows: TypeAlias = list[tuple[str, dict[str, Any]]]
@@ -58,6 +61,21 @@ def read_rows(source: Source, commit: str = "main") -> SourceRows:
         found.append(Row(f"{source.name} {where}", name, cell, beside))
     notes = [note for note in columns.notes if not (source.axis and "axis" in note)]
     return SourceRows(found, tuple(f"{source.name}: {note}" for note in notes))
+
+
+def source_digest(source: Source) -> str | None:
+    """Return a digest of the files of a local source; None where one is not on this machine.
+
+    Names count, since rows are called by them.
+    """
+    digest = hashlib.sha256()
+    with suppress(OSError, UserError):  # told when it is read
+        for file in _files(source):
+            if not isinstance(file.place, Path):
+                return None
+            digest.update(f"{file.label}\0{file.kind}\0{file_sha256(file.place)}\0".encode())
+        return digest.hexdigest()
+    return None
 
 
 def _read_files(source: Source) -> tuple[list[str], _Rows]:

@@ -70,10 +70,10 @@ def write_dataset(
     with ThreadPoolExecutor(1) as pool:  # writing lets go of the interpreter
         drawn = pool.submit(draw, folder, manifest, pairs, tables.samples)
         for name, table in of_config.items():
-            split_rows = with_split(table, splits)
+            split_of_row = with_split(table.select("prompt_id"), splits)["split"]
             for split in SPLITS:
-                rows = split_rows.filter(pl.col("split") == split).drop("split")
-                files |= dict(_write(folder, name, split, rows, shard_bytes))
+                kept = split_of_row == split
+                files |= dict(_write(folder, name, split, table, kept, shard_bytes))
     figures = drawn.result()
     whole = msgspec.structs.replace(manifest, files=files, figures=figures)
     (folder / MANIFEST).write_text(to_json(whole), encoding="utf-8")
@@ -116,17 +116,34 @@ def card_of_folder(folder: Path, repo_id: str, licences: Licences, found: Contam
 
 
 def _write(
-    folder: Path, config: str, split: Split, table: pl.DataFrame, shard_bytes: int
+    folder: Path, config: str, split: Split, table: pl.DataFrame, kept: pl.Series, shard_bytes: int
 ) -> Iterator[tuple[str, FileRecord]]:
-    """Write a split's files; a split without rows has none: ``datasets`` refuses empty ones."""
-    if table.is_empty():
+    """Write a split's files; a split without rows has none: ``datasets`` refuses empty ones.
+
+    Only a file's rows are copied at a time, however large the table is.
+
+    Args:
+        folder: of the dataset.
+        config: whose table it is.
+        split: that is written.
+        table: N rows, of all splits.
+        kept: [N] whether a row is of this one.
+        shard_bytes: see :func:`write_dataset`.
+    """
+    at = kept.arg_true()
+    if at.is_empty():
         return
-    count = max(1, min(len(table), -(-int(table.estimated_size()) // shard_bytes)))
-    size = -(-len(table) // count)
+    of_split = int(table.estimated_size() * len(at) / len(table))
+    count = max(1, min(len(at), -(-of_split // shard_bytes)))
+    size = -(-len(at) // count)
     place = folder / "data" / config
     place.mkdir(parents=True, exist_ok=True)
     for number in range(count):
-        rows = table.slice(number * size, size)
+        of_file = at.slice(number * size, size)
+        if of_file.is_empty():
+            return
+        first, n = int(of_file[0]), int(of_file[-1]) - int(of_file[0]) + 1
+        rows = table.slice(first, n).filter(kept.slice(first, n))
         path = place / f"{split}.parquet"
         rows.write_parquet(path, compression_level=1)  # two thirds of the time, 0.3% larger
         digest = file_sha256(path)

@@ -33,7 +33,8 @@ def draw(
         samples: all samples, with ``u_*``, ``text`` and ``n_tokens``.
     """
     (folder / "figures").mkdir()
-    non_empty = samples.filter(pl.col("text") != "")
+    raw = [f"u_{d}" for d in Dimension]
+    non_empty = samples.lazy().filter(pl.col("text") != "").select(raw).collect()
     lengths = pair_lengths(pairs, samples)
     drawn = [
         _draw(folder, "uncertainty", (9, 2.9), lambda f: _uncertainty(f, non_empty)),

@@ -99,7 +99,15 @@ class Shards:
         Raises:
             DamagedShardError: a shard is not as it was written.
         """
-        found = list(self._tables(range(self.count)))
+        return self.read_some(range(self.count))
+
+    def read_some(self, numbers: Sequence[int]) -> Tables:
+        """Return the rows of some shards, one or more, and the rows that they set aside.
+
+        Raises:
+            DamagedShardError: a shard is not as it was written.
+        """
+        found = list(self._tables(numbers))
         return pl.concat(table for table, _ in found), pl.concat(dropped for _, dropped in found)
 
     def facts(self) -> list[ShardFacts]:

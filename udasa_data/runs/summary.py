@@ -93,7 +93,9 @@ def count(
         dropped: all that was left out.
         thresholds: low and high of the stages, NaN when there are none.
     """
-    non_empty = answers.filter(pl.col("text") != "")
+    read = ["run", "prompt_id", "axis", "n_claims", "homogeneous", *(f"u_{d}" for d in Dimension)]
+    # lazily: texts decide which rows count, and are not copied with them
+    non_empty = answers.lazy().filter(pl.col("text") != "").select(read).collect()
     sampled = answers.select("run", "prompt_id").unique()  # a merged run may ask twice
     # a published dataset names the prompts without scored answers in ``dropped`` alone
     aside = dropped.filter(pl.col("what") == "prompt").select("run", "prompt_id").unique()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -23,6 +23,10 @@ class Spending:
         server: its prices and bound; None where no server is asked.
         progress: shows the cost so far and projected.
         prompts: yet to be answered in this step.
+
+    Attributes:
+        meter: counts what is used.
+        beside: what else is shown while it runs, in words; none is empty.
     """
 
     def __init__(
@@ -33,6 +37,7 @@ class Spending:
         self._left = prompts
         self._ahead = 0  # of the prompts of shards that were begun, those yet to be answered
         self._refused = False
+        self.beside: Callable[[], str] = str
         self._counts = server is not None
         before = msgspec.convert(run.manifest.get("usage", {}) if run else {}, Usage)
         prices, bound = (server.prices, server.max_cost) if server else (None, None)
@@ -61,7 +66,8 @@ class Spending:
         self._left -= prompts
         self._ahead -= prompts
         self._progress.advance(prompts)
-        if words := self.meter.summary(self._left):
+        told = (self.meter.summary(self._left), self.beside())
+        if words := ", ".join(filter(None, told)):
             self._progress.tell(words)
 
     def save(self) -> None:
