@@ -14,7 +14,7 @@ from udasa_data.engines import PolicyPrompt, SetAside
 from udasa_data.engines.transformers import TransformersEngine
 from udasa_data.errors import UserError, first_line
 from udasa_data.storage import Located
-from udasa_eval.judging.short_answers import included, token_f1
+from udasa_eval.judging import included, token_f1
 
 
 class Question(msgspec.Struct, frozen=True):

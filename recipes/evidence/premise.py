@@ -11,14 +11,14 @@ import polars as pl
 
 from udasa_data.schema import Dimension, Stage
 from udasa_data.storage import read_parquet
-from udasa_eval.judging.short_answers import included
+from udasa_eval.judging import included
+from udasa_eval.stats import wilson
 from udasa_eval.stats.ranking import (
     Estimate,
     clustered,
     clustered_auroc,
     prediction_rejection_ratio,
 )
-from udasa_eval.stats.rates import wilson
 
 from .questions import QUESTIONS, Asked
 

@@ -45,7 +45,7 @@ def content(path):
             data = repr((table.schema, table.rows())).encode()
         elif path.suffix == ".json" and path.name != "calibration.json":
             data = json.dumps(timeless(json.loads(data)), sort_keys=True).encode()
-    except (ValueError, pl.exceptions.PolarsError):
+    except (ValueError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
         pass  # as it is, then
     return hashlib.sha256(data).hexdigest()
 

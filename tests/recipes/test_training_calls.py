@@ -1,4 +1,4 @@
-"""Training as a function: its errors speak of the call; what it gives is in test_whole_way."""
+"""Training as a function: its errors speak of the call; what it gives is in test_notebook."""
 
 import pytest
 

@@ -15,6 +15,7 @@ from udasa_eval.judging.scoring import (
     roles_of,
     score_tables,
 )
+from udasa_eval.judging.short_answers import included, token_f1
 
 __all__ = [
     "TOKEN",
@@ -30,6 +31,7 @@ __all__ = [
     "WrittenJudge",
     "asked_of",
     "estimate",
+    "included",
     "judge_needs",
     "judge_set",
     "judge_task",
@@ -40,4 +42,5 @@ __all__ = [
     "pin",
     "roles_of",
     "score_tables",
+    "token_f1",
 ]
