@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -49,9 +49,15 @@ def premise(config: Evidence, data_dir: Path, out: Path, only: Sequence[str] = (
         found = _known(out / FIGURES, config)
         for name in only or config.policies:
             found[name] = _measured(name, config, data_dir, out)
-            rows = [figure._asdict() for of_policy in found.values() for figure in of_policy]
-            write_text(out / FIGURES, json.dumps(rows, indent=1) + "\n")
+            write_text(out / FIGURES, _as_json(found))
     return [figure for of_policy in found.values() for figure in of_policy]
+
+
+def _as_json(found: Mapping[str, Sequence[Figure]]) -> str:
+    """Return figures as JSON, which has no NaN: null stands for it."""
+    rows = [figure._asdict() for of_policy in found.values() for figure in of_policy]
+    plain = [{k: None if v != v else v for k, v in row.items()} for row in rows]  # noqa: PLR0124
+    return json.dumps(plain, indent=1, allow_nan=False) + "\n"
 
 
 def _known(path: Path, config: Evidence) -> dict[str, list[Figure]]:
@@ -60,7 +66,8 @@ def _known(path: Path, config: Evidence) -> dict[str, list[Figure]]:
     found: dict[str, list[Figure]] = {}
     for row in rows:
         if row["policy"] in config.policies:
-            found.setdefault(row["policy"], []).append(Figure(**row))
+            known: dict[str, Any] = {k: float("nan") if v is None else v for k, v in row.items()}
+            found.setdefault(row["policy"], []).append(Figure(**known))
     return found
 
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import polars as pl
 import pytest
-from small_models import save_policy
+from small_models import save_ending_policy
 
 from udasa_data import build, resolve
 from udasa_data.config.build import ModelRef
@@ -24,13 +24,7 @@ WORDS = ["cat", "mat", "moon", "film", "rice", "Paris", "actors", "France"]
 
 @pytest.fixture(scope="module")
 def policy(tmp_path_factory):
-    """A random policy of which most answers end by themselves: any of fifty tokens ends one."""
-    folder = save_policy(tmp_path_factory.mktemp("policy"))
-    path = folder / "generation_config.json"
-    path.write_text(
-        json.dumps(json.loads(path.read_text()) | {"eos_token_id": [1, *range(60, 109)]})
-    )
-    return folder
+    return save_ending_policy(tmp_path_factory.mktemp("policy"))
 
 
 @pytest.fixture(scope="module")

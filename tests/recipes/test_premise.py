@@ -30,7 +30,7 @@ def run(tmp_path):
     """A finished build of known answers, as far as the study reads it."""
     rows = [
         {
-            "prompt_id": question[:2],
+            "prompt_id": question,
             "sample_id": n,
             "prompt": [{"role": "user", "content": question}],
             "text": text,
@@ -54,17 +54,9 @@ def run(tmp_path):
         folder / "train-00000.parquet"
     )
     pairs = [
-        {"prompt_id": "Wh", "chosen_id": 0, "rejected_id": 1, "stage": "conservative"},
-        {"prompt_id": "Ho", "chosen_id": 0, "rejected_id": 2, "stage": "exploratory"},
+        {"prompt_id": "Who?", "chosen_id": 0, "rejected_id": 1, "stage": "conservative"},
+        {"prompt_id": "How?", "chosen_id": 0, "rejected_id": 2, "stage": "exploratory"},
     ]
-    # "Who?" and "Where?" begin alike: their ids must not
-    table = pl.read_parquet(folder / "train-00000.parquet").with_columns(
-        pl.when(pl.col("prompt").list.last().struct.field("content") == "Where?")
-        .then(pl.lit("Wr"))
-        .otherwise("prompt_id")
-        .alias("prompt_id")
-    )
-    table.write_parquet(folder / "train-00000.parquet")
     ids = pl.col("chosen_id", "rejected_id").cast(pl.Int32)
     with_p = pl.DataFrame(pairs).with_columns(ids, p_chosen_better=pl.lit(0.8))
     with_p.write_parquet(tmp_path / "run/pairs.parquet")
@@ -137,5 +129,7 @@ def test_a_toy_goes_the_whole_way_and_is_measured_once(tmp_path, real_data):
     assert len(questions) == 500
     asked = (tmp_path / "out/toy.jsonl").read_text()
     assert not any(question.prompt in asked for question in questions)
+    strict = json.loads((tmp_path / "out/figures.json").read_text(), parse_constant=pytest.fail)
+    assert len(strict) == len(found)
     again = premise(config, real_data, tmp_path / "out", ["toy"])
     assert str(again) == str(found)

@@ -1,12 +1,10 @@
 """Rounds: of the whole recipe, of a stage each, with the first policy's answers rejected."""
 
-import json
-
 import msgspec
 import polars as pl
 import pytest
 import yaml
-from small_models import save_policy
+from small_models import save_ending_policy
 
 from udasa_data.errors import UserError
 from udasa_data.runs import open_finished
@@ -27,13 +25,7 @@ measures: {prompts: 4, samples: 4, max_tokens: 8}
 
 @pytest.fixture(scope="module")
 def policy(tmp_path_factory):
-    """A random policy of which most answers end by themselves: any of fifty tokens ends one."""
-    folder = save_policy(tmp_path_factory.mktemp("policy"))
-    path = folder / "generation_config.json"
-    path.write_text(
-        json.dumps(json.loads(path.read_text()) | {"eos_token_id": [1, *range(60, 109)]})
-    )
-    return folder
+    return save_ending_policy(tmp_path_factory.mktemp("policy"))
 
 
 def rounds_of(policy, small_config, tmp_path, recipe="", **options):
