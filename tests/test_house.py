@@ -385,3 +385,9 @@ def test_every_package_is_installed():
     found = {module for module, path in FILES.items() if path.name == "__init__.py"}
     packages = project["tool"]["setuptools"]["packages"]
     assert {name.replace("udasa_recipes", "recipes") for name in packages} == found
+
+
+def test_test_files_have_names_of_their_own():
+    """Without ``__init__.py`` between them, pytest imports a test file by its bare name."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))

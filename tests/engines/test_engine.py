@@ -228,13 +228,21 @@ def test_a_folder_without_weights(tmp_path, small):
 
 
 def test_the_nucleus_is_the_smallest_set_that_holds_top_p(monkeypatch):
-    """Rows whose likeliest few do not hold it are sorted whole; either way the set is the same."""
+    """Rows whose likeliest few do not hold it are looked at again; the set is always the same."""
     torch.manual_seed(0)
     p = torch.softmax(torch.randn(16, 64) * torch.tensor([0.1, 4.0]).repeat(8)[:, None], dim=-1)
     ordered, order = p.sort(dim=-1, descending=True)
     outside = ordered.cumsum(dim=-1) - ordered >= 0.9
     expected = torch.zeros_like(p).scatter_(1, order, ordered.masked_fill(outside, 0.0))
-    for few in (4, 16, 1024):
+    total = expected.sum(dim=-1, keepdim=True)
+    for few in ((4, 16), (16,), (1024,)):
         monkeypatch.setattr(drawing, "_FEW", few)
-        assert torch.equal(drawing._nucleus(p, 0.9), expected)
+        for place in np.linspace(0.003, 0.997, 40):  # the id at which the cumulative sum passes it
+            uniform = torch.full((16, 1), place, dtype=torch.float32)
+            drawn = drawing._of_nucleus(p.log(), 0.9, uniform)
+            assert (expected.gather(1, drawn) > 0).all()
+            passed = expected.cumsum(dim=-1).gather(1, drawn)
+            before = passed - expected.gather(1, drawn)
+            assert (before <= place * total + 1e-6).all()
+            assert (passed >= place * total - 1e-6).all()
     assert (expected.sum(dim=-1) >= 0.9).all()

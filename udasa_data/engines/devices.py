@@ -1,15 +1,31 @@
 """Where models run on this machine, and in which numbers."""
 
+import ctypes
+from functools import cache
 from typing import Any, Final
 
 import torch
 
 _WIDE: Final = 512  # numbers a token's state has; SmolLM2-135M has 576
+# glibc's: no block from mmap (-4), none given back below 2 GB (-1), 256 MB at a time (-2)
+_MALLOC: Final = ((-4, 0), (-1, 2**31 - 1), (-2, 2**28))
 
 
 def best_device() -> torch.device:
     """Return the accelerator (CUDA, or Apple's MPS) where there is one, else the CPU."""
     return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Let this process use memory again that it has freed, in the place of asking for new pages.
+
+    glibc gives every large block back at once, and a page that is asked for again is zeroed by the
+    kernel first: a fifth of the time that models take on a CPU. Elsewhere nothing is done.
+    """
+    if hasattr(ctypes.CDLL(None), "mallopt"):
+        for option, setting in _MALLOC:
+            ctypes.CDLL(None).mallopt(option, setting)
 
 
 def multiplies_bfloat16() -> bool:

@@ -11,7 +11,7 @@ from transformers import LogitsProcessor
 
 from udasa_data.config import Sampling
 
-_FEW: Final = 1024  # tokens
+_FEW: Final = (256, 4096)  # tokens
 
 
 class Draw(LogitsProcessor):  # type: ignore[misc]
@@ -42,13 +42,11 @@ class Draw(LogitsProcessor):  # type: ignore[misc]
         position = input_ids.shape[1] - self._width
         if self._params.temperature == 0:
             return self._keep_only(scores.argmax(dim=-1, keepdim=True), scores, position)
-        probabilities = torch.softmax(scores / self._params.temperature, dim=-1)
+        uniform = self._uniform[self._rows, position, None]
         if self._params.top_p < 1.0:
-            probabilities = _nucleus(probabilities, self._params.top_p)
-        cumulative = probabilities.cumsum(dim=-1)
-        # the last entry is the rounded total: a target below it always finds a token
-        target = self._uniform[self._rows, position, None] * cumulative[:, -1:]
-        tokens = torch.searchsorted(cumulative, target, right=True).clamp(max=scores.shape[-1] - 1)
+            tokens = _of_nucleus(scores / self._params.temperature, self._params.top_p, uniform)
+        else:
+            tokens = _inverted(torch.softmax(scores / self._params.temperature, dim=-1), uniform)
         return self._keep_only(tokens, scores, position)
 
     def _keep_only(self, tokens: torch.Tensor, scores: torch.Tensor, position: int) -> torch.Tensor:
@@ -62,24 +60,46 @@ class Draw(LogitsProcessor):  # type: ignore[misc]
         return self._logprobs.cpu().double().numpy()
 
 
-def _nucleus(probabilities: torch.Tensor, top_p: float) -> torch.Tensor:
-    """Zero all but the smallest set of tokens that holds ``top_p`` (Holtzman et al. 2020).
+def _inverted(probabilities: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
+    """Return [rows, 1] places at which the cumulative sum passes ``uniform`` [rows, 1] of all."""
+    cumulative = probabilities.cumsum(dim=-1)
+    # the last entry is the rounded total: a target below it always finds a token
+    found = torch.searchsorted(cumulative, uniform * cumulative[:, -1:], right=True)
+    return found.clamp(max=probabilities.shape[-1] - 1)
 
-    The likeliest 1,024 tokens nearly always hold it, and are found four times sooner on a CPU than
-    all are sorted; only rows in which they do not are sorted whole.
+
+def _of_nucleus(scores: torch.Tensor, top_p: float, uniform: torch.Tensor) -> torch.Tensor:
+    """Return [rows, 1] tokens of the smallest sets that hold ``top_p`` (Holtzman et al. 2020).
+
+    The likeliest 256 tokens nearly always hold it, and are found sooner on a CPU than all are
+    sorted; rows in which they do not are looked at again with more.
     """
-    few = min(_FEW, probabilities.shape[-1])
-    kept = _keep(probabilities, *probabilities.topk(few, dim=-1), top_p)
-    short = kept.sum(dim=-1) < top_p
-    if few < probabilities.shape[-1] and bool(short.any()):
-        rest = probabilities[short]
-        kept[short] = _keep(rest, *rest.sort(dim=-1, descending=True), top_p)
-    return kept
+    vocabulary = scores.shape[-1]
+    normaliser = scores.logsumexp(dim=-1, keepdim=True)
+    tokens = torch.empty_like(uniform, dtype=torch.long)
+    left = torch.arange(len(scores), device=scores.device)
+    for few in (*_FEW, vocabulary):
+        likeliest, order = scores[left].topk(min(few, vocabulary), dim=-1)
+        probabilities = torch.exp(likeliest - normaliser[left])
+        tokens[left] = _drawn(probabilities, order, top_p, uniform[left])
+        left = left[probabilities.sum(dim=-1) < top_p]
+        if not len(left):
+            break
+    return tokens
 
 
-def _keep(
-    probabilities: torch.Tensor, ordered: torch.Tensor, order: torch.Tensor, top_p: float
+def _drawn(
+    ordered: torch.Tensor, order: torch.Tensor, top_p: float, uniform: torch.Tensor
 ) -> torch.Tensor:
-    """Return ``probabilities`` with all zero but the first of ``order`` that hold ``top_p``."""
+    """Return [rows, 1] tokens among the first that hold ``top_p``, by their order of ids.
+
+    Args:
+        ordered: [rows, tokens] probabilities, falling.
+        order: their ids.
+        top_p: probability that is held.
+        uniform: [rows, 1] in [0, 1).
+    """
     outside = ordered.cumsum(dim=-1) - ordered >= top_p
-    return torch.zeros_like(probabilities).scatter_(1, order, ordered.masked_fill(outside, 0.0))
+    ids, places = order.sort(dim=-1)
+    kept = ordered.masked_fill(outside, 0.0).gather(1, places)
+    return ids.gather(1, _inverted(kept, uniform))

@@ -19,8 +19,9 @@ from transformers import (
 )
 
 from udasa_data.config import BATCH_ON_CPU, BATCH_ON_GPU, ReasoningTags, Sampling
+from udasa_data.engines.attention import decode_in_groups
 from udasa_data.engines.choices import Policy, sum_logprobs
-from udasa_data.engines.devices import best_device, policy_dtype
+from udasa_data.engines.devices import best_device, keep_freed_memory, policy_dtype
 from udasa_data.engines.drawing import Draw
 from udasa_data.engines.policy_tokens import Drawn, PolicyTokens
 from udasa_data.engines.protocol import Completion, Floats, PolicyPrompt, SetAside, greedy
@@ -74,6 +75,9 @@ class TransformersEngine:
         except (OSError, ValueError, KeyError, UnpicklingError, SafetensorError) as error:
             raise unloadable("model", policy, error) from error
         self._model: Any = model.eval().to(self._device)
+        if self._device.type == "cpu":
+            keep_freed_memory()
+            decode_in_groups(self._model)
         # a recurrent state cannot be carried over to the samples as keys and values can
         self._shares_prefill = not self._model._is_stateful  # noqa: SLF001
         self._name = policy.name
