@@ -14,7 +14,7 @@ from udasa_data.errors import UserError, nearest
 from udasa_data.pipeline import build
 from udasa_data.runs import Run
 from udasa_data.storage import write_text
-from udasa_data.terminal import echo
+from udasa_data.terminal import echo, watched
 
 from ..staged.folders import EVIDENCE
 from .config import Evidence, Policy
@@ -85,7 +85,8 @@ def _measured(name: str, config: Evidence, data_dir: Path, out: Path) -> list[Fi
     asked = asked_of(policy, config, data_dir)
     prompts, run = out / f"{name}.jsonl", out / name
     write_prompts(asked, prompts)
-    build(_build_of(policy, config, prompts), run)
+    with watched(None) as shown:
+        build(_build_of(policy, config, prompts), run, shown)
     echo(f"{name}: measuring {len(asked):,} prompts")
     return figures(name, run, asked)
 

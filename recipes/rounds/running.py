@@ -18,7 +18,7 @@ from udasa_data.pipeline import build
 from udasa_data.preflight import Lookups, Report, check_build, look_at_model
 from udasa_data.runs import Run
 from udasa_data.storage import plain_file, write_text
-from udasa_data.terminal import echo
+from udasa_data.terminal import echo, watched
 
 from ..staged import Recipe, find_recipe, read_recipe
 from ..staged.derived import anchored, restaged
@@ -128,7 +128,8 @@ def _round(number: int, policy: ModelRef, config: Rounds, recipe: Recipe, out: P
     prompts = None
     if stage and number > 1:
         prompts = stage_prompts(_dataset(out, 1), stage, folder / "prompts.parquet")
-    built = build(_build_of(config, policy, prompts), folder / "build")
+    with watched(None) as shown:
+        built = build(_build_of(config, policy, prompts), folder / "build", shown)
     counts = built.summary.counts
     measured = built.summary.confounds.homogeneous_share
     share = 1.0 if measured is None else measured  # no prompt could be scored: no signal either

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import torch
 
+from udasa_data.engines.devices import gains_by_bfloat16
 from udasa_data.errors import UserError
 
 from .config import Recipe
@@ -69,9 +70,24 @@ def mixed_precision() -> str:
     return os.environ.get("ACCELERATE_MIXED_PRECISION", "no").lower()
 
 
-def rounding() -> str:
+def in_bfloat16(config: Any) -> bool:
+    """Return whether TRL is to make a model's products in bfloat16, its weights as they are.
+
+    So it does on a GPU, unless DeepSpeed does by itself, and on a processor that multiplies
+    bfloat16, for a model wide enough to gain by it.
+
+    Args:
+        config: the model's, of ``transformers``.
+    """
+    if by_deepspeed():
+        return False
+    return torch.cuda.is_available() or gains_by_bfloat16(config)
+
+
+def rounding(config: Any) -> str:
     """Return what arithmetic is done in here: on what, launched how, beside the weights' type."""
-    how = "cuda bf16" if torch.cuda.is_available() else f"cpu {mixed_precision()}"
+    mixed = "bf16" if in_bfloat16(config) else mixed_precision()
+    how = "cuda bf16" if torch.cuda.is_available() else f"cpu {mixed}"
     launch = "deepspeed" if by_deepspeed() else "fsdp, float32 outputs" if by_fsdp() else "whole"
     return f"{how} {launch}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -164,6 +165,13 @@ class Prepared:
         rows = pl.concat([test.rows for test in self.tests.values()])
         return rows.unique("prompt_id").sort("prompt_id").head(self.recipe.measures.prompts)
 
+    @cached_property
+    def config(self) -> Any:
+        """The policy's own configuration, of ``transformers``."""
+        from transformers import AutoConfig
+
+        return AutoConfig.from_pretrained(self.policy.load_from, **self.policy.load_kwargs)
+
     def rows_key(self, options: StageOptions) -> str:
         """Return what decides cached rows beside texts and weights: tokens, and how is rounded.
 
@@ -172,7 +180,7 @@ class Prepared:
         """
         tokenizer = self.tokenizer
         tokens = (tokenizer.backend_tokenizer.to_str(), tokenizer.pad_token, options.max_length)
-        return key_of(*tokens, rounding(), options.trl.ld_alpha)
+        return key_of(*tokens, rounding(self.config), options.trl.ld_alpha)
 
     def inputs(self) -> dict[str, Any]:
         """Return all that decides the run, flat, by the name a user knows it by."""

@@ -16,7 +16,7 @@ from udasa_data.errors import UserError, first_line
 from .callbacks import FirstStep, MarkComplete
 from .config import Recipe
 from .curves import Speed
-from .launched import by_deepspeed, floor_of
+from .launched import floor_of, in_bfloat16
 from .pair_trainer import FirstPairs, collator_of, trainer_class
 from .references import hashed_once
 from .stage import Stage
@@ -93,7 +93,7 @@ def arguments(stage: Stage, recipe: Recipe) -> Any:
         weight_decay=options.weight_decay,
         precompute_ref_log_probs=recipe.precompute,
         gradient_checkpointing=recipe.gradient_checkpointing,
-        bf16=gpu and not by_deepspeed(),  # which multiplies in bfloat16 by itself
+        bf16=in_bfloat16(stage.model.config),
         use_cpu=not gpu,
         seed=recipe.seed + stage.number,
         data_seed=recipe.seed + stage.number,

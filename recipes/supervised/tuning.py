@@ -19,7 +19,7 @@ from udasa_data.terminal import echo
 from ..staged.callbacks import MarkComplete, last_checkpoint
 from ..staged.folders import TUNED, TUNING, mark, remove_checkpoints
 from ..staged.kept import Row, kept_share, logps_of, spread, warning
-from ..staged.launched import by_deepspeed, processes
+from ..staged.launched import in_bfloat16, processes
 from ..staged.measures import load_model, release
 from ..staged.merging import round_weights
 from ..staged.rendering import load_tokenizer
@@ -54,9 +54,10 @@ def fine_tune(tuning: Tuning, out: Path) -> None:
     tokenizer = load_tokenizer(located)
     tokenizer.chat_template = tokenizer.chat_template or TEMPLATE
     mark(out, TUNED)  # before the trainer makes its folder
+    model = load_model((located.load_from, located.weights_kwargs), torch.float32, place=False)
     trainer = SFTTrainer(
-        load_model((located.load_from, located.weights_kwargs), torch.float32, place=False),
-        args=_arguments(tuning, out),
+        model,
+        args=_arguments(tuning, out, model.config),
         train_dataset=rows,
         processing_class=tokenizer,
         callbacks=[MarkComplete()],
@@ -72,7 +73,7 @@ def fine_tune(tuning: Tuning, out: Path) -> None:
         rows = _answers(trainer.train_dataset)
         trainer.accelerator.free_memory()
         steps = trainer.state.global_step
-        del trainer
+        del trainer, model
         release()
         _finish(tuning, located, Saved(out, served, steps), tokenizer, rows)
         remove_checkpoints(out)
@@ -124,7 +125,7 @@ def _answers(dataset: Any) -> list[Row]:
     return rows
 
 
-def _arguments(tuning: Tuning, out: Path) -> Any:
+def _arguments(tuning: Tuning, out: Path, config: Any) -> Any:
     from trl import SFTConfig
 
     gpu = torch.cuda.is_available()
@@ -139,7 +140,7 @@ def _arguments(tuning: Tuning, out: Path) -> Any:
         save_steps=tuning.save_every,
         seed=tuning.seed,
         use_cpu=not gpu,
-        bf16=gpu and not by_deepspeed(),
+        bf16=in_bfloat16(config),
         disable_tqdm=True,
         report_to="none",
     )

@@ -140,6 +140,7 @@ def test_choices_weigh_the_same(reference, vllm, served, choices):
         found = engine.choice_logprobs([*PROMPTS, TOO_LONG], choices)
         assert found[:-1] == pytest.approx(expected[:-1], abs=1e-3), engine.name
         assert np.isnan(found[-1]).all()  # the window is smaller here
+    assert served._choices._by_ids  # this server knows them
 
 
 @pytest.mark.parametrize("engine", ["vllm", "served"])

@@ -48,6 +48,11 @@ def policy_dtype(device: torch.device, config: Any) -> torch.dtype:
     if device.type == "cuda":
         return torch.bfloat16
     stored = str(getattr(config, "dtype", None) or "float32").removeprefix("torch.")
+    halved = device.type == "cpu" and stored in ("bfloat16", "float16")
+    return torch.bfloat16 if halved and gains_by_bfloat16(config) else torch.float32
+
+
+def gains_by_bfloat16(config: Any) -> bool:
+    """Return whether a model's products are faster in bfloat16 on this processor."""
     width = getattr(config.get_text_config(), "hidden_size", 0)
-    halved = device.type == "cpu" and stored in ("bfloat16", "float16") and width >= _WIDE
-    return torch.bfloat16 if halved and multiplies_bfloat16() else torch.float32
+    return width >= _WIDE and multiplies_bfloat16()

@@ -25,7 +25,8 @@ class ServedChoices:
     """Asks a server how likely an answer begins with each of a few texts.
 
     A server with vLLM's /tokenize and ``prompt_logprobs`` is asked for exactly that, whatever the
-    texts. From another, the likeliest first tokens are read (:func:`among_the_likeliest`).
+    texts; where each is one token, and the server knows ``logprob_token_ids``, all at once. From
+    another, the likeliest first tokens are read (:func:`among_the_likeliest`).
 
     Args:
         wire: to the server.
@@ -50,6 +51,7 @@ class ServedChoices:
         self._out_of_money = out_of_money
         self._root = wire.base_url.removesuffix("/v1")  # vLLM's own paths are beside /v1
         self._exact: bool | None = None  # not known yet
+        self._by_ids = True  # until the server is seen not to know them
         self.notes: tuple[str, ...] = ()
 
     async def logprobs(self, prompts: Sequence[PolicyPrompt], choices: Sequence[str]) -> Floats:
@@ -81,7 +83,8 @@ class ServedChoices:
         if isinstance(read, Refusal) or not read.tokens:
             return unknown
         text = await self._text(read.tokens)
-        if closing := Thoughts().closing(text):  # the choice is the answer's beginning
+        closing = Thoughts().closing(text)
+        if closing:  # the choice is the answer's beginning
             text += closing
             read = await self._tokens({"prompt": text, "add_special_tokens": False})
             if isinstance(read, Refusal):
@@ -92,17 +95,67 @@ class ServedChoices:
         longest = len(read.tokens) + max(map(len, tokens))
         if read.max_model_len is not None and longest >= read.max_model_len:
             return unknown
+        if self._by_ids and not closing and not prompt.raw:
+            ids = [choice[0] for choice in tokens if len(choice) == 1]
+            found = await self._of_ids(request, ids, longest) if len(ids) == len(choices) else None
+            if found is not None:
+                return found
+        return await self._of_sequences(read.tokens, tokens, longest)
+
+    async def _of_ids(
+        self, request: Mapping[str, object], ids: Sequence[int], longest: int
+    ) -> list[float] | None:
+        """Return the log-probability of each token as the next one; None: not by this server.
+
+        Every prompt is read once, and what it shares with others is read from the server's cache.
+
+        Args:
+            request: the conversation.
+            ids: of the tokens.
+            longest: tokens of the prompt and a choice.
+        """
+        if len(ids) >= MOST_TOP:
+            return None
         body = {
             "model": self._model,
-            "prompt": [[*read.tokens, *choice] for choice in tokens],
+            **request,
+            "max_tokens": 1,
+            "temperature": 0,
+            "logprobs": True,
+            "logprob_token_ids": list(dict.fromkeys(ids)),
+            "top_logprobs": len(ids) + 1,  # the one that is said is among them
+            "return_tokens_as_token_ids": True,
+        }
+        reply = await self._wire.ask("/chat/completions", body, (longest, 1))
+        if reply is None:
+            raise self._out_of_money()
+        known = reply.in_order()[0].known_logprobs if isinstance(reply, Reply) else None
+        found = dict(known.first_tokens()) if known is not None else {}
+        weighed = [found.get(f"token_id:{token}") for token in ids]
+        if any(value is None for value in weighed):
+            self._by_ids = False
+            return None
+        return [float(value) for value in weighed if value is not None]
+
+    async def _of_sequences(
+        self, prompt: Sequence[int], tokens: Sequence[Sequence[int]], longest: int
+    ) -> list[float]:
+        """Return the log-probability of each choice's tokens after the prompt's, one reading each.
+
+        Raises:
+            UserError: the server returns none.
+        """
+        body = {
+            "model": self._model,
+            "prompt": [[*prompt, *choice] for choice in tokens],
             "max_tokens": 1,  # the least that can be asked for; it is not read
             "temperature": 0,
             "prompt_logprobs": 0,
         }
-        reply = await self._wire.ask("/completions", body, (longest * len(choices), len(choices)))
+        reply = await self._wire.ask("/completions", body, (longest * len(tokens), len(tokens)))
         if reply is None:
             raise self._out_of_money()
-        if isinstance(reply, Refusal) or len(reply.in_order()) != len(choices):
+        if isinstance(reply, Refusal) or len(reply.in_order()) != len(tokens):
             raise self._cannot(reply)
         found = []
         for weighed, choice in zip(reply.in_order(), tokens, strict=True):
