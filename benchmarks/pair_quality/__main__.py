@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from benchmarks.pair_quality.asked import asked, by_question
 from benchmarks.pair_quality.corpora import Labelled
 from benchmarks.pair_quality.directions import MOST, direction_rows
 from benchmarks.pair_quality.fitting import Made, fit_all
@@ -130,6 +131,7 @@ def main() -> None:
     options.add_argument("--prompts", type=int, help="of each corpus, at most")
     options.add_argument("--fit", type=Path, metavar="DIR", help="write DIR/reliability.json")
     options.add_argument("--model", default="smollm-135m", help="whose own answers --fit takes")
+    options.add_argument("--asks", metavar="MODEL", help="a language model's rows as judge alone")
     options.add_argument("--unseen", action="store_true", help="prompts that no fit has seen")
     options.add_argument("--scorers", default="tiny", help="a set of udasa-data models")
     options.add_argument("--scratch", type=Path, help="keeps the runs; none: a temporary folder")
@@ -143,6 +145,10 @@ def main() -> None:
         known = {row.prompt: row for row in rows}
         if arguments.fit:
             fit_all(data, Made(arguments.model, arguments.scorers, scratch), known, arguments.fit)
+            return
+        if arguments.asks:
+            _, run = build_labelled(rows, scratch, arguments.scorers)
+            measure_asked(arguments.asks, run, known)
             return
         parts = ["pair_quality", arguments.scorers.replace("tiny", ""), "unseen"]
         subject = "_".join(filter(None, parts if arguments.unseen else parts[:2]))
@@ -170,6 +176,16 @@ def measure(
     stages = {row[0]: row[2] for row in table if row[0] in set(Stage)}
     headline = {k: float(v) for k, v in {**shipped, **stages}.items() if v != "–"}
     write_results(subject, HEADER, table, headline)
+
+
+def measure_asked(model: str, run: Path, labels: Labels) -> None:
+    """Ask a model of every answer of a run; print and record what its extremes are worth."""
+    answers = asked(model, with_labels(answers_of(run), labels))
+    table = []
+    for what, pairs in by_question(answers, labels).items():
+        table += rows_of(f"{what}, {Path(model).name}", pairs, answers)
+    headline = {f"{row[0]}: {row[1]}": float(row[2]) for row in table if row[2] != "–"}
+    write_results("pair_quality_asked", HEADER, table, headline)
 
 
 if __name__ == "__main__":
