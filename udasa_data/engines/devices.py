@@ -1,14 +1,16 @@
 """Where models run on this machine, and in which numbers."""
 
 import ctypes
-from functools import cache
+from collections.abc import Mapping
 from typing import Any, Final
 
 import torch
 
 _WIDE: Final = 512  # numbers a token's state has; SmolLM2-135M has 576
-# glibc's: no block from mmap (-4), none given back below 2 GB (-1), 256 MB at a time (-2)
-_MALLOC: Final = ((-4, 0), (-1, 2**31 - 1), (-2, 2**28))
+# glibc's: blocks from mmap (-4) of how many bytes (-3); how much of its heap's end is kept (-1)
+# and asked for at a time (-2); afterwards as its own adaptation would have them
+_KEEPING: Final = {-4: 0, -1: 2**31 - 1, -2: 2**28}
+_GIVING_BACK: Final = {-4: 65536, -3: 2**25, -1: 2**26, -2: 2**17}
 
 
 def best_device() -> torch.device:
@@ -16,16 +18,28 @@ def best_device() -> torch.device:
     return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
 
 
-@cache
 def keep_freed_memory() -> None:
     """Let this process use memory again that it has freed, in the place of asking for new pages.
 
     glibc gives every large block back at once, and a page that is asked for again is zeroed by the
     kernel first: a fifth of the time that models take on a CPU. Elsewhere nothing is done.
     """
-    if hasattr(ctypes.CDLL(None), "mallopt"):
-        for option, setting in _MALLOC:
-            ctypes.CDLL(None).mallopt(option, setting)
+    _mallopt(_KEEPING)
+
+
+def give_back_memory() -> None:
+    """Give back what :func:`keep_freed_memory` has kept, and keep no more than glibc does."""
+    _mallopt(_GIVING_BACK)
+    library = ctypes.CDLL(None)
+    if hasattr(library, "malloc_trim"):
+        library.malloc_trim(0)
+
+
+def _mallopt(settings: Mapping[int, int]) -> None:
+    library = ctypes.CDLL(None)
+    if hasattr(library, "mallopt"):  # glibc
+        for option, setting in settings.items():
+            library.mallopt(option, setting)
 
 
 def multiplies_bfloat16() -> bool:

@@ -21,7 +21,12 @@ from transformers import (
 from udasa_data.config import BATCH_ON_CPU, BATCH_ON_GPU, ReasoningTags, Sampling
 from udasa_data.engines.attention import decode_in_groups
 from udasa_data.engines.choices import Policy, sum_logprobs
-from udasa_data.engines.devices import best_device, keep_freed_memory, policy_dtype
+from udasa_data.engines.devices import (
+    best_device,
+    give_back_memory,
+    keep_freed_memory,
+    policy_dtype,
+)
 from udasa_data.engines.drawing import Draw
 from udasa_data.engines.policy_tokens import Drawn, PolicyTokens
 from udasa_data.engines.protocol import Completion, Floats, PolicyPrompt, SetAside, greedy
@@ -98,6 +103,8 @@ class TransformersEngine:
         self._model = None
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
+        elif self._device.type == "cpu":
+            give_back_memory()
 
     def sample(
         self, prompts: Iterable[PolicyPrompt], params: Sampling, on_prompts: Callable[[int], None]
