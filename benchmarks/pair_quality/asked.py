@@ -10,7 +10,8 @@ import polars as pl
 
 from benchmarks.pair_quality.corpora import Labelled
 from benchmarks.pair_quality.labels import extremes, judged
-from udasa_data.config import Judge, ModelRef, principles_of
+from udasa_data.config import ModelRef, principles_of
+from udasa_data.config.build import Judge
 from udasa_data.engines.transformers import TransformersEngine
 from udasa_data.scorers import TextPair, no_progress
 from udasa_data.scorers.judge import PolicyJudge, PolicyTruth
