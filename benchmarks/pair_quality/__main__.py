@@ -181,7 +181,7 @@ def measure(
 def measure_asked(model: str, run: Path, labels: Labels) -> None:
     """Ask a model of every answer of a run; print and record what its extremes are worth."""
     answers = asked(model, with_labels(answers_of(run), labels))
-    table = []
+    table: list[tuple[str, ...]] = []
     for what, pairs in by_question(answers, labels).items():
         table += rows_of(f"{what}, {Path(model).name}", pairs, answers)
     headline = {f"{row[0]}: {row[1]}": float(row[2]) for row in table if row[2] != "–"}
