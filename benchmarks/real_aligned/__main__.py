@@ -36,11 +36,13 @@ def main() -> None:
     policy, out = arguments.policy.resolve(), arguments.out.resolve()
     steps = Steps(out)
     _build(steps, policy, out, arguments.prompts)
-    with JudgeServer(arguments.server_python, arguments.judge.resolve(), out) as judges:
+    server = arguments.server_python, arguments.judge.resolve(), out
+    with JudgeServer(*server) as judges:
         _evaluate(steps, "evaluate before", policy, out / "before", judges)
-        recipe = ["--config", HERE / "staged_dpo.yaml", "--set", f"policy.id={policy}"]
-        data = ["--data", out / "build" / "dataset", "--out", out / "policy"]
-        steps.run("train", "udasa_recipes", "dpo", *recipe, *data)
+    recipe = ["--config", HERE / "staged_dpo.yaml", "--set", f"policy.id={policy}"]
+    data = ["--data", out / "build" / "dataset", "--out", out / "policy"]
+    steps.run("train", "udasa_recipes", "dpo", *recipe, *data)
+    with JudgeServer(*server) as judges:
         _evaluate(steps, "evaluate after", out / "policy", out / "after", judges)
     runs = [out / "after", out / "before"]
     steps.run("compare", "udasa_eval", "compare", *runs, "--json", keep="compare.json")

@@ -22,7 +22,7 @@ from udasa_data.storage import Located, locate
 from udasa_data.uncertainty import meaning, semantic
 
 from .config import Measures
-from .measures import Floats, Fresh, batches, on_gpu, padded, release
+from .measures import Floats, Fresh, batches, on_gpu, padded, release, tokens_at_once
 from .rendering import Renderer
 
 _AT_ONCE: Final = 2  # batches whose logits wait on the GPU while the models change places
@@ -130,8 +130,9 @@ def _divergences(policy: Any, sft: Any, samples: Sequence[Sample], renderer: Ren
         rows.append((prompt, after.ids if after else renderer.ids(sample.said + end)))
     total = np.zeros(len(rows))
     pad = renderer.tokenizer.pad_token_id
-    of_all = list(batches(rows))
-    for several in (of_all[n : n + _AT_ONCE] for n in range(0, len(of_all), _AT_ONCE)):
+    of_all = list(batches(rows, tokens_at_once(policy)))
+    size = _AT_ONCE if torch.cuda.is_available() else 1  # nothing changes places on a processor
+    for several in (of_all[n : n + size] for n in range(0, len(of_all), size)):
         chosen = [[rows[n] for n in batch] for batch in several]
         with on_gpu(policy):
             logits = [_logits(policy, of_batch, pad) for of_batch in chosen]

@@ -19,6 +19,7 @@ from .mixture import Encoded
 
 Floats: TypeAlias = NDArray[np.float64]
 BATCH_TOKENS: Final = 4096  # padded tokens that a forward reads
+_LOGITS: Final = 2**27  # numbers of a forward on a processor: half a gigabyte
 _FEWEST: Final = 5  # pairs of a margin's interval: of three, the studentised one is 1e8 wide
 
 
@@ -159,7 +160,7 @@ def sides_of(encoded: Sequence[Encoded]) -> list[tuple[list[int], list[int]]]:
 def answer_logps(model: Any, rows: Sequence[tuple[list[int], list[int]]], pad: int) -> Floats:
     """Return Σ_t log π(y_t | x, y_<t) of (prompt, answer) token ids, [N], nats."""
     total = np.zeros(len(rows))
-    for batch in batches(rows):
+    for batch in batches(rows, tokens_at_once(model)):
         ids, mask, answer = padded([rows[n] for n in batch], pad, model.device)
         logits = model(input_ids=ids, attention_mask=mask).logits[:, :-1].float()
         logp = torch.log_softmax(logits, -1).gather(2, ids[:, 1:, None])[..., 0]
@@ -167,12 +168,26 @@ def answer_logps(model: Any, rows: Sequence[tuple[list[int], list[int]]], pad: i
     return total
 
 
-def batches(rows: Sequence[tuple[list[int], list[int]]]) -> Iterator[list[int]]:
-    """Yield the places of (prompt, answer) rows, those of like length together, longest first."""
+def tokens_at_once(model: Any) -> int:
+    """Return how many padded tokens a forward reads: fewer on a processor, if logits are wide."""
+    if model.device.type == "cuda":
+        return BATCH_TOKENS
+    return min(BATCH_TOKENS, _LOGITS // int(model.config.get_text_config().vocab_size))
+
+
+def batches(
+    rows: Sequence[tuple[list[int], list[int]]], tokens: int = BATCH_TOKENS
+) -> Iterator[list[int]]:
+    """Yield the places of (prompt, answer) rows, those of like length together, longest first.
+
+    Args:
+        rows: token ids.
+        tokens: padded, of a batch; a longer row is one of its own.
+    """
     order = sorted(range(len(rows)), key=lambda n: -len(rows[n][0]) - len(rows[n][1]))
     while order:
         width = len(rows[order[0]][0]) + len(rows[order[0]][1])
-        size = max(1, BATCH_TOKENS // width)
+        size = max(1, tokens // width)
         yield order[:size]
         order = order[size:]
 
