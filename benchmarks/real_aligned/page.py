@@ -17,6 +17,7 @@ from udasa_data.schema import Stage
 from udasa_recipes.staged import ledger
 from udasa_recipes.staged.report import matrix_rows
 
+_REMARKS: Final = "\n## Remarks\n"  # from here on the page is people's
 _SHOWN: Final = 280  # characters of a text
 _PLACES: Final = (1 / 4, 3 / 4)  # of a stage's gaps, from the smallest, whose pairs are shown
 
@@ -52,7 +53,7 @@ Written by `make real-aligned` on {date}, on {processor()}, from what the comman
 
 {_table(("step", "minutes", "memory, GB"), _steps(steps))}
 
-Notes of the build: {_sentences(manifest.notes)}
+Notes of the build: {_sentences(note.replace(str(policy), policy.name) for note in manifest.notes)}
 
 ## Stages
 
@@ -73,7 +74,7 @@ from held-out prompts.
 
 {_table(("metric", "n", "before", "after", "difference, 95%"), _comparison(out / "compare.json"))}
 """
-    page.write_text(text, encoding="utf-8")
+    page.write_text(text + _remarks(page), encoding="utf-8")
     print(f"{page}: written")
 
 
@@ -120,11 +121,25 @@ def _comparison(file: Path) -> list[list[str]]:
             f"{metric['task']}: {metric['metric']}",
             str(metric["n"]),
             *(f"{metric[value]:.3f}" for value in ("value_b", "value_a")),
-            f"{metric['difference']:+.3f} [{metric['low']:+.3f}, {metric['high']:+.3f}]",
+            _difference(metric),
         ]
         for metric in found["metrics"]
         if metric["difference"] is not None
     ]
+
+
+def _difference(metric: dict[str, Any]) -> str:
+    """Return a difference with its interval; one that no prompt shows has none."""
+    if metric["low"] is None:
+        return f"{metric['difference']:+.3f}"
+    return f"{metric['difference']:+.3f} [{metric['low']:+.3f}, {metric['high']:+.3f}]"
+
+
+def _remarks(page: Path) -> str:
+    """Return what people wrote below the page of before."""
+    written = page.read_text(encoding="utf-8") if page.exists() else ""
+    _, heading, remarks = written.partition(_REMARKS)
+    return heading + remarks
 
 
 def _sentences(notes: Iterable[str]) -> str:
