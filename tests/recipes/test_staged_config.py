@@ -1,8 +1,10 @@
 """Recipes: every shipped one is read; each fault is one line that names its key."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from transformers import LlamaConfig
 
 from udasa_data.errors import UserError
 from udasa_recipes.staged.config import options_of, read_recipe
@@ -87,7 +89,8 @@ def test_options_of_trl_reach_it(tmp_path):
     )
     recipe = read_recipe(written(tmp_path, text))
     options = options_of(recipe, "moderate")
-    stage = Stage("moderate", 1, options, tmp_path, None, None, None, [1] * 32, None, at_zero=True)
+    model = SimpleNamespace(config=LlamaConfig())
+    stage = Stage("moderate", 1, options, tmp_path, model, None, None, [1] * 32, None, at_zero=True)
     told = arguments(stage, recipe)
     assert (told.label_smoothing, told.ld_alpha, told.adam_beta2) == (0.2, 0.5, 0.95)
     assert told.f_divergence_type == "js_divergence"
