@@ -204,7 +204,8 @@ def test_training_begins_at_ln_2_and_margins_go_up(trained):
     record = json.loads((trained[0] / "stages.json").read_text())
     stages = record["stages"]
     assert [stage["name"] for stage in stages] == [stage.value for stage in Stage]
-    assert stages[0]["first_step"]["loss"] == pytest.approx(math.log(2), abs=1e-3)
+    # in bfloat16, where the processor has it, a batch's rounding moves it
+    assert stages[0]["first_step"]["loss"] == pytest.approx(math.log(2), abs=5e-3)
     for stage in Stage:
         steps = re.findall(rf"{stage.value}: step \d+/\d+, loss \S+, margin (\S+)", trained[1])
         margins = [float(margin) for margin in steps]
