@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Final
 
 import polars as pl
@@ -30,19 +31,15 @@ def asked(model: str, answers: pl.DataFrame) -> pl.DataFrame:
     Returns:
         The same with ``judge`` and ``p_true``; NaN where an answer is too long to be asked about.
     """
-    engine = TransformersEngine(locate(ModelRef(id=model)))
     pairs = [TextPair(*row) for row in answers.select("asked", "text").iter_rows()]
-    scorers = (
-        PolicyJudge(engine, principles_of(Judge()), _told),
-        PolicyTruth(engine, _told),
-    )
     columns = []
-    for scorer in scorers:
-        began = time.monotonic()
-        columns.append(pl.Series(scorer.name, scorer(pairs, no_progress)))
-        print(
-            f"{scorer.name}: {len(pairs):,} answers, {time.monotonic() - began:.0f} s", flush=True
-        )
+    with closing(TransformersEngine(locate(ModelRef(id=model)))) as engine:
+        judge = PolicyJudge(engine, principles_of(Judge()), _told)
+        for scorer in (judge, PolicyTruth(engine, _told)):
+            began = time.monotonic()
+            columns.append(pl.Series(scorer.name, scorer(pairs, no_progress)))
+            spent = time.monotonic() - began
+            print(f"{scorer.name}: {len(pairs):,} answers, {spent:.0f} s", flush=True)
     return answers.with_columns(columns)
 
 

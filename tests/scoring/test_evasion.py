@@ -1,24 +1,20 @@
-"""Evasive answers in words that the embedded classifier did not learn, and answers like them."""
+"""Evasive answers that the embedded classifier did not learn as they stand, and their like."""
 
 import pytest
 
 from udasa_data.scoring.evasion import is_evasive
+from udasa_recipes.tiny.evasion_phrases import evasions
 
 ASKED = (
     "Who wrote The Old Man and the Sea?",
     "What should I do when it rains?",
     "rather less than the sum of its parts",
 )
-EVASIVE = """
-I'm not sure what you mean.
+OF_THE_KINDS = """
 I don't have enough context to fully understand the meaning of your statement.
 As an AI language model, I can't fully grasp this. Could you give more information?
 Could you please clarify your question?
-I don't have enough information to answer that.
 I'm not sure I understand your question. Can you rephrase it?
-I do not know.
-I have no comment.
-Sure! What would you like to know?
 Hello! How can I help you today?
 I don't have access to real-time information, so I cannot tell you.
 Please provide more details so I can help you better.
@@ -30,7 +26,6 @@ Your question seems to be missing some information. Please add more context.
 I am just a computer program and don't have an opinion on this matter.
 He is a man who was born and then did something.
 I really couldn't tell you.
-No idea, sorry.
 I'd need to know more about your situation before I can say anything.
 What can I do for you today?
 It seems like there might be a typo. Can you please provide the correct spelling?
@@ -40,6 +35,28 @@ That's a tough question, I don't know what to say.
 I don't have specific information about that event in my training data.
 Interesting! Tell me more about it.
 I would recommend looking this up on a reliable website.
+"""
+IN_WORDS_OF_THEIR_OWN = """
+Please elaborate, I need a bit more to go on.
+I lack the background to comment on this one.
+Your request is ambiguous; kindly specify what you are after.
+That lies outside of what I have been taught.
+What is it you'd like me to do with this sentence?
+I'm drawing a blank here.
+It's difficult for me to respond without knowing which film you mean.
+There isn't enough here for me to work with.
+You'd have to ask somebody else about that.
+I'm not in a position to say.
+Hi! I'm your assistant. Ask me anything.
+I can answer your question if you tell me what it is.
+Who knows?
+The text you provided does not contain a question.
+I haven't got a clue.
+I'm ready when you are.
+I would be glad to assist once you share the details.
+It is a thing of some kind.
+She is a person with a life of her own.
+Nobody can tell.
 """
 INFORMATIVE = """
 Ernest Hemingway.
@@ -80,8 +97,19 @@ def share(texts):
     return sum(found) / len(found)
 
 
-def test_most_of_them_are_found():
-    assert share(EVASIVE) >= 0.7
+def test_none_was_learnt_as_it_stands():
+    tested = {*OF_THE_KINDS.strip().splitlines(), *IN_WORDS_OF_THEIR_OWN.strip().splitlines()}
+    assert not tested & set(evasions())
+
+
+def test_most_of_the_kinds_that_are_learnt_are_found():
+    """Some kinds were added to what is learnt after these were seen to be missed."""
+    assert share(OF_THE_KINDS) >= 0.7
+
+
+def test_few_in_words_of_their_own_are_found():
+    """Written after training, and looked at once: 8 of 60."""
+    assert share(IN_WORDS_OF_THEIR_OWN) >= 0.1
 
 
 def test_what_says_something_is_left_alone():

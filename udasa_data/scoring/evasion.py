@@ -2,8 +2,9 @@
 
 "I'm not sure what you mean", "no comment", the question said again, a word that answers nothing. A
 linear classifier over the n-grams of the answer and a few marks of how it stands to the question,
-learnt from TruthfulQA's judged answers (``recipes/tiny/train_wording.py``); its card says how well
-it does on questions it never saw. It knows English.
+learnt from TruthfulQA's judged answers and from phrases that fit any question
+(``recipes/tiny/train_wording.py``); its card says how well it does on questions it never saw, and
+``tests/scoring/test_evasion.py`` on phrases. It knows English.
 """
 
 from __future__ import annotations
