@@ -51,7 +51,7 @@ class ServedChoices:
         self._out_of_money = out_of_money
         self._root = wire.base_url.removesuffix("/v1")  # vLLM's own paths are beside /v1
         self._exact: bool | None = None  # not known yet
-        self._by_ids = True  # until the server is seen not to know them
+        self._by_ids: bool | None = None  # whether it knows ``logprob_token_ids``; not known yet
         self.notes: tuple[str, ...] = ()
 
     async def logprobs(self, prompts: Sequence[PolicyPrompt], choices: Sequence[str]) -> Floats:
@@ -95,7 +95,7 @@ class ServedChoices:
         longest = len(read.tokens) + max(map(len, tokens))
         if read.max_model_len is not None and longest >= read.max_model_len:
             return unknown
-        if self._by_ids and not closing and not prompt.raw:
+        if self._by_ids is not False and not closing and not prompt.raw:
             ids = [choice[0] for choice in tokens if len(choice) == 1]
             found = await self._of_ids(request, ids, longest) if len(ids) == len(choices) else None
             if found is not None:
@@ -133,8 +133,9 @@ class ServedChoices:
         found = dict(known.first_tokens()) if known is not None else {}
         weighed = [found.get(f"token_id:{token}") for token in ids]
         if any(value is None for value in weighed):
-            self._by_ids = False
+            self._by_ids = self._by_ids or False  # one refused question says nothing of the others
             return None
+        self._by_ids = True
         return [float(value) for value in weighed if value is not None]
 
     async def _of_sequences(

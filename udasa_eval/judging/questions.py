@@ -6,6 +6,7 @@ Every judgement is kept in the user's score cache, so that scoring again costs n
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
@@ -19,7 +20,9 @@ from udasa_eval.judging.verdicts import replies, thinks, verdicts
 
 # An LLM judge that gives its choices less than this together meant to say something else.
 MIN_MASS: Final = 0.01
-_CHUNK: Final = 64
+_FEWEST: Final = 8  # asked together: of a slow judge few, so that its progress is seen and kept
+_MOST: Final = 64
+_SECONDS: Final = 20.0  # that they may take
 
 
 class Orders(NamedTuple):
@@ -73,14 +76,23 @@ def through_cache(
         judged[known.rows] = np.stack(known.logits)
     missing = sorted(set(range(len(distinct))) - set(known.rows))
     on_batch(len(questions) * len(known.rows) / max(len(distinct), 1))
-    for start in range(0, len(missing), _CHUNK):
-        rows = missing[start : start + _CHUNK]
+    size = _FEWEST
+    while missing:
+        rows, missing = missing[:size], missing[size:]
+        began = time.monotonic()
         judged[rows] = ask([distinct[row] for row in rows])
+        size = _next_size(size, time.monotonic() - began)
         kept = [row for row in rows if np.isfinite(judged[row, -1])]
         cache.put(space, [pairs[row] for row in kept], judged[kept], [False] * len(kept))
         on_batch(len(questions) * len(rows) / len(distinct))
     place = {question: row for row, question in enumerate(distinct)}
     return judged[[place[question] for question in questions]]
+
+
+def _next_size(size: int, seconds: float) -> int:
+    """Return how many to ask together after ``size`` took so long; four times as many at most."""
+    grown = min(4.0, _SECONDS / max(seconds, 0.001)) * size
+    return min(_MOST, max(_FEWEST, int(grown)))
 
 
 def _fill(template: str, **fields: str) -> str:
