@@ -100,9 +100,19 @@ def measure(
     for kind, table in tables.items():
         if folder is not None and table is not None:
             write_atomically(folder / f"{label}-{kind}.parquet", table.write_parquet)
-    kept = None if subject is first else _kept(known, first, subject)
+    asked = subject is not first and recipe.measures.kept
+    kept = _kept(known, first, subject) if asked else None
     fresh = sampled.fresh if sampled else None
     return Measured(StageMeasures(beta, cells, fresh, kept), sha256)
+
+
+def unmeasured(subject: Subject, beta: float) -> Measured:
+    """Return what stands in the place of the measures of a stage that is not to be measured."""
+    policy = subject.load()
+    sha256 = weights_sha256(policy)
+    del policy
+    release()
+    return Measured(StageMeasures(beta, {}, None), sha256)
 
 
 def _logps(prepared: Prepared, model: Any) -> dict[str, Floats]:

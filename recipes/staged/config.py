@@ -52,8 +52,10 @@ class Thresholds(Strict, frozen=True):
 
 
 class Measures(Strict, frozen=True):
-    """What is sampled afresh at each stage's end, from held-out prompts."""
+    """What is measured at a stage's end, and sampled afresh from held-out prompts."""
 
+    stages: Literal["each", "last"] = "each"  # last: the start and the end of all alone
+    kept: bool = True  # how much of what was learnt is in the weights as they are saved
     prompts: Annotated[int, Meta(ge=0)] = 64  # 0: no fresh samples
     samples: Annotated[int, Meta(ge=MIN_SAMPLES)] = 4
     max_tokens: Count = 256
@@ -109,6 +111,8 @@ class Recipe(Strict, frozen=True):
             raise ValueError("label_smoothing: by_p and curriculum: weight need precompute: true")
         if not self.measures.prompts and (self.stop.max_kl or self.stop.min_distinct):
             raise ValueError("stop: max_kl and min_distinct need fresh samples (measures.prompts)")
+        if self.measures.stages == "last" and (self.stop.max_kl or self.stop.min_distinct):
+            raise ValueError("stop: max_kl and min_distinct need measures.stages: each")
         check_template_options(self.chat_template_kwargs or {}, "chat_template_kwargs")
 
 

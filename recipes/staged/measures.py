@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pickle import UnpicklingError
@@ -162,10 +163,19 @@ def answer_logps(model: Any, rows: Sequence[tuple[list[int], list[int]]], pad: i
     total = np.zeros(len(rows))
     for batch in batches(rows, tokens_at_once(model)):
         ids, mask, answer = padded([rows[n] for n in batch], pad, model.device)
-        logits = model(input_ids=ids, attention_mask=mask).logits[:, :-1].float()
-        logp = torch.log_softmax(logits, -1).gather(2, ids[:, 1:, None])[..., 0]
-        total[batch] = (logp * answer[:, 1:]).sum(1).double().cpu().numpy()
+        first = max(1, min(len(rows[n][0]) for n in batch))  # token of an answer in any row
+        logits = _last_logits(model, ids, mask, ids.shape[1] - first + 1)[:, :-1].float()
+        logp = torch.log_softmax(logits, -1).gather(2, ids[:, first:, None])[..., 0]
+        total[batch] = (logp * answer[:, first:]).sum(1).double().cpu().numpy()
     return total
+
+
+def _last_logits(model: Any, ids: torch.Tensor, mask: torch.Tensor, last: int) -> torch.Tensor:
+    """Return the logits of the last tokens, [N, last, V]: no others are made, where it can be."""
+    known = inspect.signature(model.forward).parameters
+    keep = {"logits_to_keep": last} if "logits_to_keep" in known else {}
+    logits: torch.Tensor = model(input_ids=ids, attention_mask=mask, **keep).logits
+    return logits[:, -last:]
 
 
 def tokens_at_once(model: Any) -> int:

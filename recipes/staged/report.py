@@ -26,14 +26,15 @@ def matrix_rows(record: Record) -> tuple[list[str], list[list[str]]]:
     rows = [["SFT", *("0 / –" for _ in names), *_fresh(start), "–"]]
     for stage in record.stages:
         if stage.measures is not None:
-            cells = [stage.measures.cells[name] for name in names]
-            figures = [_cell(cell) for cell in cells]
+            figures = [_cell(stage.measures.cells.get(name)) for name in names]
             kept = "–" if stage.measures.kept is None else f"{stage.measures.kept:.2f}"
             rows.append([f"{stage.number} {stage.name}", *figures, *_fresh(stage.measures), kept])
     return header, rows
 
 
-def _cell(cell: Cell) -> str:
+def _cell(cell: Cell | None) -> str:
+    if cell is None:  # this stage was not measured
+        return "–"
     margin, accuracy = f"{cell.margin:+.3f}", f"{cell.accuracy:.2f}"
     if cell.margin_within is not None:
         margin += " [{:+.3f}, {:+.3f}]".format(*cell.margin_within)
@@ -56,7 +57,7 @@ def many_epochs(name: str, steps: int, batch: int, rows: int) -> str | None:
 def falling(before: StageMeasures, after: StageMeasures) -> list[str]:
     """Return a line for each held-out margin that is surely lower than before the stage."""
     lines = []
-    for name, cell in after.cells.items():
+    for name, cell in after.cells.items() if before.cells else ():
         earlier, within = before.cells[name].margin, cell.margin_within
         if within is not None and within[1] < earlier:
             lines.append(

@@ -15,7 +15,7 @@ from udasa_data.errors import UserError
 from udasa_data.terminal import echo, note_position
 
 from . import policies, references
-from .after import Measured, Sft, Subject, measure, why_to_abort
+from .after import Measured, Sft, Subject, measure, unmeasured, why_to_abort
 from .beginning import begin
 from .callbacks import last_checkpoint
 from .carried import CarryMoments, save_moments
@@ -231,12 +231,18 @@ class StagedRun(RunState):
         """Measure the policy after a stage, in the first process; 0 is the SFT policy."""
         found = None
         if self.state.is_main_process:
-            label = f"{number}-{self.recipe.order[number - 1] if number else START}"
             first = self._subject(0)
             subject = self._subject(number) if number else first
-            found = measure((self.sft, first), subject, beta, self.out / "measures", label)
+            if self._is_measured(number):
+                label = f"{number}-{self.recipe.order[number - 1] if number else START}"
+                found = measure((self.sft, first), subject, beta, self.out / "measures", label)
+            else:
+                found = unmeasured(subject, beta)
         measured: Measured = from_main(found)
         return measured
+
+    def _is_measured(self, number: int) -> bool:
+        return self.recipe.measures.stages == "each" or number in {0, len(self.recipe.order)}
 
     def _abort_if_asked(self, number: int) -> None:
         """Stop when the policy has gone too far or has too little left to say.
