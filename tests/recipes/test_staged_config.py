@@ -65,6 +65,7 @@ def test_presets_are_read(path):
         ("training: {trl: {f_alpha_divergence_coef: 0.1}}", "f_alpha_divergence_coef is of"),
         ("training: {trl: {max_step: 1}}", "unknown key 'training.trl.max_step'"),
         ("measures: {prompts: 0}\nstop: {max_kl: 1}", "need fresh samples (measures.prompts)"),
+        ("measures: {stages: last}\nstop: {max_kl: 1}", "need measures.stages: each"),
     ],
 )
 def test_a_fault_is_one_line(tmp_path, text, said):

@@ -21,7 +21,7 @@ from udasa_data.errors import UserError
 from udasa_data.storage.model_files import Located, locate
 from udasa_eval.results import origins_of
 from udasa_recipes.staged.config import read_recipe
-from udasa_recipes.staged.measures import load_model
+from udasa_recipes.staged.measures import answer_logps, load_model
 from udasa_recipes.staged.references import weights_sha256
 from udasa_recipes.staged.report import matrix
 from udasa_recipes.staged.run import StagedRun
@@ -88,6 +88,33 @@ def test_each_stage_is_held_to_the_one_before(tmp_path, policy, place):
     assert record.start.cells["moderate"].margin == 0
     assert "3 exploratory" in matrix(record)
     assert record.notes == []
+
+
+def test_the_last_stage_alone_is_measured_where_that_is_asked(tmp_path, policy, place):
+    full, _ = trained(tmp_path, policy, place, name="full")
+    told = read_recipe(recipe_file(tmp_path, policy))
+    fewer = msgspec.structs.replace(told.measures, stages="last", kept=False)
+    recipe = msgspec.structs.replace(told, measures=fewer)
+    run = StagedRun(recipe, str(place), tmp_path / "last", cache=tmp_path / "cache")
+    record = run.train_and_save()
+    assert [len(one.measures.cells) for one in record.stages] == [0, 0, 3]
+    assert record.stages[2].measures.cells == full.stages[2].measures.cells
+    assert record.stages[2].measures.kept is None
+    assert [one.policy_sha256 for one in record.stages] == [
+        one.policy_sha256 for one in full.stages
+    ]
+    assert "–" in next(line for line in matrix(record).splitlines() if "2 moderate" in line)
+
+
+def test_answers_weigh_what_they_weigh_among_the_logits_of_all_tokens(policy):
+    model = load_model((str(policy), {}), torch.float32)
+    rows = [([5, 6, 7, 8], [9, 10]), ([5], [6, 7, 8, 9, 10]), ([], [11, 12, 13])]
+    for (prompt, answer), found in zip(rows, answer_logps(model, rows, pad=0), strict=True):
+        ids = torch.tensor([[*prompt, *answer]])
+        logp = torch.log_softmax(model(input_ids=ids).logits[0, :-1].float(), -1)
+        of_token = logp.gather(1, ids[0, 1:, None])[:, 0]
+        expected = of_token[max(len(prompt), 1) - 1 :].sum().item()
+        assert found == pytest.approx(expected, abs=1e-4)
 
 
 def test_the_final_folder_is_clean_and_loads(tmp_path, policy, place):
