@@ -87,6 +87,8 @@ def test_turns_under_other_keys(turns, column, tmp_path):
     ("value", "prompts"),
     [
         ({"prompt": {"0": "A?", "1": "B?"}, "n": {"0": 1, "1": 2}}, ["A?", "B?"]),
+        ({"prompt": ["A?", "B?"], "n": [1, 2]}, ["A?", "B?"]),  # Dataset.to_dict, orient="list"
+        ({"messages": [{"role": "user", "content": "A?"}]}, ["A?"]),
         ({"7": {"prompt": "A?"}, "9": {"prompt": "B?"}}, ["A?", "B?"]),
         ({"columns": ["n", "prompt"], "index": [0], "data": [[1, "A?"]]}, ["A?"]),
         ({"features": [], "rows": [{"row_idx": 0, "row": {"prompt": "A?"}}]}, ["A?"]),

@@ -112,8 +112,8 @@ def _object(path: Place, value: dict[str, Any]) -> _Rows:
 def _of_table(value: dict[str, Any]) -> list[Any] | None:
     """Return the rows of a table as pandas writes it, by columns, by index or split; else None.
 
-    By columns: ``{"prompt": {"0": …}}``; by index: ``{"0": {"prompt": …}}``; split:
-    ``{"columns": […], "data": [[…]]}``.
+    By columns: ``{"prompt": {"0": …}}`` or ``{"prompt": […]}``; by index: ``{"0": {"prompt": …}}``;
+    split: ``{"columns": […], "data": [[…]]}``.
     """
     names, data = value.get("columns"), value.get("data")
     if isinstance(names, list) and isinstance(data, list):
@@ -121,6 +121,8 @@ def _of_table(value: dict[str, Any]) -> list[Any] | None:
             return [dict(zip(map(str, names), row, strict=True)) for row in data]
         return None
     inner = [*value.values()]
+    if _are_columns(value):
+        return [dict(zip(value, row, strict=True)) for row in zip(*inner, strict=True)]
     if not inner or not all(isinstance(part, dict) and part for part in inner):
         return None
     if all(any(key in PROMPT_COLUMNS for key in part) for part in inner):
@@ -129,6 +131,17 @@ def _of_table(value: dict[str, Any]) -> list[Any] | None:
     if all(key.isdecimal() for key in index) and all(part.keys() == index for part in inner):
         return [{name: column[key] for name, column in value.items()} for key in index]
     return None
+
+
+def _are_columns(value: dict[str, Any]) -> bool:
+    """Return whether an object holds columns as lists, one of them of prompts that are texts."""
+    lists = [column for column in value.values() if isinstance(column, list)]
+    prompts = [value[name] for name in PROMPT_COLUMNS if name in value]
+    return (
+        len(lists) == len(value)
+        and len(set(map(len, lists))) == 1
+        and any(all(isinstance(text, str) for text in column) for column in prompts)
+    )
 
 
 def _record(value: object, path: Place, where: str) -> dict[str, Any]:
