@@ -94,7 +94,7 @@ def test_turns_under_other_keys(turns, column, tmp_path):
         ({"features": [], "rows": [{"row_idx": 0, "row": {"prompt": "A?"}}]}, ["A?"]),
         ({"prompt": {"text": "A?"}}, ["A?"]),  # one row with an object, as before
     ],
-    ids=["columns", "index", "split", "viewer", "object"],
+    ids=["columns", "lists", "a list of turns", "index", "split", "viewer", "object"],
 )
 def test_tables_as_pandas_and_the_hubs_viewer_write_them(value, prompts, tmp_path):
     assert asked(load(write(tmp_path / "p.json", json.dumps(value)))) == prompts

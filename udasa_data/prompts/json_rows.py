@@ -117,12 +117,10 @@ def _of_table(value: dict[str, Any]) -> list[Any] | None:
     """
     names, data = value.get("columns"), value.get("data")
     if isinstance(names, list) and isinstance(data, list):
-        if all(isinstance(row, list) and len(row) == len(names) for row in data):
-            return [dict(zip(map(str, names), row, strict=True)) for row in data]
-        return None
-    inner = [*value.values()]
+        return _split(names, data)
     if _are_columns(value):
-        return [dict(zip(value, row, strict=True)) for row in zip(*inner, strict=True)]
+        return [dict(zip(value, row, strict=True)) for row in zip(*value.values(), strict=True)]
+    inner = [*value.values()]
     if not inner or not all(isinstance(part, dict) and part for part in inner):
         return None
     if all(any(key in PROMPT_COLUMNS for key in part) for part in inner):
@@ -130,6 +128,12 @@ def _of_table(value: dict[str, Any]) -> list[Any] | None:
     index = inner[0].keys()
     if all(key.isdecimal() for key in index) and all(part.keys() == index for part in inner):
         return [{name: column[key] for name, column in value.items()} for key in index]
+    return None
+
+
+def _split(names: list[Any], data: list[Any]) -> list[Any] | None:
+    if all(isinstance(row, list) and len(row) == len(names) for row in data):
+        return [dict(zip(map(str, names), row, strict=True)) for row in data]
     return None
 
 
