@@ -46,7 +46,8 @@ def ablate(
     check_packages()
     from udasa_data.storage import write_atomically, write_text
 
-    from ..ablation.report import plot, summarise, table
+    from ..ablation.contrasts import summarise
+    from ..ablation.report import plot, table
     from ..ablation.running import ablate as train_cells
 
     rows = summarise(train_cells(ablation, path.parent, build, folder))

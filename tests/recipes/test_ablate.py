@@ -12,9 +12,10 @@ from udasa_data.config.build import ModelRef
 from udasa_data.errors import UserError
 from udasa_recipes.ablation import VARIANTS, read_ablation
 from udasa_recipes.ablation.cells import Cell, recipe_of
+from udasa_recipes.ablation.contrasts import crossed_interval, summarise
 from udasa_recipes.ablation.controls import Controls
 from udasa_recipes.ablation.gold import read_questions
-from udasa_recipes.ablation.report import crossed_interval, plot, summarise, table
+from udasa_recipes.ablation.report import plot, table
 from udasa_recipes.ablation.running import ablate
 from udasa_recipes.staged.config import Recipe, options_of
 from udasa_recipes.staged.data import load_split, open_source
@@ -100,6 +101,29 @@ def test_differences_are_paired_by_seed_and_prompt(tmp_path):
     assert "2 seeds x 2 prompts" in table(summary)
     plot(summary, tmp_path / "plot.png")
     assert (tmp_path / "plot.png").stat().st_size > 1000
+
+
+def test_differences_are_tested_and_equality_too():
+    rng = np.random.default_rng(0)
+    right = rng.random((5, 400)) < 0.4
+
+    def of(variant, correct):
+        return [
+            Cell(variant, seed, 12, {"gold": {f"q{n}": float(c) for n, c in enumerate(row)}})
+            for seed, row in enumerate(correct)
+        ]
+
+    worse = right & (rng.random(right.shape) < 0.5)
+    cells = [*of("staged", right), *of("reversed", right), *of("random_pairs", worse)]
+    _, same, lower = summarise(cells)
+    assert (same.equal, same.p) == (True, 1.0)
+    assert np.isnan(same.detectable)  # they never differ
+    assert (lower.equal, lower.p < 0.01) == (False, True)
+    assert lower.difference == pytest.approx(-0.2, abs=0.03)
+    assert 0 < lower.detectable < 0.06  # (1.96 + .84) · about sqrt(.2 · .8 / 400)
+    shown = table([*summarise(cells)])
+    assert "equal: surely within ± 0.03" in shown
+    assert "fewer than 5 seeds" not in shown
 
 
 def config_file(tmp_path, policy, small, variants):
