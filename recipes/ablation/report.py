@@ -34,7 +34,7 @@ def _cells(row: Row) -> list[str]:
         *first,
         f"{row.difference:+.3f}",
         f"[{row.low:+.3f}, {row.high:+.3f}]",
-        f"{row.p:.3f}",
+        f"{row.p:.3f}" if row.p >= 0.001 else "<.001",
         found,
         *([] if row.equal is None else ["yes" if row.equal else "–"]),
     ]
