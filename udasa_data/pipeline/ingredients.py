@@ -1,14 +1,16 @@
-"""All that decides samples and scores: what their keys are made of."""
+"""All that decides samples, scores and dataset: what their keys are made of."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import polars as pl
 
 from udasa_data.config import BuildConfig, Principle
+from udasa_data.pairing import curves_to_json, fits_of, read_curves, read_reviews
 from udasa_data.runs import CODE, code_hash, key_of
 from udasa_data.storage import Located
 
@@ -77,3 +79,31 @@ def scored_with(
     )
     weights = {name: located.fingerprint for name, located in models.items()}
     return {**chosen, "weights": weights}
+
+
+def dataset_key(config: BuildConfig, scores_key: str, dropped: pl.DataFrame) -> str:
+    """Return the key of the dataset.
+
+    Args:
+        config: of the build.
+        scores_key: of the scores that it is made of.
+        dropped: rows of the sources that were left out.
+
+    Raises:
+        UserError: ``calibration.curves`` or ``review`` cannot be read.
+    """
+    sections = (config.calibration, fits_of(config), config.pairing, config.stages)
+    known = config.calibration.curves
+    curves = curves_to_json(read_curves(Path(known))) if known else None
+    # of what was not given nothing: as before there was the option
+    added = [config.license] if config.license else []
+    if config.review:
+        added.append(key_of(msgspec.to_builtins(read_reviews(Path(config.review)))))
+    return key_of(
+        scores_key,
+        msgspec.to_builtins([*sections, config.held_out]),
+        curves,
+        dropped.rows(),
+        code_hash(CODE["dataset"]),
+        *added,
+    )

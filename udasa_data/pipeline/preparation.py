@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import platform
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 import polars as pl
 
 from udasa_data.config import BuildConfig, ModelRef, principles_of, to_yaml
 from udasa_data.engines import choose_engine
 from udasa_data.errors import UserError
-from udasa_data.pairing import curves_to_json, fits_of, read_curves, read_reviews
-from udasa_data.pipeline.ingredients import rows_key, sampled_from, scored_with
+from udasa_data.pipeline import trials
+from udasa_data.pipeline.facts import facts_of, pinned_name
+from udasa_data.pipeline.ingredients import dataset_key, rows_key, sampled_from, scored_with
 from udasa_data.pipeline.rereading import read_before, reading_key, record_of
 from udasa_data.preflight import Asked, Checked, check_build
 from udasa_data.prompts import LoadedPrompts, fingerprint, load_prompts, parse_source
@@ -29,7 +27,7 @@ from udasa_data.runs import (
     differing,
     key_of,
 )
-from udasa_data.schema import DROPPED, SAMPLES, Mode, empty, require
+from udasa_data.schema import DROPPED, SAMPLES, empty, require
 from udasa_data.storage import Located, locate, served
 
 # of a finished run; one that is not as it was written is made again
@@ -37,7 +35,6 @@ _PARTS: Final = (
     *("config.yaml", "calibration.json", "prompts.parquet", "pairs.parquet", "dropped.parquet"),
     "dataset",
 )
-_VERSIONS: Final = ("udasa", "torch", "transformers", "datasets", "polars", "numpy")
 
 
 class Prepared:
@@ -70,25 +67,10 @@ class Prepared:
         self.inputs = self._inputs()
         samples_key = key_of(self.inputs)
         scores_key = self._scores_key(samples_key)
-        fits = fits_of(config)
-        sections = (config.calibration, fits, config.pairing, config.stages)
-        known = config.calibration.curves
-        curves = curves_to_json(read_curves(Path(known))) if known else None
-        # of what was not given nothing: as before there was the option
-        added = [config.license] if config.license else []
-        if config.review:
-            added.append(key_of(msgspec.to_builtins(read_reviews(Path(config.review)))))
         self.keys = {
             "samples": samples_key,
             "scores": scores_key,
-            "dataset": key_of(
-                scores_key,
-                msgspec.to_builtins([*sections, config.held_out]),
-                curves,
-                self.loaded.dropped.rows(),
-                code_hash(CODE["dataset"]),
-                *added,
-            ),
+            "dataset": dataset_key(config, scores_key, self.loaded.dropped),
         }
         n_shards = -(-len(self.loaded.prompts) // config.shard_size)
         self.shards = {
@@ -169,7 +151,7 @@ class Prepared:
         refs: list[ModelRef] = [*config.scorer_refs]
         if config.server is None:
             refs = [config.policy, *refs]
-        located = {ref.id: locate(ref, known.get(_name(ref))) for ref in dict.fromkeys(refs)}
+        located = {ref.id: locate(ref, known.get(pinned_name(ref))) for ref in dict.fromkeys(refs)}
         if config.server is not None:
             located[config.policy.id] = served(config.policy.id, config.server.base_url)
         return located
@@ -207,36 +189,14 @@ class Prepared:
         Raises:
             UserError: the chat template does not take it; names the option.
         """
-        config, prompts = self.config, self.loaded.prompts
-        if config.system_prompt is None or config.server is not None:
-            return
-        role = pl.col("messages").list.first().struct.field("role")
-        needed = len(prompts.filter((pl.col("mode") == Mode.CHAT) & (role != "system")))
-        if needed and self.shards["samples"].missing():
-            from udasa_data.engines.preflight import require_system_turn
-
-            policy, options = self.models[config.policy.id], config.sampling.chat_template_kwargs
-            require_system_turn(policy, config.system_prompt, options)
+        trials.try_system_prompt(self)
 
     def try_template(self) -> None:
         """Note where the chat template has other text trained on than is said; not a server's.
 
         What an earlier start noted holds where all answers are there already.
         """
-        config, noted = self.config, self.run.manifest.get("notes", {})
-        if "template" in noted and not self.shards["samples"].missing():
-            self.template_note = next(iter(noted["template"]), None)
-            return
-        chats = (self.loaded.prompts["mode"] == Mode.CHAT).any()
-        if config.server is not None or self.answered is not None or not chats:
-            return
-        if self._checked.pair.items:
-            self.template_note = self._checked.pair.note
-        else:
-            from udasa_data.engines.preflight import try_template
-
-            policy = self.models[config.policy.id]
-            self.template_note = try_template(policy, config.sampling, config.system_prompt)
+        self.template_note = trials.template_note(self, self._checked.pair)
 
     def is_finished(self) -> bool:
         """Return whether the directory holds this very build, whole."""
@@ -294,26 +254,4 @@ class Prepared:
             self.run.write_table("prompts.parquet", self.loaded.prompts)
 
     def _facts(self) -> dict[str, Any]:
-        config = self.config
-        refs = [config.policy, *config.scorer_refs]
-        noted = self.run.manifest.get("notes", {})
-        stand_ins = [found.note for found in self.models.values() if found.note]
-        return {
-            "sampled_from": self.inputs,
-            "keys": self.keys,
-            "prompt_commits": self.commits,
-            "models": {_name(ref): self.models[ref.id].fingerprint for ref in refs},
-            "engine": {"name": self.engine, "reason": self.engine_reason},
-            "principles": {rule.id: rule.statement for rule in self.principles},
-            "code": {step: code_hash(names) for step, names in CODE.items()},
-            "versions": {
-                "python": platform.python_version(),
-                **{name: version(name) for name in _VERSIONS},
-            },
-            "notes": {**noted, "prompts": list(self.loaded.notes), "models": stand_ins},
-            "finished": None,
-        }
-
-
-def _name(ref: ModelRef) -> str:
-    return f"{ref.id}@{ref.revision}"
+        return facts_of(self)
