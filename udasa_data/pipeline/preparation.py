@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,10 +12,9 @@ import polars as pl
 from udasa_data.config import BuildConfig, ModelRef, principles_of, to_yaml
 from udasa_data.engines import choose_engine
 from udasa_data.errors import UserError
-from udasa_data.pipeline import trials
-from udasa_data.pipeline.facts import facts_of, pinned_name
 from udasa_data.pipeline.ingredients import dataset_key, rows_key, sampled_from, scored_with
 from udasa_data.pipeline.rereading import read_before, reading_key, record_of
+from udasa_data.pipeline.trials import template_note, try_system_prompt
 from udasa_data.preflight import Asked, Checked, check_build
 from udasa_data.prompts import LoadedPrompts, fingerprint, load_prompts, parse_source
 from udasa_data.runs import (
@@ -35,6 +36,7 @@ _PARTS: Final = (
     *("config.yaml", "calibration.json", "prompts.parquet", "pairs.parquet", "dropped.parquet"),
     "dataset",
 )
+_VERSIONS: Final = ("udasa", "torch", "transformers", "datasets", "polars", "numpy")
 
 
 class Prepared:
@@ -151,7 +153,7 @@ class Prepared:
         refs: list[ModelRef] = [*config.scorer_refs]
         if config.server is None:
             refs = [config.policy, *refs]
-        located = {ref.id: locate(ref, known.get(pinned_name(ref))) for ref in dict.fromkeys(refs)}
+        located = {ref.id: locate(ref, known.get(_name(ref))) for ref in dict.fromkeys(refs)}
         if config.server is not None:
             located[config.policy.id] = served(config.policy.id, config.server.base_url)
         return located
@@ -189,14 +191,21 @@ class Prepared:
         Raises:
             UserError: the chat template does not take it; names the option.
         """
-        trials.try_system_prompt(self)
+        if self.shards["samples"].missing():
+            policy = self.models[self.config.policy.id]
+            try_system_prompt(self.config, self.loaded.prompts, policy)
 
     def try_template(self) -> None:
         """Note where the chat template has other text trained on than is said; not a server's.
 
         What an earlier start noted holds where all answers are there already.
         """
-        self.template_note = trials.template_note(self, self._checked.pair)
+        noted = self.run.manifest.get("notes", {})
+        if "template" in noted and not self.shards["samples"].missing():
+            self.template_note = next(iter(noted["template"]), None)
+        elif self.answered is None:
+            policy, pair = self.models[self.config.policy.id], self._checked.pair
+            self.template_note = template_note(self.config, self.loaded.prompts, policy, pair)
 
     def is_finished(self) -> bool:
         """Return whether the directory holds this very build, whole."""
@@ -254,4 +263,25 @@ class Prepared:
             self.run.write_table("prompts.parquet", self.loaded.prompts)
 
     def _facts(self) -> dict[str, Any]:
-        return facts_of(self)
+        refs = [self.config.policy, *self.config.scorer_refs]
+        noted = self.run.manifest.get("notes", {})
+        stand_ins = [found.note for found in self.models.values() if found.note]
+        return {
+            "sampled_from": self.inputs,
+            "keys": self.keys,
+            "prompt_commits": self.commits,
+            "models": {_name(ref): self.models[ref.id].fingerprint for ref in refs},
+            "engine": {"name": self.engine, "reason": self.engine_reason},
+            "principles": {rule.id: rule.statement for rule in self.principles},
+            "code": {step: code_hash(names) for step, names in CODE.items()},
+            "versions": {
+                "python": platform.python_version(),
+                **{name: version(name) for name in _VERSIONS},
+            },
+            "notes": {**noted, "prompts": list(self.loaded.notes), "models": stand_ins},
+            "finished": None,
+        }
+
+
+def _name(ref: ModelRef) -> str:
+    return f"{ref.id}@{ref.revision}"
