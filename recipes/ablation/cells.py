@@ -15,6 +15,7 @@ from udasa_data.scorers import TextPair, no_progress
 from udasa_data.scorers.models import Options
 from udasa_data.scorers.value import ValueScorer
 from udasa_data.storage import locate, read_parquet
+from udasa_data.terminal import note_position
 
 from ..staged import SFT, Recipe
 from ..staged.run import StagedRun
@@ -105,6 +106,7 @@ def run_cell(
         scorer = ValueScorer(ref, locate(ref), Options())
         figures[f"win {name}"] = _wins(scorer, fresh, start)
     if questions:
+        note_position(f"{variant}, seed {seed}: {len(questions):,} questions")
         options = run.prepared.renderer.built_with.template_options
         where = run.policy_at(len(own.order))
         figures |= answered(where, questions, config.gold_tokens, options)

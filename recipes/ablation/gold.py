@@ -52,7 +52,10 @@ def answered(
     max_tokens: int,
     template_options: Mapping[str, Any] | None = None,
 ) -> dict[str, dict[str, float]]:
-    """Return ``gold`` (a gold text stands in the answer, 0 or 1) and ``F1`` [0, 1] by question.
+    """Return figures by question.
+
+    ``gold``: a gold text stands in the answer, 0 or 1; ``F1``: of its words, [0, 1]; ``words``: how
+    many it has, since a longer answer more often holds a gold text.
 
     Args:
         where: the policy's folder or Hub id, and how it is loaded.
@@ -64,10 +67,12 @@ def answered(
     policy = Located(where[0], where[1].get("revision"), "", where[0], allow_bin)
     prompts = [PolicyPrompt((("user", q.prompt),), raw=False, seed=0) for q in questions]
     params = Sampling(samples=4, temperature=0.0, max_tokens=max_tokens)  # drawn once, greedily
-    figures: dict[str, dict[str, float]] = {"gold": {}, "F1": {}}
+    figures: dict[str, dict[str, float]] = {"gold": {}, "F1": {}, "words": {}}
     with closing(TransformersEngine(policy, None, template_options)) as engine:
         for at, answers in engine.sample(prompts, params, lambda _: None):
             text = "" if isinstance(answers, SetAside) else answers[0].text
-            figures["gold"][prompts[at].turns[0][1]] = included(text, questions[at].gold)
-            figures["F1"][prompts[at].turns[0][1]] = token_f1(text, questions[at].gold)
+            question = questions[at]
+            figures["gold"][question.prompt] = included(text, question.gold)
+            figures["F1"][question.prompt] = token_f1(text, question.gold)
+            figures["words"][question.prompt] = float(len(text.split()))
     return figures

@@ -16,7 +16,7 @@ from udasa_data.config import read_bytes
 from udasa_data.preflight import Lookups, Report, look_at_model, value_need
 from udasa_data.runs import Run, key_of
 from udasa_data.storage import remove_made, write_text
-from udasa_data.terminal import echo
+from udasa_data.terminal import echo, note_position
 
 from ..staged import Recipe, find_recipe, read_recipe
 from ..staged.folders import ABLATION, is_work_file
@@ -81,6 +81,7 @@ def _train_cells(
         path = out / "cells" / f"{name}-{seed}-{key[:12]}-{controls.key[:12]}.json"
         if not path.is_file():
             started = time.monotonic()
+            note_position(f"cell {number}/{len(planned)}: {name}, seed {seed}")
             cell = run_cell(name, seed, config, recipe, controls, out / "work", questions)
             text = json.dumps(msgspec.to_builtins(cell)) + "\n"
             write_text(path, text)

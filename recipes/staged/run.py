@@ -149,6 +149,7 @@ class StagedRun(RunState):
         trainer.accelerator.free_memory()
         del trainer, stage
         release()
+        note_position(f"measuring after {stage_name}")
         measured = self._measure(number, entry.config["beta"])
         done = msgspec.structs.replace(
             entry,

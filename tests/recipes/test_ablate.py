@@ -179,7 +179,7 @@ def test_gold_answers_are_an_outcome(run, policy, small, tmp_path):
     path.write_text(path.read_text() + "gold: gold.jsonl\ngold_tokens: 4\n")
     cells = ablate(read_ablation(path), tmp_path, run, tmp_path / "out")
     assert [(one.variant, one.steps) for one in cells] == [("staged", 3), ("untrained", 0)]
-    assert set(cells[1].figures) == {"gold", "F1"}
+    assert set(cells[1].figures) == {"gold", "F1", "words"}
     assert cells[0].figures["gold"].keys() == {"Who?", "Where?"}
     rows_of_gold = [row for row in summarise(cells) if row.metric == "gold"]
     assert [row.variant for row in rows_of_gold] == ["staged", "untrained"]
