@@ -62,11 +62,15 @@ def summarise(cells: Sequence[Cell]) -> list[Row]:
 
 
 def _of_metric(cells: Sequence[Cell], metric: str) -> list[Row]:
-    base = _matrix(cells, STAGED, metric)
-    having = (cell.variant for cell in cells if metric in cell.figures)
-    rows = [
-        _row(metric, name, _matrix(cells, name, metric), base) for name in dict.fromkeys(having)
-    ]
+    """Return the rows of a metric; a variant is paired with ``staged`` of its own seeds."""
+    having = [cell for cell in cells if metric in cell.figures]
+    staged = {cell.seed: cell for cell in having if cell.variant == STAGED}
+    rows = []
+    for name in dict.fromkeys(cell.variant for cell in having):
+        own = [cell for cell in having if cell.variant == name and cell.seed in staged]
+        base = [staged[cell.seed] for cell in own]
+        if own:
+            rows.append(_row(metric, name, _matrix(own, metric), _matrix(base, metric)))
     adjusted = holm([row.p for row in rows])
     return [row._replace(p=p) for row, p in zip(rows, adjusted, strict=True)]
 
@@ -86,11 +90,10 @@ def _row(metric: str, variant: str, own: Floats, base: Floats) -> Row:
     )
 
 
-def _matrix(cells: Sequence[Cell], variant: str, metric: str) -> Floats:
-    """Return [seeds, prompts] of a metric."""
-    of_variant = sorted((cell for cell in cells if cell.variant == variant), key=lambda c: c.seed)
-    prompts = sorted(of_variant[0].figures[metric])
-    return np.array([[cell.figures[metric][p] for p in prompts] for cell in of_variant])
+def _matrix(cells: Sequence[Cell], metric: str) -> Floats:
+    """Return [seeds, prompts] of a metric, a row a cell."""
+    prompts = sorted(cells[0].figures[metric])
+    return np.array([[cell.figures[metric][p] for p in prompts] for cell in cells])
 
 
 def crossed_draws(differences: Floats, seed: int = 0) -> Floats:

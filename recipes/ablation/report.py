@@ -18,11 +18,16 @@ def table(rows: Sequence[Row]) -> str:
     parts = []
     for metric in dict.fromkeys(row.metric for row in rows):
         of_metric = [row for row in rows if row.metric == metric]
-        n = f"{of_metric[0].seeds} seeds x {of_metric[0].prompts} prompts"
+        n = f"{_seeds(of_metric)} seeds x {of_metric[0].prompts} prompts"
         header = ["", *_HEADER, *(["equal"] if metric in SHARES else [])]
         shown = aligned(header, [_cells(row) for row in of_metric])
         parts.append(f"{metric}, {n}\n{shown}")
     return "\n\n".join([*parts, _how_to_read(rows)])
+
+
+def _seeds(rows: Sequence[Row]) -> str:
+    fewest, most = min(row.seeds for row in rows), max(row.seeds for row in rows)
+    return f"{most}" if fewest == most else f"{fewest} to {most}"
 
 
 def _cells(row: Row) -> list[str]:
