@@ -123,7 +123,7 @@ def test_differences_are_tested_and_equality_too():
     assert 0 < lower.detectable < 0.06  # (1.96 + .84) · about sqrt(.2 · .8 / 400)
     (alone,) = summarise([one for one in cells if one.variant == "staged" or one.seed == 2])[2:]
     assert alone.seeds == 1  # paired with the cells of its own seed
-    assert alone.difference == pytest.approx((worse[2].mean() - right[2].mean()))
+    assert alone.difference == pytest.approx(worse[2].mean() - right[2].mean())
     shown = table([*summarise(cells)])
     assert "equal: surely within ± 0.03" in shown
     assert "fewer than 5 seeds" not in shown
