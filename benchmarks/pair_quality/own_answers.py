@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -14,22 +13,10 @@ from benchmarks.pair_quality.corpora import Labelled
 from benchmarks.pair_quality.labels import answers_of
 from udasa_data.config import resolve
 from udasa_data.pipeline import build
+from udasa_eval.judging import included
 
 CORPUS: Final = "trivia_qa"
-_ARTICLES: Final = re.compile(r"\b(?:a|an|the)\b")
-_NO_WORD: Final = re.compile(r"[^\w ]")
 _SAMPLING: Final = {"samples": 8, "max_tokens": 32, "temperature": 0.7, "top_p": 0.95}
-
-
-def is_right(answer: str, gold: Sequence[str]) -> bool:
-    """Return whether an answer holds one of the gold ones, articles and punctuation aside."""
-    said = f" {_plain(answer)} "
-    return any(f" {_plain(name)} " in said for name in gold if _plain(name))
-
-
-def _plain(text: str) -> str:
-    bare = _NO_WORD.sub(" ", text.lower())
-    return " ".join(_ARTICLES.sub(" ", bare).split())
 
 
 def sample(data: Path, model: str, n: int, run: Path, scorers: str) -> pl.DataFrame:
@@ -50,7 +37,7 @@ def labelled(answers: pl.DataFrame, data: Path) -> Mapping[str, Labelled]:
     found = {}
     for (asked,), group in answers.group_by("asked", maintain_order=True):
         texts = tuple(dict.fromkeys(group["text"].to_list()))
-        right = [is_right(text, gold[asked]) for text in texts]
+        right = [bool(included(text, gold[asked])) for text in texts]
         places = product(range(len(texts)), repeat=2)
         better = frozenset((i, j) for i, j in places if right[i] and not right[j])
         found[str(asked)] = Labelled(CORPUS, str(asked), texts, better, "truthfulness")

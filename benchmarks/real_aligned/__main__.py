@@ -37,13 +37,11 @@ def main() -> None:
     steps = Steps(out)
     _build(steps, policy, out, arguments.prompts)
     server = arguments.server_python, arguments.judge.resolve(), out
-    with JudgeServer(*server) as judges:
-        _evaluate(steps, "evaluate before", policy, out / "before", judges)
+    _evaluate(steps, "evaluate before", policy, out / "before", server)
     recipe = ["--config", HERE / "staged_dpo.yaml", "--set", f"policy.id={policy}"]
     data = ["--data", out / "build" / "dataset", "--out", out / "policy"]
     steps.run("train", "udasa_recipes", "dpo", *recipe, *data)
-    with JudgeServer(*server) as judges:
-        _evaluate(steps, "evaluate after", out / "policy", out / "after", judges)
+    _evaluate(steps, "evaluate after", out / "policy", out / "after", server)
     runs = [out / "after", out / "before"]
     steps.run("compare", "udasa_eval", "compare", *runs, "--json", keep="compare.json")
     board = ["--out", out / "board"]
@@ -61,9 +59,15 @@ def _build(steps: Steps, policy: Path, out: Path, prompts: int) -> None:
     steps.run("report", "udasa_data", "report", out / "build")
 
 
-def _evaluate(steps: Steps, name: str, model: Path, out: Path, judges: Path) -> None:
-    asked = ["--suite", "tiny", "--judges", judges, "--out", out]
-    steps.run(name, "udasa_eval", "run", "--model", model, *asked)
+def _evaluate(
+    steps: Steps, name: str, model: Path, out: Path, server: tuple[str, Path, Path]
+) -> None:
+    """Evaluate a model, the judge's server up for as long as that takes."""
+    if steps.is_done(name):
+        return
+    with JudgeServer(*server) as judges:
+        asked = ["--suite", "tiny", "--judges", judges, "--out", out]
+        steps.run(name, "udasa_eval", "run", "--model", model, *asked)
 
 
 if __name__ == "__main__":

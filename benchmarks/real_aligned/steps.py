@@ -36,6 +36,10 @@ class Steps:
         found = json.loads(self._file.read_text("utf-8")) if self._file.exists() else {}
         self.steps = {name: Step(**facts) for name, facts in found.items()}
 
+    def is_done(self, name: str) -> bool:
+        """Return whether a step has ended well."""
+        return name in self.steps and self.steps[name].done
+
     def run(self, name: str, program: str, *arguments: object, keep: str | None = None) -> None:
         """Run a command of ours unless it is done.
 
@@ -48,9 +52,9 @@ class Steps:
         Raises:
             SystemExit: it failed; the same call resumes it.
         """
-        before = self.steps.get(name, Step("", 0.0, 0.0, done=False))
-        if before.done:
+        if self.is_done(name):
             return
+        before = self.steps.get(name, Step("", 0.0, 0.0, done=False))
         words = [program, *map(str, arguments)]
         print(f"== {name}: {' '.join(words)}", flush=True)
         started = time.monotonic()
