@@ -125,10 +125,16 @@ def test_chosen_must_not_be_much_worse_in_one_dimension():
 
 def test_length_ratio():
     rules = Pairing(length_ratio=4.0, noise_z=0.0, tolerance=1.0)
-    result = pair([[0.1, 0.2, 0.9]], rules, n_tokens=[[10, 50, 41]])
+    result = pair([[0.1, 0.2, 0.9]], rules, n_tokens=[[20, 100, 82]])
     assert result.dropped.select("why", "value", "limit").row(0) == ("length_ratio", 4.1, 4.0)
-    another = pair([[0.1, 0.2, 0.9]], rules, n_tokens=[[10, 12, 41]])  # one of like length is worse
+    another = pair([[0.1, 0.2, 0.9]], rules, n_tokens=[[20, 24, 82]])  # one of like length is worse
     assert another.pairs.row(0, named=True)["rejected_id"] == 1
+
+
+def test_a_few_tokens_more_are_no_difference_in_length():
+    rules = Pairing(length_ratio=4.0, noise_z=0.0, tolerance=1.0)
+    short = pair([[0.1, 0.2, 0.9]], rules, n_tokens=[[2, 3, 20]])
+    assert short.pairs.row(0, named=True)["rejected_id"] == 2
 
 
 def test_unscored_answers_take_no_part():

@@ -182,7 +182,7 @@ class Pairing(Strict, frozen=True):
     noise_z: NonNegative = 0.8  # drop when delta_u < noise_z · the gap that noise alone makes
     tolerance: Unit = 0.25  # how much worse than rejected chosen may be in one dimension
     near_equal: Unit = 0.9  # character similarity from which two texts count as equal
-    length_ratio: Annotated[float, Meta(ge=1.0)] = 4.0  # longest over shortest, in tokens
+    length_ratio: Annotated[float, Meta(ge=1.0)] = 4.0  # longest over shortest; 16 tokens at least
 
 
 class Stages(Strict, frozen=True):

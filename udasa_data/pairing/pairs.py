@@ -11,7 +11,7 @@ from rapidfuzz import fuzz, process
 
 from udasa_data.config import Pairing
 from udasa_data.pairing.fitness import UNFIT, with_fitness
-from udasa_data.pairing.lengths import answer_tokens
+from udasa_data.pairing.lengths import answer_tokens, length_ratio
 from udasa_data.pairing.noise import Replicates, noise_range, pair_se, spread
 from udasa_data.pairing.reliability import Fits, kinds_of, weights_of
 from udasa_data.pairing.selection import cost_of, first_of, rounded
@@ -127,7 +127,7 @@ def _pair_some(
     worse = finite & a.may_be_rejected & (a.uncertainty >= u_chosen[:, None])
     worse[rows, chosen] = False
     of_chosen = a.length[rows, chosen][:, None]
-    longer = np.maximum(a.length, of_chosen) / np.maximum(np.minimum(a.length, of_chosen), 1.0)
+    longer = length_ratio(a.length, of_chosen)
     # who refuses is short, who complies is long: that difference is what such a pair teaches
     contrast = a.refusal != a.refusal[rows, chosen][:, None]
     alike = worse & ((longer <= rules.length_ratio) | contrast)
@@ -256,8 +256,7 @@ def _reasons(
     worst = np.nan_to_num(gaps, nan=-np.inf).max(axis=1)
     tolerance = np.full(len(rows), rules.tolerance)
     reasons[Why.WORSE_IN_DIMENSION] = (worst > tolerance, worst, tolerance)
-    lengths = np.stack([a.length[rows, chosen], a.length[rows, rejected]])
-    ratio = lengths.max(axis=0) / np.maximum(lengths.min(axis=0), 1.0)
+    ratio = length_ratio(a.length[rows, chosen], a.length[rows, rejected])
     cap = np.full(len(rows), rules.length_ratio)
     contrast = a.refusal[rows, chosen] != a.refusal[rows, rejected]
     reasons[Why.LENGTH_RATIO] = (~contrast & (ratio > cap), ratio, cap)
