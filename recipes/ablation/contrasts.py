@@ -15,8 +15,8 @@ from .cells import Cell
 Floats: TypeAlias = NDArray[np.float64]
 STAGED: Final = "staged"
 REPLICATES: Final = 4000
-# shares, in which a difference below this is called none
-SHARES: Final = ("gold", "F1")
+# outcomes in which a difference below this is called none
+EQUAL_IN: Final = ("gold",)
 MARGIN: Final = 0.03
 
 
@@ -36,7 +36,7 @@ class Row(NamedTuple):
         detectable: the smallest true difference that is found with a chance of 80% before the
             adjustment; NaN where the two never differ.
         equal: whether the 90% interval lies within ± ``MARGIN`` (two one-sided tests at 5%,
-            Schuirmann 1987, J. Pharmacokinet. Biopharm. 15); None for what is no share.
+            Schuirmann 1987, J. Pharmacokinet. Biopharm. 15); None for other metrics than ``gold``.
     """
 
     metric: str
@@ -86,7 +86,7 @@ def _row(metric: str, variant: str, own: Floats, base: Floats) -> Row:
     return row._replace(
         p=_two_sided(draws),
         detectable=minimum_detectable(float(draws.std()), 1),
-        equal=bool(np.abs(inner).max() < MARGIN) if metric in SHARES else None,
+        equal=bool(np.abs(inner).max() < MARGIN) if metric in EQUAL_IN else None,
     )
 
 
