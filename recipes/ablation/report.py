@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from ..staged.report import aligned
-from .contrasts import MARGIN, EQUAL_IN, STAGED, Row
+from .contrasts import EQUAL_IN, MARGIN, STAGED, Row
 
 FEW_SEEDS: Final = 5  # below, the intervals say little of other seeds
 _HEADER: Final = ("mean", "- staged", "95% interval", "p", "finds")
