@@ -78,7 +78,7 @@ def _of_metric(cells: Sequence[Cell], metric: str) -> list[Row]:
 def _row(metric: str, variant: str, own: Floats, base: Floats) -> Row:
     differences = own - base
     draws = crossed_draws(differences)
-    low, high = crossed_interval(differences)
+    low, high = np.quantile(draws, [0.025, 0.975]).tolist()
     row = Row(metric, variant, float(own.mean()), float(differences.mean()), low, high, *own.shape)
     if variant == STAGED:
         return row

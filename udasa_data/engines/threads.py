@@ -47,13 +47,16 @@ class Threads:
 
     Does nothing where a user has set it (``OMP_NUM_THREADS``), or the system does not say what its
     cores do. Sums in other numbers of threads may differ in their last digits.
+
+    Args:
+        on_cpu: whether the model runs there; elsewhere nothing is done, either.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, on_cpu: bool = True) -> None:
         self._most = torch.get_num_threads()
         self._cores = _own_cores()
         fixed = any(os.environ.get(name) for name in _FIXED_BY) or self._most == 1
-        self._before = None if fixed else _look(self._cores)
+        self._before = None if fixed or not on_cpu else _look(self._cores)
 
     def adapt(self) -> None:
         """Set the number of threads by the load since the last call; the first looks for itself."""

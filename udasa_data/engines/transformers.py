@@ -84,7 +84,7 @@ class TransformersEngine:
         if self._device.type == "cpu":
             keep_freed_memory()
             decode_in_groups(self._model)
-        self._threads = Threads() if self._device.type == "cpu" else None
+        self._threads = Threads(on_cpu=self._device.type == "cpu")
         # a recurrent state cannot be carried over to the samples as keys and values can
         self._shares_prefill = not self._model._is_stateful  # noqa: SLF001
         self._name = policy.name
@@ -105,9 +105,9 @@ class TransformersEngine:
         self._model = None
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
-        elif self._threads is not None:
+        elif self._device.type == "cpu":
             give_back_memory()
-            self._threads.restore()
+        self._threads.restore()
 
     def sample(
         self, prompts: Iterable[PolicyPrompt], params: Sampling, on_prompts: Callable[[int], None]
@@ -130,7 +130,7 @@ class TransformersEngine:
             row_tokens = len(waiting[0].ids) + params.max_tokens
             size = max(1, self._batch_tokens // (drawn * row_tokens))
             batch, waiting = waiting[:size], waiting[size:]
-            self._adapt()
+            self._threads.adapt()
             answers = self._answer(batch, range(drawn), params)
             for encoded, of_prompt in zip(batch, answers, strict=True):
                 if params.temperature == 0:
@@ -146,13 +146,9 @@ class TransformersEngine:
         result = np.full((len(prompts), len(choices)), np.nan)
         if questions := [question for question in encoded if question is not None]:
             policy = Policy(self._model, self._device, self._name)
-            self._adapt()
+            self._threads.adapt()
             result[places] = sum_logprobs(policy, questions, self._batch_tokens)
         return result
-
-    def _adapt(self) -> None:
-        if self._threads is not None:
-            self._threads.adapt()
 
     def _answer(
         self, batch: Sequence[_Encoded], samples: range, params: Sampling
