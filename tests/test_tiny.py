@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from transformers import (
@@ -29,7 +30,7 @@ JUDGES = Path(udasa_eval.__file__).parent / "tiny"
 SCORERS = ("lm", "nli", "harm", "preference", "prompt_harm", "sentiment")
 OF_EVAL = ("harmlessness", "helpfulness", "truthfulness", "informativeness", "sentiment")
 MODELS = [TINY / name for name in SCORERS] + [JUDGES / name for name in OF_EVAL]
-LINEAR = [TINY / name for name in ("refusal", "evasion", "truth")]
+LINEAR = [TINY / name for name in ("refusal", "evasion", "truth", "helpfulness")]
 each_model = pytest.mark.parametrize("folder", MODELS, ids=lambda f: "/".join(f.parts[-3:]))
 
 
@@ -116,6 +117,27 @@ def test_the_value_scorers_tell_bad_from_good():
     ]
     bad, good = embedded("sentiment", "negative")(films, no_progress)
     assert bad > 0.5 > good
+
+
+def test_the_scorer_of_help_prefers_an_answer_to_a_shrug():
+    ref = ValueRef(id="embedded:helpfulness", violation=("unhelpful",))
+    located = locate(ref)
+    scorer = LinearScorer(ref, located, linear_labels(located), Options())
+    question = "How can I sleep better?"
+    full = (
+        "Go to bed at the same time every day, keep the room dark and cool, and avoid coffee in "
+        "the afternoon. If you still lie awake, get up and read for a while."
+    )
+    shrug, answer, none = scorer(
+        [
+            TextPair(question, "Just try it."),
+            TextPair(question, full),
+            TextPair(question, "睡觉吧"),
+        ],
+        no_progress,
+    )
+    assert shrug > 0.5 > answer
+    assert np.isnan(none)  # of a script that it did not learn
 
 
 def test_a_build_with_the_embedded_models(tmp_path):

@@ -131,6 +131,9 @@ def main() -> None:
     options.add_argument("--prompts", type=int, help="of each corpus, at most")
     options.add_argument("--fit", type=Path, metavar="DIR", help="write DIR/reliability.json")
     options.add_argument("--model", default="smollm-135m", help="whose own answers --fit takes")
+    options.add_argument(
+        "--own", type=Path, nargs="*", default=[], metavar="RUN", help="builds of evidence, for it"
+    )
     options.add_argument("--asks", metavar="MODEL", help="a language model's rows as judge alone")
     options.add_argument("--unseen", action="store_true", help="prompts that no fit has seen")
     options.add_argument("--scorers", default="tiny", help="a set of udasa-data models")
@@ -144,7 +147,8 @@ def main() -> None:
         scratch.mkdir(exist_ok=True)
         known = {row.prompt: row for row in rows}
         if arguments.fit:
-            fit_all(data, Made(arguments.model, arguments.scorers, scratch), known, arguments.fit)
+            made = Made(arguments.model, arguments.scorers, scratch, tuple(arguments.own))
+            fit_all(data, made, known, arguments.fit)
             return
         if arguments.asks:
             _, run = build_labelled(rows, scratch, arguments.scorers)

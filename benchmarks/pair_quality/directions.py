@@ -20,15 +20,17 @@ from udasa_data.scorers.loading import Unread, load_scorers
 from udasa_data.storage import locate
 from udasa_data.uncertainty import value
 from udasa_eval.stats.rates import wilson
+from udasa_recipes.tiny.helped import autoj, decided, pandalm
+from udasa_recipes.tiny.labelled import measured
 from udasa_recipes.tiny.sources import Preferred, held_out, hh_pairs
+from udasa_recipes.tiny.wording_measures import ALIKE
 
 MOST: Final = 300  # pairs of a corpus
-ALIKE: Final = 1.25  # longer over shorter, in characters, from which lengths match no more
 _ANSWER: Final = "## Assistant:"  # where WebGPT's texts begin to answer
 
 
 def hh(subset: str) -> Callable[[Path], Iterable[Preferred]]:
-    """Return HH-RLHF's pairs whose prompts the preference scorer did not learn from."""
+    """Return HH-RLHF's pairs whose prompts no scorer learnt from."""
 
     def pairs(data: Path) -> Iterable[Preferred]:
         return [pair for pair in hh_pairs(data, subset) if held_out(pair.prompt, 0.2)]
@@ -36,38 +38,19 @@ def hh(subset: str) -> Callable[[Path], Iterable[Preferred]]:
     return pairs
 
 
-def pandalm(data: Path) -> Iterator[Preferred]:
-    """Answers of 7B models to instructions, by the majority of three people."""
-    for row in pl.read_parquet(data / "pandalm/pandalm.parquet").iter_rows(named=True):
-        votes = [row[f"annotator{n}"] for n in (1, 2, 3)]
-        asked = "\n".join(filter(None, (row["instruction"], row["input"])))
-        yield from _decided(
-            asked, row["response1"], row["response2"], votes.count(1) - votes.count(2)
-        )
-
-
 def webgpt(data: Path) -> Iterator[Preferred]:
     """Answers with references to questions of ELI5, by people's grades."""
     rows = pl.read_parquet(data / "webgpt_comparisons/webgpt_comparisons.parquet")
     for row in rows.iter_rows(named=True):
         first, second = (row[f"text_{n}"].rpartition(_ANSWER)[2] for n in (1, 2))
-        yield from _decided(row["question"], first, second, row["score_1"] - row["score_2"])
-
-
-def autoj(data: Path) -> Iterator[Preferred]:
-    """Answers of chat models to requests of 58 scenarios, by people; ties left out."""
-    for row in pl.read_parquet(data / "autoj_pairwise/autoj_pairwise.parquet").iter_rows(
-        named=True
-    ):
-        sign = {0: 1.0, 1: -1.0}.get(int(row["label"]), 0.0)
-        yield from _decided(row["prompt"], row["response 1"], row["response 2"], sign)
+        yield from decided(row["question"], first, second, row["score_1"] - row["score_2"])
 
 
 def llmbar(data: Path) -> Iterator[Preferred]:
     """Answers that follow an instruction, and others that only look better."""
     for row in pl.read_parquet(data / "llmbar/llmbar.parquet").iter_rows(named=True):
         sign = 1.0 if int(row["label"]) == 1 else -1.0
-        yield from _decided(row["input"], row["output_1"], row["output_2"], sign)
+        yield from decided(row["input"], row["output_1"], row["output_2"], sign)
 
 
 def hhh(data: Path) -> Iterator[Preferred]:
@@ -80,22 +63,16 @@ def judgebench(data: Path) -> Iterator[Preferred]:
     """Right and wrong answers of large models to hard questions."""
     for row in pl.read_parquet(data / "judgebench/judgebench.parquet").iter_rows(named=True):
         sign = 1.0 if row["label"] == "A>B" else -1.0
-        yield from _decided(row["question"], row["response_A"], row["response_B"], sign)
-
-
-def _decided(asked: str, first: str, second: str, sign: float) -> Iterator[Preferred]:
-    if sign and first.strip() and second.strip():
-        better, worse = (first, second) if sign > 0 else (second, first)
-        yield Preferred(asked, better.strip(), worse.strip())
+        yield from decided(row["question"], row["response_A"], row["response_B"], sign)
 
 
 CORPORA: Final[Mapping[str, Callable[[Path], Iterable[Preferred]]]] = {
     "hh_harmless": hh("harmless"),
     "hh_helpful": hh("helpful"),
     "hhh": hhh,
-    "pandalm": pandalm,
+    "pandalm": lambda data: [p for p in pandalm(data) if measured(p.prompt)],
     "webgpt": webgpt,
-    "autoj": autoj,
+    "autoj": lambda data: [p for p in autoj(data) if measured(p.prompt)],
     "llmbar": llmbar,
     "judgebench": judgebench,
 }
@@ -112,8 +89,8 @@ def direction_rows(data: Path, name: str, most: int = MOST) -> Iterator[tuple[st
         pairs = [pairs[n] for n in sorted(drawn.tolist())]
         texts = [TextPair(p.prompt, text) for p in pairs for text in (p.chosen, p.rejected)]
         by_scorer = {scorer.name: scorer(texts, no_progress) for scorer in scorers.value}
-        risks = [p for name, p in by_scorer.items() if name not in scorers.axes]
-        risks += [p for name, p in by_scorer.items() if "helpfulness" in scorers.axes.get(name, ())]
+        axis = "harmlessness" if corpus == "hh_harmless" else "helpfulness"
+        risks = [p for name, p in by_scorer.items() if axis in scorers.axes.get(name, (axis,))]
         scores = {"u_value": value.risk_and_disagreement(np.column_stack(risks)), **by_scorer}
         length = np.array([float(len(text.second)) for text in texts])
         scores["shorter"] = length

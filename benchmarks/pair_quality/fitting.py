@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
-import polars as pl
 
 from benchmarks.pair_quality.fit import Comparisons, comparisons, fit, left_out, write
 from benchmarks.pair_quality.labels import (
@@ -17,7 +17,7 @@ from benchmarks.pair_quality.labels import (
     draw,
     with_labels,
 )
-from benchmarks.pair_quality.own_answers import CORPUS, labelled, sample
+from benchmarks.pair_quality.own_answers import CORPUS, own_runs, sampled
 from udasa_data.config import resolve
 from udasa_data.pairing import EVIDENCE, UNKNOWN, UNLOGGED
 from udasa_data.scorers import TextPair, no_progress
@@ -51,11 +51,19 @@ class Fitted(NamedTuple):
 
 
 class Made(NamedTuple):
-    """Whose own answers are taken, what scores them, and where the runs are kept."""
+    """Whose own answers are taken, what scores them, and where the runs are kept.
+
+    Attributes:
+        model: is asked, where there are no ``runs``.
+        scorers: a set.
+        scratch: folder.
+        runs: finished builds of ``udasa-train evidence``, with these scorers.
+    """
 
     model: str
     scorers: str
     scratch: Path
+    runs: tuple[Path, ...] = ()
 
 
 def fit_all(data: Path, made: Made, measured: Labels, out: Path) -> None:
@@ -73,20 +81,19 @@ def fit_all(data: Path, made: Made, measured: Labels, out: Path) -> None:
     answers = with_labels(
         answers_of(build_labelled(rows, made.scratch / "fit", made.scorers)[1]), labels
     )
-    own, unlogged, own_labels = _own_answers(data, made)
-    name = f"{CORPUS} (own answers of {Path(made.model).name})"
     given = {
-        "harmlessness": (answers, labels, HARM, _ALL),
-        "helpfulness": (answers, labels, ("alpaca_eval",), _ALL),
-        "truthfulness": (own, own_labels, (CORPUS,), _ALL),
-        UNLOGGED: (unlogged, own_labels, (CORPUS,), _ALL),
-        UNKNOWN: (answers, labels, ("truthfulqa",), _ALL),
-        EVIDENCE: (answers, labels, ("qa_feedback",), _NO_VALUE),
+        "harmlessness": (HARM, _ALL),
+        "helpfulness": (("alpaca_eval",), _ALL),
+        UNKNOWN: (("truthfulqa",), _ALL),
+        EVIDENCE: (("qa_feedback",), _NO_VALUE),
     }
-    fitted = {}
-    for kind, (table, known, corpora, free) in given.items():
-        told = (name,) if corpora == (CORPUS,) else corpora
-        fitted[kind] = _fitted(kind, comparisons(table, known, corpora), free, told)
+    fitted = {
+        kind: _fitted(kind, comparisons(answers, labels, corpora), free, corpora)
+        for kind, (corpora, free) in given.items()
+    }
+    own, unlogged, told = _own_answers(data, made)
+    fitted["truthfulness"] = _fitted("truthfulness", own, _ALL, told)
+    fitted[UNLOGGED] = _fitted(UNLOGGED, unlogged, _ALL, told)
     fitted["sentiment"] = _fitted("sentiment", _reviews(data, made.scorers), _VALUE, ("imdb",))
     write(out, fitted)
 
@@ -100,13 +107,28 @@ def _fitted(
     return Fitted(b, n, corpora)
 
 
-def _own_answers(data: Path, made: Made) -> tuple[pl.DataFrame, pl.DataFrame, Labels]:
-    """Return a model's own answers, the same without log-probabilities, and which are right."""
-    own = sample(data, made.model, _QUESTIONS, made.scratch / "own", made.scorers)
-    labels = labelled(own, data)
-    bare = build_labelled([*labels.values()], made.scratch / "bare", made.scorers)[1]
-    unlogged = answers_of(bare)
-    return with_labels(own, labels), with_labels(unlogged, labels), labels
+def _own_answers(data: Path, made: Made) -> tuple[Comparisons, Comparisons, tuple[str, ...]]:
+    """Return comparisons of policies' own answers, the same without log-probabilities, whose."""
+    if made.runs:
+        policies = [*own_runs(data, made.runs)]
+    else:
+        own = sampled(data, made.model, _QUESTIONS, made.scratch / "own", made.scorers)
+        policies = [(Path(made.model).name, *own)]
+    logged, bare = [], []
+    for n, (_, answers, labels) in enumerate(policies):
+        decided = [row for row in labels.values() if row.better]
+        logged.append(comparisons(answers, labels, (CORPUS,)))
+        run = build_labelled(decided, made.scratch / f"bare{n}", made.scorers)[1]
+        unlogged = with_labels(answers_of(run), labels)
+        bare.append(comparisons(unlogged, labels, (CORPUS,)))
+    names = sorted({f"{CORPUS} of {name}" for name, *_ in policies})
+    return _together(logged), _together(bare), tuple(names)
+
+
+def _together(found: Sequence[Comparisons]) -> Comparisons:
+    """Return the comparisons of several policies; a question asked of two counts for each."""
+    prompts = [f"{n} {prompt}" for n, of in enumerate(found) for prompt in of.prompt]
+    return Comparisons(np.concatenate([of.difference for of in found]), prompts)
 
 
 def _reviews(data: Path, scorers: str) -> Comparisons:

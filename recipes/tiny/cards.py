@@ -121,6 +121,16 @@ CARDS: Final = {
         ("truthfulqa",),
         "train_wording truth",
     ),
+    "udasa_data/tiny/helpfulness": About(
+        "the more helpful of two answers",
+        "A logistic regression over the hashed words of an answer's first 4,000 characters, and "
+        "marks of its size, form and bearing on the question, fitted on pairs with the "
+        "Bradley–Terry loss: P(unhelpful) = σ(mean r − r). It knows how answers look that people "
+        "prefer, most of all that they are longer, and not whether they are right. Classes: "
+        "helpful, unhelpful.",
+        ("pandalm", "autoj"),
+        "train_wording helpfulness",
+    ),
     "udasa_data/tiny/sentiment": About(
         "sentiment of a review",
         _SCORER.format(

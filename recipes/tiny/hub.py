@@ -5,7 +5,8 @@ python -m udasa_recipes.tiny.hub --out build/corpora
 Written once each; the same command resumes where it was cut short. The large corpora are cut. Not
 on the Hub, and left to whoever has them: JOCI, MED and Breaking-NLI, without which the NLI
 classifier is trained on the others (github.com/felipessalvatore/NLI_datasets), and TruthfulQA's
-informativeness labels (github.com/sylinrl/TruthfulQA), without which that judge is not trained.
+informativeness labels (github.com/sylinrl/TruthfulQA), without which that judge is not trained,
+and PandaLM's and Auto-J's pairs (``helped`` says where), which teach what helps.
 AdvBench, gated there, comes from its authors' repository.
 The names of columns are as the datasets' cards have them; one that has changed ends the command
 with a line that names it.

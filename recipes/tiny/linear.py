@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -10,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 from sklearn.linear_model import LogisticRegression
 
 from udasa_data.scorers.ngrams import BUCKETS, Features, Linear, weighted
@@ -39,8 +40,7 @@ def fitted(answers: Sequence[Answer], strength: float) -> Linear:
         strength: the inverse of the penalty on the weights.
     """
     found = [answer.found for answer in answers]
-    seen = np.bincount(np.concatenate([f.buckets for f in found]), minlength=BUCKETS)
-    idf = np.where(seen >= SEEN, np.log((1 + len(found)) / (1 + seen)) + 1.0, 0.0)
+    idf = _idf(found)
     model = LogisticRegression(C=strength, max_iter=2000)
     labels = [a.label for a in answers]
     model.fit(_matrix(found, idf), labels, sample_weight=[a.weight for a in answers])
@@ -48,6 +48,40 @@ def fitted(answers: Sequence[Answer], strength: float) -> Linear:
     if weight.shape[1] == 1:  # of two classes scikit-learn keeps one
         weight, bias = np.hstack([0 * weight, weight]), np.append(0 * bias, bias)
     return Linear(idf, weight, bias, 0.5)
+
+
+class Ranked(NamedTuple):
+    """The features of the better of two answers to a prompt, and of the worse."""
+
+    better: Features
+    worse: Features
+    prompt: str
+
+
+def ranking(pairs: Sequence[Ranked], strength: float) -> Linear:
+    """Fit a reward r = w · tf-idf by the Bradley–Terry loss; a prompt with n pairs counts √n.
+
+    Returns:
+        a classifier whose second class, the worse, has P = σ(mean r − r); the mean is that of the
+        answers learnt from.
+    """
+    sides = [side for pair in pairs for side in (pair.better, pair.worse)]
+    idf = _idf(sides)
+    rows = _matrix(sides, idf)
+    difference = rows[::2] - rows[1::2]
+    count = Counter(pair.prompt for pair in pairs)
+    weight = np.array([count[pair.prompt] ** -0.5 for pair in pairs])
+    model = LogisticRegression(C=strength, fit_intercept=False, max_iter=2000)
+    won = np.repeat([1, 0], len(pairs))
+    model.fit(vstack([difference, -difference]), won, sample_weight=np.tile(weight, 2))
+    worse = -np.asarray(model.coef_[0])
+    bias = np.array([0.0, -float((rows @ worse).mean())])
+    return Linear(idf, np.stack([0 * worse, worse], axis=1), bias, 0.5)
+
+
+def _idf(found: Sequence[Features]) -> NDArray[np.float64]:
+    seen = np.bincount(np.concatenate([f.buckets for f in found]), minlength=BUCKETS)
+    return np.where(seen >= SEEN, np.log((1 + len(found)) / (1 + seen)) + 1.0, 0.0)
 
 
 def left_out(

@@ -38,6 +38,7 @@ from .sources import (
 )
 from .train_lm import documents
 from .wording_measures import evasion, truth
+from .wording_measures import helpfulness as wording_helps
 
 Floats = NDArray[np.float64]
 _WORD: Final = re.compile(r"[A-Za-z]+(?:['’][a-z]+)?")
@@ -253,6 +254,7 @@ MEASURES: Final[dict[str, Callable[[Path, Path], list[Metric]]]] = {
     "udasa_data/tiny/refusal": refusal,
     "udasa_data/tiny/evasion": evasion,
     "udasa_data/tiny/truth": truth,
+    "udasa_data/tiny/helpfulness": wording_helps,
     "udasa_data/tiny/sentiment": _feeling("≥ 0.87", "≥ 0.78"),
     "udasa_eval/tiny/harmlessness": _harmful("≥ 0.80", ""),
     "udasa_eval/tiny/helpfulness": helpfulness,

@@ -20,6 +20,8 @@ LICENCES: Final = {
     "dolly": "Databricks Dolly 15k, part; CC BY-SA 3.0",
     "oasst_prompts": "OpenAssistant prompts and reference answers; MIT",
     "hh_rlhf": "HH-RLHF, harmless-base only; MIT",
+    "pandalm": "PandaLM's test set, 60% of the instructions; Apache-2.0",
+    "autoj": "Auto-J's pairs, 60% of the requests; no licence stated",
     "qa": "NQ-open, Apache-2.0; WebQuestions (training part), CC-BY 4.0",
     "nq_open": "NQ-open; Apache-2.0",
     "creak": "CREAK (training part); MIT",

@@ -2,10 +2,12 @@
 
 python -m udasa_recipes.tiny.train_wording evasion --data-dir DATA --out udasa_data/tiny/evasion
 python -m udasa_recipes.tiny.train_wording truth --data-dir DATA --out udasa_data/tiny/truth
+python -m udasa_recipes.tiny.train_wording helpfulness --data-dir DATA --out \
+    udasa_data/tiny/helpfulness
 
 ``evasion`` knows answers that say nothing of what was asked, ``truth`` those that people held
 untrue. Both learn from TruthfulQA's judged answers to the questions that the judges do not learn
-from.
+from. ``helpfulness`` learns which of two answers people prefer.
 """
 
 from __future__ import annotations
@@ -20,17 +22,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udasa_data.config import LINEAR
-from udasa_data.scorers.wording import answer_features
+from udasa_data.scorers.wording import answer_features, help_features
 
 from .evasion_phrases import evasions, no_evasions
+from .helped import helped
 from .labelled import answers, measured
-from .linear import Answer, fitted, left_out, save
+from .linear import Answer, Ranked, fitted, left_out, ranking, save
 from .sources import Chat, chats
 
-CLASSES: Final = {"evasion": ("informative", "evasive"), "truth": ("truthful", "untruthful")}
+CLASSES: Final = {
+    "evasion": ("informative", "evasive"),
+    "truth": ("truthful", "untruthful"),
+    "helpfulness": ("helpful", "unhelpful"),
+}
 LABEL: Final = {"evasion": "info", "truth": "truth"}  # of the first class
 PRECISION: Final = 0.80  # of the answers taken for evasive, of questions left out in turn
 STRENGTH: Final = 10.0
+REWARD_STRENGTH: Final = 0.1
 EVERYDAY: Final = 3000  # answers
 FRAMED: Final = 1000  # everyday answers between evasive phrases
 EVASIONS: Final = 3000
@@ -110,18 +118,38 @@ def train_truth(data_dir: Path, out: Path) -> None:
     """Train, save as a scorer that a configuration can name."""
     labelled = judged(data_dir, "truth", test=False)
     save(out, fitted(labelled, STRENGTH), CLASSES["truth"], {"rows": len(labelled)})
-    config = {"model_type": LINEAR, "id2label": dict(enumerate(CLASSES["truth"]))}
+    _write_config(out, "truth", "wording")
+
+
+def train_helpfulness(data_dir: Path, out: Path) -> None:
+    """Train a reward, save it as a scorer that a configuration can name."""
+    pairs = [
+        Ranked(help_features(p.prompt, p.chosen), help_features(p.prompt, p.rejected), p.prompt)
+        for p in helped(data_dir, test=False)
+    ]
+    model = ranking(pairs, REWARD_STRENGTH)
+    save(out, model, CLASSES["helpfulness"], {"rows": 2 * len(pairs)})
+    _write_config(out, "helpfulness", "help")
+
+
+def _write_config(out: Path, name: str, reads: str) -> None:
+    config = {
+        "model_type": LINEAR,
+        "reads": reads,
+        "id2label": dict(enumerate(CLASSES[name])),
+    }
     (out / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
 
 
 def main() -> None:
-    """Train one of the two."""
+    """Train one of them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=sorted(CLASSES))
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    {"evasion": train_evasion, "truth": train_truth}[args.name](args.data_dir, args.out)
+    train = {"evasion": train_evasion, "truth": train_truth, "helpfulness": train_helpfulness}
+    train[args.name](args.data_dir, args.out)
 
 
 if __name__ == "__main__":

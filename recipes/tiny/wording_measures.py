@@ -1,19 +1,25 @@
-"""What the classifiers of an answer's words are measured on: TruthfulQA's unseen questions."""
+"""What the classifiers of an answer's words are measured on: questions they never saw."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from udasa_data.scorers.ngrams import read_linear
+from udasa_data.scorers.wording import help_features
 from udasa_eval.stats import SHARE, mean_interval
 from udasa_eval.stats.ranking import auroc, clustered
 
 from .cards import Metric
+from .helped import helped
 from .linear import Answer
+from .sources import Preferred, hh_pairs
 from .train_wording import everyday, judged
+
+ALIKE: Final = 1.25  # longer over shorter, in characters, from which lengths match no more
 
 
 def evasion(folder: Path, data_dir: Path) -> list[Metric]:
@@ -39,6 +45,35 @@ def truth(folder: Path, data_dir: Path) -> list[Metric]:
         _area("AUROC, TruthfulQA", p, answers, "≥ 0.72"),
         _share("two answers to one question in order", _in_order(p, answers)),
     ]
+
+
+def helpfulness(folder: Path, data_dir: Path) -> list[Metric]:
+    """Return how often it prefers what people prefer, ties counting half; HH it never saw."""
+    model = read_linear(str(folder))
+
+    def metric(name: str, pairs: list[Preferred]) -> Metric:
+        sides = [
+            model.probabilities([help_features(p.prompt, getattr(p, side)) for p in pairs])[:, 0]
+            for side in ("chosen", "rejected")
+        ]
+        right = (sides[0] > sides[1]) + 0.5 * (sides[0] == sides[1])
+        _, prompt = np.unique([p.prompt for p in pairs], return_inverse=True)
+        found = clustered(lambda at: float(right[at].mean()), prompt)
+        return Metric(f"accuracy, {name}", found.value, found.low, found.high, len(pairs))
+
+    helpful = hh_pairs(data_dir, "helpful")
+    return [
+        metric("HH helpful pairs", helpful),
+        metric("HH helpful pairs, lengths alike", [p for p in helpful if same_length(p)]),
+        metric("unseen PandaLM and Auto-J pairs", unseen := helped(data_dir, test=True)),
+        metric("the same, lengths alike", [p for p in unseen if same_length(p)]),
+    ]
+
+
+def same_length(pair: Preferred) -> bool:
+    """Return whether the longer of two answers has at most a quarter more characters."""
+    lengths = sorted((len(pair.chosen), len(pair.rejected)))
+    return lengths[1] <= ALIKE * lengths[0]
 
 
 def _in_order(p: NDArray[np.float64], answers: list[Answer]) -> NDArray[np.float64]:

@@ -164,6 +164,17 @@ def test_files_may_lie_deeper_and_of_one_kind_only(tmp_path):
     assert "or an empty one" in refused(tmp_path / "empty")
 
 
+def test_files_in_folders_of_a_folder_with_files_are_told_to_be_passed_over(tmp_path):
+    (tmp_path / "old").mkdir()
+    (tmp_path / "rows.jsonl").write_text(LINES, encoding="utf-8")
+    (tmp_path / "old" / "more.jsonl").write_text('{"prompt": "And more?"}\n', encoding="utf-8")
+    loaded = load_prompts([str(tmp_path)], limit=None, seed=0, commits={})
+    assert len(loaded.prompts) == len(ROWS)
+    (note,) = loaded.notes
+    assert "1 files, as old/more.jsonl" in note
+    assert questions(note.split("'")[1]) == ["And more?", *TEXTS]
+
+
 def test_splits_of_a_folder_are_named(tmp_path):
     for split, row in zip(("train", "test"), ROWS, strict=True):
         (tmp_path / f"{split}-00000-of-00001.parquet").write_bytes(parquet([row]))

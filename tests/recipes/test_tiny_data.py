@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from corpora import DATA
 
-from udasa_recipes.tiny import labelled, sources
+from udasa_recipes.tiny import helped, labelled, sources
 
 pytestmark = pytest.mark.skipif(
     not DATA.is_dir(), reason=f"no corpora in {DATA}; set UDASA_DATA_DIR to a folder that has them"
@@ -47,6 +47,14 @@ def test_preferences_measured_on_are_not_learnt():
     held = {pair.prompt for pair in pairs if sources.held_out(pair.prompt, 0.2)}
     assert 150 < len(held) < 0.25 * len(pairs)
     assert not held & {pair.prompt for pair in labelled.liked(DATA, np.random.default_rng(0))}
+
+
+def test_what_helps_is_measured_on_unseen_prompts():
+    learnt, unseen = (
+        {pair.prompt for pair in helped.helped(DATA, test=test)} for test in (False, True)
+    )
+    assert min(len(learnt), len(unseen)) > 150
+    assert not learnt & unseen
 
 
 def test_held_out_premises_are_in_no_training_pair():

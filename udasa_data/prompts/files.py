@@ -19,6 +19,8 @@ _PATTERN: Final = re.compile(r"[*?\[]")
 _SPLIT: Final = re.compile(
     r"(?:^|[-_./])(train|test|validation|valid|val|dev|eval)(?=[-_./])", re.IGNORECASE
 )
+# of data sets as `save_to_disk` writes them and of ours, which say themselves what is read of them
+_LISTS: Final = ("dataset_dict.json", "state.json", "manifest.json")
 # of files beside the rows, that say what they are
 _ABOUT: Final = re.compile(
     r"(readme|licen[cs]e|notice|requirements|dataset_infos?|dataset_dict|state|manifest|metadata"
@@ -114,6 +116,21 @@ def files_of(place: str, config: str | None = None, split: str | None = None) ->
     if config or split:
         raise UserError(f"{place}: is one file, without configurations or splits; leave them out")
     return [_one(where, _name(where))]
+
+
+def passed_over(place: str, files: Sequence[DataFile]) -> list[str]:
+    """Return the files of rows in folders of a folder whose own files are read instead, by name.
+
+    Args:
+        place: as :func:`files_of` took it.
+        files: what it returned.
+    """
+    folder, own = Path(place), {file.place for file in files}
+    if not own or not folder.is_dir() or not all(isinstance(p, Path) and p.parent == folder for p in own):
+        return []
+    if any((folder / name).is_file() for name in _LISTS):
+        return []
+    return [name for name, below in _below(folder).items() if "/" in name and below not in own]
 
 
 def _exists(place: Place) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
@@ -13,7 +13,7 @@ from udasa_data.config import EMBEDDED
 from udasa_data.errors import UserError
 from udasa_data.prompts.cells import root_of
 from udasa_data.prompts.columns import PROMPT_COLUMNS, choose_columns, spelt_otherwise
-from udasa_data.prompts.files import DataFile, data_file, files_of
+from udasa_data.prompts.files import DataFile, data_file, files_of, passed_over
 from udasa_data.prompts.formats import TABLES
 from udasa_data.prompts.hub_rows import load_hub
 from udasa_data.prompts.row_files import read_columns, text_rows
@@ -43,7 +43,9 @@ def read_rows(source: Source, commit: str = "main") -> SourceRows:
     Raises:
         UserError: unreadable, malformed, not UTF-8, empty, or without a prompt column.
     """
-    names, rows = _read_files(source) if source.is_local else _read_hub(source, commit)
+    chosen = _files(source) if source.is_local else []
+    names, rows = _read_files(source, chosen) if chosen else _read_hub(source, commit)
+    unread = passed_over(source.place, chosen)
     if not rows and not names:
         raise UserError(f"{source.place}: holds no rows; give a file with at least one prompt")
     if other := spelt_otherwise(names, source.column):
@@ -60,7 +62,14 @@ def read_rows(source: Source, commit: str = "main") -> SourceRows:
         beside = {key: row.get(key) for key in side}
         found.append(Row(f"{source.name} {where}", name, cell, beside))
     notes = [note for note in columns.notes if not (source.axis and "axis" in note)]
+    if unread:
+        notes.append(_passed_over(source, unread))
     return SourceRows(found, tuple(f"{source.name}: {note}" for note in notes))
+
+
+def _passed_over(source: Source, unread: Sequence[str]) -> str:
+    pattern = f"'{source.place}/**/*{Path(unread[0]).suffix}'"
+    return f"of its folders nothing is read ({len(unread):,} files, as {unread[0]}): {pattern} does"
 
 
 def source_digest(source: Source) -> str | None:
@@ -78,10 +87,10 @@ def source_digest(source: Source) -> str | None:
     return None
 
 
-def _read_files(source: Source) -> tuple[list[str], _Rows]:
+def _read_files(source: Source, chosen: Sequence[DataFile]) -> tuple[list[str], _Rows]:
     names: dict[str, None] = {}
     rows: _Rows = []
-    for file in _files(source):
+    for file in chosen:
         found, read = _read_file(file, source)
         names |= dict.fromkeys(found)
         rows += [(f"{file.label} {where}".lstrip(), row) for where, row in read]

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from udasa_data.scorers.labels import violation_classes
 from udasa_data.scorers.models import Options
 from udasa_data.scorers.ngrams import read_linear
 from udasa_data.scorers.protocol import Floats, OnBatch, TextPair
-from udasa_data.scorers.wording import answer_features
+from udasa_data.scorers.wording import READS
 from udasa_data.storage import Located
 
 _CONFIG: Final = "config.json"
@@ -25,11 +25,15 @@ _LATIN: Final = re.compile("[A-Za-zÀ-ɏ]")
 
 def linear_labels(located: Located) -> list[str] | None:
     """Return the classes of a linear classifier; None of any other model."""
-    file = Path(located.load_from) / _CONFIG
-    config = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    config = _config(located)
     if config.get("model_type") != LINEAR:
         return None
     return [label for _, label in sorted(config["id2label"].items())]
+
+
+def _config(located: Located) -> dict[str, Any]:
+    file = Path(located.load_from) / _CONFIG
+    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
 
 
 class LinearScorer:
@@ -41,6 +45,7 @@ class LinearScorer:
         self.name = ref.id
         self._temperature, self._on_unknown = ref.temperature, options.on_unknown
         self._model = read_linear(located.load_from)
+        self._read = READS[_config(located).get("reads", "wording")]
         self._classes = violation_classes(ref, labels)
 
     def __call__(self, pairs: Sequence[TextPair], on_batch: OnBatch) -> Floats:
@@ -49,7 +54,7 @@ class LinearScorer:
         NaN where most letters of an answer are of another script than it learnt.
         """
         asked = [pair.turns[-1][1] if pair.turns else pair.first for pair in pairs]
-        found = [answer_features(q, pair.second) for q, pair in zip(asked, pairs, strict=True)]
+        found = [self._read(q, pair.second) for q, pair in zip(asked, pairs, strict=True)]
         with np.errstate(divide="ignore"):
             logits = np.log(self._model.probabilities(found)) / self._temperature
         on_batch(len(pairs))

@@ -55,16 +55,25 @@ class Linear(NamedTuple):
         return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
 
-def words_of(text: str) -> list[str]:
-    """Return the words of a text's first 800 characters, in lower case."""
-    return _WORD.findall(text[:READ].lower().replace("’", "'"))
+def words_of(text: str, read: int = READ) -> list[str]:
+    """Return the words of a text's first ``read`` characters, in lower case."""
+    return _WORD.findall(text[:read].lower().replace("’", "'"))
 
 
-def features(text: str, marks: Iterable[str] = ()) -> Features:
-    """Return the hashed n-grams of 1 to 3 words of a text's beginning, and of ``marks``, hashed."""
-    words = [_START, *words_of(text)]
+def features(
+    text: str, marks: Iterable[str] = (), read: int = READ, longest: int = LONGEST
+) -> Features:
+    """Return the hashed n-grams of a text's beginning, and ``marks``, hashed along.
+
+    Args:
+        text: whose n-grams.
+        marks: further features, each once.
+        read: characters of the text.
+        longest: words of an n-gram, from 1.
+    """
+    words = [_START, *words_of(text, read)]
     grams: Counter[int] = Counter(map(_bucket, marks))
-    for size in range(1, LONGEST + 1):
+    for size in range(1, longest + 1):
         for first in range(len(words) - size + 1):
             grams[_bucket(" ".join(words[first : first + size]))] += 1
     buckets = np.array(sorted(grams), dtype=np.int64)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from udasa_data.languages import is_question
@@ -18,6 +21,8 @@ _FUNCTION_WORDS: Final = frozenset(
     )
 )
 _STEPS: Final = (0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 20, 40)  # counts that are told apart
+_LONG: Final = 4000  # characters of an answer that may help with its last sentence
+_ITEM: Final = re.compile(r"(?m)^ *(?:[-*•]|[0-9]+[.)]) ")
 
 
 def answer_features(question: str, answer: str) -> Features:
@@ -48,5 +53,44 @@ def answer_features(question: str, answer: str) -> Features:
     return features(answer, marks)
 
 
+def help_features(question: str, answer: str) -> Features:
+    """Return the words of a long answer, and marks of its size, form and bearing on a question.
+
+    Args:
+        question: what was asked last.
+        answer: to it.
+    """
+    words, asked = words_of(answer, _LONG), words_of(question, _LONG)
+    said, topic = set(words), set(asked) - _FUNCTION_WORDS
+    new = said - set(asked) - _FUNCTION_WORDS
+    echo = sum(word in set(asked) for word in words) / max(len(words), 1)
+    size = _octaves(len(words))
+    marks = [
+        f"{{size {size}}}",
+        f"{{new {_octaves(len(new))}}}",
+        f"{{echo {int(5 * echo)}}}",
+        f"{{covered {int(4 * len(topic & said) / max(len(topic), 1))}}}",
+        f"{{distinct {int(6 * len(said) / max(len(words), 1))}}}",
+        f"{{{asked[0] if asked else ''} size {size}}}",
+        f"{{paragraphs {min(answer.count(chr(10) * 2), 6)}}}",
+        f"{{items {min(len(_ITEM.findall(answer)), 8)}}}",
+        f"{{code {'```' in answer}}}",
+        f"{{asks {is_question(answer)}}}",
+        f"{{ends {answer.rstrip()[-1:] in set('.!?')}}}",
+    ]
+    return features(answer, marks, read=_LONG, longest=1)
+
+
+# what a linear classifier reads of a question and an answer, by the name in its config.json
+READS: Final[Mapping[str, Callable[[str, str], Features]]] = {
+    "wording": answer_features,
+    "help": help_features,
+}
+
+
 def _step(count: int) -> int:
     return max(step for step in _STEPS if step <= count)
+
+
+def _octaves(count: int) -> int:
+    return int(2 * math.log2(1 + count))
