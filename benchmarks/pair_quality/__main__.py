@@ -14,7 +14,7 @@ import polars as pl
 from benchmarks.pair_quality.asked import asked, by_question
 from benchmarks.pair_quality.corpora import Labelled
 from benchmarks.pair_quality.directions import MOST, direction_rows
-from benchmarks.pair_quality.fitting import Made, fit_all
+from benchmarks.pair_quality.fitting import Made, fit_all, spare_rows
 from benchmarks.pair_quality.labels import (
     Labels,
     answers_of,
@@ -42,7 +42,7 @@ SIZES: Final = {
     "alpaca_eval": 50,
 }
 # of the corpora that have more prompts than the table and the fits took
-UNSEEN: Final = {"truthfulqa": 120, "qa_feedback": 60, "alpaca_eval": 80}
+UNSEEN: Final = {"truthfulqa": 120, "qa_feedback": 60, "alpaca_eval": 60}
 HEADER: Final = ("what", "corpus", "right", "95% interval", "decided", "kept", "of")
 
 
@@ -158,7 +158,8 @@ def main() -> None:
         subject = "_".join(filter(None, parts if arguments.unseen else parts[:2]))
         directions: list[tuple[str, ...]] = []
         if arguments.unseen:
-            rows = draw(data, UNSEEN, seed=7, skip=known)
+            fitted = {row.prompt for row in spare_rows(data, known)}
+            rows = draw(data, UNSEEN, seed=7, skip={*known, *fitted})
         else:
             directions += direction_rows(data, arguments.scorers, arguments.prompts or MOST)
         measure(subject, build_labelled(rows, scratch, arguments.scorers), rows, directions)

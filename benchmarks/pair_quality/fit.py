@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -19,6 +20,7 @@ from udasa_data.schema import Dimension
 
 RIDGE: Final = 0.02  # of the mean squared coefficient: corpora are small
 _STEEPEST: Final = 20.0  # slope
+LOSS: Final = 0.02  # of the share of comparisons in order, that a dimension must be worth
 
 
 class Comparisons(NamedTuple):
@@ -77,6 +79,26 @@ def fit(found: Comparisons, free: Sequence[bool]) -> Floats:
     return np.asarray(b / b.sum() * steep.x)
 
 
+def sparse(found: Comparisons, free: Sequence[bool]) -> tuple[Floats, float]:
+    """Return [3] coefficients of as few dimensions as do, and their :func:`left_out`.
+
+    A dimension that tells little brings its noise along, for which pairs are dropped: of all sets
+    of dimensions that are within ``LOSS`` of the best, one with the fewest is taken, the best of
+    these.
+    """
+    sets = [
+        tuple(n in chosen for n in range(len(free)))
+        for size in range(1, sum(free) + 1)
+        for chosen in combinations(np.flatnonzero(free).tolist(), size)
+    ]
+    share = {kept: left_out(found, kept) for kept in sets}
+    enough = max(share.values()) - LOSS
+    fewest = min(
+        (kept for kept in sets if share[kept] >= enough), key=lambda k: (sum(k), -share[k])
+    )
+    return fit(found, fewest), share[fewest]
+
+
 def left_out(found: Comparisons, free: Sequence[bool], folds: int = 10) -> float:
     """Return the share of comparisons in order, each prompt's by a fit of the others' alone."""
     prompts, of, count = np.unique(found.prompt, return_inverse=True, return_counts=True)
@@ -105,6 +127,7 @@ def write(out: Path, fitted: Mapping[str, tuple[Floats, int, Sequence[str]]]) ->
             "corpora": list(corpora),
         }
     text = json.dumps(content, indent=1) + "\n"
+    out.mkdir(parents=True, exist_ok=True)
     (out / "reliability.json").write_text(text, encoding="utf-8")
     given = yaml.safe_dump({"reliability": content}, sort_keys=False)
     (out / "reliability.yaml").write_text(given, encoding="utf-8")

@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from benchmarks.pair_quality.fit import Comparisons, comparisons, fit, left_out, write
+from benchmarks.pair_quality.corpora import Labelled
+from benchmarks.pair_quality.fit import Comparisons, comparisons, fit, left_out, sparse, write
 from benchmarks.pair_quality.labels import (
     Floats,
     Labels,
@@ -31,9 +32,9 @@ SIZES: Final = {
     "do_not_answer": 60,
     "xstest_safe": 60,
     "xstest_unsafe": 60,
-    "truthfulqa": 160,
+    "truthfulqa": 80,
     "qa_feedback": 80,
-    "alpaca_eval": 100,
+    "alpaca_eval": 60,
 }
 HARM: Final = ("do_not_answer", "xstest_safe", "xstest_unsafe")
 _QUESTIONS: Final = 400
@@ -75,8 +76,7 @@ def fit_all(data: Path, made: Made, measured: Labels, out: Path) -> None:
         measured: prompts of the table, by text: fitted on where a corpus has no others.
         out: the folder of ``reliability.json``, and of ``reliability.yaml``, for ``--config``.
     """
-    spare = {name: size for name, size in SIZES.items() if name not in HARM}
-    rows = [*draw(data, {name: SIZES[name] for name in HARM}), *draw(data, spare, skip=measured)]
+    rows = [*draw(data, {name: SIZES[name] for name in HARM}), *spare_rows(data, measured)]
     labels = {row.prompt: row for row in rows}
     answers = with_labels(
         answers_of(build_labelled(rows, made.scratch / "fit", made.scorers)[1]), labels
@@ -98,12 +98,21 @@ def fit_all(data: Path, made: Made, measured: Labels, out: Path) -> None:
     write(out, fitted)
 
 
+def spare_rows(data: Path, measured: Labels) -> list[Labelled]:
+    """Return the prompts that are fitted on and not in the table."""
+    spare = {name: size for name, size in SIZES.items() if name not in HARM}
+    return draw(data, spare, skip=measured)
+
+
 def _fitted(
     kind: str, found: Comparisons, free: tuple[bool, ...], corpora: tuple[str, ...]
 ) -> Fitted:
-    b = fit(found, free)
+    # what evidence says of an answer counts, however little a corpus gains by it
+    b, right = (
+        (fit(found, free), left_out(found, free)) if kind == EVIDENCE else sparse(found, free)
+    )
     n = len(set(found.prompt))
-    print(f"{kind}: {b.round(2)} of {n} prompts; left out {left_out(found, free):.3f} right")
+    print(f"{kind}: {b.round(2)} of {n} prompts; left out {right:.3f} right", flush=True)
     return Fitted(b, n, corpora)
 
 

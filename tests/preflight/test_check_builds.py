@@ -154,5 +154,5 @@ def test_what_a_run_pinned_needs_no_hub(command, hub, tmp_path):
 def test_embedded_models_are_checked_without_a_network(tmp_path):
     done = forked.run("-m", "udasa_data", "check", "--model", "tiny", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count(" ok\n") == 11
+    assert done.stdout.count(" ok\n") == 12
     assert not list(tmp_path.iterdir())
