@@ -9,7 +9,7 @@ import torch
 from benchmarks.inputs.model_answers import answers
 from benchmarks.report import write_results
 from benchmarks.scoring.against_ourselves import duplicates, large_encoder, warm_cache
-from benchmarks.scoring.against_peers import all_pairs, self_check
+from benchmarks.scoring.against_peers import all_pairs, batches, self_check
 from benchmarks.subjects import parser
 from udasa_data.scorers.models import resolve_precision
 
@@ -35,6 +35,7 @@ def main() -> None:
     print(f"fastest mode here: {resolve_precision('auto')}; {torch.get_num_threads()} threads")
     rows = [
         *all_pairs(prompts, arguments.rounds),
+        *batches(prompts, arguments.rounds),
         warm_cache(prompts),
         duplicates(prompts, arguments.rounds),
         *self_check(prompts, arguments.rounds),

@@ -1,4 +1,4 @@
-"""Against lm-polygraph's semantic matrix and SelfCheckNLI's loop, each run by its own code."""
+"""Against lm-polygraph's semantic matrix, uqlm's batches and SelfCheckNLI's loop, by their code."""
 
 from __future__ import annotations
 
@@ -34,6 +34,31 @@ def all_pairs(prompts: list[list[str]], rounds: int) -> list[Row]:
             for mode in names:
                 target = "≥ 1.15" if mode == "float32" else "≥ 2"
                 rows.append(row(f"all_pairs_{mode}", len(pairs), ours, theirs, target, off))
+    return rows
+
+
+def batches(prompts: list[list[str]], rounds: int) -> list[Row]:
+    """Time the same entailments against uqlm's batches of 32, a prompt's in one call."""
+    by_prompt = [between(texts) for texts in prompts]
+    pairs = [pair for of_prompt in by_prompt for pair in of_prompt]
+    jobs = [[(pair.first, pair.second) for pair in of_prompt] for of_prompt in by_prompt]
+    rows = []
+    with Peer("uqlm==0.6.7", "uqlm_batches.py", NLI) as peer:
+        expected = np.array(peer.ask(jobs)["scores"])
+        for precision, names in modes().items():
+            nli = scorer(precision)
+            scores = nli(pairs, no_progress)
+            off = np.abs(np.stack([scores.entail, scores.contradict], axis=1) - expected)
+            ours, theirs = in_turn(
+                rounds,
+                [
+                    lambda nli=nli: timed(nli, pairs)[0],  # type: ignore[misc]
+                    lambda: float(peer.ask(jobs)["seconds"]),
+                ],
+            )
+            for mode in names:
+                target = "≥ 1.5" if mode == "float32" else "≥ 3"
+                rows.append(row(f"uqlm_{mode}", len(pairs), ours, theirs, target, off))
     return rows
 
 
