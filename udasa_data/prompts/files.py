@@ -126,7 +126,8 @@ def passed_over(place: str, files: Sequence[DataFile]) -> list[str]:
         files: what it returned.
     """
     folder, own = Path(place), {file.place for file in files}
-    if not own or not folder.is_dir() or not all(isinstance(p, Path) and p.parent == folder for p in own):
+    are_its_own = all(isinstance(p, Path) and p.parent == folder for p in own)
+    if not own or not are_its_own or not folder.is_dir():
         return []
     if any((folder / name).is_file() for name in _LISTS):
         return []
