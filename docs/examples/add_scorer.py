@@ -42,4 +42,5 @@ few = len(TEXTS)  # a build asks for four, to know the noise of a difference
 scored = score_shard(prompts, samples, scorers, Scoring(), lambda _share: None, few)
 for text, row in zip(TEXTS, scored.scores.iter_rows(named=True), strict=True):
     p = " ".join(f"{p:.2f}" for p in row["p_violation"])
-    print(f"{len(text.split())} words: harm, preference, brevity {p}; u_value {row['u_value']:.2f}")
+    words = f"{len(text.split())} words"
+    print(f"{words}: harm, helpfulness, brevity {p}; u_value {row['u_value']:.2f}")

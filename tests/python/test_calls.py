@@ -17,7 +17,8 @@ FAST = {"samples": 4, "max_tokens": 12, "progress": False}
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     out = tmp_path_factory.mktemp("calls") / "run"
-    options = {"pairing": {"noise_z": 0, "tolerance": 1, "veto": 1}, "held_out": 0.3}
+    rules = {"noise_z": 0, "tolerance": 1, "veto": 1, "reject_truncated": True}
+    options = {"pairing": rules, "held_out": 0.3}
     return udasa_data.build("tiny", prompts=QUESTIONS, out=out, **FAST, **options)
 
 
@@ -43,7 +44,8 @@ def test_a_result_is_shown_in_a_line(built):
 
 
 def test_the_same_call_does_nothing_and_another_is_refused(built):
-    options = {"pairing": {"noise_z": 0, "tolerance": 1, "veto": 1}, "held_out": 0.3}
+    rules = {"noise_z": 0, "tolerance": 1, "veto": 1, "reject_truncated": True}
+    options = {"pairing": rules, "held_out": 0.3}
     again = udasa_data.build("tiny", prompts=QUESTIONS, out=built.out, **FAST, **options)
     assert again.reused
     with pytest.raises(UserError, match=r"differs in: prompts. Give another out, or"):
