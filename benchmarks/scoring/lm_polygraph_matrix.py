@@ -12,22 +12,17 @@ import importlib
 import sys
 import time
 import types
-from importlib.metadata import distribution
 from typing import Any
 
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from benchmarks.scoring.worker import jobs, reply
+from benchmarks.scoring.worker import jobs, reply, without_init
 
 
 def calculator_class() -> Any:
     """Import the calculator without the package's own ``__init__``."""
-    root = distribution("lm-polygraph").locate_file("lm_polygraph")
-    for name in ("", ".stat_calculators", ".utils"):
-        package = types.ModuleType(f"lm_polygraph{name}")
-        package.__path__ = [str(root) + name.replace(".", "/")]
-        sys.modules[package.__name__] = package
+    without_init("lm-polygraph", "stat_calculators", "utils")
     model, common = (types.ModuleType(f"lm_polygraph.utils.{n}") for n in ("model", "common"))
     vars(model)["Model"] = object  # for annotations
     vars(common)["polygraph_module_init"] = lambda init: init  # only notes the arguments

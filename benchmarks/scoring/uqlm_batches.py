@@ -8,22 +8,16 @@ from __future__ import annotations
 import importlib
 import sys
 import time
-import types
-from importlib.metadata import distribution
 from typing import Any
 
 import numpy as np
 
-from benchmarks.scoring.worker import jobs, reply
+from benchmarks.scoring.worker import jobs, reply, without_init
 
 
 def nli_class() -> Any:
     """Import the class without the package's own ``__init__``."""
-    root = distribution("uqlm").locate_file("uqlm")
-    for name in ("", ".nli", ".utils"):
-        package = types.ModuleType(f"uqlm{name}")
-        package.__path__ = [str(root) + name.replace(".", "/")]
-        sys.modules[package.__name__] = package
+    without_init("uqlm", "nli", "utils")
     return importlib.import_module("uqlm.nli.nli").NLI
 
 

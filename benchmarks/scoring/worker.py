@@ -5,7 +5,24 @@ from __future__ import annotations
 import json
 import os
 import sys
+import types
+from importlib.metadata import distribution
 from typing import IO, Any
+
+
+def without_init(project: str, *folders: str) -> None:
+    """Let modules of a peer be imported without what its own ``__init__`` files would import.
+
+    Args:
+        project: as it was installed.
+        folders: of its package, as ``utils``.
+    """
+    package = project.replace("-", "_")
+    root = distribution(project).locate_file(package)
+    for name in ("", *(f".{folder}" for folder in folders)):
+        module = types.ModuleType(f"{package}{name}")
+        module.__path__ = [str(root) + name.replace(".", "/")]
+        sys.modules[module.__name__] = module
 
 
 def jobs() -> tuple[Any, IO[str]]:

@@ -12,14 +12,16 @@ from udasa_data.runs import LOG
 
 QUESTIONS = [f"What is {n} and {n + 1}?" for n in range(6)]
 FAST = {"samples": 4, "max_tokens": 12, "progress": False}
+EVERY_PAIR = {
+    "pairing": {"noise_z": 0, "tolerance": 1, "veto": 1, "reject_truncated": True},
+    "held_out": 0.3,
+}
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     out = tmp_path_factory.mktemp("calls") / "run"
-    rules = {"noise_z": 0, "tolerance": 1, "veto": 1, "reject_truncated": True}
-    options = {"pairing": rules, "held_out": 0.3}
-    return udasa_data.build("tiny", prompts=QUESTIONS, out=out, **FAST, **options)
+    return udasa_data.build("tiny", prompts=QUESTIONS, out=out, **FAST, **EVERY_PAIR)
 
 
 def test_the_results_are_tables(built):
@@ -44,9 +46,7 @@ def test_a_result_is_shown_in_a_line(built):
 
 
 def test_the_same_call_does_nothing_and_another_is_refused(built):
-    rules = {"noise_z": 0, "tolerance": 1, "veto": 1, "reject_truncated": True}
-    options = {"pairing": rules, "held_out": 0.3}
-    again = udasa_data.build("tiny", prompts=QUESTIONS, out=built.out, **FAST, **options)
+    again = udasa_data.build("tiny", prompts=QUESTIONS, out=built.out, **FAST, **EVERY_PAIR)
     assert again.reused
     with pytest.raises(UserError, match=r"differs in: prompts. Give another out, or"):
         udasa_data.build("tiny", prompts=QUESTIONS[:4], out=built.out, **FAST)
