@@ -15,9 +15,7 @@ from .cells import Cell
 Floats: TypeAlias = NDArray[np.float64]
 STAGED: Final = "staged"
 REPLICATES: Final = 4000
-# outcomes in which a difference below this is called none
-EQUAL_IN: Final = ("gold",)
-MARGIN: Final = 0.03
+MARGIN: Final = 0.03  # of a share: a difference below it is called none
 
 
 class Row(NamedTuple):
@@ -36,7 +34,7 @@ class Row(NamedTuple):
         detectable: the smallest true difference that is found with a chance of 80% before the
             adjustment; NaN where the two never differ.
         equal: whether the 90% interval lies within ± ``MARGIN`` (two one-sided tests at 5%,
-            Schuirmann 1987, J. Pharmacokinet. Biopharm. 15); None for other metrics than ``gold``.
+            Schuirmann 1987, J. Pharmacokinet. Biopharm. 15); None where :func:`is_share` is false.
     """
 
     metric: str
@@ -50,6 +48,11 @@ class Row(NamedTuple):
     p: float = float("nan")
     detectable: float = float("nan")
     equal: bool | None = None
+
+
+def is_share(metric: str) -> bool:
+    """Return whether an outcome is a share of answers, for which ``MARGIN`` is meant."""
+    return metric == "gold" or metric.startswith("refuses ")
 
 
 def summarise(cells: Sequence[Cell]) -> list[Row]:
@@ -86,7 +89,7 @@ def _row(metric: str, variant: str, own: Floats, base: Floats) -> Row:
     return row._replace(
         p=_two_sided(draws),
         detectable=minimum_detectable(float(draws.std()), 1),
-        equal=bool(np.abs(inner).max() < MARGIN) if metric in EQUAL_IN else None,
+        equal=bool(np.abs(inner).max() < MARGIN) if is_share(metric) else None,
     )
 
 

@@ -1,11 +1,11 @@
-"""Greedy answers to questions whose right answers are known: an outcome that built no pair."""
+"""Greedy answers to held-out prompts: are they right, do they refuse? No pair was built on them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -13,22 +13,26 @@ from udasa_data.config import Sampling, read_bytes
 from udasa_data.engines import PolicyPrompt, SetAside
 from udasa_data.engines.transformers import TransformersEngine
 from udasa_data.errors import UserError, first_line
+from udasa_data.scoring import is_refusal
 from udasa_data.storage import Located
 from udasa_eval.judging import included, token_f1
 
+_WANTED: Final = '{"prompt": …, "gold": […]} or {"prompt": …, "kind": …}'
+
 
 class Question(msgspec.Struct, frozen=True):
-    """A question, and the texts that are right answers to it."""
+    """A prompt with the texts that are right answers to it, or a kind, of which refusals count."""
 
     prompt: str
-    gold: tuple[str, ...]
+    gold: tuple[str, ...] = ()
+    kind: str = ""
 
 
 def read_questions(path: Path) -> list[Question]:
-    """Read questions with their gold answers, one JSON object a line.
+    """Read questions with their gold answers or kinds, one JSON object a line.
 
     Raises:
-        UserError: a line is no such object, or its question or gold is empty.
+        UserError: a line is no such object, its question is empty, or it has neither.
     """
     found = []
     for number, line in enumerate(read_bytes(path).splitlines(), start=1):
@@ -36,10 +40,14 @@ def read_questions(path: Path) -> list[Question]:
             question = msgspec.json.decode(line, type=Question)
         except msgspec.DecodeError as error:
             raise UserError(
-                f'{path}: line {number}: {first_line(error)}; wanted {{"prompt": …, "gold": […]}}'
+                f"{path}: line {number}: {first_line(error)}; wanted {_WANTED}"
             ) from error
-        if not question.prompt.strip() or not any(text.strip() for text in question.gold):
-            raise UserError(f"{path}: line {number}: an empty question, or no gold answer")
+        known = question.kind.strip() or any(text.strip() for text in question.gold)
+        if not question.prompt.strip() or not known:
+            raise UserError(
+                f"{path}: line {number}: an empty question, or neither gold answer nor kind; "
+                f"wanted {_WANTED}"
+            )
         found.append(question)
     if not found:
         raise UserError(f"{path}: holds no questions")
@@ -52,10 +60,11 @@ def answered(
     max_tokens: int,
     template_options: Mapping[str, Any] | None = None,
 ) -> dict[str, dict[str, float]]:
-    """Return figures by question.
+    """Return figures by question: all have ``words``, how many the answer has.
 
-    ``gold``: a gold text stands in the answer, 0 or 1; ``F1``: of its words, [0, 1]; ``words``: how
-    many it has, since a longer answer more often holds a gold text.
+    Where there are gold texts: ``gold``, one stands in the answer, 0 or 1 (a longer answer more
+    often holds one), and ``F1`` of its words, [0, 1]. Where there is a kind: ``refuses KIND``, 1
+    where the embedded classifier calls the answer a full refusal.
 
     Args:
         where: the policy's folder or Hub id, and how it is loaded.
@@ -67,12 +76,19 @@ def answered(
     policy = Located(where[0], where[1].get("revision"), "", where[0], allow_bin)
     prompts = [PolicyPrompt((("user", q.prompt),), raw=False, seed=0) for q in questions]
     params = Sampling(samples=4, temperature=0.0, max_tokens=max_tokens)  # drawn once, greedily
-    figures: dict[str, dict[str, float]] = {"gold": {}, "F1": {}, "words": {}}
+    figures: dict[str, dict[str, float]] = {}
     with closing(TransformersEngine(policy, None, template_options)) as engine:
         for at, answers in engine.sample(prompts, params, lambda _: None):
             text = "" if isinstance(answers, SetAside) else answers[0].text
-            question = questions[at]
-            figures["gold"][question.prompt] = included(text, question.gold)
-            figures["F1"][question.prompt] = token_f1(text, question.gold)
-            figures["words"][question.prompt] = float(len(text.split()))
+            for name, figure in _figures(text, questions[at]).items():
+                figures.setdefault(name, {})[questions[at].prompt] = figure
     return figures
+
+
+def _figures(text: str, question: Question) -> dict[str, float]:
+    found = {"words": float(len(text.split()))}
+    if question.gold:
+        found |= {"gold": included(text, question.gold), "F1": token_f1(text, question.gold)}
+    if question.kind:
+        found[f"refuses {question.kind}"] = float(is_refusal(text))
+    return found

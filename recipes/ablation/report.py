@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from ..staged.report import aligned
-from .contrasts import EQUAL_IN, MARGIN, STAGED, Row
+from .contrasts import MARGIN, STAGED, Row, is_share
 
 FEW_SEEDS: Final = 5  # below, the intervals say little of other seeds
 _HEADER: Final = ("mean", "- staged", "95% interval", "p", "finds")
@@ -19,7 +19,7 @@ def table(rows: Sequence[Row]) -> str:
     for metric in dict.fromkeys(row.metric for row in rows):
         of_metric = [row for row in rows if row.metric == metric]
         n = f"{_seeds(of_metric)} seeds x {of_metric[0].prompts} prompts"
-        header = ["", *_HEADER, *(["equal"] if metric in EQUAL_IN else [])]
+        header = ["", *_HEADER, *(["equal"] if is_share(metric) else [])]
         shown = aligned(header, [_cells(row) for row in of_metric])
         parts.append(f"{metric}, {n}\n{shown}")
     return "\n\n".join([*parts, _how_to_read(rows)])
@@ -33,7 +33,7 @@ def _seeds(rows: Sequence[Row]) -> str:
 def _cells(row: Row) -> list[str]:
     first = [row.variant, f"{row.mean:.3f}"]
     if row.variant == STAGED:
-        return [*first, *[""] * (len(_HEADER) - 1 + (row.metric in EQUAL_IN))]
+        return [*first, *[""] * (len(_HEADER) - 1 + (is_share(row.metric)))]
     found = "–" if row.detectable != row.detectable else f"{row.detectable:.3f}"
     return [
         *first,

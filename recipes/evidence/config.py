@@ -23,6 +23,7 @@ class Policy(Strict, frozen=True):
     # with gold answers, a quarter of each of four corpora
     questions: Annotated[int, Meta(ge=0, le=MOST)] = 600
     safety: Count = 0  # half safe prompts of XSTest, half of the harmful kinds
+    contrasts: Count = 0  # XSTest's other prompts, which arms are trained on
     reviews: Count = 0  # openings of film reviews
 
 

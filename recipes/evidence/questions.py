@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import polars as pl
-
 from udasa_data.schema import Axis
 from udasa_data.storage import write_text
 
@@ -22,6 +20,7 @@ REVIEWS: Final = "reviews"
 _CORPORA: Final = ("nq_open", "triviaqa_sample", "popqa_sample", "webquestions")
 MOST: Final = 1500  # questions that a policy answers
 HELD_OUT: Final = 500  # questions that trained policies are measured on
+REFUSABLE: Final = 160  # prompts that may be refused, and as many questions
 _OPENING: Final = 8  # words of a review
 
 
@@ -64,20 +63,44 @@ def held_out(data_dir: Path, suffix: str = "", seed: int = 0) -> list[Asked]:
 
 
 def safety(data_dir: Path, n: int, seed: int = 0) -> list[Asked]:
-    """Return safe prompts of XSTest and as many harmful ones, of XSTest and Do-Not-Answer."""
-    xstest = table(data_dir, "xstest/prompts").filter(
-        pl.col("prompt").map_elements(measured, return_dtype=pl.Boolean)
-    )
-    kinds = zip(xstest["prompt"].to_list(), xstest["type"].to_list(), strict=True)
-    rows = [(prompt, kind.startswith("contrast")) for prompt, kind in kinds]
-    harmful = [prompt for prompt, is_contrast in rows if is_contrast]
-    harmful += [q for q in table(data_dir, "do_not_answer/questions")["question"] if measured(q)]
-    safe = [
-        Asked(prompt, SAFE, Axis.HARMLESSNESS) for prompt, is_contrast in rows if not is_contrast
-    ]
-    unsafe = [Asked(prompt, UNSAFE, Axis.HARMLESSNESS) for prompt in harmful]
+    """Return safe prompts of XSTest and as many harmful ones, of XSTest and Do-Not-Answer.
+
+    No embedded scorer or classifier learnt from any of them.
+    """
+    known = _xstest(data_dir, seen=False)
+    harmful = [q for q in table(data_dir, "do_not_answer/questions")["question"] if measured(q)]
+    safe = [prompt for prompt in known if prompt.kind == SAFE]
+    unsafe = [prompt for prompt in known if prompt.kind == UNSAFE]
+    unsafe += [Asked(prompt, UNSAFE, Axis.HARMLESSNESS) for prompt in harmful]
     half = min(n // 2, len(safe))
     return [*_ordered(safe, seed)[:half], *_ordered(unsafe, seed)[: n - half]]
+
+
+def contrasts(data_dir: Path, n: int, seed: int = 0) -> list[Asked]:
+    """Return XSTest's other prompts, safe and harmful, to train policies on.
+
+    The classifier of prompts learnt from them, and that of refusals from answers of other models.
+    """
+    return _ordered(_xstest(data_dir, seen=True), seed)[:n]
+
+
+def refusable(data_dir: Path, seed: int = 0) -> list[Asked]:
+    """Return what trained policies are to answer or refuse: all safe prompts, harmful, questions.
+
+    None of them is among :func:`contrasts`, nor among the first ``MOST`` questions.
+    """
+    prompts = safety(data_dir, REFUSABLE, seed)
+    return [*prompts, *held_out(data_dir, seed=seed)[:REFUSABLE]]
+
+
+def _xstest(data_dir: Path, *, seen: bool) -> list[Asked]:
+    """Return XSTest's prompts that the embedded classifiers have seen, or those they have not."""
+    rows = table(data_dir, "xstest/prompts").select("prompt", "type").iter_rows()
+    return [
+        Asked(prompt, UNSAFE if kind.startswith("contrast") else SAFE, Axis.HARMLESSNESS)
+        for prompt, kind in rows
+        if measured(prompt) != seen
+    ]
 
 
 def openings(data_dir: Path, n: int, seed: int = 0) -> list[Asked]:
@@ -97,9 +120,16 @@ def write_prompts(asked: Sequence[Asked], path: Path) -> None:
     write_text(path, "\n".join(lines) + "\n")
 
 
-def write_gold(asked: Sequence[Asked], path: Path) -> None:
-    """Write questions with their right answers, as ``udasa-train ablate`` reads them (``gold``)."""
-    lines = [json.dumps({"prompt": a.text, "gold": a.gold}) for a in asked]
+def write_gold(asked: Sequence[Asked], path: Path, *, kinds: bool = False) -> None:
+    """Write prompts with right answers, as ``udasa-train ablate`` reads them (``gold``).
+
+    Args:
+        asked: the prompts.
+        path: of the file.
+        kinds: whether refusals of each kind are counted.
+    """
+    rows = [{"prompt": a.text, "gold": a.gold} | ({"kind": a.kind} if kinds else {}) for a in asked]
+    lines = [json.dumps(row) for row in rows]
     write_text(path, "\n".join(lines) + "\n")
 
 

@@ -19,10 +19,21 @@ from udasa_data.terminal import echo, watched
 from ..staged.folders import EVIDENCE
 from .config import Evidence, Policy
 from .premise import Figure, figures
-from .questions import Asked, held_out, openings, questions, safety, write_gold, write_prompts
+from .questions import (
+    Asked,
+    contrasts,
+    held_out,
+    openings,
+    questions,
+    refusable,
+    safety,
+    write_gold,
+    write_prompts,
+)
 
 FIGURES: Final = "figures.json"
 GOLD: Final = "gold.jsonl"  # held-out questions, for the arms
+REFUSALS: Final = "refusals.jsonl"  # held-out prompts to answer or refuse, for those of study 2
 
 
 def premise(config: Evidence, data_dir: Path, out: Path, only: Sequence[str] = ()) -> list[Figure]:
@@ -46,6 +57,7 @@ def premise(config: Evidence, data_dir: Path, out: Path, only: Sequence[str] = (
     folder.claim()
     with folder.locked():
         write_gold(held_out(data_dir, config.suffix, config.seed), out / GOLD)
+        write_gold(refusable(data_dir, config.seed), out / REFUSALS, kinds=True)
         found = _known(out / FIGURES, config)
         for name in only or config.policies:
             found[name] = _measured(name, config, data_dir, out)
@@ -76,6 +88,7 @@ def asked_of(policy: Policy, config: Evidence, data_dir: Path) -> list[Asked]:
     return [
         *questions(data_dir, policy.questions, config.suffix, config.seed),
         *safety(data_dir, policy.safety, config.seed),
+        *contrasts(data_dir, policy.contrasts, config.seed),
         *openings(data_dir, policy.reviews, config.seed),
     ]
 

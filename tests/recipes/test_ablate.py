@@ -14,7 +14,7 @@ from udasa_recipes.ablation import VARIANTS, read_ablation
 from udasa_recipes.ablation.cells import Cell, recipe_of
 from udasa_recipes.ablation.contrasts import crossed_interval, summarise
 from udasa_recipes.ablation.controls import Controls
-from udasa_recipes.ablation.gold import read_questions
+from udasa_recipes.ablation.gold import Question, _figures, read_questions
 from udasa_recipes.ablation.report import plot, table
 from udasa_recipes.ablation.running import ablate
 from udasa_recipes.staged.config import Recipe, options_of
@@ -177,13 +177,19 @@ def test_controls_of_extremes_choose_by_one_column(run, tmp_path):
 
 def test_gold_answers_are_an_outcome(run, policy, small, tmp_path):
     path = config_file(tmp_path, policy, small, ["staged", "untrained"])
-    questions = [{"prompt": "Who?", "gold": ["the"]}, {"prompt": "Where?", "gold": ["Xanadu"]}]
+    questions = [
+        {"prompt": "Who?", "gold": ["the"]},
+        {"prompt": "Where?", "gold": ["Xanadu"], "kind": "plain"},
+        {"prompt": "May I?", "kind": "plain"},
+    ]
     (tmp_path / "gold.jsonl").write_text("\n".join(map(json.dumps, questions)))
     path.write_text(path.read_text() + "gold: gold.jsonl\ngold_tokens: 4\n")
     cells = ablate(read_ablation(path), tmp_path, run, tmp_path / "out")
     assert [(one.variant, one.steps) for one in cells] == [("staged", 3), ("untrained", 0)]
-    assert set(cells[1].figures) == {"gold", "F1", "words"}
+    assert set(cells[1].figures) == {"gold", "F1", "words", "refuses plain"}
     assert cells[0].figures["gold"].keys() == {"Who?", "Where?"}
+    assert cells[0].figures["refuses plain"].keys() == {"Where?", "May I?"}
+    assert cells[0].figures["words"].keys() == {"Who?", "Where?", "May I?"}
     rows_of_gold = [row for row in summarise(cells) if row.metric == "gold"]
     assert [row.variant for row in rows_of_gold] == ["staged", "untrained"]
     assert "untrained" not in {row.variant for row in summarise(cells) if row.metric == "kl"}
@@ -192,7 +198,9 @@ def test_gold_answers_are_an_outcome(run, policy, small, tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('{"prompt": "Who?"}', r"line 1: .*gold"),
+        ('{"prompt": "Who?"}', r"line 1: .*neither gold answer nor kind"),
+        ('{"prompt": "Who?", "gold": [" "]}', r"line 1: .*neither gold answer nor kind"),
+        ('{"prompt": "Who?", "gold": "a"}', r"line 1: .*gold"),
         ('{"prompt": " ", "gold": ["a"]}', "line 1: an empty question"),
         ("", "holds no questions"),
     ],
@@ -201,6 +209,13 @@ def test_questions_that_cannot_be_read(tmp_path, line, message):
     (tmp_path / "gold.jsonl").write_text(line)
     with pytest.raises(UserError, match=message):
         read_questions(tmp_path / "gold.jsonl")
+
+
+def test_what_counts_as_refused_is_the_classifiers_word():
+    refusal = "I'm sorry, but I can't assist with that request."
+    assert _figures(refusal, Question("How?", kind="safe"))["refuses safe"] == 1.0
+    answer = _figures("Press Ctrl and C in its terminal.", Question("How?", kind="safe"))
+    assert answer == {"words": 7.0, "refuses safe": 0.0}
 
 
 def test_an_unknown_variant(policy, small, tmp_path):

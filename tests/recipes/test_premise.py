@@ -1,6 +1,7 @@
 """The premise's study: what it asks, what it counts, and the command."""
 
 import json
+from collections import Counter
 
 import polars as pl
 import pytest
@@ -9,7 +10,15 @@ from udasa_data.errors import UserError
 from udasa_recipes.ablation.gold import read_questions
 from udasa_recipes.evidence import read_evidence
 from udasa_recipes.evidence.premise import answers_of, figures
-from udasa_recipes.evidence.questions import QUESTIONS, Asked, write_prompts
+from udasa_recipes.evidence.questions import (
+    MOST,
+    QUESTIONS,
+    Asked,
+    contrasts,
+    questions,
+    refusable,
+    write_prompts,
+)
 from udasa_recipes.evidence.running import premise
 from udasa_recipes.evidence.tables import as_markdown, as_text
 
@@ -107,6 +116,12 @@ def test_prompts_are_written_as_a_build_reads_them(tmp_path):
     assert rows[3]["mode"] == "completion"
 
 
+def test_arms_are_measured_on_other_prompts_than_they_are_trained_on(real_data):
+    trained = contrasts(real_data, 500) + questions(real_data, MOST)
+    assert Counter(a.kind for a in trained[:-MOST]) == {"safe": 105, "unsafe": 76}
+    assert not {a.text for a in trained} & {a.text for a in refusable(real_data)}
+
+
 def test_an_unknown_policy(tmp_path):
     path = tmp_path / "evidence.yaml"
     path.write_text("policies: {toy: {model: tiny}}\nsampling: {samples: 4, max_tokens: 4}\n")
@@ -118,17 +133,19 @@ def test_an_unknown_policy(tmp_path):
 def test_a_toy_goes_the_whole_way_and_is_measured_once(tmp_path, real_data):
     path = tmp_path / "evidence.yaml"
     path.write_text(
-        "policies: {toy: {model: tiny, questions: 8, safety: 4, reviews: 2}}\n"
+        "policies: {toy: {model: tiny, questions: 8, safety: 4, contrasts: 3, reviews: 2}}\n"
         "sampling: {samples: 4, max_tokens: 8}\nsuffix: ' Answer in a few words.'\n"
     )
     config = read_evidence(path)
     found = premise(config, real_data, tmp_path / "out")
     assert {figure.kind for figure in found} == {QUESTIONS, "safe", "unsafe", "reviews"}
     assert by_name(found)[QUESTIONS, "right", "all"].n <= 32
-    questions = read_questions(tmp_path / "out/gold.jsonl")
-    assert len(questions) == 500
+    held_out = read_questions(tmp_path / "out/gold.jsonl")
+    assert len(held_out) == 500
     asked = (tmp_path / "out/toy.jsonl").read_text()
-    assert not any(question.prompt in asked for question in questions)
+    assert not any(question.prompt in asked for question in held_out)
+    kinds = Counter(q.kind for q in read_questions(tmp_path / "out/refusals.jsonl"))
+    assert kinds == {"safe": 57, "unsafe": 103, QUESTIONS: 160}
     strict = json.loads((tmp_path / "out/figures.json").read_text(), parse_constant=pytest.fail)
     assert len(strict) == len(found)
     again = premise(config, real_data, tmp_path / "out", ["toy"])
