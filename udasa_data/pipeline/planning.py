@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -110,10 +110,52 @@ def plan(
         return replace(planned, notes=tuple(dict.fromkeys((*notes, *loaded.notes))))
 
 
+class _Sizes(NamedTuple):
+    """Prompts that there are and that were tried; tokens that the policy writes and reads."""
+
+    n: int
+    n_pilot: int
+    written: Interval
+    read: Interval
+
+
 def _project(
     config: BuildConfig, prompts: pl.DataFrame, result: BuildResult, run: Run, prices: Prices
 ) -> Plan:
     prepared = Prepared(msgspec.structs.replace(config, limit=result.summary.counts.prompts), run)
+    sizes = _sizes(prompts, prepared)
+    n, n_pilot, tokens, read = sizes
+    seconds = {
+        step: _seconds(shards.facts(), n, n_pilot, tokens.spread)
+        for step, shards in prepared.shards.items()
+    }
+    steps = seconds["samples"], seconds["scores"]
+    pairing = PAIRING_SECONDS * config.sampling.samples * (n - n_pilot)
+    seconds["dataset"] = exactly(result.summary.steps["dataset"].seconds + pairing)
+    beside = scores_beside(config)
+    total = (max(steps) if beside else steps[0].plus(steps[1])).plus(seconds["dataset"])
+    policy = prepared.models[config.policy.id]
+    folder = cached_folder(policy.load_from, policy.commit) if policy.commit else policy.load_from
+    return Plan(
+        n,
+        n_pilot,
+        tokens,
+        read,
+        seconds,
+        _disk(run, config, n, n_pilot, tokens.spread),
+        gpu_memory(Path(folder), config) if folder else None,
+        money_of(prices, total, read, tokens),
+        sum(step.seconds for step in result.summary.steps.values()),
+        (*result.summary.notes, *_notes(config, n_pilot, beside=beside)),
+    )
+
+
+def _sizes(prompts: pl.DataFrame, prepared: Prepared) -> _Sizes:
+    """Return how much there is to do, by what the pilot's answers took.
+
+    Raises:
+        UserError: fewer than two prompts of the pilot were answered.
+    """
     samples, _ = prepared.shards["samples"].read_all()
     if samples["prompt_id"].n_unique() < 2:
         raise UserError(
@@ -126,42 +168,21 @@ def _project(
         pl.col("n_tokens").sum(), said.sum().alias("chars")
     )
     answered = len(per_prompt) / n_pilot
-    tokens = total_of(per_prompt["n_tokens"].to_list(), n * answered)
+    written = total_of(per_prompt["n_tokens"].to_list(), n * answered)
     chars_a_token = int(per_prompt["chars"].sum()) / max(int(per_prompt["n_tokens"].sum()), 1)
     length = prompts["messages"].list.eval(pl.element().struct.field("content").str.len_chars())
     read = total_of((length.list.sum() / max(chars_a_token, 1e-9)).to_list(), n)
-    facts = {step: shards.facts() for step, shards in prepared.shards.items()}
-    seconds = {step: _seconds(shards, n, n_pilot, tokens.spread) for step, shards in facts.items()}
-    dataset = result.summary.steps["dataset"].seconds
-    seconds["dataset"] = exactly(
-        dataset + PAIRING_SECONDS * config.sampling.samples * (n - n_pilot)
-    )
-    steps = seconds["samples"], seconds["scores"]
-    beside = scores_beside(config)
-    total = (max(steps) if beside else steps[0].plus(steps[1])).plus(seconds["dataset"])
-    pilot_seconds = sum(step.seconds for step in result.summary.steps.values())
-    notes = list(result.summary.notes)
+    return _Sizes(n, n_pilot, written, read)
+
+
+def _notes(config: BuildConfig, n_pilot: int, *, beside: bool) -> Iterator[str]:
     if beside:
-        notes.append("answers are scored while the server gives others: the longer step counts")
+        yield "answers are scored while the server gives others: the longer step counts"
     if n_pilot < config.shard_size:
-        notes.append(
+        yield (
             f"the pilot of {n_pilot} prompts is smaller than a shard ({config.shard_size}): an "
             "engine that gains from large batches will be quicker; a larger --pilot comes closer"
         )
-    policy = prepared.models[config.policy.id]
-    folder = cached_folder(policy.load_from, policy.commit) if policy.commit else policy.load_from
-    return Plan(
-        n,
-        n_pilot,
-        tokens,
-        read,
-        seconds,
-        _disk(run, config, n, n_pilot, tokens.spread),
-        gpu_memory(Path(folder), config) if folder else None,
-        money_of(prices, total, read, tokens),
-        pilot_seconds,
-        tuple(notes),
-    )
 
 
 def _seconds(facts: Sequence[ShardFacts], n: int, n_pilot: int, spread: float) -> Interval:

@@ -72,24 +72,11 @@ def prepare(options: RunOptions, folder: Run) -> Ready:
     )
     if difficult.table is not None:
         folder.write_table(difficulties.TABLE, difficult.table)
-    stored = Stored(
-        suite=options.suite,
-        axes=tuple(axis for axis in options.axes if any(p.notes.axis == axis for p in plans)),
-        model=Pinned(id=config.policy.id, revision=policy.commit, fingerprint=policy.fingerprint),
-        engine=engine,
-        template_sha256=template,
-        system_prompt=config.system_prompt,
-        chat_template_kwargs=config.sampling.chat_template_kwargs,
-        judges=judges,
-        reference=asked.reference,
-        baseline=baseline.name,
-        tasks=tuple(
-            record for built in tasks for record in _records(built, read[built.plan.name], origins)
-        ),
-        training_data=origins.training_data,
-        leaked=tuple(sorted(origins.scorers)),
-        notes=(),
-    )
+    records = [
+        record for built in tasks for record in _records(built, read[built.plan.name], origins)
+    ]
+    found = asked._replace(config=config, plans=plans, baseline=baseline.name)
+    stored = _stored(options, found, policy, template, records, origins)
     suite = _chosen(options)
     left_out = [plan for plan in suite if plan not in runnable]
     notes = (
@@ -102,6 +89,34 @@ def prepare(options: RunOptions, folder: Run) -> Ready:
     folder.save_manifest(evaluated=inputs, models={**known, name: policy.fingerprint})
     config = msgspec.structs.replace(config, engine=engine)
     return Ready(config, policy, tasks, msgspec.structs.replace(stored, notes=notes))
+
+
+def _stored(
+    options: RunOptions,
+    found: Planned,
+    policy: Located,
+    template: str | None,
+    records: Iterable[TaskRecord],
+    origins: Origins,
+) -> Stored:
+    """Return what the manifest keeps; its notes come when all is known."""
+    config, axes = found.config, {plan.notes.axis for plan in found.plans}
+    return Stored(
+        suite=options.suite,
+        axes=tuple(axis for axis in options.axes if axis in axes),
+        model=Pinned(id=config.policy.id, revision=policy.commit, fingerprint=policy.fingerprint),
+        engine=found.engine,
+        template_sha256=template,
+        system_prompt=config.system_prompt,
+        chat_template_kwargs=config.sampling.chat_template_kwargs,
+        judges=found.judges,
+        reference=found.reference,
+        baseline=found.baseline,
+        tasks=tuple(records),
+        training_data=origins.training_data,
+        leaked=tuple(sorted(origins.scorers)),
+        notes=(),
+    )
 
 
 def plan_run(options: RunOptions, began: str | None = None) -> Planned:
