@@ -25,6 +25,10 @@ def validate(
         str | None,
         typer.Option(help="Judges to compare with people: a set of judges.yaml, or a file. [tiny]"),
     ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=2, help="Judges read so many pairs or answers of each dataset at most."),
+    ] = None,
     network: Annotated[
         bool, typer.Option("--network", help="Rerun published numbers of models on the Hub, too.")
     ] = False,
@@ -50,6 +54,7 @@ def validate(
         validation = rerun(
             folder,
             judges=judges,
+            limit=limit,
             network=out if network else None,
             progress=bars,
             tell=bars.tell,

@@ -32,7 +32,7 @@ class Verdicts(NamedTuple):
 
 
 def check_judges(
-    data_dir: Path, judges: JudgeSet, progress: Progress
+    data_dir: Path, judges: JudgeSet, progress: Progress, limit: int | None = None
 ) -> tuple[list[Agreement], list[str]]:
     """Compare every judge of a set, and longest and random, with people.
 
@@ -40,6 +40,7 @@ def check_judges(
         data_dir: holds the datasets.
         judges: to be measured; one that serves several roles is measured once.
         progress: where each set of a judge is reported as a step.
+        limit: pairs or answers of each dataset at most; None takes all.
 
     Returns:
         the agreements, in the order of datasets, the best judge first; and what is missing.
@@ -47,8 +48,8 @@ def check_judges(
     Raises:
         UserError: a judge cannot be loaded, or a file is not what it should be.
     """
-    pairs, missing = pair_sets(data_dir)
-    labels, more = label_sets(data_dir)
+    pairs, missing = pair_sets(data_dir, limit)
+    labels, more = label_sets(data_dir, limit)
     by_judge = {name: _simple(name, pairs, labels) for name in ("longest", "random")}
     distinct = _distinct(judges)
     progress.start("judge", len(distinct) * (len(pairs) + len(labels)), 0)

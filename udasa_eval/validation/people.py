@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
+import numpy as np
 import polars as pl
 
 from udasa_data.errors import UserError
@@ -61,14 +62,40 @@ class LabelSet(NamedTuple):
     note: str = ""
 
 
-def pair_sets(data_dir: Path) -> tuple[list[PairSet], list[str]]:
-    """Return the pair sets that are there, and a line for each file that is not."""
-    return _read_all(data_dir, _PAIRS)
+def pair_sets(data_dir: Path, limit: int | None = None) -> tuple[list[PairSet], list[str]]:
+    """Return the pair sets that are there, and a line for each file that is not.
+
+    Args:
+        data_dir: folder of datasets.
+        limit: pairs of a set at most, drawn at random, the same ones each time; None takes all.
+    """
+    sets, missing = _read_all(data_dir, _PAIRS)
+    return [_some_pairs(of, _drawn(len(of.pairs), limit)) for of in sets], missing
 
 
-def label_sets(data_dir: Path) -> tuple[list[LabelSet], list[str]]:
-    """Return the sets of labelled answers that are there, and a line for each file that is not."""
-    return _read_all(data_dir, _LABELS)
+def label_sets(data_dir: Path, limit: int | None = None) -> tuple[list[LabelSet], list[str]]:
+    """Return the sets of labelled answers that are there, and a line for each file that is not.
+
+    Args:
+        data_dir: folder of datasets.
+        limit: answers of a set at most, as for :func:`pair_sets`.
+    """
+    sets, missing = _read_all(data_dir, _LABELS)
+    return [
+        of._replace(answers=[of.answers[n] for n in _drawn(len(of.answers), limit)]) for of in sets
+    ], missing
+
+
+def _drawn(size: int, limit: int | None) -> list[int]:
+    """Return the places of so many rows, in their order."""
+    if limit is None or limit >= size:
+        return list(range(size))
+    return sorted(np.random.default_rng(0).permutation(size)[:limit].tolist())
+
+
+def _some_pairs(of: PairSet, places: Sequence[int]) -> PairSet:
+    verdicts = {name: [given[n] for n in places] for name, given in of.verdicts.items()}
+    return of._replace(pairs=[of.pairs[n] for n in places], verdicts=verdicts)
 
 
 def unseen(question: str) -> bool:

@@ -28,6 +28,7 @@ def validate(
     data_dir: Path,
     *,
     judges: str | None = None,
+    limit: int | None = None,
     network: Path | None = None,
     progress: Progress | None = None,
     tell: Callable[[str], None] = lambda _line: None,
@@ -38,6 +39,7 @@ def validate(
         data_dir: folder of datasets; sets that it lacks are named, not failed.
         judges: a set of ``judges.yaml`` or a file of one, to compare with people; None compares
             the embedded ones.
+        limit: pairs or labelled answers of each dataset that judges read, at most; None: all.
         network: where to keep the results of models from the Hub; None leaves them out.
         progress: where long steps report how far they are.
         tell: called with each note.
@@ -54,7 +56,7 @@ def validate(
     chosen = judge_set(judges or "tiny", "tiny")
     if (data_dir / COMPLETIONS).is_file():
         checks += check_refusals(data_dir, chosen)
-    agreements, lacking = check_judges(data_dir, chosen, progress)
+    agreements, lacking = check_judges(data_dir, chosen, progress, limit)
     missing += lacking
     if not checks and not agreements:
         raise UserError(f"{data_dir}: holds none of the datasets to validate on")

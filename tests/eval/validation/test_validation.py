@@ -60,6 +60,18 @@ def test_people_and_what_they_agree_on(people):
     assert any("llmbar.parquet: not under" in line for line in missing)
 
 
+def test_so_many_rows_of_each_dataset_and_their_verdicts(people):
+    (all_of_it,), _ = pair_sets(people)
+    (some,), _ = pair_sets(people, limit=2)
+    assert len(some.pairs) == len(some.verdicts["gpt-3.5"]) == 2
+    places = [all_of_it.pairs.index(pair) for pair in some.pairs]
+    assert places == sorted(places)
+    assert some.verdicts["PandaLM-7B"] == [all_of_it.verdicts["PandaLM-7B"][n] for n in places]
+    assert pair_sets(people, limit=2) == ([some], pair_sets(people)[1])
+    agreements, _ = check_judges(people, judge_set("tiny", "tiny"), Silent(), limit=2)
+    assert {row.n + row.ties for row in agreements} == {2}
+
+
 def test_agreement_of_judges_with_people(people):
     found, _ = check_judges(people, judge_set("tiny", "tiny"), Silent())
     by = {(agreement.dataset, agreement.judge): agreement for agreement in found}
