@@ -21,7 +21,7 @@ from ..staged import SFT, Recipe
 from ..staged.run import StagedRun
 from .config import UNTRAINED, Ablation
 from .controls import STAGES, Controls
-from .gold import Question, answered
+from .gold import Question, answered, figures_of
 
 ByPrompt: TypeAlias = dict[str, float]
 
@@ -38,13 +38,15 @@ _OPTIONS: Final[Mapping[str, Mapping[str, object]]] = {
 class Cell(msgspec.Struct, frozen=True):
     """Metric → prompt → figure, of one training; every variant has the same prompts.
 
-    The policy that is not trained has figures of gold answers alone.
+    The policy that is not trained has figures of its answers to the questions alone. The answers
+    are kept, to be read.
     """
 
     variant: str
     seed: int
     steps: int
     figures: dict[str, ByPrompt]
+    answers: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 def recipe_of(variant: str, seed: int, steps: int, recipe: Recipe) -> Recipe:
@@ -84,7 +86,8 @@ def run_cell(
     if variant == UNTRAINED:
         first = locate(recipe.policy)
         where = (first.load_from, first.weights_kwargs)
-        return Cell(variant, seed, 0, answered(where, questions, config.gold_tokens))
+        answers = answered(where, questions, config.gold_tokens)
+        return Cell(variant, seed, 0, figures_of(answers, questions), answers)
     own = recipe_of(variant, seed, config.steps, recipe)
     place = controls.dataset(variant, seed)
     out = work / f"{variant}-{seed}"
@@ -105,12 +108,14 @@ def run_cell(
     for name, ref in config.judges.items():
         scorer = ValueScorer(ref, locate(ref), Options())
         figures[f"win {name}"] = _wins(scorer, fresh, start)
+    answers = {}
     if questions:
         note_position(f"{variant}, seed {seed}: {len(questions):,} questions")
         options = run.prepared.renderer.built_with.template_options
         where = run.policy_at(len(own.order))
-        figures |= answered(where, questions, config.gold_tokens, options)
-    return Cell(variant, seed, sum(stage.steps for stage in record.stages), figures)
+        answers = answered(where, questions, config.gold_tokens, options)
+        figures |= figures_of(answers, questions)
+    return Cell(variant, seed, sum(stage.steps for stage in record.stages), figures, answers)
 
 
 def _by_prompt(table: pl.DataFrame, value: pl.Expr) -> ByPrompt:

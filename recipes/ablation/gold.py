@@ -59,12 +59,8 @@ def answered(
     questions: Sequence[Question],
     max_tokens: int,
     template_options: Mapping[str, Any] | None = None,
-) -> dict[str, dict[str, float]]:
-    """Return figures by question: all have ``words``, how many the answer has.
-
-    Where there are gold texts: ``gold``, one stands in the answer, 0 or 1 (a longer answer more
-    often holds one), and ``F1`` of its words, [0, 1]. Where there is a kind: ``refuses KIND``, 1
-    where the embedded classifier calls the answer a full refusal.
+) -> dict[str, str]:
+    """Return a policy's greedy answer to each question; empty where it is too long to be asked.
 
     Args:
         where: the policy's folder or Hub id, and how it is loaded.
@@ -76,16 +72,31 @@ def answered(
     policy = Located(where[0], where[1].get("revision"), "", where[0], allow_bin)
     prompts = [PolicyPrompt((("user", q.prompt),), raw=False, seed=0) for q in questions]
     params = Sampling(samples=4, temperature=0.0, max_tokens=max_tokens)  # drawn once, greedily
-    figures: dict[str, dict[str, float]] = {}
+    texts = dict.fromkeys([question.prompt for question in questions], "")
     with closing(TransformersEngine(policy, None, template_options)) as engine:
         for at, answers in engine.sample(prompts, params, lambda _: None):
-            text = "" if isinstance(answers, SetAside) else answers[0].text
-            for name, figure in _figures(text, questions[at]).items():
-                figures.setdefault(name, {})[questions[at].prompt] = figure
+            if not isinstance(answers, SetAside):
+                texts[questions[at].prompt] = answers[0].text
+    return texts
+
+
+def figures_of(
+    answers: Mapping[str, str], questions: Sequence[Question]
+) -> dict[str, dict[str, float]]:
+    """Return figures by question: all have ``words``, how many the answer has.
+
+    Where there are gold texts: ``gold``, one stands in the answer, 0 or 1 (a longer answer more
+    often holds one), and ``F1`` of its words, [0, 1]. Where there is a kind: ``refuses KIND``, 1
+    where the embedded classifier calls the answer a full refusal.
+    """
+    figures: dict[str, dict[str, float]] = {}
+    for question in questions:
+        for name, figure in _of_answer(answers[question.prompt], question).items():
+            figures.setdefault(name, {})[question.prompt] = figure
     return figures
 
 
-def _figures(text: str, question: Question) -> dict[str, float]:
+def _of_answer(text: str, question: Question) -> dict[str, float]:
     found = {"words": float(len(text.split()))}
     if question.gold:
         found |= {"gold": included(text, question.gold), "F1": token_f1(text, question.gold)}

@@ -14,7 +14,7 @@ from udasa_recipes.ablation import VARIANTS, read_ablation
 from udasa_recipes.ablation.cells import Cell, recipe_of
 from udasa_recipes.ablation.contrasts import crossed_interval, summarise
 from udasa_recipes.ablation.controls import Controls
-from udasa_recipes.ablation.gold import Question, _figures, read_questions
+from udasa_recipes.ablation.gold import Question, figures_of, read_questions
 from udasa_recipes.ablation.report import plot, table
 from udasa_recipes.ablation.running import ablate
 from udasa_recipes.staged.config import Recipe, options_of
@@ -189,7 +189,9 @@ def test_gold_answers_are_an_outcome(run, policy, small, tmp_path):
     assert set(cells[1].figures) == {"gold", "F1", "words", "refuses plain"}
     assert cells[0].figures["gold"].keys() == {"Who?", "Where?"}
     assert cells[0].figures["refuses plain"].keys() == {"Where?", "May I?"}
-    assert cells[0].figures["words"].keys() == {"Who?", "Where?", "May I?"}
+    assert cells[0].answers.keys() == {"Who?", "Where?", "May I?"}
+    words = {asked: len(text.split()) for asked, text in cells[0].answers.items()}
+    assert cells[0].figures["words"] == words
     rows_of_gold = [row for row in summarise(cells) if row.metric == "gold"]
     assert [row.variant for row in rows_of_gold] == ["staged", "untrained"]
     assert "untrained" not in {row.variant for row in summarise(cells) if row.metric == "kl"}
@@ -213,9 +215,16 @@ def test_questions_that_cannot_be_read(tmp_path, line, message):
 
 def test_what_counts_as_refused_is_the_classifiers_word():
     refusal = "I'm sorry, but I can't assist with that request."
-    assert _figures(refusal, Question("How?", kind="safe"))["refuses safe"] == 1.0
-    answer = _figures("Press Ctrl and C in its terminal.", Question("How?", kind="safe"))
-    assert answer == {"words": 7.0, "refuses safe": 0.0}
+    asked = [Question("How?", kind="safe"), Question("Who?", ("Ann",))]
+    answers = {"How?": refusal, "Who?": "It was Ann."}
+    assert figures_of(answers, asked) == {
+        "words": {"How?": 9.0, "Who?": 3.0},
+        "refuses safe": {"How?": 1.0},
+        "gold": {"Who?": 1.0},
+        "F1": {"Who?": 0.5},
+    }
+    said = figures_of({"How?": "Press Ctrl and C in its terminal."}, asked[:1])
+    assert said["refuses safe"] == {"How?": 0.0}
 
 
 def test_an_unknown_variant(policy, small, tmp_path):
