@@ -81,6 +81,29 @@ CLAIMS = [
 ]
 
 
+def test_a_long_answer_is_held_against_the_others_by_some_of_its_sentences():
+    long = " ".join(f"Fact number {n} of the seven is this." for n in range(7))
+    asked = []
+
+    def nli(pairs, on_batch):
+        asked.extend(pairs)
+        return neutral(pairs, on_batch)
+
+    scorers = Scorers(nli, [Constant(0.2)], Constant(0.7), None)
+    options = Scoring(max_sentences=3)
+    tables = shard([long, "Yes it is.", "Not at all, no."])
+    scores = score_shard(*tables, scorers, options, lambda _share: None, 3).scores
+    of_long = [pair.second for pair in asked if "Fact" in pair.second]
+    kept = [n for n in range(7) if any(f"Fact number {n} " in text for text in of_long)]
+    assert kept == [0, 3, 6]  # evenly spaced, first and last among them
+    assert len(of_long) == 3 * 2
+    assert scores["n_claims"].to_list()[0] == 3
+    assert sum(pair.first.endswith(long) for pair in asked) == 2  # whole, as premise
+    asked.clear()
+    score_shard(*tables, scorers, Scoring(), lambda _share: None, 3)
+    assert len([pair for pair in asked if "Fact" in pair.second]) == 7 * 2
+
+
 def test_p_true_by_hand():
     opinion = {CLAIMS[0]: 0.1, CLAIMS[2]: 0.9, CLAIMS[3]: np.nan}
     truth = Constant(opinion.__getitem__)

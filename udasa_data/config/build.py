@@ -156,6 +156,8 @@ class Scoring(Strict, frozen=True):
     disagreement_weight: NonNegative = 0.5
     # Beta(a, a) pseudo-claims: one claim can neither prove nor damn an answer
     claim_prior: Positive = 0.5
+    # sentences of a long answer that are held against the others, evenly spaced; none: all
+    max_sentences: Annotated[int, Meta(ge=2)] | None = None
     # tokens a scorer reads at most; less where its own window is less
     max_length: Annotated[int, Meta(ge=16)] = 4096
     precision: Precision = "auto"  # of the scorers: the fastest this machine has within bounds

@@ -34,10 +34,13 @@ class Output(NamedTuple):
 
 
 def run_models(
-    by_prompt: Sequence[Answers], scorers: Scorers, on_share: Callable[[float], None]
+    by_prompt: Sequence[Answers],
+    scorers: Scorers,
+    on_share: Callable[[float], None],
+    max_sentences: int | None = None,
 ) -> Output:
     """Run every scorer over the answers; what the policy says of them is noted in each prompt."""
-    pairs = plan_pairs(by_prompt)
+    pairs = plan_pairs(by_prompt, max_sentences)
     asked = _to_ask(by_prompt) if scorers.truth else []
     values = [pair for answers in by_prompt for pair in value_pairs(answers)]
     axes = [answers.row["axis"] for answers in by_prompt for _ in answers.texts]

@@ -48,7 +48,7 @@ class Answers:
         return exchange(self.row["messages"], answer)
 
 
-def plan_pairs(by_prompt: Sequence[Answers]) -> list[TextPair]:
+def plan_pairs(by_prompt: Sequence[Answers], max_sentences: int | None = None) -> list[TextPair]:
     """Return the premise–hypothesis pairs of a shard, and note in each prompt where its own lie.
 
     Premise: another answer, or a sentence of the evidence. Hypothesis: a sentence of the answer.
@@ -56,10 +56,15 @@ def plan_pairs(by_prompt: Sequence[Answers]) -> list[TextPair]:
     2023), since "Paris" alone asserts nothing, and so does a bare name that is held against
     evidence: a rule of the axis, since probabilities with and without a question are on two scales.
     Equal texts need no model: they entail each other.
+
+    Args:
+        by_prompt: the answers to each prompt.
+        max_sentences: of an answer that are hypotheses, evenly spaced, its first and last among
+            them; None: all. As premise an answer is always whole.
     """
     pairs: list[TextPair] = []
     for answers in by_prompt:
-        _find_claims(answers)
+        _find_claims(answers, max_sentences)
         answers.first_pair = len(pairs)
         pairs += _pairs_between(answers)
         answers.first_evidence = len(pairs)
@@ -67,9 +72,10 @@ def plan_pairs(by_prompt: Sequence[Answers]) -> list[TextPair]:
     return pairs
 
 
-def _find_claims(answers: Answers) -> None:
+def _find_claims(answers: Answers, max_sentences: int | None) -> None:
     """Split the answers into sentences, and note which of these are claims."""
-    answers.sentences = [sentences(text, answers.language) or [text] for text in answers.texts]
+    split = (sentences(text, answers.language) or [text] for text in answers.texts)
+    answers.sentences = [_spaced(of_answer, max_sentences) for of_answer in split]
     if answers.row["axis"] == Axis.SENTIMENT:  # a review to be continued asserts nothing checkable
         answers.claims = [[] for _ in answers.texts]
     else:
@@ -79,6 +85,13 @@ def _find_claims(answers: Answers) -> None:
         asked = answers.asked("")
         speaker = "\n\nAssistant: " if asked.turns else " "
         answers.prefix, answers.turns = f"{asked.first}{speaker}".lstrip(), asked.turns
+
+
+def _spaced(split: list[str], most: int | None) -> list[str]:
+    """Return at most so many sentences, evenly spaced from the first to the last."""
+    if most is None or len(split) <= most:
+        return split
+    return [split[n] for n in np.linspace(0, len(split) - 1, most).round().astype(int)]
 
 
 def _pairs_between(answers: Answers) -> list[TextPair]:

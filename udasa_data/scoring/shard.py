@@ -76,7 +76,7 @@ def score_shard(
     by_prompt, dropped = _by_prompt(prompts, samples, min_answers, options.language)
     if options.semantic == "cocoa":
         _require_logprobs(by_prompt)
-    output = run_models(by_prompt, scorers, on_share)
+    output = run_models(by_prompt, scorers, on_share, options.max_sentences)
     rows, start = [], 0
     for answers, p_harmful in zip(by_prompt, output.p_harmful.tolist(), strict=True):
         of_prompt = slice(start, start + len(answers.texts))
