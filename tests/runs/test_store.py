@@ -10,7 +10,7 @@ from udasa_data.runs.sealing import key_of
 from udasa_data.runs.shards import Shards
 from udasa_data.runs.store import Run, differing
 from udasa_data.schema import SAMPLES, empty, require
-from udasa_data.storage.places import replace_folder, write_atomically
+from udasa_data.storage.writing import replace_folder, write_atomically
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):

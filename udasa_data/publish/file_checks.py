@@ -11,8 +11,8 @@ from yaml import YAMLError
 
 from udasa_data.publish.check import STAGES, Check, DatasetCopy, check_of
 from udasa_data.publish.front_matter import PARTS
+from udasa_data.publish.hub_errors import explained
 from udasa_data.publish.plain_trl import COLUMN, kwargs_type
-from udasa_data.publish.repository import explained
 from udasa_data.runs import Manifest
 from udasa_data.schema import ANSWERS, DROPPED, LATER, PAIRS
 from udasa_data.storage import file_sha256, parquet_schema, scan_parquet

@@ -7,7 +7,7 @@
     pairs.parquet    dropped.parquet                  dataset/
     log.txt          how the steps went               given.jsonl: rows given from Python
 
-A file is there whole or not at all (see :mod:`udasa_data.storage.places`); what became of it since
+A file is there whole or not at all (see :mod:`udasa_data.storage.writing`); what became of it since
 is seen by its hash. A shard's name carries the key of all that made it: a stale shard can never be
 taken for a fresh one, and two processes that make the same shard at once write the same rows.
 """

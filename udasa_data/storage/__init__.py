@@ -52,14 +52,11 @@ from udasa_data.storage.places import (
     place_of,
     read_files,
     remove,
-    replace_folder,
     user_cache,
-    write_atomically,
-    write_new,
-    write_text,
 )
 from udasa_data.storage.sealed_parquet import is_whole, read_sealed, write_sealed
 from udasa_data.storage.weights import parameters_in, pickled_files, weight_files
+from udasa_data.storage.writing import replace_folder, write_atomically, write_new, write_text
 
 __all__ = [
     "HALF_A_CHARACTER",

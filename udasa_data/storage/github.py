@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 from udasa_data.errors import UserError, first_line
 from udasa_data.storage.hub import is_offline
-from udasa_data.storage.places import user_cache, write_atomically
+from udasa_data.storage.places import user_cache
+from udasa_data.storage.writing import write_atomically
 
 RAW: Final = "https://raw.githubusercontent.com"
 MIRROR: Final = "UDASA_GITHUB_RAW"  # names another server of the same paths, as HF_ENDPOINT does

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from udasa_data.errors import UserError, first_line
-from udasa_data.storage.places import file_sha256, replace_folder, user_cache
+from udasa_data.storage.places import file_sha256, user_cache
+from udasa_data.storage.writing import replace_folder
 
 _GGUF: Final = "gguf==0.19.0"  # reads the format, for transformers
 _CARD: Final = """---

@@ -16,7 +16,8 @@ import polars as pl
 
 from udasa_data.config import read_bytes
 from udasa_data.storage.parquet import read_parquet
-from udasa_data.storage.places import Place, write_atomically
+from udasa_data.storage.places import Place
+from udasa_data.storage.writing import write_atomically
 
 _SEAL: Final = b"udasa.sha256"
 _BLANK: Final = b"0" * 64

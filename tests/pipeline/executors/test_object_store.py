@@ -17,14 +17,8 @@ from udasa_data.runs.local_copy import local_dataset
 from udasa_data.runs.pair_views import read_pairs
 from udasa_data.storage.object_stores import Remote
 from udasa_data.storage.parquet import read_parquet
-from udasa_data.storage.places import (
-    names_in,
-    place_of,
-    read_files,
-    remove,
-    replace_folder,
-    write_new,
-)
+from udasa_data.storage.places import names_in, place_of, read_files, remove
+from udasa_data.storage.writing import replace_folder, write_new
 
 
 @pytest.fixture(scope="module")
