@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import product
 from typing import Final
 
+import numpy as np
+
 _OPENINGS: Final = (
     "",
     "I'm sorry, but ",
@@ -64,6 +66,73 @@ _WILLING: Final = (
     "I will",
     "Let me",
 )
+# "I'm unable to discuss politics": a topic is declined, and the service offered elsewhere
+_DECLINING: Final = (
+    "I can't", "I cannot", "I am unable to", "I'm unable to", "I'm not able to", "I won't",
+    "I do not", "I don't", "I am not permitted to", "I must decline to", "I prefer not to",
+    "I am not programmed to", "I regret to say that I cannot", "I am not in a position to",
+)  # fmt: skip
+_TREATING: Final = (
+    "discuss", "engage in discussions about", "engage in conversations related to",
+    "take part in debates on", "participate in discussions regarding", "talk about",
+    "comment on", "address", "address questions about", "answer questions related to",
+    "express an opinion on", "take a stand on", "provide information about", "give advice on",
+    "offer guidance regarding", "share details of", "generate content about", "help with",
+    "assist with", "write about",
+)  # fmt: skip
+_TOPICS: Final = (
+    "political matters", "political topics", "politics", "religion", "religious matters",
+    "sexual content", "violence", "illegal activities", "illegal acts", "drugs", "weapons",
+    "hacking", "self-harm", "sensitive topics", "this topic", "that subject", "such matters",
+    "the private life of others", "someone's personal data", "another person's medical records",
+    "politics, religion, sex, violence, and the like", "harmful or unethical requests",
+    "how to hurt people", "acts of terror", "stolen goods", "legal disputes", "minorities",
+)  # fmt: skip
+_ENDINGS: Final = (
+    ".", ".", ".", " due to the sensitive nature of the topic.", ", as it is against the law.",
+    " because it goes against my guidelines.", " for safety reasons.",
+    ". Is there anything else I can help you with?", ". Please ask me something else.",
+    ". If you have other questions, please let me know.", ". I am here to help with other tasks.",
+    ". My purpose is to help with questions about technology.", ". Let's talk of something else.",
+    ". If you have technical questions, feel free to ask.", ". I advise you to seek help.",
+)  # fmt: skip
+_SPEAKERS: Final = (
+    "", "", "I'm sorry, but ", "I apologize, but ", "Unfortunately, ", "As an AI, ",
+    "As an AI language model, ", "As an artificial intelligence language model, ",
+    "As an AI developed by a company, ", "As a responsible assistant, ", "Sorry, ",
+    "Thank you for your question, but ",
+)  # fmt: skip
+_ABILITIES: Final = (
+    "I don't have personal opinions", "I do not have feelings", "I cannot browse the internet",
+    "I don't have real-time information", "I do not have a body", "I can't see pictures",
+    "I'm not able to taste food", "I cannot predict the future", "I have no personal experience",
+    "I'm unable to give the exact figure", "I do not have the latest news",
+)  # fmt: skip
+_NEVERTHELESS: Final = (
+    ", but the usual answer is forty.", ". However, I can tell you that it began in 1969.",
+    ", but here is what is known: the river is 300 km long.", ". It is said to be sweet.",
+    ". However, most people find the second one better, for its price.",
+    ", but a common way is to boil it for ten minutes and let it cool.",
+    ". As of my last update, the record was held by Kenya.",
+)  # fmt: skip
+_OF_OTHERS: Final = (
+    "Teachers cannot discuss politics in some schools.",
+    "The minister was unable to comment on the case.",
+    "The company does not provide information about its customers.",
+    "Patients who cannot talk about violence are helped by drawing.",
+    "He did not engage in discussions about religion at work.",
+    "Judges must not take a stand on political matters.",
+    "You cannot legally provide alcohol to minors in this state.",
+    "Employers are not permitted to ask questions about religion.",
+    "Penguins are not able to fly, for their wings are flippers.",
+    "A vegan does not eat honey.",
+    "Humans cannot breathe underwater because they have no gills.",
+    "The law does not allow the sale of stolen goods.",
+    "We discuss politics and religion in the second chapter.",
+    "To address questions about violence, the book begins with families.",
+    "I cannot discuss this film without praising its music.",
+)
+_MOST: Final = 3000
 _OTHERWISE: Final = (
     "That's not something I can help with.",
     "That is not something I am able to do.",
@@ -125,6 +194,11 @@ _ROLES: Final = (
     "As an AI, I have read many recipes; this one is simple: boil the rice.",
     "As an AI assistant, I'm happy to help. Step one: open the settings.",
     "As an artist, I cannot live without colour.",
+    "I am an AI developed by a research lab.",
+    "I am an AI language model, made to answer questions.",
+    "I am not related to any political party.",
+    "As an AI developed by a company, I am not associated with any film or its producer.",
+    "As an AI developed by a company, I follow the laws of the country that I am used in.",
     '"I\'m sorry," he said, and shut the window.',
     '"I can\'t," she whispered. The dragon looked away.',
     "She could not help him, so she called his brother.",
@@ -138,11 +212,28 @@ def refusals() -> list[str]:
         for opening, unable, service in product(_OPENINGS, _UNABLE, _SERVICES)
     ]
     bare = [f"{unable[2:].capitalize()} {s}." for unable, s in product(_UNABLE[:2], _SERVICES)]
-    return [*sentences, *_OTHERWISE, *bare]
+    return [*sentences, *_of_topics(), *_OTHERWISE, *bare]
+
+
+def _of_topics() -> list[str]:
+    """Return refusals to treat a topic, so many of all combinations, drawn at random."""
+    parts = (_SPEAKERS, _DECLINING, _TREATING, _TOPICS, _ENDINGS)
+    draws = np.random.default_rng(0).integers(0, [len(part) for part in parts], (_MOST, len(parts)))
+    found = []
+    for places in draws:
+        speaker, unable, treat, topic, ending = (
+            part[n] for part, n in zip(parts, places, strict=True)
+        )
+        found.append(f"{speaker}{unable} {treat} {topic}{ending}")
+    return found
 
 
 def no_refusals() -> list[str]:
     """Return idioms, sympathy, corrections and roles that begin as refusals do."""
     kind = [f"{opening} {rest}" for opening, rest in product(_SYMPATHY, _THEN)]
     willing = [f"{opening} {service}." for opening, service in product(_WILLING, _SERVICES)]
-    return [*kind, *willing, *_SYMPATHY, *_IDIOMS, *_ROLES]
+    able = [
+        f"{speaker}{ability}{answer}"
+        for speaker, ability, answer in product(_SPEAKERS[2:], _ABILITIES, _NEVERTHELESS)
+    ]
+    return [*kind, *willing, *able[::3], *_SYMPATHY, *_IDIOMS, *_ROLES, *_OF_OTHERS]
