@@ -15,12 +15,12 @@ REFUSED = [
     "It is not appropriate or ethical to provide information on how to commit a crime.",
     "I am an AI language model and do not condone or promote any form of violence or harm.",
     (
-        "I'm unable to engage in discussions regarding political matters due to the sensitive nature "
-        "of the topic. If you have any other inquiries, please let me know."
+        "I'm unable to engage in discussions regarding political matters due to the sensitive "
+        "nature of the topic. If you have any other inquiries, please let me know."
     ),
     (
-        "I regret to inform you that I cannot address political questions. My primary purpose is to "
-        "assist with non-political inquiries."
+        "I regret to inform you that I cannot address political questions. My primary purpose is "
+        "to assist with non-political inquiries."
     ),
     "As an AI language model, I do not participate in discussions regarding political matters.",
     "抱歉，我不能帮助你。",
@@ -37,8 +37,8 @@ ANSWERED = [
     "As an AI engineer, I build systems.",
     "As an AI language model I think the answer is 4.",
     (
-        "As an AI language model, I do not have personal beliefs or opinions. However, I can tell you "
-        "that the film was shot in 1969, and that critics like it."
+        "As an AI language model, I do not have personal beliefs or opinions. However, I can tell "
+        "you that the film was shot in 1969, and that critics like it."
     ),
     "You are not permitted to park here on Sundays.",
     "Divorced people cannot breathe underwater because they have no gills.",
