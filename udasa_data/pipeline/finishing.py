@@ -19,6 +19,7 @@ from udasa_data.runs import (
     Summary,
     Thresholds,
     count,
+    opening_notes,
     pinned,
     provenance,
     stage_notes,
@@ -67,7 +68,8 @@ def finish(prepared: Prepared, restaged: Restaged, left_out: pl.DataFrame, start
     cost = StepCost(time.monotonic() - started, 0)
     steps = {**run.manifest.get("steps", {}), "dataset": msgspec.to_builtins(cost)}
     confounds = measure(answers, pairs)
-    told = [*unmeasured(prepared.config), *stage_notes(pairs, prepared.config)]
+    config = prepared.config
+    told = [*unmeasured(config), *stage_notes(pairs, config), *opening_notes(answers, pairs)]
     notes = {**run.manifest.get("notes", {}), "dataset": told}
     run.save_manifest(
         steps=steps,

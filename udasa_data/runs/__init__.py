@@ -21,6 +21,7 @@ from udasa_data.runs.difference import Difference, Example, compare
 from udasa_data.runs.finished import Finished, open_finished
 from udasa_data.runs.layout import BUILD, GIVEN_ROWS, LOG, Layout
 from udasa_data.runs.local_copy import local_dataset
+from udasa_data.runs.openings import opening_notes
 from udasa_data.runs.origin import Origin, origin_of
 from udasa_data.runs.outcome import Loadable, loadable, stage_notes, why_no_pairs
 from udasa_data.runs.pair_views import PairView, read_pairs
@@ -78,6 +79,7 @@ __all__ = [
     "loadable",
     "local_dataset",
     "open_finished",
+    "opening_notes",
     "origin_of",
     "parse_manifest",
     "pinned",
