@@ -17,7 +17,7 @@ from udasa_data.schema import Mode
 from udasa_data.scorers import conversation_text, no_progress
 from udasa_data.scorers.models import Options
 from udasa_data.scorers.nli import NliScorer
-from udasa_data.scoring import Answers, between_answers, cubes, plan_pairs
+from udasa_data.scoring import Answers, between_answers, cubes, is_refusal, plan_pairs
 from udasa_data.storage import Located, locate
 from udasa_data.uncertainty import meaning, semantic
 
@@ -203,6 +203,7 @@ def _figures(table: pl.DataFrame, options: Measures) -> Fresh:
     by_prompt = table.group_by("prompt_id", maintain_order=True).agg("text", "distinct")
     alike = [1.0 - float(semantic.lexical(texts).mean()) for texts in by_prompt["text"]]
     tokens = float(table["n_tokens"].sum())
+    spoken = table.filter(pl.col("mode") == Mode.CHAT)["text"].to_list()
     return Fresh(
         prompts=len(by_prompt),
         samples=options.samples,
@@ -212,4 +213,5 @@ def _figures(table: pl.DataFrame, options: Measures) -> Fresh:
         ended=float(table["ended"].to_numpy().mean()),
         distinct=float(np.mean([shares[0] for shares in by_prompt["distinct"]])),
         self_similarity=float(np.mean(alike)),
+        refuses=float(np.mean([is_refusal(text) for text in spoken])) if spoken else None,
     )

@@ -63,6 +63,8 @@ class Fresh(msgspec.Struct, frozen=True):
         distinct: mean over prompts of distinct meanings (clusters of mutual entailment; without
             an NLI model, distinct texts) over samples, in (0, 1].
         self_similarity: mean ROUGE-L between two answers to one prompt, in [0, 1].
+        refuses: share of the answers to chat prompts that refuse, in [0, 1], by the embedded
+            classifier (English, and phrases of others); None without such prompts.
     """
 
     prompts: int
@@ -73,6 +75,7 @@ class Fresh(msgspec.Struct, frozen=True):
     ended: float
     distinct: float
     self_similarity: float
+    refuses: float | None = None
 
 
 class StageMeasures(msgspec.Struct, frozen=True):

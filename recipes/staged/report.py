@@ -9,6 +9,7 @@ from .ledger import Record
 from .measures import Cell, StageMeasures
 
 _EPOCHS: Final = 5.0
+_REFUSALS: Final = 0.1  # of fresh answers: a change that is told
 
 
 def matrix_rows(record: Record) -> tuple[list[str], list[list[str]]]:
@@ -22,7 +23,7 @@ def matrix_rows(record: Record) -> tuple[list[str], list[list[str]]]:
     assert start is not None
     names = list(start.cells)
     header = ["policy after", *(f"{name} (n={start.cells[name].n})" for name in names)]
-    header += ["KL", "length", "distinct", "self-similar", "kept"]
+    header += ["KL", "length", "distinct", "self-similar", "refuses", "kept"]
     rows = [["SFT", *("0 / –" for _ in names), *_fresh(start), "–"]]
     for stage in record.stages:
         if stage.measures is not None:
@@ -67,15 +68,33 @@ def falling(before: StageMeasures, after: StageMeasures) -> list[str]:
     return lines
 
 
+def refusing(start: StageMeasures, after: StageMeasures) -> list[str]:
+    """Return a line where fresh answers refuse by a tenth more or less often than at the start.
+
+    Pairs that teach to answer safe prompts can unteach to refuse harmful ones, though others of
+    them say so (docs/evidence, study 2; Razin et al. 2024, arXiv 2410.08847).
+    """
+    shares = [of.fresh.refuses if of.fresh else None for of in (start, after)]
+    if shares[0] is None or shares[1] is None or abs(shares[1] - shares[0]) < _REFUSALS:
+        return []
+    return [
+        (
+            f"{shares[1]:.2f} of the fresh answers refuse, of the SFT policy's {shares[0]:.2f}: "
+            "see whether harmful prompts are still refused, and safe ones answered"
+        )
+    ]
+
+
 def _fresh(measures: StageMeasures) -> list[str]:
     fresh = measures.fresh
     if fresh is None:
-        return ["–"] * 4
+        return ["–"] * 5
     return [
         f"{fresh.kl:.2f}",
         f"{fresh.length:.1f}",
         f"{fresh.distinct:.2f}",
         f"{fresh.self_similarity:.2f}",
+        "–" if fresh.refuses is None else f"{fresh.refuses:.2f}",
     ]
 
 

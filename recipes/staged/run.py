@@ -30,7 +30,7 @@ from .measures import load_model, release
 from .mixture import prompts_table
 from .origin import prompts_before
 from .policies import hashes_of, is_whole
-from .report import falling, many_epochs
+from .report import falling, many_epochs, refusing
 from .stage import Stage
 from .state import RunState
 from .trainer import make_trainer, one_line_for_memory
@@ -166,6 +166,7 @@ class StagedRun(RunState):
         before = self.ledger.stage(number - 1)
         earlier = before.measures if before else record.start
         lines = falling(earlier, measured.measures) if earlier else []
+        lines += refusing(record.start, measured.measures) if record.start else []
         kept = warning(measured.measures.kept)
         for line in [*lines, *([kept] if kept else [])]:
             self._warn(f"after {stage_name}: {line}")

@@ -8,8 +8,8 @@ from small_models import save_policy
 
 from udasa_recipes.staged.config import parse_recipe
 from udasa_recipes.staged.curves import steps_of
-from udasa_recipes.staged.measures import Cell, StageMeasures, cell
-from udasa_recipes.staged.report import falling, many_epochs
+from udasa_recipes.staged.measures import Cell, Fresh, StageMeasures, cell
+from udasa_recipes.staged.report import falling, many_epochs, refusing
 from udasa_recipes.staged.run import StagedRun
 
 
@@ -84,3 +84,15 @@ def test_a_margin_that_surely_fell_is_told():
     assert line.startswith("the margin on moderate's held-out pairs fell from +0.300 to +0.100 [")
     assert falling(before, measured(0.2, (0.0, 0.4))) == []
     assert falling(before, measured(0.2, None)) == []
+
+
+def test_a_policy_that_refuses_no_more_is_told():
+    def refused(refuses):
+        fresh = Fresh(8, 4, 0.1, 0.01, 20.0, 1.0, 0.9, 0.4, refuses)
+        return StageMeasures(0.1, {}, fresh)
+
+    (line,) = refusing(refused(0.5), refused(0.125))
+    assert line.startswith("0.12 of the fresh answers refuse, of the SFT policy's 0.50")
+    assert refusing(refused(0.5), refused(0.45)) == []
+    assert refusing(refused(None), refused(0.5)) == []
+    assert refusing(StageMeasures(0.1, {}, None), refused(0.5)) == []

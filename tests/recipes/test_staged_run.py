@@ -84,6 +84,7 @@ def test_each_stage_is_held_to_the_one_before(tmp_path, policy, place):
         assert one.measures.cells["moderate"].n == 4
         assert one.measures.fresh.kl > 0
         assert 0 < one.measures.fresh.distinct <= 1
+        assert 0 <= one.measures.fresh.refuses <= 1
     assert record.start.fresh.kl == 0
     assert record.start.cells["moderate"].margin == 0
     assert "3 exploratory" in matrix(record)
