@@ -34,7 +34,7 @@ class Ablation(Strict, frozen=True):
     judges: dict[str, ValueRef]  # independent scorers of the chat answers
     seeds: Annotated[tuple[int, ...], Meta(min_length=1)] = (0, 1, 2)
     variants: tuple[str, ...] = CONTROLS
-    gold: str | None = None  # file of questions with gold answers, found as the recipe is
+    gold: str | None = None  # file of questions with gold answers or kinds, found as the recipe is
     gold_tokens: Annotated[int, Meta(ge=1)] = 32  # of an answer to one
 
     def __post_init__(self) -> None:
@@ -66,7 +66,7 @@ def parse_ablation(plain: Mapping[str, object], where: str) -> Ablation:
         if name not in VARIANTS:
             raise UserError(f"{where}: unknown variant '{name}'{nearest(name, VARIANTS)}")
     if UNTRAINED in config.variants and config.gold is None:
-        raise UserError(f"{where}: 'untrained' has figures of gold answers alone; give 'gold'")
+        raise UserError(f"{where}: 'untrained' has figures of its answers alone; give 'gold'")
     if "staged" not in config.variants:
         raise UserError(f"{where}: 'staged' must be among the variants: all are compared with it")
     return config

@@ -33,7 +33,7 @@ def _seeds(rows: Sequence[Row]) -> str:
 def _cells(row: Row) -> list[str]:
     first = [row.variant, f"{row.mean:.3f}"]
     if row.variant == STAGED:
-        return [*first, *[""] * (len(_HEADER) - 1 + (is_share(row.metric)))]
+        return [*first, *[""] * (len(_HEADER) - 1 + is_share(row.metric))]
     found = "–" if row.detectable != row.detectable else f"{row.detectable:.3f}"
     return [
         *first,
